@@ -1,0 +1,119 @@
+"""kit.yaml: the user's description, read once, with the file and the line in every complaint."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from kit.blueprint.stack import DEFAULT_NAME, STORES, Stack
+from kit.errors import KitError
+
+FILE_NAME = "kit.yaml"
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]|[a-z]")
+
+# key → what a value may be, as data; the reader below walks it beside the YAML nodes.
+PORT_NAMES = ("kafka.sasl", "postgres.sql", "redis.tls", "clickhouse.https", "clickhouse.native", "s3.api", "sentry.https")
+
+
+class BadBlueprint(KitError):
+    """kit.yaml cannot be read as a description of a stack."""
+
+    code = "KIT-BLUEPRINT"
+    exit_code = 10
+
+    def __init__(self, *, where: str, why: str, fix: str) -> None:
+        super().__init__(what=f"{where} is not a valid blueprint", why=why, fix=fix)
+
+
+class BadName(KitError):
+    """A stack name that containers, networks and clusters cannot bear."""
+
+    code = "KIT-STACK-NAME"
+    exit_code = 10
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            what=f"{name!r} cannot be a stack's name",
+            why="it names containers, a network and a cluster: lower-case letters, digits and hyphens, at most 30, a letter first",
+            fix="choose another: kit up --local --stack my-stack",
+        )
+
+
+def checked_name(name: str) -> str:
+    if not NAME_PATTERN.fullmatch(name):
+        raise BadName(name)
+    return name
+
+
+def load(path: Path | None, *, name: str | None) -> Stack:
+    """The stack described by `path` (default: ./kit.yaml if there is one), under `name` if the user gave one."""
+    explicit = path is not None
+    path = path or Path(FILE_NAME)
+    if not path.exists():
+        if explicit:
+            raise BadBlueprint(where=str(path), why="there is no such file", fix="check the path after --config")
+        return Stack(name=checked_name(name or DEFAULT_NAME))
+    return parse(path.read_text(), str(path), name=name)
+
+
+def parse(text: str, where: str, *, name: str | None = None) -> Stack:
+    import yaml
+
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise BadBlueprint(
+            where=f"{where}{line}", why=str(getattr(error, "problem", error)), fix="mend the YAML at that line"
+        ) from error
+    reader = _Reader(where)
+    fields = reader.mapping(root, ("name", "ports", "memory_mb")) if root else {}
+    stack_name = reader.text(fields["name"]) if "name" in fields else DEFAULT_NAME
+    ports = reader.mapping(fields["ports"], PORT_NAMES) if "ports" in fields else {}
+    memory = reader.mapping(fields["memory_mb"], STORES) if "memory_mb" in fields else {}
+    return Stack(
+        name=checked_name(name or stack_name),
+        ports={key: reader.number(node, 1, 65535) for key, node in ports.items()},
+        memory_mb={key: reader.number(node, 128, 1_048_576) for key, node in memory.items()},
+    )
+
+
+class _Reader:
+    """Takes YAML nodes apart; every refusal carries file:line and what would be right."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def refuse(self, node: Any, why: str, fix: str) -> BadBlueprint:
+        return BadBlueprint(where=f"{self.where}:{node.start_mark.line + 1}", why=why, fix=fix)
+
+    def mapping(self, node: Any, allowed: tuple[str, ...]) -> dict[str, Any]:
+        if node.id != "mapping":
+            raise self.refuse(node, "a mapping is expected here", f"write one or more of: {', '.join(allowed)}")
+        fields: dict[str, Any] = {}
+        for key, value in node.value:
+            if key.value not in allowed:
+                raise self.refuse(key, f"unknown key {key.value!r}", _suggestion(str(key.value), allowed))
+            if key.value in fields:
+                raise self.refuse(key, f"{key.value!r} stands here twice", "keep one of them")
+            fields[key.value] = value
+        return fields
+
+    def text(self, node: Any) -> str:
+        if node.id != "scalar":
+            raise self.refuse(node, "a word is expected here", "write one word")
+        return str(node.value)
+
+    def number(self, node: Any, least: int, most: int) -> int:
+        if node.id != "scalar" or not re.fullmatch(r"\d+", node.value) or not least <= int(node.value) <= most:
+            raise self.refuse(node, f"{node.value!r} is not a whole number from {least} to {most}", f"write {least}…{most}")
+        return int(node.value)
+
+
+def _suggestion(word: str, allowed: tuple[str, ...]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, allowed, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(allowed)}"
