@@ -1,0 +1,111 @@
+"""Which port of 127.0.0.1 each store gets: the user's choice, else the remembered one, else the usual one, else any free one.
+
+The choice is remembered per stack, so that a URL someone noted stays right. Whether a port is free is asked of the kernel by
+binding it; who holds it is looked up only for the error.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+from kit import files
+from kit.errors import KitError
+
+LOOPBACK = "127.0.0.1"
+
+
+class PortTaken(KitError):
+    """A port that the user fixed is in use by someone else."""
+
+    code = "KIT-PORT-TAKEN"
+    exit_code = 23
+
+    def __init__(self, key: str, port: int, owner: str) -> None:
+        super().__init__(
+            what=f"port {port} is in use",
+            why=f"{owner} listens on it",
+            fix=f"stop it, or remove `{key}` from `ports` in kit.yaml and let kit choose",
+        )
+
+
+def is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def any_free() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def load(path: Path) -> dict[str, int]:
+    """The remembered ports; a damaged file is forgotten, for every port can be chosen anew."""
+    try:
+        return {str(key): int(port) for key, port in json.loads(path.read_text()).items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def choose(
+    usual: Mapping[str, int],
+    fixed: Mapping[str, int],
+    remembered: Mapping[str, int],
+    ours: Collection[int],
+    *,
+    free: Callable[[int], bool] = is_free,
+    fallback: Callable[[], int] = any_free,
+    owner: Callable[[int], str] = lambda port: "another program",
+) -> dict[str, int]:
+    """Ports by key. `ours` are those that this stack's own containers hold at this moment."""
+    chosen: dict[str, int] = {}
+    for key, preferred in usual.items():
+        if key in fixed:
+            if fixed[key] not in ours and not free(fixed[key]):
+                raise PortTaken(f"{key}", fixed[key], owner(fixed[key]))
+            chosen[key] = fixed[key]
+            continue
+        for port in (remembered.get(key), preferred):
+            if port and port not in chosen.values() and (port in ours or free(port)):
+                chosen[key] = port
+                break
+        else:
+            port = fallback()
+            while port in chosen.values():
+                port = fallback()
+            chosen[key] = port
+    return chosen
+
+
+def save(path: Path, ports: Mapping[str, int]) -> None:
+    if load(path) != ports:
+        files.write_json(path, dict(ports))
+
+
+def listener(port: int) -> str:
+    """Who listens on a port, from /proc; "another program" where that cannot be seen."""
+    wanted = f":{port:04X}"
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            rows = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        inodes |= {row.split()[9] for row in rows if row.split()[1].endswith(wanted) and row.split()[3] == "0A"}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            handles = {handle.readlink().name for handle in (process / "fd").iterdir()}
+            if handles & {f"socket:[{inode}]" for inode in inodes}:
+                return f"process {process.name} ({(process / 'comm').read_text().strip()})"
+        except OSError:
+            continue
+    return "another program"
