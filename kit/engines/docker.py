@@ -1,0 +1,236 @@
+"""The door to the container engine: what is there, as frozen values, and the few things kit asks it to do.
+
+Thin on purpose: it decides nothing. The SDK costs more than 100 ms to import, so it is imported with the first call, and a
+command that needs no engine never pays. Images have a door of their own behind `Docker.images`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from kit.engines.docker_errors import MINIMUM_API, EngineRefused, EngineTooOld, unreachable
+from kit.engines.observed import (
+    Container,
+    Ended,
+    EngineVersion,
+    Mount,
+    Network,
+    PublishedPort,
+    Volume,
+    container,
+    mount_argument,
+    network,
+)
+from kit.errors import KitError, ToolFailed, ToolTimeout
+
+if TYPE_CHECKING:
+    from kit.engines.images import ImageStore
+
+__all__ = ["Container", "Docker", "Ended", "EngineVersion", "Mount", "Network", "PublishedPort", "Volume"]
+
+CALL_TIMEOUT_S = 60
+
+
+class Docker:
+    """One engine: `DOCKER_HOST`, else the current docker context's, else the usual socket. Every failure is a `KitError`."""
+
+    def __init__(self, address: str | None = None) -> None:
+        self._address = address
+
+    @cached_property
+    def address(self) -> str:
+        if self._address or os.environ.get("DOCKER_HOST"):
+            return self._address or os.environ["DOCKER_HOST"]
+        from docker.context import ContextAPI
+
+        context = ContextAPI.get_current_context()
+        return str(context.Host) if context and context.Host else "unix:///var/run/docker.sock"
+
+    @cached_property
+    def api(self) -> Any:
+        """The SDK's client, connected and checked for its version; other modules of this folder use it too."""
+        return self.connect(CALL_TIMEOUT_S)
+
+    @cached_property
+    def images(self) -> ImageStore:
+        from kit.engines.images import ImageStore
+
+        return ImageStore(self)
+
+    def connect(self, timeout_s: float) -> Any:
+        """A client of its own whose every call ends in `timeout_s`."""
+        import docker
+        from docker.errors import DockerException
+        from docker.tls import TLSConfig
+
+        verified = os.environ.get("DOCKER_TLS_VERIFY") and os.environ.get("DOCKER_CERT_PATH")
+        folder = os.environ.get("DOCKER_CERT_PATH", "")
+        tls = (
+            TLSConfig(client_cert=(f"{folder}/cert.pem", f"{folder}/key.pem"), ca_cert=f"{folder}/ca.pem", verify=True)
+            if verified
+            else False
+        )
+        try:
+            client = docker.APIClient(base_url=self.address, version="auto", timeout=timeout_s, tls=tls)
+        except DockerException as error:
+            raise unreachable(self.address, error) from error
+        if _api(client.api_version) < MINIMUM_API:
+            raise EngineTooOld(version=str(client.version().get("Version")), api=client.api_version)
+        return client
+
+    def version(self) -> EngineVersion:
+        with self.doing("tell its version"):
+            found = self.api.version()
+        return EngineVersion(found["Version"], _api(found["ApiVersion"]))
+
+    def info(self) -> Mapping[str, Any]:
+        """The engine's own facts (`DockerRootDir`, `Runtimes`, `CgroupVersion`, `Warnings` …), as it words them."""
+        with self.doing("tell about itself"):
+            found: Mapping[str, Any] = self.api.info()
+            return found
+
+    def containers(self, labels: Mapping[str, str] | None = None) -> tuple[Container, ...]:
+        """All with these labels, running or not, in one call; None means every container."""
+        with self.doing("list containers"):
+            found = self.api.containers(all=True, filters=_by(labels))
+        return tuple(container(raw) for raw in found)
+
+    def volumes(self, labels: Mapping[str, str] | None = None) -> tuple[Volume, ...]:
+        with self.doing("list volumes"):
+            found = self.api.volumes(filters=_by(labels))["Volumes"] or []
+        return tuple(Volume(raw["Name"], raw["Labels"] or {}, raw["Mountpoint"]) for raw in found)
+
+    def networks(self, labels: Mapping[str, str] | None = None) -> tuple[Network, ...]:
+        with self.doing("list networks"):
+            found = self.api.networks(filters=_by(labels))
+        return tuple(network(raw) for raw in found)
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        with self.doing(f"create the volume {name}"):
+            self.api.create_volume(name, labels=dict(labels))
+
+    def remove_volume(self, name: str) -> None:
+        with self.doing(f"remove the volume {name}"):
+            self.api.remove_volume(name)
+
+    def create_network(self, name: str, labels: Mapping[str, str]) -> None:
+        with self.doing(f"create the network {name}"):
+            self.api.create_network(name, driver="bridge", labels=dict(labels))
+
+    def remove_network(self, name: str) -> None:
+        with self.doing(f"remove the network {name}"):
+            self.api.remove_network(name)
+
+    def remove_container(self, container: str) -> None:
+        """Stopped or not, with the anonymous volumes it had."""
+        with self.doing(f"remove the container {container}"):
+            self.api.remove_container(container, force=True, v=True)
+
+    def run_once(
+        self,
+        image: str,
+        argv: Sequence[str],
+        *,
+        mounts: Sequence[Mount] = (),
+        user: str | None = None,
+        env: Mapping[str, str] | None = None,
+        network: str | None = None,
+        timeout_s: float = 60,
+        check: bool = True,
+    ) -> Ended:
+        """Run `argv` as the one program of a throw-away container (the image's entrypoint is not used), and remove it."""
+        with self.doing(f"run {image}"):
+            host = self.api.create_host_config(
+                mounts=[mount_argument(mount) for mount in mounts], network_mode=network
+            )
+            created = self.api.create_container(
+                image, entrypoint=argv[0], command=list(argv[1:]), user=user, environment=dict(env or {}), host_config=host
+            )["Id"]
+        try:
+            with self.doing(f"run {image}", timeout_s):
+                self.api.start(created)
+                exit_code = int(self.api.wait(created, timeout=timeout_s)["StatusCode"])
+            ended = Ended(exit_code, self.logs(created))
+        finally:
+            with suppress(KitError):  # the container's own failure is the news, not that it is hard to remove
+                self.remove_container(created)
+        return _checked(ended, f"{image} {argv[0]}") if check else ended
+
+    def exec(
+        self,
+        container: str,
+        argv: Sequence[str],
+        *,
+        user: str = "",
+        env: Mapping[str, str] | None = None,
+        check: bool = True,
+    ) -> Ended:
+        """Run a program inside a running container."""
+        with self.doing(f"run {argv[0]} in {container}"):
+            started = self.api.exec_create(container, list(argv), user=user, environment=dict(env or {}))["Id"]
+            output = self.api.exec_start(started).decode(errors="replace")
+            exit_code = int(self.api.exec_inspect(started)["ExitCode"])
+        ended = Ended(exit_code, output)
+        return _checked(ended, f"{container} {argv[0]}") if check else ended
+
+    def logs(self, container: str, *, tail: int | None = None) -> str:
+        with self.doing(f"read the log of {container}"):
+            raw: bytes = self.api.logs(container, tail="all" if tail is None else tail)
+        return raw.decode(errors="replace")
+
+    def follow_logs(self, container: str, *, tail: int = 100) -> Iterator[str]:
+        """Pieces of the log as they come, until the container ends."""
+        with self.doing(f"follow the log of {container}"):
+            for piece in self.connect_forever.logs(container, stream=True, follow=True, tail=tail):
+                yield piece.decode(errors="replace")
+
+    @cached_property
+    def connect_forever(self) -> Any:
+        """A client whose reads may be silent for as long as the other side likes: logs that are followed, builds."""
+        import docker
+
+        self.api  # noqa: B018  # the checks of `connect` first
+        return docker.APIClient(base_url=self.address, version=self.api.api_version, timeout=None)
+
+    @contextmanager
+    def doing(self, what: str, timeout_s: float = CALL_TIMEOUT_S) -> Iterator[None]:
+        """Translate whatever the SDK raises; `what` completes the sentence "could not …"."""
+        import requests
+        from docker.errors import APIError, DockerException
+
+        try:
+            yield
+        except APIError as error:
+            raise EngineRefused(doing=what, said=str(error.explanation or error)) from error
+        except requests.exceptions.Timeout as error:
+            raise ToolTimeout(
+                what=f"the container engine did not {what} within {timeout_s:.0f} s",
+                why="it is busy, or its disk is slow",
+                fix="docker info",
+            ) from error
+        except (DockerException, requests.exceptions.RequestException) as error:
+            raise unreachable(self.address, error) from error
+
+
+def _checked(ended: Ended, what: str) -> Ended:
+    if ended.exit_code != 0:
+        raise ToolFailed(
+            what=f"{what} failed with exit code {ended.exit_code}",
+            why=(ended.output.strip().splitlines() or ["it said nothing"])[-1],
+            fix="kit doctor",
+            detail=ended.output,
+        )
+    return ended
+
+
+def _by(labels: Mapping[str, str] | None) -> dict[str, list[str]]:
+    return {"label": [f"{name}={value}" if value else name for name, value in (labels or {}).items()]}
+
+
+def _api(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)
