@@ -19,6 +19,9 @@ from kit.errors import ToolFailed, ToolMissing, ToolTimeout
 
 OUTPUT_TAIL_LINES = 30
 
+# What runs at this moment, so that an interrupted `kit` ends what it started. Steps run in threads, which Ctrl-C does not reach.
+_running: set[subprocess.Popen[bytes]] = set()
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -102,6 +105,28 @@ def tail(text: str, lines: int = OUTPUT_TAIL_LINES) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
+def end_all() -> None:
+    """End every program that runs through this door at this moment; their callers get `ToolFailed`."""
+    for process in tuple(_running):
+        _end_group(process)
+
+
+def spawn(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> int:
+    """Start a program that outlives this process (the engine, where no init system would start it); returns its process id."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            tuple(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **env} if env else None,
+            start_new_session=True,
+            close_fds=True,
+        )
+    return process.pid
+
+
 def _communicate(
     argv: tuple[str, ...],
     stdin: str | None,
@@ -127,6 +152,7 @@ def _communicate(
             why="it is neither on PATH nor in kit's cache" if cwd is None or cwd.exists() else f"{cwd} does not exist",
             fix="kit setup",
         ) from missing
+    _running.add(process)
     try:
         stdout, stderr = process.communicate(None if stdin is None else stdin.encode(), timeout=timeout_s)
     except subprocess.TimeoutExpired:
@@ -139,6 +165,8 @@ def _communicate(
     except BaseException:
         _end_group(process)
         raise
+    finally:
+        _running.discard(process)
     return process.returncode, (stdout or b"").decode(errors="replace"), (stderr or b"").decode(errors="replace")
 
 

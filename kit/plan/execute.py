@@ -19,8 +19,18 @@ Note = Callable[[str], None]
 Action = Callable[[Step, Note], str | None]  # carries a step out; may say what it waits for; returns a closing note
 
 
-def execute(plan: Plan, actions: Mapping[str, Action], listen: Listener, clock: Callable[[], float] = time.monotonic) -> None:
-    """Run every step by the action of its verb; raises the first error after all running steps have ended."""
+def execute(
+    plan: Plan,
+    actions: Mapping[str, Action],
+    listen: Listener,
+    *,
+    interrupt: Callable[[], None] = lambda: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Run every step by the action of its verb; raises the first error after all running steps have ended.
+
+    On Ctrl-C `interrupt` is called to end what the steps wait for, and `KeyboardInterrupt` is raised once they have ended.
+    """
     waiting = list(plan)
     done: set[str] = set()
     running: dict[Future[None], Step] = {}
@@ -35,8 +45,9 @@ def execute(plan: Plan, actions: Mapping[str, Action], listen: Listener, clock: 
                 break
             try:
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
-            except KeyboardInterrupt as interrupt:
-                error = error or interrupt
+            except KeyboardInterrupt as pressed:
+                error = pressed
+                interrupt()
                 continue
             for future in ended:
                 step = running.pop(future)

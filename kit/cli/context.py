@@ -1,0 +1,54 @@
+"""What every command is given: the user's global options, and the rooms they lead to, opened only when asked for."""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kit.blueprint.stack import Stack
+    from kit.supply import Supply
+    from kit.targets.local import LocalTarget
+    from kit.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Session:
+    config_path: str | None
+    stack_name: str | None
+    output: str
+    verbose: bool
+
+    @functools.cached_property
+    def stack(self) -> Stack:
+        from kit.blueprint import file
+
+        return file.load(Path(self.config_path) if self.config_path else None, name=self.stack_name)
+
+    @functools.cached_property
+    def workspace(self) -> Workspace:
+        from kit import workspace
+
+        return workspace.find(self.stack.name)
+
+    @functools.cached_property
+    def local(self) -> LocalTarget:
+        from kit.targets.local import LocalTarget
+
+        return LocalTarget(self.stack, self.workspace)
+
+    def supply(self) -> Supply:
+        return self.local.supply
+
+    @property
+    def is_json(self) -> bool:
+        return self.output == "json"
+
+    @property
+    def is_interactive(self) -> bool:
+        import sys
+
+        return sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")

@@ -1,0 +1,176 @@
+"""What `kit up --local` must do, as a pure function of what is wanted and what was seen. No clock, no engine, no file.
+
+The order that matters: supply → authority → volumes → stores → their set-up → cluster → Sentry → preflight → demo. The cluster and
+the stores depend on nothing of each other, so they come up side by side; they meet at the release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kit.plan.steps import Plan, Step, linked
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A tool or image that the supply must make first."""
+
+    name: str  # "image/kafka", "tool/kind"
+    how: str  # "pull apache/kafka:4.1.1", "build compose/kafka/image"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreWanted:
+    image: str  # reference
+    config: str  # fingerprint of everything its container is made from
+    setup: str  # fingerprint of what `bootstrap` makes inside it
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSeen:
+    image: str
+    config: str
+    running: bool
+    state: str = "running"  # the engine's word: running, exited, paused, dead …
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSeen:
+    config: str
+    complaint: str | None = None  # why it must be made again: "its API does not answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    stores: Mapping[str, StoreWanted] = field(default_factory=dict)
+    cluster: str | None = None  # fingerprint of its configuration; None: no cluster wanted
+    cluster_images: tuple[str, ...] = ()  # references that must be inside the node
+    release: str | None = None  # fingerprint of chart, values and secrets; None: no Sentry wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    missing: tuple[Missing, ...] = ()
+    authority: bool = True
+    leafs: Mapping[str, str] = field(default_factory=dict)  # holder → why it needs a new leaf
+    secrets_missing: bool = False
+    network: bool = True
+    volumes: frozenset[str] = frozenset()  # store names whose volume exists and belongs to the stores' user
+    containers: Mapping[str, ContainerSeen] = field(default_factory=dict)
+    setups: Mapping[str, str] = field(default_factory=dict)  # store → fingerprint of the set-up done in its present volume
+    cluster: ClusterSeen | None = None
+    cluster_images: frozenset[str] = frozenset()
+    release: str | None = None
+    release_complaint: str | None = None  # why it counts as not installed: "its pods are not ready"
+    preflight: str | None = None  # fingerprint of the last passed preflight
+    demo: str | None = None  # fingerprint of the release that last received an exception
+
+
+def plan(desired: Desired, observed: Observed) -> Plan:
+    steps: list[Step] = [*_supply(observed), *_foundations(desired, observed)]
+    for store in desired.stores:
+        steps += _store(store, desired.stores[store], observed)
+    steps += _cluster(desired, observed)
+    steps += _sentry(desired, observed, changed={step.name for step in steps if step.verb == "start"})
+    return linked(steps)
+
+
+def _supply(observed: Observed) -> list[Step]:
+    if not observed.missing:
+        return []
+    # One step: the supply has its own graph of recipes and bounds its own parallelism.
+    names = ", ".join(missing.name for missing in observed.missing)
+    return [Step("supply", "images", f"missing: {names}")]
+
+
+def _foundations(desired: Desired, observed: Observed) -> list[Step]:
+    steps = []
+    if not observed.authority:
+        steps.append(Step("issue", "authority", "no authority yet"))
+    steps += [Step("issue", f"leaf/{holder}", cause, ("issue authority",)) for holder, cause in observed.leafs.items()]
+    if observed.secrets_missing:
+        steps.append(Step("make", "secrets", "no passwords yet"))
+    if not observed.network:
+        steps.append(Step("create", "network", "no network yet"))
+    return steps
+
+
+def _store(name: str, wanted: StoreWanted, observed: Observed) -> list[Step]:
+    subject = f"store/{name}"
+    seen = observed.containers.get(name)
+    steps = []
+    if name not in observed.volumes:
+        steps.append(Step("create", f"volume/{name}", "no volume yet", ("supply images",)))
+    cause = _why_start(wanted, seen)
+    if cause:
+        needs = (f"create volume/{name}", "create network", f"issue leaf/{name}", "make secrets", "supply images")
+        steps.append(Step("start", subject, cause, needs))
+        steps.append(Step("wait", subject, "just started", (f"start {subject}",)))
+    if name not in observed.volumes or observed.setups.get(name) != wanted.setup:
+        cause = "new volume" if name not in observed.volumes or name not in observed.setups else "what Sentry needs has changed"
+        steps.append(Step("set-up", subject, cause, (f"wait {subject}", "make secrets")))
+    return steps
+
+
+def _why_start(wanted: StoreWanted, seen: ContainerSeen | None) -> str | None:
+    if seen is None:
+        return "no container yet"
+    if seen.image != wanted.image:
+        return f"image changed {_short(seen.image)} → {_short(wanted.image)}"
+    if seen.config != wanted.config:
+        return f"configuration changed {seen.config} → {wanted.config}"
+    if not seen.running:
+        return f"container is {seen.state}"
+    return None
+
+
+def _short(reference: str) -> str:
+    return reference.rpartition(":")[2]
+
+
+def _cluster(desired: Desired, observed: Observed) -> list[Step]:
+    if desired.cluster is None:
+        return []
+    steps = []
+    seen = observed.cluster
+    cause = "no cluster yet"
+    if seen is not None and (seen.complaint or seen.config != desired.cluster):
+        cause = seen.complaint or f"configuration changed {seen.config} → {desired.cluster}"
+        # Nothing of value is in it: Sentry's data is in the stores.
+        steps.append(Step("delete", "cluster", cause))
+        seen = None
+    if seen is None:
+        steps.append(Step("create", "cluster", cause, ("delete cluster", "create network", "supply images")))
+        absent = desired.cluster_images
+    else:
+        absent = tuple(image for image in desired.cluster_images if image not in observed.cluster_images)
+    if absent:
+        steps.append(Step("load", "cluster/images", f"not in the node: {', '.join(absent)}", ("create cluster", "supply images")))
+    return steps
+
+
+def _sentry(desired: Desired, observed: Observed, changed: set[str]) -> list[Step]:
+    if desired.release is None:
+        return []
+    new_cluster = observed.cluster is None or bool(observed.cluster.complaint) or observed.cluster.config != desired.cluster
+    before = ("load cluster/images", "create cluster", "issue leaf/sentry", "issue authority", "make secrets")
+    stores_ready = tuple(f"{verb} store/{name}" for name in desired.stores for verb in ("wait", "set-up"))
+    steps = []
+    cause = None
+    if new_cluster or observed.release is None:
+        cause = "no release yet"
+    elif observed.release != desired.release:
+        cause = f"release changed {observed.release} → {desired.release}"
+    elif observed.release_complaint:
+        cause = observed.release_complaint
+    if new_cluster or observed.preflight != desired.release or changed & set(desired.stores):
+        why = "no passed preflight for this configuration" if not changed & set(desired.stores) else "stores were started"
+        steps.append(Step("check", "preflight", why, (*before, *stores_ready)))
+    if cause:
+        # Not after the preflight: the release's pods start while it runs, and `wait` below joins both.
+        steps.append(Step("install", "sentry", cause, (*before, "set-up store/postgres", "wait store/postgres")))
+        steps.append(Step("wait", "sentry", "just installed", ("install sentry",)))
+    if cause or observed.demo != desired.release:
+        steps.append(Step("prove", "demo", "no exception received yet", ("wait sentry", "check preflight")))
+    return steps

@@ -1,0 +1,49 @@
+"""A failure as the user sees it: what, the code, why, and the command that mends it. Once, on stderr; as data with `-o json`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+
+from kit.errors import KitError
+
+WIDTH = 78
+
+
+class Unexpected(KitError):
+    """A failure that nobody foresaw: a defect of kit."""
+
+    code = "KIT-UNEXPECTED"
+    exit_code = 1
+
+
+def unexpected(error: Exception) -> Unexpected:
+    wrapped = Unexpected(
+        what=f"kit met something it does not know: {type(error).__name__}",
+        why=str(error) or "no message",
+        fix="run the same command with -v and report what it prints",
+        detail="".join(traceback.format_exception(error)),
+    )
+    wrapped.__cause__ = error
+    return wrapped
+
+
+def text(error: KitError, *, color: bool, verbose: bool) -> str:
+    red, dim, off = ("\x1b[31m", "\x1b[2m", "\x1b[0m") if color else ("", "", "")
+    gap = " " * max(2, WIDTH - 2 - len(error.what) - len(error.code))
+    lines = [f"{red}✗{off} {error.what}{gap}{dim}{error.code}{off}", f"  why  {error.why}", f"  fix  {error.fix}"]
+    if error.detail and (verbose or not isinstance(error, Unexpected)):
+        lines += ["", *(f"  {dim}│{off} {line}" for line in error.detail.rstrip().splitlines())]
+    if verbose and not isinstance(error, Unexpected):
+        lines += ["", "".join(traceback.format_exception(error)).rstrip()]
+    return "\n".join(lines)
+
+
+def show(error: KitError, *, as_json: bool, verbose: bool) -> None:
+    color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    print(text(error, color=color, verbose=verbose), file=sys.stderr)
+    if as_json:
+        fields = {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix, "exit_code": error.exit_code}
+        print(json.dumps({"error": fields}, indent=2))

@@ -1,0 +1,98 @@
+"""What can go wrong between the lock and a program or an image that can be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kit.errors import KitError
+
+
+class LockInvalid(KitError):
+    """The lock file says something that kit does not understand or does not allow."""
+
+    code = "KIT-LOCK-INVALID"
+    exit_code = 12
+
+    def __init__(self, *, path: Path, line: int, why: str) -> None:
+        super().__init__(what=f"{path}:{line} is not a valid lock", why=why, fix=f"mend line {line}, or take the file from git")
+
+
+class NotInLock(KitError):
+    """Something was asked for that the lock does not know; nothing outside it is used."""
+
+    code = "KIT-SUPPLY-UNKNOWN"
+    exit_code = 13
+
+    def __init__(self, *, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(what=f"`{name}` is not in the lock", why=f"known are: {', '.join(known)}", fix="kit images list")
+
+
+class NotSupplied(KitError):
+    """A tool or an image was used before it was made or fetched."""
+
+    code = "KIT-SUPPLY-ABSENT"
+    exit_code = 22
+
+    def __init__(self, *, key: str, why: str) -> None:
+        name = key.partition("/")[2]
+        super().__init__(what=f"{key.replace('/', ' ')} is not there yet", why=why, fix=f"kit images build {name}")
+
+
+class NoSource(KitError):
+    """None of an entry's sources can give it here."""
+
+    code = "KIT-SUPPLY-NO-SOURCE"
+    exit_code = 23
+
+    def __init__(self, *, key: str, why: str) -> None:
+        super().__init__(
+            what=f"there is no way to get {key.replace('/', ' ')} here",
+            why=why,
+            fix="reach a registry (KIT_REGISTRY_PREFIX), or bring an archive: kit images load FILE",
+        )
+
+
+class RecipeBroken(KitError):
+    """A recipe ran to its end, but what it promised is not there."""
+
+    code = "KIT-RECIPE-BROKEN"
+    exit_code = 24
+
+    def __init__(self, *, key: str, why: str, log: Path) -> None:
+        super().__init__(what=f"the recipe of {key.replace('/', ' ')} did not make what it should", why=why, fix=f"see {log}")
+
+
+class ChecksumWrong(KitError):
+    """What was fetched is not what the lock or the archive says it is."""
+
+    code = "KIT-SUPPLY-CHECKSUM"
+    exit_code = 25
+
+    def __init__(self, *, what: str, wanted: str, got: str) -> None:
+        super().__init__(
+            what=f"{what} is not what it should be",
+            why=f"SHA-256 {got[:12]}…, wanted {wanted[:12]}…; it was thrown away",
+            fix="get it again from a place you trust",
+        )
+
+
+class ArchiveInvalid(KitError):
+    """A file is not an archive made by `kit images save`."""
+
+    code = "KIT-ARCHIVE-INVALID"
+    exit_code = 14
+
+    def __init__(self, *, path: Path, why: str) -> None:
+        super().__init__(what=f"{path} is not an archive of kit", why=why, fix="make it again: kit images save FILE")
+
+
+class Interrupted(KitError):
+    """Somebody pressed Ctrl-C; what was finished stays."""
+
+    code = "KIT-INTERRUPTED"
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__(
+            what="stopped", why="interrupted; what was finished is kept", fix="run the same command again: it goes on from there"
+        )

@@ -1,0 +1,351 @@
+"""The lock: every tool and image that kit uses, its version, and where it may come from. Parsed once, here.
+
+Nothing outside this file is fetched. So the reader is strict: an unknown key, an unpinned version or a need that is not an entry
+is an error with its file and line, not something found out in the middle of a build.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+import yaml
+
+from kit.supply.errors import LockInvalid
+
+Section = Literal["tool", "artifact", "image"]
+SECTIONS: Mapping[str, Section] = {"tools": "tool", "artifacts": "artifact", "images": "image"}
+UNPINNED = re.compile(r"(:|@)latest\b|\bbitnami\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A program on PATH: the first group of `pattern` in what `command` prints must lie in `range` (">=0.29,<1")."""
+
+    command: tuple[str, ...]
+    pattern: str
+    range: str
+
+
+@dataclass(frozen=True, slots=True)
+class PulledFile:
+    """A program, or an archive with the program at `member`, whose SHA-256 is known."""
+
+    url: str
+    sha256: str
+    member: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PulledImage:
+    """Upstream's image. Without a digest it is not pulled: `kit images lock` asks a registry for it."""
+
+    reference: str
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GoInstall:
+    """`package@version`; made by `go install`."""
+
+    package: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoBuild:
+    """A folder with go.mod and go.sum (the pin), and program name → package to build in it."""
+
+    folder: str
+    packages: Mapping[str, str]
+    ldflags: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GoModuleFiles:
+    """A folder out of a Go module's source, as the module was published."""
+
+    module: str
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Maven:
+    """A folder with pom.xml; its dependencies become libs/*.jar."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Debian:
+    """A minimal Debian of that suite, from the mirror that apt itself uses."""
+
+    suite: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dockerfile:
+    """A folder with a Dockerfile; `base` is an image and `artifacts` are artifacts of this lock."""
+
+    folder: str
+    base: str | None = None
+    artifacts: tuple[str, ...] = ()
+    finish: str | None = None
+
+
+Recipe = GoInstall | GoBuild | GoModuleFiles | Maven | Debian | Dockerfile
+Source = Installed | PulledFile | PulledImage | GoInstall | GoBuild | GoModuleFiles | Maven | Debian | Dockerfile
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    section: Section
+    name: str
+    version: str
+    sources: tuple[Source, ...]
+    line: int
+
+    @property
+    def key(self) -> str:
+        """What the entry is called where a name alone could mean two: `image/kafka`, `artifact/kafka`."""
+        return f"{self.section}/{self.name}"
+
+    @property
+    def recipe(self) -> Recipe | None:
+        return next((source for source in self.sources if isinstance(source, Recipe)), None)
+
+    @property
+    def pulled(self) -> PulledFile | PulledImage | None:
+        return next((source for source in self.sources if isinstance(source, PulledFile | PulledImage)), None)
+
+    @property
+    def installed(self) -> Installed | None:
+        return next((source for source in self.sources if isinstance(source, Installed)), None)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Keys of the entries that its recipe uses."""
+        if not isinstance(self.recipe, Dockerfile):
+            return ()
+        base = (f"image/{self.recipe.base}",) if self.recipe.base else ()
+        return (*base, *(f"artifact/{name}" for name in self.recipe.artifacts))
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    path: Path
+    entries: Mapping[str, Entry]  # by key, in the order of the file
+
+    def of(self, section: Section) -> tuple[Entry, ...]:
+        return tuple(entry for entry in self.entries.values() if entry.section == section)
+
+    def find(self, name: str) -> Entry | None:
+        """A tool or an image by its name, or any entry by its key. An image wins over a tool, a tool over an artifact."""
+        for candidate in (name, f"image/{name}", f"tool/{name}", f"artifact/{name}"):
+            if candidate in self.entries:
+                return self.entries[candidate]
+        return None
+
+
+def read(path: Path) -> Lock:
+    """Parse a lock file; raises `LockInvalid` with file:line."""
+    return parse(path.read_text(), path)
+
+
+def parse(text: str, path: Path) -> Lock:
+    try:
+        document = yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as broken:
+        line = broken.problem_mark.line + 1 if broken.problem_mark else 1
+        raise LockInvalid(path=path, line=line, why=broken.problem or "it is not YAML") from broken
+    lines = _Lines(text)
+    _check_top(document, path, lines)
+    entries: dict[str, Entry] = {}
+    for title, section in SECTIONS.items():
+        for name, raw in (document.get(title) or {}).items():
+            entry = _entry(section, str(name), raw, path, lines, (title, name))
+            entries[entry.key] = entry
+    _check_needs(entries, path)
+    return Lock(path, entries)
+
+
+class _Go(msgspec.Struct, forbid_unknown_fields=True):
+    folder: str
+    packages: dict[str, str]
+    ldflags: str = ""
+
+
+class _Module(msgspec.Struct, forbid_unknown_fields=True):
+    module: str
+    folder: str
+
+
+class _Built(msgspec.Struct, forbid_unknown_fields=True):
+    go_install: str | None = None
+    go_build: _Go | None = None
+    go_module_files: _Module | None = None
+    maven: str | None = None
+    debian: str | None = None
+    dockerfile: str | None = None
+    base: str | None = None
+    artifacts: list[str] = []
+    finish: str | None = None
+
+
+class _Installed(msgspec.Struct, forbid_unknown_fields=True):
+    command: list[str]
+    pattern: str
+    range: str
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    url: str
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    member: str | None = None
+
+
+class _Image(msgspec.Struct, forbid_unknown_fields=True):
+    reference: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9./_-]+:[A-Za-z0-9._-]+$")]
+    digest: Annotated[str, msgspec.Meta(pattern="^sha256:[0-9a-f]{64}$")] | None
+
+
+class _Source(msgspec.Struct, forbid_unknown_fields=True):
+    installed: _Installed | None = None
+    pulled: dict[str, Any] | None = None
+    built: _Built | None = None
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True):
+    version: str
+    sources: Annotated[list[_Source], msgspec.Meta(min_length=1)]
+
+
+_T = TypeVar("_T")
+
+
+def _entry(section: Section, name: str, raw: Any, path: Path, lines: _Lines, where: tuple[str, ...]) -> Entry:
+    line = lines.at(where)
+    try:
+        read = msgspec.convert(raw, _Entry)
+    except msgspec.ValidationError as wrong:
+        why, _, place = str(wrong).partition(" - at `$")
+        raise LockInvalid(path=path, line=lines.at((*where, *_steps(place))), why=f"{name}: {why}") from wrong
+    sources = []
+    for number, source in enumerate(read.sources):
+        here = lines.at((*where, "sources", number))
+        try:
+            sources.append(_source(section, source))
+        except (ValueError, msgspec.ValidationError) as wrong:
+            raise LockInvalid(path=path, line=here, why=f"{name}: {str(wrong).partition(' - at ')[0]}") from wrong
+    if found := UNPINNED.search(str(raw)):
+        raise LockInvalid(path=path, line=line, why=f"{name}: `{found.group().strip(':@')}` is not allowed in the lock")
+    return Entry(section, name, read.version, tuple(sources), line)
+
+
+def _source(section: Section, source: _Source) -> Source:
+    given = [kind for kind in ("installed", "pulled", "built") if getattr(source, kind) is not None]
+    if len(given) != 1:
+        raise ValueError(f"a source is one of installed, pulled, built; here are {len(given)}")
+    if source.installed is not None:
+        if section != "tool":
+            raise ValueError(f"`installed` is for tools, not for {section}s")
+        re.compile(source.installed.pattern)
+        return Installed(tuple(source.installed.command), source.installed.pattern, source.installed.range)
+    if source.pulled is not None:
+        if section == "image":
+            image = msgspec.convert(source.pulled, _Image)
+            return PulledImage(image.reference, image.digest)
+        file = msgspec.convert(source.pulled, _File)
+        return PulledFile(file.url, file.sha256, file.member)
+    assert source.built is not None
+    return _recipe(section, source.built)
+
+
+def _recipe(section: Section, built: _Built) -> Recipe:
+    kinds = ("go_install", "go_build", "go_module_files", "maven", "debian", "dockerfile")
+    given = [kind for kind in kinds if getattr(built, kind) is not None]
+    if len(given) != 1:
+        raise ValueError(f"`built` names exactly one of {', '.join(kinds)}; here are {len(given)}")
+    if (section == "image") != (given[0] in ("debian", "dockerfile")):
+        raise ValueError(f"{given[0]} does not make {section}s")
+    if built.dockerfile is not None:
+        return Dockerfile(built.dockerfile, built.base, tuple(built.artifacts), built.finish)
+    if built.base or built.artifacts or built.finish:
+        raise ValueError(f"base, artifacts and finish belong to dockerfile, not to {given[0]}")
+    if built.go_install is not None:
+        if "@" not in built.go_install:
+            raise ValueError("go_install needs a version: package@version")
+        return GoInstall(built.go_install)
+    if built.go_build is not None:
+        return GoBuild(built.go_build.folder, built.go_build.packages, built.go_build.ldflags)
+    if built.go_module_files is not None:
+        return GoModuleFiles(built.go_module_files.module, built.go_module_files.folder)
+    return Maven(built.maven) if built.maven is not None else Debian(str(built.debian))
+
+
+def _check_top(document: Any, path: Path, lines: _Lines) -> None:
+    if not isinstance(document, dict) or document.get("version") != 1:
+        raise LockInvalid(path=path, line=lines.at(("version",)), why="a lock begins with `version: 1`")
+    for title in document:
+        if title not in (*SECTIONS, "version"):
+            raise LockInvalid(path=path, line=lines.at((title,)), why=f"unknown part `{title}`")
+        if title != "version" and not isinstance(document[title] or {}, dict):
+            raise LockInvalid(path=path, line=lines.at((title,)), why=f"`{title}` maps names to entries")
+
+
+def _check_needs(entries: Mapping[str, Entry], path: Path) -> None:
+    for entry in entries.values():
+        for need in entry.needs:
+            if need not in entries:
+                raise LockInvalid(path=path, line=entry.line, why=f"{entry.name}: it needs {need}, which is not in the lock")
+    for entry in entries.values():
+        if entry.key in _reachable(entry, entries):
+            raise LockInvalid(path=path, line=entry.line, why=f"{entry.name}: it needs itself")
+
+
+def _reachable(entry: Entry, entries: Mapping[str, Entry]) -> set[str]:
+    waiting, seen = list(entry.needs), set[str]()
+    while waiting:
+        if (key := waiting.pop()) not in seen:
+            seen.add(key)
+            waiting += entries[key].needs
+    return seen
+
+
+def _steps(place: str) -> Iterator[str | int]:
+    """`.sources[0].built` → "sources", 0, "built". msgspec writes `[...]` for the key of a mapping: the line above must do."""
+    for name, index in re.findall(r"\.(\w+)|\[(\d+)\]", place):
+        yield name if name else int(index)
+
+
+class _Lines:
+    """Line numbers of a document's parts; the tree with its marks is only made when something is wrong or is asked for."""
+
+    def __init__(self, text: str) -> None:
+        self._root = yaml.compose(text, _Loader)
+
+    def at(self, steps: tuple[str | int, ...]) -> int:
+        """The line of the deepest part of that path that exists."""
+        node, line = self._root, 1
+        for step in steps:
+            found = _child(node, step)
+            if found is None:
+                break
+            line, node = found
+        return line
+
+
+def _child(node: Any, step: str | int) -> tuple[int, Any] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(step):
+                return key.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step].start_mark.line + 1, node.value[step]
+    return None
+
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
