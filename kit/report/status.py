@@ -1,0 +1,100 @@
+"""What runs, as a table for people and as the JSON that `kit status -o json` promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+State = Literal["absent", "starting", "ready", "degraded", "failed"]
+MARKS: Mapping[State, str] = {"absent": "-", "starting": "…", "ready": "✓", "degraded": "!", "failed": "✗"}
+
+READY, NOT_READY, NO_STACK = 0, 3, 4
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSeen:
+    version: str
+    verified: bool
+    issuer: str
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    name: str
+    role: Literal["store", "cluster", "application"]
+    state: State
+    address: str | None = None
+    url: str | None = None
+    tls: TlsSeen | None = None
+    image: Mapping[str, str] | None = None  # reference, source
+    release: Mapping[str, str] | None = None  # chart, version
+    preflight: Mapping[str, Any] | None = None
+    latency_ms: float | None = None
+    reason: str | None = None  # why it is not ready, or what a ready one is only a stand-in for
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    stack: str
+    target: str
+    components: tuple[Component, ...]
+
+    @property
+    def is_ready(self) -> bool:
+        return all(component.state == "ready" for component in self.components)
+
+    @property
+    def exit_code(self) -> int:
+        if all(component.state == "absent" for component in self.components):
+            return NO_STACK
+        return READY if self.is_ready else NOT_READY
+
+
+def document(status: Status) -> dict[str, Any]:
+    return {
+        "stack": status.stack,
+        "target": status.target,
+        "ready": status.is_ready,
+        "components": [_component(component) for component in status.components],
+    }
+
+
+def _component(component: Component) -> dict[str, Any]:
+    fields: dict[str, Any] = {"name": component.name, "role": component.role, "state": component.state}
+    if component.role == "application":
+        fields |= {"url": component.url, "release": component.release, "preflight": component.preflight}
+    else:
+        fields |= {"address": component.address}
+    tls = component.tls
+    fields["tls"] = tls and {
+        "version": tls.version,
+        "verified": tls.verified,
+        "issuer": tls.issuer,
+        "not_after": f"{tls.not_after:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    fields |= {"image": component.image, "latency_ms": component.latency_ms, "reason": component.reason}
+    return fields
+
+
+def table(status: Status) -> str:
+    """Plain text with aligned columns; a reader's eye finds the mark first."""
+    rows = [("", "component", "state", "address", "tls", "latency", "")]
+    for component in status.components:
+        tls = component.tls
+        rows.append(
+            (
+                MARKS[component.state],
+                component.name,
+                component.state,
+                component.url or component.address or "",
+                f"{tls.version} until {tls.not_after:%Y-%m-%d}" if tls else "",
+                f"{component.latency_ms:.0f} ms" if component.latency_ms is not None else "",
+                component.reason or "",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(6)]
+    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows]
+    return f"stack {status.stack} ({status.target})\n" + "\n".join(lines) + "\n"

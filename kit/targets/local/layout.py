@@ -1,0 +1,128 @@
+"""How the local stack is laid out: the names of its parts, the variables of compose.yaml, and the fingerprint of each container.
+
+Pure but for reading the shipped configuration files. A fingerprint covers everything a container is made from, so a changed line
+in a store's folder, another image, another port or a new password each give a new one, and nothing else does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from kit import files, stores
+from kit.blueprint.stack import SENTRY_PORT, STORES, Stack
+from kit.endpoints import Endpoints, Secret
+from kit.state import secrets
+from kit.stores.contract import Credentials
+from kit.workspace import Workspace
+
+STACK_LABEL = "dev.kit.stack"
+STORE_LABEL = "dev.kit.store"
+CONFIG_LABEL = "dev.kit.config"
+OWNER_LABEL = "dev.kit.owner"  # on volumes: the user their root folder was handed to
+SENTRY_HOLDER = "sentry"
+SENTRY_KEY = "sentry.https"
+SENTRY_NAMES = ("sentry", "localhost", "127.0.0.1", "::1")
+LOOPBACK = "127.0.0.1"
+
+
+def volume_name(stack: Stack, store: str) -> str:
+    return f"{stack.name}-{store}"
+
+
+def usual_ports() -> Mapping[str, int]:
+    """Port key ("kafka.sasl") → the number preferred on 127.0.0.1."""
+    found = {f"{name}.{port.name}": port.number for name in STORES for port in stores.module(name).PORTS}
+    return {**found, SENTRY_KEY: SENTRY_PORT}
+
+
+def holders() -> Mapping[str, tuple[str, ...]]:
+    """Who gets a leaf, and for which names."""
+    return {**{name: tuple(stores.module(name).names()) for name in STORES}, SENTRY_HOLDER: SENTRY_NAMES}
+
+
+def makers() -> Mapping[str, secrets.Callable[[], str]]:
+    return {field.name: secrets.password for field in dataclasses.fields(Credentials)}
+
+
+def credentials(found: Mapping[str, Secret]) -> Credentials:
+    return Credentials(**{field.name: found[field.name] for field in dataclasses.fields(Credentials)})
+
+
+def endpoints_from_host(ports: Mapping[str, int], logins: Credentials) -> Endpoints:
+    return Endpoints(
+        **{
+            name: stores.module(name).endpoint(
+                LOOPBACK, {port.name: ports[f"{name}.{port.name}"] for port in stores.module(name).PORTS}, logins
+            )
+            for name in STORES
+        }
+    )
+
+
+def endpoints_from_cluster(logins: Credentials) -> Endpoints:
+    """As pods see them: the store's own name, its usual port. The engine's DNS answers for containers on the shared network."""
+    return Endpoints(
+        **{
+            name: stores.module(name).endpoint(name, {port.name: port.number for port in stores.module(name).PORTS}, logins)
+            for name in STORES
+        }
+    )
+
+
+def mounted_secrets(store: str, logins: Credentials) -> Mapping[str, str]:
+    found: Mapping[str, str] = stores.module(store).mounted_secrets(logins)
+    return found
+
+
+def variables(
+    stack: Stack, workspace: Workspace, ports: Mapping[str, int], images: Mapping[str, str], configs: Mapping[str, str]
+) -> dict[str, str]:
+    """Everything that compose.yaml asks for. No secret is among them."""
+    owner = files.store_owner()
+    found = {
+        "KIT_STACK": stack.name,
+        "KIT_STATE": str(workspace.state),
+        "KIT_CERTS": str(workspace.certs),
+        "KIT_UID": str(owner.uid),
+        "KIT_GID": str(owner.gid),
+    }
+    for name in STORES:
+        found[f"KIT_IMAGE_{name.upper()}"] = images.get(name, "")
+        found[f"KIT_CONFIG_{name.upper()}"] = configs.get(name, "")
+        if name in stack.memory_mb:
+            found[f"KIT_MEMORY_{name.upper()}"] = f"{stack.memory_mb[name]}m"
+    for key, port in ports.items():
+        found[f"KIT_PORT_{key.replace('.', '_').upper()}"] = str(port)
+    return found
+
+
+def container_fingerprint(
+    store: str, stack: Stack, workspace: Workspace, ports: Mapping[str, int], logins: Credentials | None
+) -> str:
+    owner = files.store_owner()
+    return files.digest(
+        {
+            "service": _service_text(workspace.assets / "compose" / "compose.yaml", store),
+            "folder": files.folder_digest(workspace.assets / "compose" / store / "config"),
+            "places": f"{workspace.state} {workspace.certs} {owner.uid}:{owner.gid}",
+            "ports": json.dumps({key: port for key, port in ports.items() if key.startswith(f"{store}.")}, sort_keys=True),
+            "memory": str(stack.memory_mb.get(store)),
+            **({} if logins is None else {f"secret {name}": text for name, text in mounted_secrets(store, logins).items()}),
+        }
+    )
+
+
+@cache
+def _services(path: Path) -> Mapping[str, str]:
+    import yaml
+
+    document = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return {name: json.dumps(service, sort_keys=True) for name, service in document["services"].items()}
+
+
+def _service_text(path: Path, store: str) -> str:
+    return _services(path)[store]
