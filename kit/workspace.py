@@ -43,6 +43,11 @@ class Workspace:
         return self.state / "kubeconfig"
 
     @property
+    def lock_file(self) -> Path:
+        """Outside the stack's folder, which `kit purge` removes while it holds the lock."""
+        return self.home / ".kit" / f"{self.stack}.lock"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 

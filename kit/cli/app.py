@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from kit import __version__
 from kit.cli.context import Session
 from kit.errors import KitError
 
@@ -71,7 +72,7 @@ class Lazy(click.Group):
 @click.option("--stack", metavar="NAME", envvar="KIT_STACK", help="The stack's name (default: kit, or what kit.yaml says).")
 @click.option("-o", "--output", type=click.Choice(["table", "json", "env"]), envvar="KIT_OUTPUT", help="How data is printed.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what tools said, and Python tracebacks.")
-@click.version_option(package_name="kit", prog_name="kit")
+@click.version_option(__version__, prog_name="kit")
 @click.pass_context
 def kit(ctx: click.Context, config: str | None, stack: str | None, output: str | None, verbose: bool) -> None:
     """The same Sentry installation, first against TLS stores and a cluster on this computer, then against the cloud.

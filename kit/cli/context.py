@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,12 +46,21 @@ class Session:
     def supply(self) -> Supply:
         return self.local.supply
 
+    @contextmanager
+    def lock(self, command: str, wait_s: float = 600) -> Iterator[None]:
+        """Hold the stack's lock; says on stderr whom it waits for."""
+        from kit.state import lock
+
+        def tell(holder: str) -> None:
+            print(f"waiting for {holder}, which works on stack {self.stack.name}", file=sys.stderr)
+
+        with lock.held(self.workspace.lock_file, self.stack.name, command, wait_s=wait_s, on_wait=tell):
+            yield
+
     @property
     def is_json(self) -> bool:
         return self.output == "json"
 
     @property
     def is_interactive(self) -> bool:
-        import sys
-
         return sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")

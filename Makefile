@@ -1,0 +1,31 @@
+# Two commands for a newcomer: `make up` and `make test`. Everything else is in `kit --help`.
+
+PYTHON ?= python3
+VENV := .venv
+KIT := $(VENV)/bin/kit
+STAMP := $(VENV)/.installed
+
+.PHONY: up test bench lint unit conformance e2e clean
+
+up: $(STAMP)  ## five TLS stores, a cluster, Sentry, a received exception
+	@$(KIT) setup
+	@$(KIT) up --local
+
+test: $(STAMP)  ## everything that can be tested here, on the real thing
+	@$(VENV)/bin/python -m tests.run
+
+lint unit conformance e2e: $(STAMP)
+	@$(VENV)/bin/tox run -q -e $@
+
+bench: $(STAMP)  ## the figures of the documents, measured here
+	@$(VENV)/bin/python -m bench
+
+clean:
+	rm -rf $(VENV) .tox .mypy_cache .ruff_cache .pytest_cache dist
+
+# pip checks every hash of the lock; kit itself is installed from this folder, with the build backend of the lock.
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@

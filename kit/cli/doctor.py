@@ -1,0 +1,25 @@
+"""`kit doctor`: every check at once, with its verdict and its mend."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from kit.cli.context import Session
+
+SOMETHING_WRONG = 20
+
+
+@click.command("doctor")
+@click.pass_obj
+def command(session: Session) -> int:
+    """Check this computer and the stack; say what is wrong and the command that mends it. Changes nothing."""
+    from kit.doctor import checks
+
+    findings = checks.examine(session.local)
+    if session.is_json:
+        print(json.dumps([checks.document(finding) for finding in findings], indent=2))
+    else:
+        print(checks.table(findings), end="")
+    return SOMETHING_WRONG if any(finding.verdict == "wrong" for finding in findings) else 0

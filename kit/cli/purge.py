@@ -1,0 +1,30 @@
+"""`kit purge`: nothing of the stack stays."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from kit.cli.context import Session
+
+
+@click.command("purge")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def command(session: Session, yes: bool) -> int:
+    """Remove the stack: containers, cluster, network, volumes with all data, certificates, passwords, state.
+
+    Tools and images stay in the cache, for the next stack (kit images prune).
+    """
+    from kit.cli import render
+
+    left = session.local.belongings()
+    if not left:
+        print(f"there is nothing of stack {session.stack.name}", file=sys.stderr)
+        return 0
+    render.confirm(session, yes, f"This removes for good: {', '.join(left)}.")
+    with session.lock("purge"):
+        session.local.purge()
+    print(f"stack {session.stack.name} is gone", file=sys.stderr)
+    return 0

@@ -1,0 +1,82 @@
+"""What several commands print: the status, a plan, a question. Data to stdout, everything said to a person to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from kit.cli.context import Session
+from kit.errors import KitError
+from kit.plan import steps
+from kit.report import status as reports
+
+if TYPE_CHECKING:
+    from kit.targets.local import LocalTarget
+
+
+class NeedsYes(KitError):
+    """Something destructive was asked for where nobody can be asked."""
+
+    code = "KIT-NEEDS-YES"
+    exit_code = 16
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what="nothing was done", why=f"{what} There is no terminal to ask at.", fix="say --yes")
+
+
+class Declined(KitError):
+    """The user said no."""
+
+    code = "KIT-DECLINED"
+    exit_code = 16
+
+    def __init__(self) -> None:
+        super().__init__(what="nothing was done", why="you said no", fix="say yes, or --yes")
+
+
+def status(status: reports.Status, session: Session) -> None:
+    print(json.dumps(reports.document(status), indent=2) if session.is_json else reports.table(status).rstrip("\n"))
+
+
+def plan(plan: steps.Plan, session: Session) -> None:
+    if session.is_json:
+        rows = [
+            {"step": step.id, "after": list(step.needs), "cause": step.cause, "destructive": step.destructive} for step in plan
+        ]
+        print(json.dumps(rows, indent=2))
+    else:
+        print(steps.text(plan), end="")
+
+
+def next_steps(local: LocalTarget, session: Session) -> None:
+    """The last lines of `up`: what the user needs now."""
+    if session.is_json:
+        return
+    option = "" if session.stack_name is None else f" --stack {session.stack_name}"
+    print(f'\n  eval "$(kit env{option})"      psql, redis-cli, aws, kubectl and sentry-sdk know the way', file=sys.stderr)
+    if (login := local.login()) is not None:
+        print(f"  {login.url}   user {login.username}, password: kit env{option} | grep SENTRY_PASSWORD", file=sys.stderr)
+
+
+def confirm(session: Session, yes: bool, what: str) -> None:
+    """Go on only with a yes: from the flag, or from the terminal."""
+    if yes:
+        return
+    if not session.is_interactive:
+        raise NeedsYes(what)
+    print(f"{what} Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Declined
+
+
+def permission(session: Session, yes: bool) -> Callable[[steps.Plan], None]:
+    """Asks for a plan with destructive steps before it is carried out."""
+
+    def ask(plan: steps.Plan) -> None:
+        destructive = [step for step in plan if step.destructive]
+        if destructive:
+            confirm(session, yes, f"This destroys data: {'; '.join(f'{step.id} ({step.cause})' for step in destructive)}.")
+
+    return ask

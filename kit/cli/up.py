@@ -1,0 +1,71 @@
+"""`kit up`: observe, plan, and carry the plan out."""
+
+from __future__ import annotations
+
+import click
+
+from kit.blueprint.stack import PARTS
+from kit.cli.context import Session
+from kit.errors import KitError
+
+
+class NoTarget(KitError):
+    """`kit up` without saying where."""
+
+    code = "KIT-NO-TARGET"
+    exit_code = 11
+
+    def __init__(self) -> None:
+        super().__init__(
+            what="kit up needs a target",
+            why="neither --local nor --cloud was given",
+            fix="kit up --local",
+        )
+
+
+class NotBuiltYet(KitError):
+    """A part of kit that is announced and does not exist yet."""
+
+    code = "KIT-NOT-BUILT-YET"
+    exit_code = 60
+
+    def __init__(self, option: str) -> None:
+        super().__init__(
+            what=f"{option} does not exist yet",
+            why="this version of kit builds the local stack with the small stand-in for Sentry only",
+            fix="kit up --local",
+        )
+
+
+@click.command("up", epilog="Example: kit up --local --only stores")
+@click.option("--local", "target", flag_value="local", help="Stores in containers, a Kind cluster, on this computer.")
+@click.option("--cloud", "target", flag_value="cloud", help="The same in Yandex Cloud (not built yet).")
+@click.option("--plan", "plan_only", is_flag=True, help="Print what would be done and why, and do nothing.")
+@click.option("--only", type=click.Choice(PARTS), help="Bring up this part alone, with what it needs.")
+@click.option("--sentry", type=click.Choice(["lite", "chart"]), default="lite", show_default=True, help="Which Sentry.")
+@click.option("--yes", is_flag=True, help="Do not ask before a step that destroys data.")
+@click.option("--wait-lock", type=float, default=600, show_default=True, metavar="SECONDS", help="How long to wait for another kit.")
+@click.pass_obj
+def command(
+    session: Session, target: str | None, plan_only: bool, only: str | None, sentry: str, yes: bool, wait_lock: float
+) -> int:
+    """Bring the stack up. A second run changes nothing; after an interruption it goes on from there."""
+    if target is None:
+        raise NoTarget
+    if target == "cloud":
+        raise NotBuiltYet("--cloud")
+    if sentry == "chart":
+        raise NotBuiltYet("--sentry chart")
+    from kit.cli import render
+    from kit.report import progress
+
+    local = session.local.only(only)
+    if plan_only:
+        render.plan(local.plan(), session)
+        return 0
+    with session.lock("up", wait_lock), progress.listener() as listen:
+        local.up(listen, allowed=render.permission(session, yes))
+    status = local.status()
+    render.status(status, session)
+    render.next_steps(local, session)
+    return status.exit_code

@@ -1,0 +1,26 @@
+"""`kit verify`: every promise about the connections, tried."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from kit.cli.context import Session
+
+BROKEN = 40
+
+
+@click.command("verify")
+@click.pass_obj
+def command(session: Session) -> int:
+    """Prove from the host and from inside the cluster: right names and chain accepted; wrong authority, wrong name, TLS 1.1,
+    plaintext and wrong passwords refused; what is written can be read back."""
+    from kit.verify import report
+
+    results = session.local.verify()
+    if session.is_json:
+        print(json.dumps([report.document(result) for result in results], indent=2))
+    else:
+        print(report.table(results), end="")
+    return 0 if all(result.holds for result in results) else BROKEN
