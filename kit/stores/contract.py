@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from kit.endpoints import Secret, StoreEndpoint, Trust
+from kit.errors import KitError
 
 PROBE_TIMEOUT_S = 5.0
 
@@ -75,6 +76,20 @@ class Credentials:
     s3_nodestore: Secret
 
 
+class StoreError(KitError):
+    """A store did not do what it was asked to; `why` is what it said."""
+
+    code = "KIT-STORE-FAILED"
+    exit_code = 40
+
+    def __init__(self, store: str, doing: str, said: object) -> None:
+        super().__init__(
+            what=f"{store}: {doing} failed",
+            why=" ".join(str(said).split())[:300] or type(said).__name__,
+            fix=f"kit status, then kit logs {store}",
+        )
+
+
 class Store(Protocol):
     NAME: str
     PORTS: tuple[Port, ...]
@@ -89,7 +104,7 @@ class Store(Protocol):
         """Where Sentry's own user finds it; `ports` maps port names to numbers as seen from `host`'s side."""
 
     def probe(self, endpoint: Any, trust: Trust) -> Ready | NotYet:
-        """A TLS handshake verified by chain and name, then one authenticated round trip. Never raises, ends in PROBE_TIMEOUT_S."""
+        """A handshake verified by chain and name, then one authenticated round trip. Never raises; ends in PROBE_TIMEOUT_S."""
 
     def bootstrap(self, endpoint: Any, credentials: Credentials, trust: Trust) -> tuple[str, ...]:
         """Make what Sentry needs inside the store and is missing (user, database, buckets, topics); returns what was made."""
