@@ -1,0 +1,3 @@
+module kit.local/pause
+
+go 1.24
