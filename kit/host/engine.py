@@ -24,6 +24,7 @@ START_TIMEOUT_S = 30.0
 APT_TIMEOUT_S = 600.0
 PACKAGES = ("docker.io", "iptables")
 BUILD_PACKAGES = ("mmdebstrap",)  # makes base images where no registry answers
+RUNTIME = "kit-runc"
 ALL_CAPABILITIES = frozenset(f"CAP_{name}" for name in runc_within_bounds.CAPABILITIES)
 
 
@@ -87,17 +88,21 @@ def _start(cache: Path, say: Callable[[str], None], runner: Runner) -> EngineVer
     return _await(log)
 
 
+def lacking_capabilities() -> frozenset[str]:
+    """What a privileged container would ask for and this host cannot give."""
+    return ALL_CAPABILITIES - runc_within_bounds.held_capabilities(Path("/proc/self/status").read_text())
+
+
 def _runtime_options(cache: Path) -> tuple[str, ...]:
     """Options for an engine on a host that lacks a capability; none elsewhere."""
-    held = runc_within_bounds.held_capabilities(Path("/proc/self/status").read_text())
-    if held >= ALL_CAPABILITIES:
+    if not lacking_capabilities():
         return ()
     source = Path(runc_within_bounds.__file__).read_text()
     script = cache / "engine" / "runc-within-bounds"
     # The interpreter of the moment, not of a virtual environment that may be removed while the engine runs.
     interpreter = os.path.realpath(sys.executable)
     files.write(script, f"#!{interpreter}\n" + source.partition("\n")[2], mode=0o755)
-    return ("--add-runtime", f"kit-runc={script}", "--default-runtime", "kit-runc")
+    return ("--add-runtime", f"{RUNTIME}={script}", "--default-runtime", RUNTIME)
 
 
 def _await(log: Path | None) -> EngineVersion:
