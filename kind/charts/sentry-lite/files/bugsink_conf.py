@@ -1,0 +1,48 @@
+"""Bugsink in one kind of process: events are digested in the request that brought them (no queue, no second process,
+no state beside Postgres), so an event that was accepted is visible, and two pods can overlap while one replaces the other.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from bugsink.settings.default import *  # noqa: F403
+from bugsink.settings.default import DATABASES
+
+_kit = json.loads(Path("/run/kit/settings/bugsink.json").read_text())
+
+SECRET_KEY = _kit["secret_key"]
+ALLOWED_HOSTS = os.environ["KIT_HOSTS"].split(",")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+TIME_ZONE = "UTC"
+
+# A schema of its own: the full Sentry, should it follow in the same database, brings tables of the same names.
+SCHEMA = "bugsink"
+DATABASES["default"] = {
+    "ENGINE": "django.db.backends.postgresql",
+    "HOST": _kit["postgres"]["host"],
+    "PORT": _kit["postgres"]["port"],
+    "NAME": _kit["postgres"]["database"],
+    "USER": _kit["postgres"]["username"],
+    "PASSWORD": _kit["postgres"]["password"],
+    # One connection per thread, kept: a new one costs a TLS handshake and SCRAM's key derivation.
+    "CONN_MAX_AGE": 60,
+    "CONN_HEALTH_CHECKS": True,
+    "OPTIONS": {
+        "sslmode": "verify-full",
+        "sslrootcert": "/run/kit/authority/ca.crt",
+        "connect_timeout": 5,
+        "options": f"-c search_path={SCHEMA}",
+    },
+}
+DATABASES["snappea"]["NAME"] = "/tmp/snappea.sqlite3"
+SNAPPEA = {"TASK_ALWAYS_EAGER": True}
+
+EMAIL_BACKEND = "bugsink.email_backends.QuietConsoleEmailBackend"
+BUGSINK = {
+    "BASE_URL": os.environ["KIT_BASE_URL"],
+    "SITE_TITLE": "kit: Sentry lite",
+    "SINGLE_USER": True,
+    "SINGLE_TEAM": True,
+    "PHONEHOME": False,
+}

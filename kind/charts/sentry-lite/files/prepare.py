@@ -1,0 +1,77 @@
+"""Before the server starts: schema, tables, and the one user, team, project and token that kit knows beforehand.
+
+Every secret was made by kit and arrives in the mounted Secret, so nothing has to be read back out of the pod. Safe to run
+again, also with changed secrets: what differs is set to what the Secret says.
+"""
+
+import json
+from pathlib import Path
+from uuid import UUID
+
+import django
+
+django.setup()
+
+from bsmain.models import AuthToken  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.contrib.auth import get_user_model  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.core.management.color import no_style  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
+from projects.models import Project, ProjectMembership, ProjectRole  # noqa: E402
+from teams.models import Team, TeamMembership, TeamRole  # noqa: E402
+
+TOKEN_DESCRIPTION = "kit"
+
+
+def main() -> None:
+    wanted = json.loads(Path("/run/kit/settings/bugsink.json").read_text())
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {settings.SCHEMA}")
+    call_command("migrate", interactive=False)
+    with transaction.atomic():
+        user = ensure_user(wanted["admin"]["username"], wanted["admin"]["password"])
+        ensure_project(wanted["project"]["id"], wanted["project"]["name"], UUID(wanted["project"]["key"]), user)
+        ensure_token(wanted["token"])
+    print("prepared")
+
+
+def ensure_user(username: str, password: str):
+    user, _ = get_user_model().objects.get_or_create(
+        username=username, defaults={"is_superuser": True, "is_staff": True, "send_email_alerts": False}
+    )
+    if not user.check_password(password):
+        user.set_password(password)
+        user.save()
+    return user
+
+
+def ensure_project(number: int, name: str, key: UUID, user) -> None:
+    team, _ = Team.objects.get_or_create(name=name)
+    TeamMembership.objects.update_or_create(team=team, user=user, defaults={"role": TeamRole.ADMIN, "accepted": True})
+    project = Project.objects.filter(pk=number).first()
+    if project is None:
+        project = Project(pk=number, team=team, name=name)
+        project.sentry_key = key
+        project.save(force_insert=True)
+        with connection.cursor() as cursor:  # a row with a chosen number does not move the sequence behind it
+            for statement in connection.ops.sequence_reset_sql(no_style(), [Project]):
+                cursor.execute(statement)
+    elif project.sentry_key != key or project.is_deleted:
+        project.sentry_key, project.is_deleted = key, False
+        project.save()
+    ProjectMembership.objects.update_or_create(
+        project=project, user=user, defaults={"role": ProjectRole.ADMIN, "accepted": True}
+    )
+
+
+def ensure_token(token: str) -> None:
+    """kit only reads; a token that the Secret no longer names must not work any more."""
+    AuthToken.objects.filter(description=TOKEN_DESCRIPTION).exclude(token=token).delete()
+    AuthToken.objects.update_or_create(
+        token=token,
+        defaults={"description": TOKEN_DESCRIPTION, "issues_read": True, "events_read": True, "projects_read": True},
+    )
+
+
+main()
