@@ -102,14 +102,17 @@ def _store(name: str, wanted: StoreWanted, observed: Observed) -> list[Step]:
     steps = []
     if name not in observed.volumes:
         steps.append(Step("create", f"volume/{name}", "no volume yet", ("supply images",)))
-    cause = _why_start(wanted, seen)
-    if cause:
+    started = _why_start(wanted, seen)
+    if started:
         needs = (f"create volume/{name}", "create network", f"issue leaf/{name}", "make secrets", "supply images")
-        steps.append(Step("start", subject, cause, needs))
-        steps.append(Step("wait", subject, "just started", (f"start {subject}",)))
-    if name not in observed.volumes or observed.setups.get(name) != wanted.setup:
-        cause = "new volume" if name not in observed.volumes or name not in observed.setups else "what Sentry needs has changed"
-        steps.append(Step("set-up", subject, cause, (f"wait {subject}", "make secrets")))
+        steps.append(Step("start", subject, started, needs))
+    new = name not in observed.volumes or name not in observed.setups
+    if new or observed.setups.get(name) != wanted.setup:
+        cause = "new volume" if new else "what Sentry needs has changed"
+        steps.append(Step("set-up", subject, cause, (f"start {subject}", "make secrets")))
+    if started:
+        # Ready means that Sentry's own user can work, and that user may come into being by the set-up.
+        steps.append(Step("wait", subject, "just started", (f"start {subject}", f"set-up {subject}")))
     return steps
 
 
@@ -155,7 +158,7 @@ def _sentry(desired: Desired, observed: Observed, changed: set[str]) -> list[Ste
         return []
     new_cluster = observed.cluster is None or bool(observed.cluster.complaint) or observed.cluster.config != desired.cluster
     before = ("load cluster/images", "create cluster", "issue leaf/sentry", "issue authority", "make secrets")
-    stores_ready = tuple(f"{verb} store/{name}" for name in desired.stores for verb in ("wait", "set-up"))
+    stores_ready = tuple(f"{verb} store/{name}" for name in desired.stores for verb in ("set-up", "wait"))
     steps = []
     cause = None
     if new_cluster or observed.release is None:

@@ -27,3 +27,10 @@ def load(path: Path) -> Mapping[str, str]:
 def record(path: Path, subject: str, mark: str) -> None:
     with _writing:
         files.write_json(path, {**load(path), subject: mark})
+
+
+def forget(path: Path, subject: str) -> None:
+    with _writing:
+        known = dict(load(path))
+        if known.pop(subject, None) is not None:
+            files.write_json(path, known)

@@ -10,6 +10,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from kit import files, stores
@@ -114,6 +115,13 @@ def container_fingerprint(
             **({} if logins is None else {f"secret {name}": text for name, text in mounted_secrets(store, logins).items()}),
         }
     )
+
+
+def setup_fingerprint(store: str) -> str:
+    """Of what `bootstrap` makes: the code that makes it, and for Kafka the release of the schemas that name the topics."""
+    source = Path(str(stores.module(store).__file__)).read_bytes()
+    schemas = version("sentry-kafka-schemas") if store == "kafka" else ""
+    return files.digest({"source": source, "schemas": schemas})
 
 
 @cache

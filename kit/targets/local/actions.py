@@ -1,0 +1,173 @@
+"""How each verb of the plan is carried out on this computer. Every action can be repeated: it makes what is missing and no more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from kit import files, stores
+from kit.engines.kind import Kind, node_name
+from kit.engines.observed import Mount
+from kit.errors import KitError
+from kit.pki import authority, folder
+from kit.plan.execute import Action, Note
+from kit.plan.steps import Step
+from kit.state import markers, secrets
+from kit.stores.contract import NotYet, Ready
+from kit.targets.local import layout
+
+if TYPE_CHECKING:
+    from kit.targets.local import LocalTarget
+
+POLL_S = 0.075
+LOOK_AT_CONTAINER_S = 1.0
+STORE_TIMEOUT_S = 120.0
+LOG_LINES = 15
+
+
+class StoreNotReady(KitError):
+    """A store was started and did not become ready."""
+
+    code = "KIT-STORE-NOT-READY"
+    exit_code = 40
+
+    def __init__(self, store: str, reason: str, waited_s: float, log: str) -> None:
+        super().__init__(
+            what=f"{store} did not become ready within {waited_s:.0f} s",
+            why=reason,
+            fix=f"kit logs {store}",
+            detail=log,
+        )
+
+
+def actions(local: LocalTarget) -> Mapping[str, Action]:
+    """Verb → action. Verbs that mean different things for different subjects are told apart by the subject's first word."""
+    by_subject: Mapping[str, Callable[[LocalTarget, Step, Note], str | None]] = {
+        "issue authority": _issue_authority,
+        "issue leaf": _issue_leaf,
+        "make secrets": _make_secrets,
+        "create network": _create_network,
+        "create volume": _create_volume,
+        "start store": _start_store,
+        "wait store": _wait_store,
+        "set-up store": _set_up_store,
+        "delete cluster": _delete_cluster,
+        "create cluster": _create_cluster,
+        "load cluster": _load_images,
+        "check preflight": lambda local, step, note: local.sentry.preflight(note),
+        "install sentry": lambda local, step, note: local.sentry.install(note),
+        "wait sentry": lambda local, step, note: local.sentry.wait(note),
+        "prove demo": lambda local, step, note: local.sentry.prove(note),
+    }
+
+    def carry_out(step: Step, note: Note) -> str | None:
+        return by_subject[f"{step.verb} {step.subject.partition('/')[0]}"](local, step, note)
+
+    return {key.partition(" ")[0]: carry_out for key in by_subject}
+
+
+def _issue_authority(local: LocalTarget, step: Step, note: Note) -> str:
+    made = authority.create(local.stack.name, datetime.now(UTC))
+    folder.save_authority(local.workspace.certs, made)
+    folder.publish_trust(local.workspace.certs, made)
+    return f"root valid until {made.root.certificate.not_valid_after_utc:%Y-%m-%d}"
+
+
+def _issue_leaf(local: LocalTarget, step: Step, note: Note) -> str:
+    now = datetime.now(UTC)
+    certs, holder = local.workspace.certs, step.name
+    known = folder.load_authority(certs, now)
+    assert known is not None  # its step comes before this one
+    leaf = authority.issue(known, f"{holder}.{local.stack.name}", layout.holders()[holder], now)
+    target = folder.save_leaf(certs, holder, known, leaf)
+    return f"{target.name}, valid until {leaf.certificate.not_valid_after_utc:%Y-%m-%d}"
+
+
+def _make_secrets(local: LocalTarget, step: Step, note: Note) -> None:
+    secrets.ensure(local.secrets_file, local.secret_makers())
+
+
+def _create_network(local: LocalTarget, step: Step, note: Note) -> None:
+    local.docker.create_network(local.stack.name, {layout.STACK_LABEL: local.stack.name})
+
+
+def _create_volume(local: LocalTarget, step: Step, note: Note) -> None:
+    """A volume whose root folder belongs to the stores' user. The marker comes last: without it, this is done again."""
+    markers.forget(local.markers_file, f"setup/{step.name}")
+    owner = files.store_owner()
+    name = layout.volume_name(local.stack, step.name)
+    local.docker.create_volume(name, {layout.STACK_LABEL: local.stack.name})  # the engine gives back the one that exists
+    image = local.supply.image(local.chown_image).reference
+    local.docker.run_once(image, ["chown", f"{owner.uid}:{owner.gid}", "/volume"], mounts=[Mount(name, "/volume")], user="0:0")
+    markers.record(local.markers_file, f"volume/{step.name}", f"{owner.uid}:{owner.gid}")
+
+
+def _start_store(local: LocalTarget, step: Step, note: Note) -> None:
+    name, owner, state = step.name, files.store_owner(), local.workspace.state
+    mounted = files.private_folder(state / "secrets" / name, owner)
+    for file, text in layout.mounted_secrets(name, local.credentials()).items():
+        files.write(mounted / file, text, files.PRIVATE, owner)
+    files.write(state / "passwd", f"kit:x:{owner.uid}:{owner.gid}:kit:/tmp:/bin/false\n")
+    local.compose().up([name])
+
+
+def _set_up_store(local: LocalTarget, step: Step, note: Note) -> str:
+    """Once the store answers over verified TLS; Sentry's own login may still be refused, for this is what makes it."""
+    _poll(local, step.name, note, enough=lambda answer: isinstance(answer, Ready) or answer.cause == "refused")
+    module = stores.module(step.name)
+    made: tuple[str, ...] = module.bootstrap(local.endpoints().store(step.name), local.credentials(), local.trust())
+    markers.record(local.markers_file, f"setup/{step.name}", layout.setup_fingerprint(step.name))
+    return ", ".join(made) or "nothing was missing"
+
+
+def _wait_store(local: LocalTarget, step: Step, note: Note) -> str:
+    answer = _poll(local, step.name, note, enough=lambda answer: isinstance(answer, Ready))
+    assert isinstance(answer, Ready)
+    return f"{answer.tls.version}, {answer.latency_ms:.0f} ms"
+
+
+def _poll(local: LocalTarget, name: str, note: Note, enough: Callable[[Ready | NotYet], bool]) -> Ready | NotYet:
+    """Ask the store's own probe until its answer is enough, saying the last reason; give up early on a dead container."""
+    module, endpoint, trust = stores.module(name), local.endpoints().store(name), local.trust()
+    started = looked = time.monotonic()
+    while True:
+        answer: Ready | NotYet = module.probe(endpoint, trust)
+        if enough(answer):
+            return answer
+        reason = "" if isinstance(answer, Ready) else answer.reason
+        note(reason)
+        now = time.monotonic()
+        is_dead = False
+        if now - looked > LOOK_AT_CONTAINER_S:
+            looked, is_dead = now, local.is_dead(name)
+        if is_dead or now - started > STORE_TIMEOUT_S:
+            raise StoreNotReady(name, reason, now - started, local.log_tail(name, LOG_LINES))
+        time.sleep(POLL_S)
+
+
+def _delete_cluster(local: LocalTarget, step: Step, note: Note) -> None:
+    Kind(local.supply.tool("kind")).delete(local.stack.name, local.workspace.kubeconfig)
+
+
+def _create_cluster(local: LocalTarget, step: Step, note: Note) -> None:
+    name, workspace = local.stack.name, local.workspace
+    files.private_folder(workspace.state)
+    Kind(local.supply.tool("kind")).create(
+        name,
+        image=local.supply.image("kind-node").reference,
+        config=local.cluster_config(),
+        kubeconfig=workspace.kubeconfig,
+        network=name,
+        log=workspace.logs / "kind.log",
+    )
+    node = next(container for container in local.docker.containers() if container.name == node_name(name))
+    markers.record(local.markers_file, "cluster", f"{node.id} {local.cluster_fingerprint()}")
+
+
+def _load_images(local: LocalTarget, step: Step, note: Note) -> None:
+    references = local.cluster_images()
+    Kind(local.supply.tool("kind")).load(local.stack.name, *references)
+    node = next(container for container in local.docker.containers() if container.name == node_name(local.stack.name))
+    markers.record(local.markers_file, "cluster-images", " ".join([node.id, *references]))

@@ -1,0 +1,29 @@
+"""What a component wrote: a container's output, or a pod's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from kit.blueprint.stack import STORES
+from kit.engines.kind import node_name
+from kit.targets.local import observe
+
+if TYPE_CHECKING:
+    from kit.targets.local import LocalTarget
+
+
+def read(local: LocalTarget, component: str, tail: int, follow: bool) -> Iterator[str]:
+    from kit.targets.local import NoStack
+
+    if component in ("sentry", "preflight"):
+        yield from local.sentry.logs(component, tail, follow)
+        return
+    seen = observe.ask_engine(local)
+    container = seen.store_containers(local.stack.name).get(component) if component in STORES else seen.node(local.stack.name)
+    if container is None or (component not in STORES and container.name != node_name(local.stack.name)):
+        raise NoStack(local.stack.name)
+    if follow:
+        yield from local.docker.follow_logs(container.id, tail=tail)
+    else:
+        yield local.docker.logs(container.id, tail=tail)

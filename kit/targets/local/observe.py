@@ -1,0 +1,100 @@
+"""One look at the world before the plan: the engine's lists, the files, the cluster. Reads only; nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kit.blueprint.stack import STORES
+from kit.engines.kind import node_name
+from kit.engines.observed import Container, Network, Volume
+from kit.plan.local import ClusterSeen, ContainerSeen
+from kit.state import markers
+from kit.targets.local.layout import CONFIG_LABEL, STACK_LABEL, STORE_LABEL, volume_name
+
+if TYPE_CHECKING:
+    from kit.targets.local import LocalTarget
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSeen:
+    """What the engine said in one round of questions."""
+
+    containers: tuple[Container, ...]
+    networks: tuple[Network, ...]
+    volumes: tuple[Volume, ...]
+
+    def store_containers(self, stack: str) -> Mapping[str, Container]:
+        return {
+            container.labels[STORE_LABEL]: container
+            for container in self.containers
+            if container.labels.get(STACK_LABEL) == stack and STORE_LABEL in container.labels
+        }
+
+    def node(self, stack: str) -> Container | None:
+        return next((container for container in self.containers if container.name == node_name(stack)), None)
+
+    def our_ports(self, stack: str) -> frozenset[int]:
+        ours = [*self.store_containers(stack).values(), *filter(None, [self.node(stack)])]
+        return frozenset(port.host for container in ours for port in container.ports)
+
+    def publisher(self, port: int) -> str | None:
+        """The container that publishes a port, in words for an error."""
+        for container in self.containers:
+            if port in (published.host for published in container.ports):
+                return f"container {container.name}"
+        return None
+
+
+def ask_engine(local: LocalTarget) -> EngineSeen:
+    docker = local.docker
+    docker.api  # noqa: B018  # connect once, before three threads would each try
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        containers, networks, volumes = pool.submit(docker.containers), pool.submit(docker.networks), pool.submit(docker.volumes)
+        return EngineSeen(containers.result(), networks.result(), volumes.result())
+
+
+def containers(seen: EngineSeen, stack: str) -> Mapping[str, ContainerSeen]:
+    return {
+        name: ContainerSeen(
+            image=container.image,
+            config=container.labels.get(CONFIG_LABEL, ""),
+            running=container.state == "running",
+            state=container.state,
+        )
+        for name, container in seen.store_containers(stack).items()
+    }
+
+
+def volumes(seen: EngineSeen, local: LocalTarget) -> frozenset[str]:
+    """Stores whose volume exists and was handed to the stores' user to the end."""
+    names = {volume.name for volume in seen.volumes}
+    marks = markers.load(local.markers_file)
+    return frozenset(
+        store for store in STORES if volume_name(local.stack, store) in names and f"volume/{store}" in marks
+    )
+
+
+def setups(local: LocalTarget) -> Mapping[str, str]:
+    marks = markers.load(local.markers_file)
+    return {store: marks[f"setup/{store}"] for store in STORES if f"setup/{store}" in marks}
+
+
+def cluster(seen: EngineSeen, local: LocalTarget) -> ClusterSeen | None:
+    node = seen.node(local.stack.name)
+    if node is None:
+        return None
+    node_id, _, config = markers.load(local.markers_file).get("cluster", "").partition(" ")
+    if node_id != node.id:
+        return ClusterSeen("", "it was not finished when it was made")
+    if node.state != "running":
+        return ClusterSeen(config, f"its node is {node.state}")
+    return ClusterSeen(config, local.kube.complaint())
+
+
+def cluster_images(seen: EngineSeen, local: LocalTarget) -> frozenset[str]:
+    node = seen.node(local.stack.name)
+    node_id, *references = markers.load(local.markers_file).get("cluster-images", "-").split()
+    return frozenset(references) if node and node.id == node_id else frozenset()

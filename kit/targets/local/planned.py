@@ -1,0 +1,133 @@
+"""From the description and one look at the world to a plan, and from the plan to the deed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from kit.engines import process
+from kit.pki import folder
+from kit.plan import local as planning
+from kit.plan.events import Listener, StepEvent
+from kit.plan.execute import Note, execute
+from kit.plan.steps import Plan, Step
+from kit.state import ports
+from kit.supply.errors import NotSupplied
+from kit.targets.local import foreign, layout, observe
+
+if TYPE_CHECKING:
+    from kit.supply import Need
+    from kit.targets.local import LocalTarget
+
+SUPPLY = "supply"
+
+
+def plan(local: LocalTarget) -> Plan:
+    return _look(local)[1]
+
+
+def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], None]) -> None:
+    """Supply first, if something is missing: only then is it known which images the containers are to be made from."""
+    from kit.targets.local.actions import actions
+
+    local, steps = _look(local)
+    allowed(steps)
+    if any(step.verb == SUPPLY for step in steps):
+        supplying = tuple(step for step in steps if step.verb == SUPPLY)
+        execute(supplying, {SUPPLY: _supplier(local, listen)}, listen, interrupt=local.supply.interrupt)
+        local, steps = _look(local)
+        allowed(steps)
+    ports.save(local.ports_file, local.ports())
+    execute(steps, actions(local), listen, interrupt=process.end_all)
+
+
+def _look(local: LocalTarget) -> tuple[LocalTarget, Plan]:
+    """Observe once; returns the target with its ports chosen, and the plan."""
+    seen = observe.ask_engine(local)
+    foreign.check_foreign(local.stack, seen.containers, seen.networks, seen.volumes)
+    chosen = ports.choose(
+        layout.usual_ports(),
+        local.stack.ports,
+        local.ports(),
+        seen.our_ports(local.stack.name),
+        owner=lambda port: seen.publisher(port) or ports.listener(port),
+    )
+    local = local.with_ports(chosen)
+    needs = {need.key: need for need in local.supply.plan(local.supply_names())}
+    return local, planning.plan(_desired(local, needs), _observed(local, seen, needs))
+
+
+def _desired(local: LocalTarget, needs: Mapping[str, Need]) -> planning.Desired:
+    parts = local.stack.parts
+    wants_sentry = "sentry" in parts
+    fingerprints = local.container_fingerprints() if "stores" in parts else {}
+    return planning.Desired(
+        stores={
+            name: planning.StoreWanted(_reference(local, name, needs), fingerprints[name], layout.setup_fingerprint(name))
+            for name in fingerprints
+        },
+        cluster=_or_unknown(local.cluster_fingerprint) if "cluster" in parts else None,
+        cluster_images=tuple(_reference(local, name, needs) for name in layout.CLUSTER_IMAGES) if wants_sentry else (),
+        release=_or_unknown(local.sentry.fingerprint) if wants_sentry else None,
+    )
+
+
+def _reference(local: LocalTarget, name: str, needs: Mapping[str, Need]) -> str:
+    need = needs.get(f"image/{name}")
+    return f"{name} ({need.what})" if need else local.supply.image(name).reference
+
+
+def _or_unknown(fingerprint: Callable[[], str]) -> str:
+    """Before the supply is complete, what is made from its images has no fingerprint yet; it is new in any case."""
+    try:
+        return fingerprint()
+    except NotSupplied:
+        return "not known before its images are there"
+
+
+def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, Need]) -> planning.Observed:
+    from datetime import UTC, datetime
+
+    sentry = local.sentry.seen() if "sentry" in local.stack.parts else None
+    return planning.Observed(
+        missing=tuple(planning.Missing(need.key, need.what) for need in needs.values()),
+        authority=folder.load_authority(local.workspace.certs, datetime.now(UTC)) is not None,
+        leafs=local.leaf_complaints(),
+        secrets_missing=bool(set(local.secret_makers()) - set(local.secrets())),
+        network=any(network.name == local.stack.name for network in seen.networks),
+        volumes=observe.volumes(seen, local),
+        containers=observe.containers(seen, local.stack.name),
+        setups=observe.setups(local),
+        cluster=observe.cluster(seen, local) if "cluster" in local.stack.parts else None,
+        cluster_images=observe.cluster_images(seen, local),
+        release=sentry.fingerprint if sentry else None,
+        release_complaint=sentry.complaint if sentry else None,
+        preflight=sentry.preflight if sentry else None,
+        demo=sentry.demo if sentry else None,
+    )
+
+
+def _supplier(local: LocalTarget, listen: Listener) -> Callable[[Step, Note], str]:
+    def supply(step: Step, note: Note) -> str:
+        made = local.supply.ensure(local.supply_names(), _Told(listen))
+        return f"{len(made)} made"
+
+    return supply
+
+
+class _Told:
+    """The supply's progress in the words of the plan's events: every tool and image is a step of its own to the reader."""
+
+    def __init__(self, listen: Listener) -> None:
+        self._listen = listen
+
+    def started(self, name: str, cause: str) -> None:
+        self._listen(StepEvent(Step("make", name, cause), "started"))
+
+    def finished(self, name: str, source: str, seconds: float) -> None:
+        self._listen(StepEvent(Step("make", name, ""), "done", seconds, source))
+
+    def failed(self, name: str, log: str) -> None:
+        self._listen(StepEvent(Step("make", name, ""), "failed", 0.0, f"see {log}"))
+
+

@@ -1,0 +1,74 @@
+"""The way back: `down` keeps the data, `purge` keeps nothing. Only what bears the stack's label, or stands on its network, is touched."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from kit.engines.kind import Kind
+from kit.targets.local import foreign, layout, observe
+
+if TYPE_CHECKING:
+    from kit.targets.local import LocalTarget
+
+
+def down(local: LocalTarget) -> tuple[str, ...]:
+    """Stop and remove containers, cluster and network; returns the volumes that keep the data."""
+    seen = observe.ask_engine(local)
+    foreign.check_foreign(local.stack, seen.containers, seen.networks, seen.volumes)
+    _remove_running(local, seen, grace_s=5)
+    return tuple(volume.name for volume in _volumes(local, seen))
+
+
+def belongings(local: LocalTarget) -> tuple[str, ...]:
+    """What there is of the stack, in words."""
+    seen = observe.ask_engine(local)
+    parts = [
+        _counted(len(seen.store_containers(local.stack.name)), "container"),
+        "the cluster" if _node(local, seen) else "",
+        _counted(len(_volumes(local, seen)), "volume", " with all data"),
+        "the network" if any(network.labels.get(layout.STACK_LABEL) == local.stack.name for network in seen.networks) else "",
+        "certificates" if local.workspace.certs.exists() else "",
+        "passwords and state" if local.workspace.state.exists() else "",
+    ]
+    return tuple(part for part in parts if part)
+
+
+def purge(local: LocalTarget) -> None:
+    seen = observe.ask_engine(local)
+    _remove_running(local, seen, grace_s=0)
+    for volume in _volumes(local, seen):
+        local.docker.remove_volume(volume.name)
+    for folder in (local.workspace.state, local.workspace.certs):
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+def _remove_running(local: LocalTarget, seen: observe.EngineSeen, grace_s: int) -> None:
+    """Containers side by side with the cluster, then the network that all of them were on."""
+    containers = seen.store_containers(local.stack.name).values()
+    with ThreadPoolExecutor() as pool:
+        work = [pool.submit(local.docker.stop_and_remove, container.id, grace_s) for container in containers]
+        if _node(local, seen):
+            kind = Kind(local.supply.tool("kind"))
+            work.append(pool.submit(kind.delete, local.stack.name, local.workspace.kubeconfig))
+        for future in work:
+            future.result()
+    for network in seen.networks:
+        if network.name == local.stack.name and network.labels.get(layout.STACK_LABEL) == local.stack.name:
+            local.docker.remove_network(network.name)
+
+
+def _node(local: LocalTarget, seen: observe.EngineSeen) -> bool:
+    """Whether the cluster of our name is ours: its node stands on our network."""
+    node = seen.node(local.stack.name)
+    return node is not None and local.stack.name in node.addresses
+
+
+def _volumes(local: LocalTarget, seen: observe.EngineSeen) -> list[observe.Volume]:
+    return [volume for volume in seen.volumes if volume.labels.get(layout.STACK_LABEL) == local.stack.name]
+
+
+def _counted(count: int, noun: str, rest: str = "") -> str:
+    return f"{count} {noun}{'s' if count != 1 else ''}{rest}" if count else ""
