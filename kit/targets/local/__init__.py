@@ -232,7 +232,7 @@ class LocalTarget:
         from kit.verify import checks
 
         self.credentials()  # no stack: say so before anything is tried
-        return (*checks.from_host(self.endpoints(), self.trust(), self.stack.name), *self.sentry.preflight_checks())
+        return (*checks.from_host(self.endpoints(), self.ports(), self.trust(), self.stack.name), *self.sentry.preflight_checks())
 
     def client_env(self) -> Mapping[str, str]:
         endpoints, trust = self.endpoints(), self.trust()
