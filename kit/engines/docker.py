@@ -144,9 +144,7 @@ class Docker:
     ) -> Ended:
         """Run `argv` as the one program of a throw-away container (the image's entrypoint is not used), and remove it."""
         with self.doing(f"run {image}"):
-            host = self.api.create_host_config(
-                mounts=[mount_argument(mount) for mount in mounts], network_mode=network
-            )
+            host = self.api.create_host_config(mounts=[mount_argument(mount) for mount in mounts], network_mode=network)
             created = self.api.create_container(
                 image, entrypoint=argv[0], command=list(argv[1:]), user=user, environment=dict(env or {}), host_config=host
             )["Id"]

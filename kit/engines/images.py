@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 LOG_TAIL_LINES = 20
 SILENT_PULL_S = 120.0
+INTERRUPT_POLL_S = 0.2
 NO_ROOM = os.strerror(errno.ENOSPC).lower()
 
 
@@ -74,7 +77,14 @@ class ImageStore:
         return True
 
     def build(
-        self, context: IO[bytes], *, tag: str, labels: Mapping[str, str], arguments: Mapping[str, str], log: Path
+        self,
+        context: IO[bytes],
+        *,
+        tag: str,
+        labels: Mapping[str, str],
+        arguments: Mapping[str, str],
+        log: Path,
+        interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
         """Build from a tar of the context; what the engine says goes to `log`, line by line, as it comes."""
         with self._docker.doing(f"build {tag}"):
@@ -90,19 +100,20 @@ class ImageStore:
                 use_config_proxy=True,
             )
             with log.open("a") as file:
-                step, problem = _written(said, file)
+                step, problem = _written(abandonable(said, interrupted), file)
         if problem is not None:
             raise self._no_room(problem) or ImageBuildFailed(
                 image=tag, step=step, said=f"{problem}\n{_end_of(log)}".strip(), log=log
             )
 
-    def pull(self, repository: str, digest: str, *, log: Path) -> str:
+    def pull(self, repository: str, digest: str, *, log: Path, interrupted: Callable[[], bool] = lambda: False) -> str:
         """Pull `repository@digest`, which the engine verifies, and return that name."""
         reference = f"{repository}@{digest}"
         client = self._docker.connect(SILENT_PULL_S)
         try:
             with self._docker.doing(f"pull {reference}", SILENT_PULL_S), log.open("a") as file:
-                _, problem = _written(client.pull(repository, tag=digest, stream=True, decode=True), file)
+                pieces = client.pull(repository, tag=digest, stream=True, decode=True)
+                _, problem = _written(abandonable(pieces, interrupted), file)
         except EngineRefused as refused:
             problem = refused.detail
         finally:
@@ -185,6 +196,36 @@ class RegistrySilent(KitError):
             fix="set KIT_REGISTRY_PREFIX to a mirror that answers, or build instead: kit images build",
             detail=said,
         )
+
+
+def abandonable(pieces: Iterable[Any], interrupted: Callable[[], bool]) -> Iterator[Any]:
+    """The same pieces, but with an end as soon as `interrupted` says so, however silent the other side is.
+
+    The reading thread is left behind: it dies with the process, and the engine stops a build whose client has gone.
+    """
+    arrived: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+
+    def read() -> None:
+        try:
+            for piece in pieces:
+                arrived.put(("piece", piece))
+            arrived.put(("end", None))
+        except BaseException as error:
+            arrived.put(("error", error))
+
+    threading.Thread(target=read, daemon=True, name="engine-stream").start()
+    while True:
+        try:
+            kind, value = arrived.get(timeout=INTERRUPT_POLL_S)
+        except queue.Empty:
+            if interrupted():
+                raise EngineRefused(doing="go on", said="it was interrupted") from None
+            continue
+        if kind == "error":
+            raise value
+        if kind == "end":
+            return
+        yield value
 
 
 def _written(pieces: Iterable[Mapping[str, Any]], file: IO[str]) -> tuple[str, str | None]:

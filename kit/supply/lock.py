@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 import yaml
 
+from kit.supply import version
 from kit.supply.errors import LockInvalid
 
 Section = Literal["tool", "artifact", "image"]
@@ -156,17 +157,12 @@ def read(path: Path) -> Lock:
 
 
 def parse(text: str, path: Path) -> Lock:
-    try:
-        document = yaml.load(text, _Loader)
-    except yaml.MarkedYAMLError as broken:
-        line = broken.problem_mark.line + 1 if broken.problem_mark else 1
-        raise LockInvalid(path=path, line=line, why=broken.problem or "it is not YAML") from broken
-    lines = _Lines(text)
+    document, lines = _loaded(text, path)
     _check_top(document, path, lines)
     entries: dict[str, Entry] = {}
-    for title, section in SECTIONS.items():
+    for title in SECTIONS:
         for name, raw in (document.get(title) or {}).items():
-            entry = _entry(section, str(name), raw, path, lines, (title, name))
+            entry = _entry(raw, (title, str(name)), path, lines)
             entries[entry.key] = entry
     _check_needs(entries, path)
     return Lock(path, entries)
@@ -226,7 +222,8 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
 _T = TypeVar("_T")
 
 
-def _entry(section: Section, name: str, raw: Any, path: Path, lines: _Lines, where: tuple[str, ...]) -> Entry:
+def _entry(raw: Any, where: tuple[str, str], path: Path, lines: _Lines) -> Entry:
+    section, name = SECTIONS[where[0]], where[1]
     line = lines.at(where)
     try:
         read = msgspec.convert(raw, _Entry)
@@ -238,7 +235,7 @@ def _entry(section: Section, name: str, raw: Any, path: Path, lines: _Lines, whe
         here = lines.at((*where, "sources", number))
         try:
             sources.append(_source(section, source))
-        except (ValueError, msgspec.ValidationError) as wrong:
+        except (ValueError, re.error, msgspec.ValidationError) as wrong:
             raise LockInvalid(path=path, line=here, why=f"{name}: {str(wrong).partition(' - at ')[0]}") from wrong
     if found := UNPINNED.search(str(raw)):
         raise LockInvalid(path=path, line=line, why=f"{name}: `{found.group().strip(':@')}` is not allowed in the lock")
@@ -252,7 +249,9 @@ def _source(section: Section, source: _Source) -> Source:
     if source.installed is not None:
         if section != "tool":
             raise ValueError(f"`installed` is for tools, not for {section}s")
-        re.compile(source.installed.pattern)
+        version.satisfies("0", source.installed.range)
+        if re.compile(source.installed.pattern).groups < 1:
+            raise ValueError("the pattern needs a group around the version")
         return Installed(tuple(source.installed.command), source.installed.pattern, source.installed.range)
     if source.pulled is not None:
         if section == "image":
@@ -286,6 +285,18 @@ def _recipe(section: Section, built: _Built) -> Recipe:
     return Maven(built.maven) if built.maven is not None else Debian(str(built.debian))
 
 
+def _loaded(text: str, path: Path) -> tuple[Any, _Lines]:
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        return loader.construct_document(node) if node else None, _Lines(node)
+    except yaml.MarkedYAMLError as broken:
+        line = broken.problem_mark.line + 1 if broken.problem_mark else 1
+        raise LockInvalid(path=path, line=line, why=broken.problem or "it is not YAML") from broken
+    finally:
+        loader.dispose()
+
+
 def _check_top(document: Any, path: Path, lines: _Lines) -> None:
     if not isinstance(document, dict) or document.get("version") != 1:
         raise LockInvalid(path=path, line=lines.at(("version",)), why="a lock begins with `version: 1`")
@@ -294,6 +305,8 @@ def _check_top(document: Any, path: Path, lines: _Lines) -> None:
             raise LockInvalid(path=path, line=lines.at((title,)), why=f"unknown part `{title}`")
         if title != "version" and not isinstance(document[title] or {}, dict):
             raise LockInvalid(path=path, line=lines.at((title,)), why=f"`{title}` maps names to entries")
+        if twice := lines.repeated(title):
+            raise LockInvalid(path=path, line=twice[0], why=f"`{twice[1]}` stands in `{title}` twice")
 
 
 def _check_needs(entries: Mapping[str, Entry], path: Path) -> None:
@@ -322,10 +335,10 @@ def _steps(place: str) -> Iterator[str | int]:
 
 
 class _Lines:
-    """Line numbers of a document's parts; the tree with its marks is only made when something is wrong or is asked for."""
+    """Line numbers of a document's parts."""
 
-    def __init__(self, text: str) -> None:
-        self._root = yaml.compose(text, _Loader)
+    def __init__(self, root: Any) -> None:
+        self._root = root
 
     def at(self, steps: tuple[str | int, ...]) -> int:
         """The line of the deepest part of that path that exists."""
@@ -336,6 +349,15 @@ class _Lines:
                 break
             line, node = found
         return line
+
+    def repeated(self, title: str) -> tuple[int, str] | None:
+        """The second mention of a name in one part; YAML itself would let it win in silence."""
+        found, seen = _child(self._root, title), set[str]()
+        for key, _ in found[1].value if found and isinstance(found[1], yaml.MappingNode) else ():
+            if key.value in seen:
+                return key.start_mark.line + 1, key.value
+            seen.add(key.value)
+        return None
 
 
 def _child(node: Any, step: str | int) -> tuple[int, Any] | None:

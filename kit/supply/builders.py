@@ -1,0 +1,211 @@
+"""The recipes: each kind of `built` in the lock is one function, from an entry to files in a folder or an image in the engine.
+
+Only ordinary clients run (go, mvn, mmdebstrap, the engine), with caches of kit's own, so that what they use on the way can be
+measured and dropped. Every word they say goes to the build's log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import ssl
+import tarfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.engines.docker import Docker
+from kit.engines.process import Runner
+from kit.errors import ToolMissing
+from kit.supply.cache import Cache
+from kit.supply.errors import RecipeBroken
+from kit.supply.lock import Debian, Dockerfile, Entry, GoBuild, GoInstall, GoModuleFiles, Maven
+from kit.supply.recipe import is_part
+from kit.supply.resolve import RECIPE_LABEL
+
+BUILD_S = 3600.0
+HOST_CA = "host-ca.crt"
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What every recipe works with."""
+
+    assets: Path
+    cache: Cache
+    engine: Docker
+    run: Runner
+    interrupted: Callable[[], bool]
+
+    def go(
+        self, argv: Sequence[str], log: Path | None, *, cwd: Path | None = None, flags: str = "", bin_: Path | None = None
+    ) -> str:
+        """Run go with kit's own caches. `-modcacherw`: a module cache that its owner can remove."""
+        env = {
+            "GOMODCACHE": str(self.cache.go / "mod"),
+            "GOCACHE": str(self.cache.go / "build"),
+            "GOPATH": str(self.cache.go / "path"),
+            "GOTOOLCHAIN": "local",
+            "GOWORK": "off",
+            "GOFLAGS": f"-modcacherw {flags}".strip(),
+            "CGO_ENABLED": "0",
+            **({"GOBIN": str(bin_)} if bin_ else {}),
+        }
+        return self.run(["go", *argv], env=env, cwd=cwd, timeout_s=BUILD_S, log=log).stdout
+
+
+@dataclass(frozen=True, slots=True)
+class ImageJob:
+    """One image to be made: its name, what goes in, and where to work."""
+
+    reference: str
+    labels: Mapping[str, str]
+    base: str | None  # the reference of its base image
+    artifacts: Mapping[str, Path]
+    scratch: Path
+    log: Path
+
+
+def files(shop: Workshop, entry: Entry, into: Path, log: Path) -> None:
+    """Make a tool's or an artifact's files in the empty folder `into`; a tool's program has the entry's name."""
+    match entry.recipe:
+        case GoInstall(package=package):
+            shop.go(["install", "-v", "-trimpath", "-ldflags", "-s -w", package], log, bin_=into)
+            _named(entry, into)
+        case GoBuild() as recipe:
+            _go_build(shop, recipe, into, log)
+        case GoModuleFiles() as recipe:
+            _module_files(shop, recipe, into, log)
+        case Maven() as recipe:
+            _maven(shop, recipe, into, log)
+        case _:
+            raise RecipeBroken(key=entry.key, why="its recipe does not make files", log=log)
+    if not any(into.iterdir()) or (entry.section == "tool" and not os.access(into / entry.name, os.X_OK)):
+        raise RecipeBroken(key=entry.key, why=f"it made {sorted(path.name for path in into.iterdir())}", log=log)
+
+
+def image(shop: Workshop, entry: Entry, job: ImageJob) -> None:
+    """Make the image `job.reference`, labelled with the hash of its recipe."""
+    match entry.recipe:
+        case Debian(suite=suite):
+            _debian(shop, suite, job)
+        case Dockerfile() as dockerfile:
+            _dockerfile(shop, dockerfile, job)
+        case _:
+            raise RecipeBroken(key=entry.key, why="its recipe does not make an image", log=job.log)
+    made = shop.engine.images.find(job.reference)
+    wanted = job.labels[RECIPE_LABEL]
+    if made is None or made.labels.get(RECIPE_LABEL) != wanted:
+        raise RecipeBroken(key=entry.key, why=f"no image {job.reference} with the label {RECIPE_LABEL}={wanted}", log=job.log)
+
+
+def _named(entry: Entry, into: Path) -> None:
+    """`go install` names a program after its package; a tool is found under its name in the lock."""
+    made = list(into.iterdir())
+    if entry.section == "tool" and len(made) == 1 and made[0].name != entry.name:
+        made[0].rename(into / entry.name)
+
+
+def _go_build(shop: Workshop, recipe: GoBuild, into: Path, log: Path) -> None:
+    for name, package in recipe.packages.items():
+        argv = ["build", "-trimpath", "-ldflags", f"-s -w {recipe.ldflags}".strip(), "-o", str(into / name), package]
+        shop.go(argv, log, cwd=shop.assets / recipe.folder, flags="-mod=readonly")
+
+
+def _module_files(shop: Workshop, recipe: GoModuleFiles, into: Path, log: Path) -> None:
+    answer = shop.go(["mod", "download", "-json", recipe.module], None, cwd=into)  # a document, so not into the log
+    log.write_text(answer)
+    source = Path(json.loads(answer)["Dir"]) / recipe.folder
+    shutil.copytree(source, into, dirs_exist_ok=True)
+    for path in (into, *into.rglob("*")):  # the module cache may be read-only
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | 0o200)
+
+
+def _maven(shop: Workshop, recipe: Maven, into: Path, log: Path) -> None:
+    shop.run(
+        [
+            "mvn",
+            "--batch-mode",
+            "--no-transfer-progress",
+            f"--file={shop.assets / recipe.folder / 'pom.xml'}",
+            f"-Dmaven.repo.local={shop.cache.maven}",
+            f"-DoutputDirectory={into / 'libs'}",
+            "dependency:copy-dependencies",
+        ],
+        timeout_s=BUILD_S,
+        log=log,
+    )
+
+
+def _debian(shop: Workshop, suite: str, job: ImageJob) -> None:
+    if shutil.which("mmdebstrap") is None:
+        raise ToolMissing(what="mmdebstrap not found", why="it makes Debian's base images here", fix="apt-get install mmdebstrap")
+    tar = job.scratch / "root.tar"
+    shop.run(["mmdebstrap", "--variant=apt", suite, str(tar), *debian_sources(shop.run, suite)], timeout_s=BUILD_S, log=job.log)
+    shop.engine.images.import_tar(tar, job.reference, labels=job.labels)
+
+
+def debian_sources(run: Runner, suite: str) -> tuple[str, ...]:
+    """Lines for sources.list, from the mirrors in apt's own configuration; none where apt knows no Debian."""
+    listed = run(["apt-get", "indextargets", "--format", "$(LABEL)|$(REPO_URI)", "Created-By: Packages"]).stdout
+    mirrors: dict[str, str] = {}
+    for line in listed.splitlines():
+        label, _, address = line.partition("|")
+        mirrors.setdefault(label, address)
+    sources = [f"deb {mirrors['Debian']} {suite} main"] if "Debian" in mirrors else []
+    if sources and "Debian-Security" in mirrors:
+        sources.append(f"deb {mirrors['Debian-Security']} {suite}-security main")
+    return tuple(sources)
+
+
+def _dockerfile(shop: Workshop, recipe: Dockerfile, job: ImageJob) -> None:
+    context = job.scratch / "context.tar"
+    _pack(context, shop.assets / recipe.folder, job.artifacts)
+    unfinished = f"{job.reference}-unfinished" if recipe.finish else job.reference
+    with context.open("rb") as stream:
+        shop.engine.images.build(
+            stream,
+            tag=unfinished,
+            labels=job.labels,
+            arguments={"BASE": job.base} if job.base else {},
+            log=job.log,
+            interrupted=shop.interrupted,
+        )
+    context.unlink()
+    if recipe.finish:
+        together = job.scratch / "artifacts"
+        together.mkdir()
+        for name, folder in job.artifacts.items():
+            (together / name).symlink_to(folder)
+        script = str(shop.assets / recipe.finish)
+        shop.run([script, unfinished, job.reference, str(together)], timeout_s=BUILD_S, log=job.log)
+        shop.engine.images.untag(unfinished)
+
+
+def _pack(target: Path, folder: Path, artifacts: Mapping[str, Path]) -> None:
+    """The build context. Times and owners are left out, so that the engine recognises a step that it has done before."""
+
+    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = member.mtime = 0
+        member.uname = member.gname = ""
+        return member
+
+    with tarfile.open(target, "w") as tar:
+        for path in sorted(folder.rglob("*")):
+            if is_part(path.relative_to(folder)):
+                tar.add(path, path.relative_to(folder).as_posix(), recursive=False, filter=plain)
+        for name, made in artifacts.items():
+            tar.add(made, f"artifacts/{name}", filter=plain)
+        tar.add(host_authorities(), HOST_CA, filter=plain)
+
+
+def host_authorities() -> Path:
+    """The bundle of authorities that this computer trusts: pip inside a build needs it where the network has one of its own."""
+    found = ssl.get_default_verify_paths().cafile
+    if found is not None:
+        return Path(found).resolve()
+    import certifi
+
+    return Path(certifi.where())

@@ -1,0 +1,129 @@
+"""Making many things at the same time, in an order that ends soonest.
+
+Needs form a graph. As many are made at once as there are cores; Go builds, which take a gigabyte or two each, also by memory.
+Among what is ready, the start of the longest chain goes first: the Kubernetes build decides when everything stands.
+Everything that was begun is joined before anything is reported.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Protocol
+
+from kit.supply.errors import Interrupted
+from kit.supply.lock import Entry, GoBuild, GoInstall, Maven
+from kit.supply.resolve import Need
+
+GO_BUILD_BYTES = 4 * 1024**3  # peak of the Kubernetes build is 1.9 GB; the page cache wants its share
+
+
+class Progress(Protocol):
+    """Who wants to know how far it is; called from several threads, one call at a time."""
+
+    def started(self, name: str, cause: str) -> None: ...
+
+    def finished(self, name: str, source: str, seconds: float) -> None: ...
+
+    def failed(self, name: str, log: str) -> None: ...
+
+
+class Silent:
+    """Progress for who does not look."""
+
+    def started(self, name: str, cause: str) -> None:
+        pass
+
+    def finished(self, name: str, source: str, seconds: float) -> None:
+        pass
+
+    def failed(self, name: str, log: str) -> None:
+        pass
+
+
+def run(
+    needs: Mapping[str, Need],
+    entries: Mapping[str, Entry],
+    make: Callable[[Need], None],
+    *,
+    interrupt: Callable[[], None] = lambda: None,
+    workers: int | None = None,
+    heavy: int | None = None,
+) -> None:
+    """Call `make` for every need after those it comes after; raises the first error once all that was begun has ended.
+
+    After an error nothing new is begun. On Ctrl-C `interrupt` is called, which must make the running ones end.
+    """
+    at_once = workers or max(2, os.cpu_count() or 1)
+    heavy_at_once = heavy or max(1, min(at_once, memory_bytes() // GO_BUILD_BYTES))
+    weights = chain_weights(needs, entries)
+    waiting = sorted(needs.values(), key=lambda need: -weights[need.key])
+    done: set[str] = set()
+    running: dict[Future[None], Need] = {}
+    errors: list[BaseException] = []
+    with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="supply") as pool:
+        while running or (waiting and not errors):
+            for need in list(waiting) if not errors else ():
+                is_blocked = _is_heavy(entries[need.key]) and sum(map(_heavy_of(entries), running.values())) >= heavy_at_once
+                if len(running) < at_once and done.issuperset(need.after) and not is_blocked:
+                    waiting.remove(need)
+                    running[pool.submit(make, need)] = need
+            try:
+                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            except KeyboardInterrupt as pressed:
+                errors.insert(0, pressed)
+                interrupt()
+                continue
+            for future in ended:
+                need = running.pop(future)
+                failure = future.exception()
+                if failure is None:
+                    done.add(need.key)
+                else:
+                    errors.append(failure)
+    if errors:
+        raise next((error for error in errors if not isinstance(error, Interrupted)), errors[0])
+
+
+def chain_weights(needs: Mapping[str, Need], entries: Mapping[str, Entry]) -> Mapping[str, float]:
+    """For each need: its own rough cost plus that of the longest chain that waits for it."""
+    followers: dict[str, list[str]] = {key: [] for key in needs}
+    for need in needs.values():
+        for before in need.after:
+            followers[before].append(need.key)
+    known: dict[str, float] = {}
+
+    def weight(key: str) -> float:
+        if key not in known:
+            known[key] = _cost(entries[key], needs[key]) + max(map(weight, followers[key]), default=0)
+        return known[key]
+
+    return {key: weight(key) for key in needs}
+
+
+def memory_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _cost(entry: Entry, need: Need) -> float:
+    """Minutes, roughly, as measured on two cores; only their order matters."""
+    if need.how == "pulled":
+        return 0.3
+    match entry.recipe:
+        case GoBuild(packages=packages):
+            return 0.6 * len(packages)
+        case GoInstall():
+            return 1.0
+        case Maven():
+            return 0.2
+        case _:
+            return 0.4
+
+
+def _heavy_of(entries: Mapping[str, Entry]) -> Callable[[Need], bool]:
+    return lambda need: _is_heavy(entries[need.key])
+
+
+def _is_heavy(entry: Entry) -> bool:
+    return isinstance(entry.recipe, GoBuild | GoInstall)
