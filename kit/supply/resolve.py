@@ -21,6 +21,7 @@ PORTABLE: tuple[Way, ...] = ("pulled", "built")  # what can be carried to anothe
 
 RECIPE_LABEL = "dev.kit.recipe"
 IMAGE_LABEL = "dev.kit.image"
+OURS = "kit.local/"  # no registry has that name, so nobody pulls by mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,14 @@ def describe(entry: Entry, how: Way) -> str:
     return f"{'pull' if how == 'pulled' else 'build'} {_subject(source)}"
 
 
+def source_of(reference: str, labels: Mapping[str, str]) -> Way | None:
+    """How the image of a container came here, by the container's own words; None for an image that is not the supply's."""
+    if not reference.startswith(OURS):
+        return None
+    hash_ = labels.get(RECIPE_LABEL)  # inherited from the image; upstream's images have none
+    return "built" if hash_ and reference.endswith(hash_[:SHORT]) else "pulled"
+
+
 def pulled_reference(entry: Entry) -> str | None:
     """The local name of the entry's pulled image; None while its digest is not known."""
     pulled = entry.pulled
@@ -148,4 +157,4 @@ def _subject(source: Source | None) -> str:
 
 def _local(entry: Entry, hash_: str) -> str:
     version = re.sub(r"[^A-Za-z0-9_.-]", "-", entry.version)
-    return f"kit.local/{entry.name}:{version}-{hash_[:SHORT]}"
+    return f"{OURS}{entry.name}:{version}-{hash_[:SHORT]}"

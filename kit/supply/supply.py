@@ -61,7 +61,7 @@ class Supply:
         self.docker = docker
         self.run = runner
         self._environment = environment
-        self._interrupted = threading.Event()
+        self.interrupted = threading.Event()
         self._speaking = threading.Lock()
         self._refused: dict[str, str] = {}
 
@@ -149,7 +149,7 @@ class Supply:
 
     def interrupt(self) -> None:
         """End what is being made now; `ensure` then raises. What was finished stays."""
-        self._interrupted.set()
+        self.interrupted.set()
         process.end_all()
 
     def survey(self) -> tuple[Listed, ...]:
@@ -157,6 +157,13 @@ class Supply:
         find = snapshot(lambda: self.docker.images)
         entries = self.lock.entries.values()
         return tuple(Listed(entry, self.hashes[entry.key], self._shelf.look(entry, ANY_WAY, find)) for entry in entries)
+
+    def place_of(self, key: str, counting: tuple[Way, ...] = ANY_WAY) -> Found:
+        """Where an entry lies; raises `NotSupplied`."""
+        look = self._shelf.look(self.lock.entries[key], counting, self.docker.images.find)
+        if isinstance(look, Missing):
+            raise NotSupplied(key=key, why=look.why)
+        return look
 
     def entry(self, name: str, section: Section) -> Entry:
         found = self.lock.entries.get(name if "/" in name else f"{section}/{name}")
@@ -177,9 +184,9 @@ class Supply:
     def _make(self, need: Need, progress: schedule.Progress, counting: tuple[Way, ...], made: dict[str, Need]) -> None:
         entry = self.lock.entries[need.key]
         log = self.cache.log(need.name, need.recipe)
-        if self._interrupted.is_set():
+        if self.interrupted.is_set():
             raise Interrupted
-        with self.cache.exclusive(f"{need.section}-{need.name}", need.recipe, self._interrupted):
+        with self.cache.exclusive(f"{need.section}-{need.name}", need.recipe, self.interrupted):
             if not isinstance(self._shelf.look(entry, counting, self.docker.images.find), Missing):
                 return  # another kit made it while this one waited
             began = time.monotonic()
@@ -187,7 +194,7 @@ class Supply:
             try:
                 self._carry_out(need, entry, log)
             except BaseException as error:
-                if self._interrupted.is_set():
+                if self.interrupted.is_set():
                     raise Interrupted from error
                 if need.how == "pulled" and isinstance(error, ImagePullFailed | NoSource) and entry.recipe is not None:
                     self._refused[need.key] = f"the pull failed: {error.why}"
@@ -201,15 +208,8 @@ class Supply:
         from kit.supply.builders import Workshop
         from kit.supply.make import make
 
-        shop = Workshop(self.assets, self.cache, self.docker, self.run, self._interrupted.is_set)
-        make(shop, need, entry, log, registry=lambda: self.registry, place_of=self._place_of)
-
-    def _place_of(self, key: str) -> str:
-        """Where a need that was made before this one lies now."""
-        look = self._shelf.look(self.lock.entries[key], ANY_WAY, self.docker.images.find)
-        if isinstance(look, Missing):
-            raise NotSupplied(key=key, why=look.why)
-        return look.place
+        shop = Workshop(self.assets, self.cache, self.docker, self.run, self.interrupted.is_set)
+        make(shop, need, entry, log, registry=lambda: self.registry, place_of=lambda key: self.place_of(key).place)
 
     def _say(self, what: Callable[[], None]) -> None:
         with self._speaking:

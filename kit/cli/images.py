@@ -1,0 +1,181 @@
+"""`kit images`: the tools and images of the lock, where they are, and how to get or move them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from kit.supply import Supply
+    from kit.supply.resolve import Way
+
+GB = 1024**3
+MB = 1024**2
+
+EXAMPLES = """
+\b
+Examples:
+  kit images list                    what there is, and where each came from
+  kit images build postgres          make one image, and what it needs
+  kit images save kit.tar            everything in one file …
+  kit images load kit.tar            … for a machine without any registry
+  KIT_REGISTRY_PREFIX=127.0.0.1:5000/ kit images pull
+"""
+
+
+@click.group("images", epilog=EXAMPLES)
+def images() -> None:
+    """List, build, pull, save and load the tools and images."""
+
+
+command = images  # the name under which the frame finds every command
+
+
+@images.command("list")
+@click.pass_obj
+def show(session: Any) -> None:
+    """Every entry of the lock: its version, where it is, or why it is not there."""
+    from kit.supply.resolve import Missing
+
+    rows = [
+        {
+            "name": listed.entry.key,
+            "version": listed.entry.version,
+            "source": None if isinstance(listed.state, Missing) else listed.state.source,
+            "place": None if isinstance(listed.state, Missing) else listed.state.place,
+            "reason": listed.state.why if isinstance(listed.state, Missing) else None,
+            "recipe": listed.recipe,
+        }
+        for listed in session.supply().survey()
+    ]
+    if session.output == "json":
+        print(json.dumps(rows, indent=2))
+        return
+    width = max((len(row["name"]) for row in rows), default=0)
+    for row in rows:
+        print(f"{row['name']:<{width}}  {row['version']:<12}  {row['source'] or '-':<9}  {row['place'] or row['reason']}")
+
+
+@images.command()
+@click.argument("names", nargs=-1)
+@click.pass_obj
+def build(session: Any, names: tuple[str, ...]) -> None:
+    """Build what is not there (NAMES, or everything) from its recipe, without asking a registry."""
+    _ensure(session.supply(), names or None, ways=("built",))
+
+
+@images.command()
+@click.argument("names", nargs=-1)
+@click.pass_obj
+def pull(session: Any, names: tuple[str, ...]) -> None:
+    """Pull NAMES, or everything that has an upstream image, by digest; through KIT_REGISTRY_PREFIX when it is set."""
+    supply = session.supply()
+    pullable = names or [entry.key for entry in supply.wanted(None) if entry.pulled is not None]
+    _ensure(supply, pullable, ways=("pulled",), counting=("installed", "pulled"))
+
+
+@images.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("names", nargs=-1)
+@click.pass_obj
+def save(session: Any, file: Path, names: tuple[str, ...]) -> None:
+    """Write all tools and images (or NAMES) to one FILE, making first what is missing."""
+    from kit.supply import archive
+    from kit.supply.resolve import PORTABLE
+
+    supply = session.supply()
+    _ensure(supply, names or None, counting=PORTABLE)
+    _moved("saved", archive.save(supply, file, names or None), file)
+
+
+@images.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def load(session: Any, file: Path) -> None:
+    """Read a FILE that `kit images save` wrote; every byte is checked against its hash first."""
+    from kit.supply import archive
+
+    supply = session.supply()
+    _moved("loaded", archive.load(supply, file), file)
+    if missing := supply.plan():
+        _say(f"the lock of this kit also needs: {', '.join(need.key for need in missing)}")
+
+
+@images.command()
+@click.pass_obj
+def lock(session: Any) -> None:
+    """Ask a registry for the digest behind each tag and write it into the lock."""
+    from kit.supply import pin
+
+    supply = session.supply()
+    pinned = pin.pin(supply.lock, supply.registry.digest)
+    if session.output == "json":
+        print(json.dumps([{"name": p.name, "reference": p.reference, "before": p.before, "after": p.after} for p in pinned]))
+        return
+    for found in pinned:
+        state = "not in the registry" if found.after is None else "unchanged" if found.after == found.before else "pinned"
+        print(f"{found.name:<18}  {state:<19}  {found.reference}  {found.after or found.before or ''}".rstrip())
+
+
+@images.command()
+@click.option("--build-cache", is_flag=True, help="Also drop what Go and Maven fetched and compiled (several GB).")
+@click.pass_obj
+def prune(session: Any, build_cache: bool) -> None:
+    """Remove what no recipe of the lock makes any more."""
+    from kit.supply import prune as pruning
+
+    supply = session.supply()
+    removed = [pruning.outdated(supply), *([pruning.build_cache(supply)] if build_cache else [])]
+    names = [name for pruned in removed for name in (*pruned.images, *pruned.folders)]
+    used = [name for pruned in removed for name in pruned.in_use]
+    freed = sum(pruned.freed_bytes for pruned in removed)
+    if session.output == "json":
+        print(json.dumps({"removed": names, "in_use": used, "freed_bytes": freed}, indent=2))
+        return
+    for name in names:
+        print(f"removed  {name}")
+    for name in used:
+        print(f"kept     {name}  (a container uses it)")
+    print(f"{freed / MB:.0f} MB freed in {supply.cache.root}")
+
+
+class Lines:
+    """Progress as plain lines on stderr."""
+
+    def started(self, name: str, cause: str) -> None:
+        _say(f"· {name}  {cause}")
+
+    def finished(self, name: str, source: str, seconds: float) -> None:
+        _say(f"✓ {name}  {source}  {seconds:.1f} s")
+
+    def failed(self, name: str, log: str) -> None:
+        _say(f"✗ {name}  see {log}")
+
+
+def _ensure(
+    supply: Supply,
+    names: Iterable[str] | None,
+    *,
+    ways: Iterable[Way] = ("pulled", "built"),
+    counting: Iterable[Way] = ("installed", "pulled", "built"),
+) -> None:
+    from kit.supply.cache import size_bytes
+
+    made = supply.ensure(names, Lines(), ways=ways, counting=counting)
+    _say(f"{len(made)} made" if made else "everything is there")
+    if any(need.how == "built" for need in made) and supply.cache.go.is_dir():
+        caches = size_bytes(supply.cache.go) / GB
+        _say(f"Go's caches take {caches:.1f} GB in {supply.cache.go}; kit images prune --build-cache drops them")
+
+
+def _moved(verb: str, moved: Any, file: Path) -> None:
+    _say(f"{verb} {len(moved.images)} images and {len(moved.tools)} tools, {moved.size_bytes / MB:.0f} MB, {file}")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
