@@ -177,6 +177,17 @@ def facts(holder: str, path: Path) -> Facts:
     )
 
 
+def trust_complaint(certs: Path, authority: ca.Authority) -> str | None:
+    """Why the published trust does not serve; None if it does."""
+    root = authority.root.certificate_pem()
+    for path, serves in ((certs / "ca.crt", root.__eq__), (certs / "bundle.crt", lambda content: content.endswith(root))):
+        if not path.exists():
+            return f"no {path.name} yet"
+        if not serves(path.read_bytes()):
+            return f"{path.name} is damaged"
+    return None
+
+
 def ensure(certs: Path, stack: str, holders: Mapping[str, Sequence[str]], now: datetime | None = None) -> tuple[str, ...]:
     """Make what is missing of the authority and of the holders' leafs; returns what was made."""
     now = now or datetime.now(UTC)
@@ -186,7 +197,7 @@ def ensure(certs: Path, stack: str, holders: Mapping[str, Sequence[str]], now: d
         authority = ca.create(stack, now)
         save_authority(certs, authority)
         made.append("authority")
-    if not (certs / "ca.crt").exists() or not (certs / "bundle.crt").exists():
+    if trust_complaint(certs, authority):
         publish_trust(certs, authority)
     for holder, names in holders.items():
         if leaf_complaint(certs, holder, authority, names, now):

@@ -53,6 +53,7 @@ class Desired:
 class Observed:
     missing: tuple[Missing, ...] = ()
     authority: bool = True
+    trust: str | None = None  # why the published ca.crt or bundle.crt does not serve
     leafs: Mapping[str, str] = field(default_factory=dict)  # holder → why it needs a new leaf
     secrets_missing: bool = False
     network: bool = True
@@ -88,6 +89,8 @@ def _foundations(desired: Desired, observed: Observed) -> list[Step]:
     steps = []
     if not observed.authority:
         steps.append(Step("issue", "authority", "no authority yet"))
+    elif observed.trust:
+        steps.append(Step("publish", "trust", observed.trust))
     steps += [Step("issue", f"leaf/{holder}", cause, ("issue authority",)) for holder, cause in observed.leafs.items()]
     if observed.secrets_missing:
         steps.append(Step("make", "secrets", "no passwords yet"))
@@ -104,7 +107,7 @@ def _store(name: str, wanted: StoreWanted, observed: Observed) -> list[Step]:
         steps.append(Step("create", f"volume/{name}", "no volume yet", ("supply images",)))
     started = _why_start(wanted, seen)
     if started:
-        needs = (f"create volume/{name}", "create network", f"issue leaf/{name}", "make secrets", "supply images")
+        needs = (f"create volume/{name}", "create network", f"issue leaf/{name}", "publish trust", "make secrets", "supply images")
         steps.append(Step("start", subject, started, needs))
     new = name not in observed.volumes or name not in observed.setups
     if new or observed.setups.get(name) != wanted.setup:
@@ -157,7 +160,7 @@ def _sentry(desired: Desired, observed: Observed, changed: set[str]) -> list[Ste
     if desired.release is None:
         return []
     new_cluster = observed.cluster is None or bool(observed.cluster.complaint) or observed.cluster.config != desired.cluster
-    before = ("load cluster/images", "create cluster", "issue leaf/sentry", "issue authority", "make secrets")
+    before = ("load cluster/images", "create cluster", "issue leaf/sentry", "issue authority", "publish trust", "make secrets")
     stores_ready = tuple(f"{verb} store/{name}" for name in desired.stores for verb in ("set-up", "wait"))
     steps = []
     cause = None

@@ -7,6 +7,7 @@ binding it; who holds it is looked up only for the error.
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -101,11 +102,12 @@ def listener(port: int) -> str:
         except OSError:
             continue
         inodes |= {row.split()[9] for row in rows if row.split()[1].endswith(wanted) and row.split()[3] == "0A"}
-    for process in Path("/proc").glob("[0-9]*"):
+    sockets = {f"socket:[{inode}]" for inode in inodes}
+    for handle in Path("/proc").glob("[0-9]*/fd/*"):
         try:
-            handles = {handle.readlink().name for handle in (process / "fd").iterdir()}
-            if handles & {f"socket:[{inode}]" for inode in inodes}:
+            if os.readlink(handle) in sockets:
+                process = handle.parents[1]
                 return f"process {process.name} ({(process / 'comm').read_text().strip()})"
-        except OSError:
+        except OSError:  # it has ended, or is another user's
             continue
     return "another program"

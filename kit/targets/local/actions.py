@@ -47,6 +47,7 @@ def actions(local: LocalTarget) -> Mapping[str, Action]:
     by_subject: Mapping[str, Callable[[LocalTarget, Step, Note], str | None]] = {
         "issue authority": _issue_authority,
         "issue leaf": _issue_leaf,
+        "publish trust": _publish_trust,
         "make secrets": _make_secrets,
         "create network": _create_network,
         "create volume": _create_volume,
@@ -73,6 +74,12 @@ def _issue_authority(local: LocalTarget, step: Step, note: Note) -> str:
     folder.save_authority(local.workspace.certs, made)
     folder.publish_trust(local.workspace.certs, made)
     return f"root valid until {made.root.certificate.not_valid_after_utc:%Y-%m-%d}"
+
+
+def _publish_trust(local: LocalTarget, step: Step, note: Note) -> None:
+    known = folder.load_authority(local.workspace.certs, datetime.now(UTC))
+    assert known is not None  # there is trust to publish only where there is an authority
+    folder.publish_trust(local.workspace.certs, known)
 
 
 def _issue_leaf(local: LocalTarget, step: Step, note: Note) -> str:

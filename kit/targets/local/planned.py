@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kit.engines import process
@@ -86,12 +87,13 @@ def _or_unknown(fingerprint: Callable[[], str]) -> str:
 
 
 def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, Need]) -> planning.Observed:
-    from datetime import UTC, datetime
-
+    certs = local.workspace.certs
+    authority = folder.load_authority(certs, datetime.now(UTC))
     sentry = local.sentry.seen() if "sentry" in local.stack.parts else None
     return planning.Observed(
         missing=tuple(planning.Missing(need.key, need.what) for need in needs.values()),
-        authority=folder.load_authority(local.workspace.certs, datetime.now(UTC)) is not None,
+        authority=authority is not None,
+        trust=folder.trust_complaint(certs, authority) if authority else None,
         leafs=local.leaf_complaints(),
         secrets_missing=bool(set(local.secret_makers()) - set(local.secrets())),
         network=any(network.name == local.stack.name for network in seen.networks),

@@ -1,0 +1,126 @@
+"""What a stack remembers: ports, secrets, markers, and its lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kit.state import lock, markers, ports, secrets
+
+USUAL = {"kafka.sasl": 9091, "redis.tls": 6380}
+
+
+def test_usual_ports_are_taken_when_free() -> None:
+    assert ports.choose(USUAL, {}, {}, (), free=lambda port: True) == USUAL
+
+
+def test_a_remembered_port_stays() -> None:
+    assert ports.choose(USUAL, {}, {"redis.tls": 7000}, (), free=lambda port: True)["redis.tls"] == 7000
+
+
+def test_a_taken_port_gives_way_to_another() -> None:
+    chosen = ports.choose(USUAL, {}, {}, (), free=lambda port: port != 9091, fallback=iter([50000]).__next__)
+    assert chosen == {"kafka.sasl": 50000, "redis.tls": 6380}
+
+
+def test_ports_of_our_own_containers_are_not_taken() -> None:
+    assert ports.choose(USUAL, {}, USUAL, (9091, 6380), free=lambda port: False) == USUAL
+
+
+def test_a_fixed_port_that_is_taken_names_its_owner() -> None:
+    with pytest.raises(ports.PortTaken) as caught:
+        ports.choose(USUAL, {"kafka.sasl": 9091}, {}, (), free=lambda port: False, owner=lambda port: "container other")
+    assert caught.value.why == "container other listens on it"
+
+
+def test_the_listener_of_a_port_is_found() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert not ports.is_free(port)
+        assert ports.listener(port).startswith(f"process {os.getpid()} (")
+
+
+def test_damaged_ports_are_chosen_anew(tmp_path: Path) -> None:
+    (tmp_path / "ports.json").write_text('{"kafka.sasl": 90')
+    assert ports.load(tmp_path / "ports.json") == {}
+
+
+def test_secrets_are_made_once_and_are_private(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "secrets.json"
+    first = secrets.ensure(path, {"a": secrets.password})
+    second = secrets.ensure(path, {"a": secrets.password, "b": secrets.password})
+    assert second["a"].reveal() == first["a"].reveal()
+    assert set(second) == {"a", "b"}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert first["a"].reveal() not in repr(first)
+    assert first["a"].reveal() not in f"{first['a']} {first['a']!r}"
+
+
+@pytest.mark.parametrize("content", ['{"a": "x', "[]", '{"a": 1}', '{"a": ""}', ""])
+def test_damaged_secrets_are_an_error_and_stay(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "secrets.json"
+    path.write_text(content)
+    with pytest.raises(secrets.SecretsCorrupt):
+        secrets.ensure(path, {"b": secrets.password})
+    assert path.read_text() == content
+
+
+def test_markers_come_and_go_and_damage_forgets(tmp_path: Path) -> None:
+    path = tmp_path / "markers.json"
+    markers.record(path, "setup/kafka", "1")
+    markers.record(path, "setup/redis", "2")
+    markers.forget(path, "setup/kafka")
+    assert markers.load(path) == {"setup/redis": "2"}
+    path.write_text(path.read_text()[:5])
+    assert markers.load(path) == {}
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from kit.state import lock
+with lock.held(Path(sys.argv[1]), "kit", "up", wait_s=0):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture()
+def holder(tmp_path: Path):  # type: ignore[no-untyped-def]
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_held_lock_says_who_holds_it(tmp_path: Path, holder) -> None:  # type: ignore[no-untyped-def]
+    told: list[str] = []
+    times = iter([0.0, 0.0, 0.0, 9.0, 9.0, 9.0])
+    with (
+        pytest.raises(lock.Locked) as caught,
+        lock.held(
+            tmp_path / "lock", "kit", "down", wait_s=5, on_wait=told.append, clock=times.__next__, sleep=lambda seconds: None
+        ),
+    ):
+        pass
+    assert told == [f"`kit up` (process {holder.pid})"]
+    assert str(holder.pid) in caught.value.why
+
+
+def test_a_killed_holder_leaves_no_lock(tmp_path: Path, holder) -> None:  # type: ignore[no-untyped-def]
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    with lock.held(tmp_path / "lock", "kit", "down", wait_s=5):
+        assert json.loads((tmp_path / "lock").read_text())["command"] == "down"
