@@ -30,7 +30,6 @@ from kit.supply.shelf import Found, Shelf, snapshot
 if TYPE_CHECKING:
     from kit.supply.fetch import Registry
 
-LOCK_FILE = Path(__file__).with_name("lock.yaml")
 GO_BUILD_ROOM = 12 * 1024**3  # modules, build cache and results of the Kubernetes build, from nothing
 OTHER_ROOM = 2 * 1024**3
 MANY_PACKAGES = 4  # a go_build of that many programs is one of the large ones
@@ -46,12 +45,12 @@ class Listed:
 class Supply:
     def __init__(
         self,
-        lock: Lock | Path = LOCK_FILE,
-        *,
+        lock: Lock | Path,
         cache: Path,
         assets: Path,
         docker: Docker,
         runner: Runner = process.run,
+        *,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         """`assets` is the folder that the lock's paths start from (it holds compose/ and kind/). Opens nothing yet."""
