@@ -12,7 +12,8 @@ up: $(STAMP)  ## five TLS stores, a cluster, Sentry, a received exception
 	@$(KIT) up --local
 
 test: $(STAMP)  ## everything that can be tested here, on the real thing
-	@$(VENV)/bin/python -m tests.run
+	@rm -rf .tox/results
+	@$(VENV)/bin/tox run -q; code=$$?; $(VENV)/bin/python tests/total.py .tox/results && exit $$code
 
 lint unit conformance e2e: $(STAMP)
 	@$(VENV)/bin/tox run -q -e $@

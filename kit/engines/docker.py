@@ -130,6 +130,15 @@ class Docker:
         with self.doing(f"remove the container {container}"):
             self.api.remove_container(container, force=True, v=True)
 
+    def stop_and_remove(self, container: str, grace_s: int) -> None:
+        """End its program, politely for `grace_s`, and remove it; one that has gone already is no error."""
+        from docker.errors import NotFound
+
+        with self.doing(f"stop the container {container}"), suppress(NotFound):
+            if grace_s:
+                self.api.stop(container, timeout=grace_s)
+            self.api.remove_container(container, force=True, v=True)
+
     def run_once(
         self,
         image: str,

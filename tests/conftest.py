@@ -1,0 +1,54 @@
+"""Stacks that tests share: made once a session under names of their own, purged at its end, whatever happened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.program import Program
+
+
+def _stack(tmp_path_factory: pytest.TempPathFactory, name: str) -> Program:
+    # One name per test process: two runs on one machine do not meet.
+    return Program(tmp_path_factory.mktemp(name), f"{name}-{os.getpid()}")
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A running engine; `kit setup` is how a user gets one."""
+    Program(tmp_path_factory.mktemp("setup"), "setup").must("setup")
+
+
+@pytest.fixture(scope="session")
+def stores(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """The five stores, up."""
+    program = _stack(tmp_path_factory, "stores")
+    try:
+        program("up", "--local", "--only", "stores", timeout_s=1800)
+        yield program
+    finally:
+        program.must("purge", "--yes")
+
+
+@pytest.fixture(scope="session")
+def whole(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """Everything, up: stores, cluster, Sentry, a received exception."""
+    program = _stack(tmp_path_factory, "whole")
+    try:
+        program.must("up", "--local", timeout_s=1800)
+        yield program
+    finally:
+        program.must("purge", "--yes")
+
+
+@pytest.fixture
+def scratch(engine: None, tmp_path: Path) -> Iterator[Program]:
+    """A stack for one test, not up yet."""
+    program = Program(tmp_path, f"scratch-{os.getpid()}")
+    try:
+        yield program
+    finally:
+        program.must("purge", "--yes")
