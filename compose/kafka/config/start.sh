@@ -1,0 +1,24 @@
+#!/bin/sh
+# Starts Kafka: key store from the mounted leaf, storage formatted the first time, then the broker in this very process.
+set -eu
+umask 077
+
+sh /etc/kit/keystore.sh
+
+# Serial collector and first compiler only: less memory and a faster start than the defaults, at the load of one computer.
+jvm="-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Dlog4j2.configurationFile=/etc/kit/log4j2.properties"
+
+if [ ! -e /var/lib/kafka/data/meta.properties ]; then
+  # The tool takes arguments from a file, so that no process list shows the password.
+  cat > /tmp/format-arguments <<END
+--add-scram
+SCRAM-SHA-512=[name=admin,password=$(cat /run/kit/secrets/admin-password)]
+END
+  # A cluster's id is 16 random bytes, URL-safe; it begins with a letter, for a dash would be taken for an option.
+  id=k$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 2-22)
+  java -Xmx128m $jvm -cp '/opt/kafka/libs/*' kafka.tools.StorageTool format \
+    --config /etc/kit/server.properties --cluster-id "$id" @/tmp/format-arguments
+  rm /tmp/format-arguments
+fi
+
+exec java -Xms256m -Xmx512m $jvm -XX:+ExitOnOutOfMemoryError -cp '/opt/kafka/libs/*' kafka.Kafka /etc/kit/server.properties
