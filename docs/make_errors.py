@@ -1,0 +1,54 @@
+"""Writes docs/errors.md from the error classes: python docs/make_errors.py"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.unit.test_errors import DOCUMENT, every_error
+
+BANDS = {
+    0: "kit itself, and the absence of a stack",
+    1: "what the user asked for",
+    2: "this computer",
+    3: "the engine and other programs",
+    4: "the stores",
+    5: "the cluster and Sentry",
+    6: "the cloud, and what does not exist yet",
+    13: "interruption",
+}
+
+INTRODUCTION = """\
+# Errors
+
+Every failure that kit foresees has a code, an exit code in a band, and is shown once:
+
+```
+✗ what happened                                              THE-CODE
+  why  the fact behind it
+  fix  the command or the change that mends it
+```
+
+With `-o json` the same stands on stdout under `error`. `-v` adds where in kit it was raised. Other exit codes: 0 done, 3 something is
+not ready or differs, 4 no such stack, 130 interrupted. This page is made by `python docs/make_errors.py`; a test compares it with the code.
+"""
+
+
+def main() -> None:
+    parts = [INTRODUCTION]
+    errors = sorted(every_error(), key=lambda error: (error.exit_code, error.code))
+    for band, title in BANDS.items():
+        rows = [error for error in errors if error.exit_code // 10 == band]
+        if rows:
+            parts.append(f"\n## {title}\n\n| code | exit | meaning |\n|---|---|---|\n")
+            parts += [f"| `{error.code}` | {error.exit_code} | {_first_line(error)} |\n" for error in rows]
+    DOCUMENT.write_text("".join(parts))
+
+
+def _first_line(error: type[Exception]) -> str:
+    return (error.__doc__ or "").strip().splitlines()[0].replace("|", "\\|")
+
+
+main()
