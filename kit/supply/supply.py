@@ -59,7 +59,7 @@ class Supply:
         self.assets = assets
         self.docker = docker
         self.run = runner
-        self._environment = environment
+        self.environment = environment
         self.interrupted = threading.Event()
         self._speaking = threading.Lock()
         self._refused: dict[str, str] = {}
@@ -74,13 +74,13 @@ class Supply:
 
     @cached_property
     def _shelf(self) -> Shelf:
-        return Shelf(self.hashes, self.cache, self.run, self._environment)
+        return Shelf(self.hashes, self.cache, self.run, self.environment)
 
     @cached_property
     def registry(self) -> Registry:
         from kit.supply.fetch import Registry, prefix_from
 
-        return Registry(self.docker.images, prefix_from(self._environment))
+        return Registry(self.docker.images, prefix_from(self.environment))
 
     def tool(self, name: str) -> Path:
         """The program's absolute path; raises `NotSupplied` when `ensure` must make it first. Asks no engine."""

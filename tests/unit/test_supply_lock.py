@@ -1,0 +1,142 @@
+"""The lock: nothing unpinned is in it, nothing outside it is used, and what is wrong with it is shown by file and line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kit.supply.errors import LockInvalid
+from kit.supply.lock import Dockerfile, GoBuild, Lock, Maven, PulledImage, parse, read
+
+ROOT = Path(__file__).parents[2]
+LOCK = ROOT / "kit" / "supply" / "lock.yaml"
+
+SMALL = """\
+version: 1
+tools:
+  kind:
+    version: 0.33.0
+    sources:
+      - installed: {command: [kind, version], pattern: 'v(\\d+\\.\\d+\\.\\d+)', range: ">=0.29,<1"}
+      - built: {go_install: sigs.k8s.io/kind@v0.33.0}
+artifacts:
+  jars: {version: "1", sources: [{built: {maven: jars}}]}
+images:
+  base: {version: "13", sources: [{built: {debian: trixie}}]}
+  app:
+    version: "1"
+    sources:
+      - pulled: {reference: "app:1.0", digest: null}
+      - built: {dockerfile: app, base: base, artifacts: [jars]}
+"""
+
+
+@pytest.fixture(scope="module")
+def lock() -> Lock:
+    return read(LOCK)
+
+
+def test_the_lock_of_this_repository_is_valid_and_not_empty(lock: Lock) -> None:
+    assert lock.of("image")
+
+
+def test_nothing_is_unpinned() -> None:
+    text = LOCK.read_text()
+    content = "\n".join(line.partition(" #")[0] for line in text.splitlines() if not line.startswith("#"))
+    assert "latest" not in content
+    assert "bitnami" not in content.lower()
+
+
+def test_every_pulled_image_names_a_tag_of_upstreams_short_form(lock: Lock) -> None:
+    for entry in lock.of("image"):
+        if isinstance(entry.pulled, PulledImage):
+            first = entry.pulled.reference.partition("/")[0]
+            assert "." not in first.partition(":")[0] or "/" not in entry.pulled.reference, entry.pulled.reference
+
+
+def test_every_recipe_folder_exists(lock: Lock) -> None:
+    for entry in lock.entries.values():
+        match entry.recipe:
+            case Dockerfile(folder=folder, finish=finish):
+                assert (ROOT / folder / "Dockerfile").is_file(), entry.key
+                assert finish is None or (ROOT / finish).stat().st_mode & 0o100, entry.key
+            case Maven(folder=folder):
+                assert (ROOT / folder / "pom.xml").is_file(), entry.key
+            case GoBuild(folder=folder):
+                assert (ROOT / folder / "go.sum").is_file(), entry.key
+            case _:
+                pass
+
+
+def test_every_image_of_compose_is_in_the_lock(lock: Lock) -> None:
+    lines = (ROOT / "compose" / "compose.yaml").read_text().splitlines()
+    images = [line.partition("image:")[2].strip() for line in lines if re.match(r"\s+image:", line)]
+    for image in images:
+        variable = re.fullmatch(r"\$\{KIT_IMAGE_([A-Z0-9_]+)(:\?[^}]*)?\}", image)
+        assert variable, f"{image} is not a variable that the lock fills"
+        assert f"image/{variable.group(1).lower()}" in lock.entries
+
+
+def test_every_dockerfile_takes_its_base_from_the_lock() -> None:
+    for path in [*ROOT.glob("compose/**/Dockerfile"), *ROOT.glob("kind/**/Dockerfile")]:
+        stages = {"scratch", "${BASE}"}
+        for line in path.read_text().splitlines():
+            if match := re.match(r"FROM\s+(\S+)(?:\s+AS\s+(\S+))?", line, re.IGNORECASE):
+                assert match.group(1) in stages, f"{path.relative_to(ROOT)}: {line}"
+                stages.add(match.group(2) or "")
+
+
+def test_every_recipe_in_the_tree_belongs_to_an_entry(lock: Lock) -> None:
+    folders = {entry.recipe.folder for entry in lock.entries.values() if isinstance(entry.recipe, Dockerfile)}
+    dockerfiles = [*ROOT.glob("compose/**/Dockerfile"), *ROOT.glob("kind/**/Dockerfile")]
+    assert {path.parent.relative_to(ROOT).as_posix() for path in dockerfiles} == folders
+
+
+def test_every_tool_and_image_that_the_code_asks_for_is_in_the_lock(lock: Lock) -> None:
+    asked = set()
+    for path in (ROOT / "kit").rglob("*.py"):
+        asked |= {(kind, name) for kind, name in re.findall(r"\.(tool|image)\(\"([a-z0-9-]+)\"\)", path.read_text())}
+    assert {f"{kind}/{name}" for kind, name in asked} <= set(lock.entries)
+
+
+def test_a_lock_is_read_into_types() -> None:
+    lock = parse(SMALL, Path("lock.yaml"))
+    app = lock.entries["image/app"]
+    assert app.needs == ("image/base", "artifact/jars")
+    assert app.recipe == Dockerfile("app", "base", ("jars",))
+    assert app.pulled == PulledImage("app:1.0", None)
+    assert lock.find("app") is app
+    assert lock.find("jars") is lock.entries["artifact/jars"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "why"),
+    [
+        ("version: 1\n", "version: 2\n", 1, "version: 1"),
+        ("tools:", "toys:", 2, "unknown part `toys`"),
+        ("version: 0.33.0", "version: 1.5", 4, "Expected `str`, got `float`"),
+        ("go_install:", "go_instal:", 7, "unknown field `go_instal`"),
+        ("kind@v0.33.0", "kind@latest", 3, "`latest` is not allowed"),
+        ("kind@v0.33.0", "kind", 7, "needs a version"),
+        (">=0.29,<1", "0.29", 6, "not a bound"),
+        ("(\\d+\\.\\d+\\.\\d+)", "\\d+", 6, "needs a group"),
+        ("app:1.0", "bitnami/app:1.0", 12, "`bitnami` is not allowed"),
+        ("app:1.0", "app", 15, "matching regex"),
+        ("digest: null", "digest: sha256:12", 15, "matching regex"),
+        ("base: base", "base: bas", 12, "image/bas, which is not in the lock"),
+        ("artifacts: [jars]", "artifacts: [app]", 12, "artifact/app, which is not in the lock"),
+        ("base: base", "base: app", 12, "it needs itself"),
+        ("dockerfile: app,", "", 16, "here are 0"),
+        ("{debian: trixie}", "{maven: jars}", 11, "maven does not make images"),
+        ("  app:\n", "  base:\n", 12, "`base` stands in `images` twice"),
+        ("sources: [{built: {debian", "sources: [[{built: {debian", 11, "expected"),
+    ],
+)
+def test_a_bad_lock_is_refused_at_its_line(old: str, new: str, line: int, why: str) -> None:
+    assert old in SMALL
+    with pytest.raises(LockInvalid) as refused:
+        parse(SMALL.replace(old, new, 1), Path("lock.yaml"))
+    assert refused.value.what == f"lock.yaml:{line} is not a valid lock"
+    assert why in refused.value.why

@@ -1,0 +1,71 @@
+"""The hash of a recipe changes with everything that decides what is built, and with nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from kit.supply import recipe
+from kit.supply.lock import parse
+
+LOCK = """\
+version: 1
+artifacts:
+  jars: {version: "1", sources: [{built: {maven: app}}]}
+  other: {version: "1", sources: [{built: {go_install: example.org/other@v1}}]}
+images:
+  base: {version: "13", sources: [{pulled: {reference: "debian:13", digest: null}}, {built: {debian: trixie}}]}
+  app: {version: "1", sources: [{built: {dockerfile: app, base: base, artifacts: [jars], finish: end/finish.sh}}]}
+  child: {version: "1", sources: [{built: {dockerfile: child, base: app}}]}
+"""
+TREE = {
+    "app": {"Dockerfile": b"FROM x", "pom.xml": b"<project/>"},
+    "app/pom.xml": {"pom.xml": b"<project/>"},
+    "child": {"Dockerfile": b"FROM y"},
+    "end/finish.sh": {"finish.sh": b"#!/bin/sh"},
+}
+
+
+def hashes(text: str = LOCK, **changed: Mapping[str, bytes]) -> dict[str, str]:
+    tree = {**TREE, **changed}
+    return dict(recipe.hashes(parse(text, Path("lock.yaml")), lambda path: tree[path]))
+
+
+def changed(other: Mapping[str, str]) -> set[str]:
+    return {key for key, value in hashes().items() if other[key] != value}
+
+
+def test_a_changed_file_changes_its_image_and_what_stands_on_it() -> None:
+    assert changed(hashes(app={"Dockerfile": b"FROM z", "pom.xml": b"<project/>"})) == {"image/app", "image/child"}
+
+
+def test_a_renamed_file_counts() -> None:
+    assert "image/child" in changed(hashes(child={"Dockerfil": b"eFROM y"}))
+
+
+def test_a_finishing_script_counts() -> None:
+    assert changed(hashes(**{"end/finish.sh": {"finish.sh": b"#!/bin/bash"}})) == {"image/app", "image/child"}
+
+
+def test_jars_depend_on_the_pom_alone() -> None:
+    assert changed(hashes(**{"app/pom.xml": {"pom.xml": b"<other/>"}})) == {"artifact/jars", "image/app", "image/child"}
+
+
+def test_the_built_text_counts() -> None:
+    assert changed(hashes(LOCK.replace("other@v1", "other@v2"))) == {"artifact/other"}
+    assert changed(hashes(LOCK.replace("trixie", "sid"))) == {"image/base", "image/app", "image/child"}
+
+
+def test_a_digest_that_becomes_known_rebuilds_nothing() -> None:
+    assert changed(hashes(LOCK.replace("digest: null", f"digest: sha256:{'a' * 64}"))) == set()
+
+
+def test_what_tools_leave_behind_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "Dockerfile").write_text("FROM x")
+    before = recipe.reader(tmp_path)("app")
+    for leftover in ("__pycache__/a.pyc", "target/classes/a", "Dockerfile~"):
+        path = tmp_path / "app" / leftover
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    assert recipe.reader(tmp_path)("app") == before == {"Dockerfile": b"FROM x"}

@@ -1,0 +1,145 @@
+"""What is there is not made again; what is not comes by the first source that can give it, after what it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kit.supply import recipe, version
+from kit.supply.errors import NoSource
+from kit.supply.fetch import mirrored, repository
+from kit.supply.lock import Entry, parse
+from kit.supply.pin import with_digests
+from kit.supply.resolve import Missing, Need, Way, built_reference, missing, pulled_reference, source_of
+
+DIGEST = "sha256:" + "d" * 64
+LOCK = f"""\
+version: 1
+tools:
+  kind: {{version: 0.33.0, sources: [{{built: {{go_install: sigs.k8s.io/kind@v0.33.0}}}}]}}
+artifacts:
+  jars: {{version: "1", sources: [{{built: {{maven: jars}}}}]}}
+images:
+  # what the others stand on
+  base:
+    version: "13"
+    sources:
+      - pulled: {{reference: "debian:13", digest: {DIGEST}}}   # found by hand
+      - built: {{debian: trixie}}
+  app:
+    version: "1"
+    sources:
+      - pulled:
+          reference: app:1.0
+          digest: null
+      - built: {{dockerfile: app, base: base, artifacts: [jars]}}
+  only-pulled: {{version: "1", sources: [{{pulled: {{reference: "x/y:1", digest: {DIGEST}}}}}]}}
+"""
+READ = parse(LOCK, Path("lock.yaml"))
+HASHES = recipe.hashes(READ, lambda path: {"file": path.encode()})
+
+
+def plan(*names: str, there: set[str], registry: bool, ways: tuple[Way, ...] = ("pulled", "built")) -> list[str]:
+    def can_pull(entry: Entry) -> str | None:
+        if pulled_reference(entry) is None:
+            return "no digest"
+        return None if registry else "no registry answers"
+
+    needs = missing(
+        READ,
+        [READ.entries[name] for name in names],
+        hashes=HASHES,
+        found=lambda entry: "here" if entry.key in there else Missing("absent"),
+        can_pull=can_pull,
+        ways=ways,
+    )
+    return [_line(need) for need in needs]
+
+
+def _line(need: Need) -> str:
+    return f"{need.what} ({need.key}) after {list(need.after)}: {need.cause}"
+
+
+def test_without_a_registry_everything_is_built_after_what_it_needs() -> None:
+    assert plan("image/app", there=set(), registry=False) == [
+        "build trixie (image/base) after []: absent; no registry answers",
+        "build jars (artifact/jars) after []: absent",
+        "build app (image/app) after ['image/base', 'artifact/jars']: absent; no digest",
+    ]
+
+
+def test_with_a_registry_what_has_a_digest_is_pulled() -> None:
+    assert plan("image/app", there={"artifact/jars"}, registry=True) == [
+        "pull debian:13 (image/base) after []: absent",
+        "build app (image/app) after ['image/base']: absent; no digest",
+    ]
+
+
+def test_what_is_there_is_not_made_again() -> None:
+    assert plan("image/app", "tool/kind", there={"image/app", "tool/kind"}, registry=False) == []
+
+
+def test_no_way_at_all_is_an_error_that_names_the_reasons() -> None:
+    with pytest.raises(NoSource) as refused:
+        plan("image/only-pulled", there=set(), registry=False)
+    assert refused.value.why == "absent; no registry answers"
+    with pytest.raises(NoSource):
+        plan("image/app", there=set(), registry=True, ways=("pulled",))
+
+
+def test_references_are_local_names_made_of_version_and_hash() -> None:
+    base = READ.entries["image/base"]
+    assert pulled_reference(base) == "kit.local/base:13-dddddddddddd"
+    assert built_reference(base, HASHES["image/base"]) == f"kit.local/base:13-{HASHES['image/base'][:12]}"
+    assert pulled_reference(READ.entries["image/app"]) is None
+
+
+def test_a_containers_image_tells_its_source() -> None:
+    assert source_of("kit.local/base:13-dddddddddddd", {}) == "pulled"
+    assert source_of("kit.local/base:13-abcabcabcabc", {"dev.kit.recipe": "abcabcabcabcdef"}) == "built"
+    assert source_of("postgres:17", {}) is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "prefix", "through"),
+    [
+        ("postgres:17", "", "postgres:17"),
+        ("postgres:17", "127.0.0.1:5000/", "127.0.0.1:5000/library/postgres:17"),
+        ("kindest/node:v1", "mirror.example/hub", "mirror.example/hub/kindest/node:v1"),
+    ],
+)
+def test_a_prefix_goes_in_front(reference: str, prefix: str, through: str) -> None:
+    assert mirrored(reference, prefix) == through
+
+
+def test_a_port_is_not_a_tag() -> None:
+    assert repository("127.0.0.1:5000/library/postgres:17") == "127.0.0.1:5000/library/postgres"
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "is_in"),
+    [
+        ("0.33.0", ">=0.29,<1", True),
+        ("1.0", ">=0.29,<1", False),
+        ("0.28.9", ">=0.29,<1", False),
+        ("2.40.3-1~deb12", ">=2.40.3,<3", True),
+        ("1.34", "==1.34.0", True),
+        ("10.0", ">9", True),
+    ],
+)
+def test_versions_are_compared_as_numbers(found: str, wanted: str, is_in: bool) -> None:
+    assert version.satisfies(found, wanted) is is_in
+
+
+def test_a_version_is_read_from_what_a_program_says() -> None:
+    assert version.found_in("kind v0.33.0 go1.26 linux/amd64", r"v(\d+\.\d+\.\d+)") == "0.33.0"
+    assert version.found_in("no idea", r"v(\d+)") is None
+
+
+def test_pinning_changes_the_digests_and_nothing_else() -> None:
+    new = {"app": "sha256:" + "a" * 64, "base": "sha256:" + "b" * 64}
+    pinned = with_digests(LOCK, new, Path("lock.yaml"))
+    assert pinned == LOCK.replace("digest: null", f"digest: {new['app']}").replace(
+        f'"debian:13", digest: {DIGEST}', f'"debian:13", digest: {new["base"]}'
+    )
