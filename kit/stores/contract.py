@@ -6,7 +6,8 @@ store's protocol: targets, verification and the preflight Job walk over `kit.sto
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -15,6 +16,8 @@ from kit.endpoints import Secret, StoreEndpoint, Trust
 from kit.errors import KitError
 
 PROBE_TIMEOUT_S = 5.0
+
+Preamble = Callable[[socket.socket], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class StoreError(KitError):
 class Store(Protocol):
     NAME: str
     PORTS: tuple[Port, ...]
+    PREAMBLE: Preamble | None  # what its protocol says in clear before TLS begins (Postgres: SSLRequest)
 
     def names(self) -> tuple[str, ...]:
         """Every DNS name and IP address its certificate carries."""

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kit.endpoints import Trust
-from kit.stores.contract import PROBE_TIMEOUT_S
+from kit.stores.contract import PROBE_TIMEOUT_S, Preamble
 from kit.stores.tls import (
     UNKNOWN_AUTHORITY,
     WRONG_NAME,
     Connection,
     Deadline,
-    Preamble,
     connected,
     handshake,
     not_yet,
@@ -27,6 +26,7 @@ from kit.stores.tls import (
 )
 
 NEVER_A_NAME_HERE = "wrong-name.invalid"  # .invalid exists nowhere: RFC 6761
+TLS_ALERT = b"\x15\x03"  # record type and major version: RFC 8446, 5.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +95,14 @@ def _offers_something(context: ssl.SSLContext) -> bool:
     except ssl.SSLError:
         return False
     raise AssertionError("a handshake cannot end without a peer")
+
+
+def answer_in_clear(host: str, port: int, words: bytes, timeout_s: float = 2.0) -> bytes:
+    """What the peer first answers to a client that speaks without TLS; empty when it hangs up, alerts or stays silent."""
+    try:
+        with connected(host, port, Deadline(timeout_s)) as plain:
+            plain.sendall(words)
+            said = plain.recv(512)
+    except OSError:
+        return b""
+    return b"" if said.startswith(TLS_ALERT) else said

@@ -11,16 +11,14 @@ import hashlib
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
 from kit.endpoints import Trust
-from kit.stores.contract import PROBE_TIMEOUT_S, NotYet, Tls
-
-Preamble = Callable[[socket.socket], None]  # what a protocol says in clear before TLS begins (Postgres: SSLRequest)
+from kit.stores.contract import PROBE_TIMEOUT_S, NotYet, Preamble, Tls
 
 # X509_V_ERR_…: openssl's x509_vfy.h
 NOT_YET_VALID, EXPIRED = 9, 10
