@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from kit import stores as rooms
-from kit import workspace
-from kit.blueprint.stack import STORES, Stack
+from kit.blueprint.stack import STORES
 from kit.endpoints import Trust
 from kit.engines.docker import Docker
 from kit.stores import refusals, tls
@@ -18,6 +17,7 @@ from kit.stores.contract import NotYet, Ready
 from kit.targets.local import LocalTarget
 from kit.verify import checks
 from tests.support.program import Program
+from tests.support.reach import local_target
 
 PORTS = [f"{store}.{port.name}" for store in STORES for port in rooms.module(store).PORTS]
 NAMES = [(f"{store}.{port.name}", name) for store in STORES for port in rooms.module(store).PORTS for name in rooms.module(store).names()]
@@ -25,9 +25,7 @@ NAMES = [(f"{store}.{port.name}", name) for store in STORES for port in rooms.mo
 
 @pytest.fixture(scope="session")
 def local(stores: Program) -> LocalTarget:
-    space = workspace.find(stores.stack)
-    home = workspace.Workspace(stores.stack, space.assets, stores.home, space.cache)
-    return LocalTarget(Stack(name=stores.stack), home)
+    return local_target(stores)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,190 @@
+"""The main job: everything comes up, every client connects, an exception is received, and a second run changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kit.blueprint.stack import STORES
+from tests.support import engine_proxy
+from tests.support.program import ROOT, Program
+
+
+@pytest.fixture(scope="module")
+def variables(whole: Program) -> dict[str, str]:
+    return whole.variables()
+
+
+def python(code: str, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """A client program in a process of its own, with nothing but `kit env` to know the way."""
+    return subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **variables}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_status_shows_everything_ready_with_verified_tls(whole: Program) -> None:
+    status = whole.must("status", "-o", "json").json
+    assert (status["stack"], status["target"], status["ready"]) == (whole.stack, "local", True)
+    roles = {component["name"]: component["role"] for component in status["components"]}
+    assert roles == {**dict.fromkeys(STORES, "store"), "kubernetes": "cluster", "sentry": "application"}
+    for component in status["components"]:
+        assert component["state"] == "ready", component
+        assert component["tls"]["verified"] is True
+        assert component["tls"]["version"] in ("TLSv1.2", "TLSv1.3")
+        assert component["image"]["source"] in ("pulled", "built")
+    sentry = status["components"][-1]
+    assert sentry["url"].startswith("https://127.0.0.1:")
+    assert "stand-in" in sentry["reason"]
+
+
+def test_status_table_names_every_component(whole: Program) -> None:
+    table = whole.must("status").stdout
+    assert all(name in table for name in (*STORES, "kubernetes", "sentry"))
+
+
+def test_verify_holds_every_claim_from_the_host_and_from_inside_the_cluster(whole: Program) -> None:
+    checks = whole.must("verify", "-o", "json").json
+    assert [check for check in checks if not check["holds"]] == []
+    inside = [check for check in checks if check["subject"].startswith("cluster/")]
+    assert {check["subject"] for check in inside} == {f"cluster/{store}" for store in STORES}
+    assert {check["claim"] for check in inside} == {"is reached over verified TLS", "is refused without the authority"}
+
+
+def test_second_up_writes_nothing_to_the_engine(whole: Program, tmp_path: Path) -> None:
+    with engine_proxy.recording(tmp_path / "engine.sock") as requests:
+        proxied = Program(whole.home, whole.stack, {"DOCKER_HOST": f"unix://{tmp_path}/engine.sock"})
+        proxied.must("up", "--local")
+    assert requests, "the proxy saw nothing: this would prove nothing"
+    assert engine_proxy.writes(requests) == []
+
+
+def test_plan_of_a_running_stack_is_empty(whole: Program) -> None:
+    assert whole.must("up", "--local", "--plan").stdout == "nothing to do\n"
+
+
+def test_demo_prints_the_link_of_the_very_event(whole: Program) -> None:
+    demo = whole.must("demo", "-o", "json").json
+    assert len(demo["event_id"]) == 32
+    assert demo["url"].startswith("https://127.0.0.1:")
+
+
+def test_example_sender_tells_whether_it_was_delivered(variables: dict[str, str]) -> None:
+    sender = [sys.executable, str(ROOT / "examples" / "python" / "main.py")]
+    delivered = subprocess.run(sender, env={**os.environ, **variables}, capture_output=True, text=True, check=False, timeout=60)
+    assert delivered.returncode == 0, delivered.stderr
+    system = dict(os.environ)
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "SENTRY_CA_CERTS"):
+        system.pop(name, None)
+    distrusting = {**system, "SENTRY_DSN": variables["SENTRY_DSN"]}
+    refused = subprocess.run(sender, env=distrusting, capture_output=True, text=True, check=False, timeout=60)
+    assert refused.returncode == 1
+    assert "certificate" in refused.stderr
+    nonsense = subprocess.run(sender, env={**system, "SENTRY_DSN": "nonsense"}, capture_output=True, text=True, check=False, timeout=60)
+    assert nonsense.returncode == 2
+
+
+CLIENTS = {
+    "psycopg": "import psycopg; assert psycopg.connect('').execute('select 1').fetchone() == (1,)",
+    "redis": "import os, redis; assert redis.from_url(os.environ['REDIS_URL']).ping()",
+    "boto3": "import boto3; boto3.client('s3').list_objects_v2(Bucket='sentry-filestore')",
+    "confluent-kafka": """
+import os
+from confluent_kafka.admin import AdminClient
+names = {key: os.environ['KAFKA_' + key.upper().replace('.', '_')] for key in
+         ('bootstrap.servers', 'security.protocol', 'sasl.mechanism', 'sasl.username', 'sasl.password', 'ssl.ca.location')}
+assert 'events' in AdminClient(names).list_topics(timeout=10).topics
+""",
+    "clickhouse-driver": """
+import os
+from clickhouse_driver import Client
+client = Client(os.environ['CLICKHOUSE_NATIVE_HOST'], int(os.environ['CLICKHOUSE_NATIVE_PORT']), user=os.environ['CLICKHOUSE_USER'],
+                password=os.environ['CLICKHOUSE_PASSWORD'], secure=True, ca_certs=os.environ['CLICKHOUSE_CA_CERTS'])
+assert client.execute('select 1') == [(1,)]
+""",
+    "urllib": """
+import os, urllib.request
+request = urllib.request.Request(os.environ['CLICKHOUSE_URL'].split('@')[0].split('//')[0] + '//' + os.environ['CLICKHOUSE_URL'].split('@')[-1] + '/ping')
+assert urllib.request.urlopen(request).read() == b'Ok.\\n'
+""",
+}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_client_connects_by_env_alone(variables: dict[str, str], client: str) -> None:
+    ran = python(CLIENTS[client], variables)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_kubectl_connects_by_env_alone(whole: Program, variables: dict[str, str]) -> None:
+    kubectl = next(row for row in whole.must("images", "list", "-o", "json").json if row["name"] == "kubectl")["place"]
+    ran = subprocess.run([kubectl, "get", "nodes"], env={**os.environ, **variables}, capture_output=True, text=True, check=False)
+    assert f"{whole.stack}-control-plane" in ran.stdout, ran.stderr
+
+
+def test_env_is_valid_shell(whole: Program) -> None:
+    script = f'eval "$(cat)" && test -n "$PGPASSWORD" && test "$PGSSLMODE" = verify-full && test -f "$SSL_CERT_FILE"'
+    exports = whole.must("env").stdout
+    subprocess.run(["sh", "-euc", script], input=exports, text=True, check=True)
+
+
+def test_kubernetes_client_sees_the_release_and_its_secrets_are_not_in_the_manifest(whole: Program, variables: dict[str, str]) -> None:
+    from kubernetes import client, config
+
+    api = config.new_client_from_config(variables["KUBECONFIG"])
+    pods = client.CoreV1Api(api).list_pod_for_all_namespaces(label_selector="app.kubernetes.io/name=sentry-lite").items
+    assert pods
+    for pod in pods:
+        assert not pod.spec.automount_service_account_token
+        said = json.dumps(api.sanitize_for_serialization(pod))
+        assert variables["PGPASSWORD"] not in said
+
+
+def test_topics_are_as_the_schemas_say(whole: Program) -> None:
+    assert whole("topics").exit_code == 0
+
+
+def test_topics_mend_what_was_changed(whole: Program, variables: dict[str, str]) -> None:
+    from confluent_kafka.admin import AdminClient
+
+    from kit.endpoints import Trust
+    from kit.stores import kafka
+    from tests.support.reach import local_target
+
+    local = local_target(whole)
+    admin: AdminClient = kafka.admin_client(local.endpoints().kafka, local.credentials(), Trust(local.workspace.ca_file))
+    admin.delete_topics(["ingest-events"])["ingest-events"].result(20)
+    assert whole("topics").exit_code == 3
+    whole.must("topics", "--mend")
+    assert whole("topics").exit_code == 0
+
+
+def test_certs_show_every_holder(whole: Program) -> None:
+    rows = whole.must("certs", "show", "-o", "json").json
+    assert {row["holder"] for row in rows} == {"root", "intermediate", *STORES, "sentry"}
+    assert all(Path(row["file"]).exists() and row["days_left"] >= 59 for row in rows)
+
+
+def test_doctor_finds_nothing_wrong(whole: Program) -> None:
+    findings = whole.must("doctor", "-o", "json").json
+    assert len(findings) >= 15
+    assert [finding for finding in findings if finding["verdict"] == "wrong"] == []
+
+
+@pytest.mark.parametrize("component", [*STORES, "kubernetes", "sentry"])
+def test_logs_show_what_a_component_wrote(whole: Program, component: str) -> None:
+    assert whole.must("logs", component, "--tail", "20").stdout.strip()
+
+
+def test_no_secret_in_any_log_or_output(whole: Program) -> None:
+    from tests.support.reach import local_target
+
+    local = local_target(whole)
+    words = [*("status", "verify", "doctor", "certs show", "topics", "up --local --plan")]
+    said = "".join(whole(*word.split()).stdout + whole(*word.split()).stderr for word in words)
+    said += "".join(path.read_text(errors="replace") for path in local.workspace.logs.rglob("*.log"))
+    assert [name for name, secret in local.secrets().items() if secret.reveal() in said] == []
