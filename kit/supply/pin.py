@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from kit import files
-from kit.supply.lock import Lock, PulledImage, parse
+from kit.supply.lock import Lock, PulledImage
+from kit.supply.lock_file import parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from kit.engines.process import Runner
 from kit.supply import recipe, resolve, schedule
 from kit.supply.cache import Cache, size_bytes
 from kit.supply.errors import Interrupted, NoSource, NotInLock, NotSupplied
-from kit.supply.lock import Entry, GoBuild, Lock, PulledImage, Section, read
+from kit.supply.lock import Entry, GoBuild, Lock, PulledImage, Section
+from kit.supply.lock_file import read
 from kit.supply.resolve import ANY_WAY, PORTABLE, Image, Missing, Need, Way
 from kit.supply.shelf import Found, Shelf, snapshot
 

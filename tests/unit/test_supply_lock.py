@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from kit.supply.errors import LockInvalid
-from kit.supply.lock import Dockerfile, GoBuild, Lock, Maven, PulledImage, parse, read
+from kit.supply.lock import Dockerfile, GoBuild, Lock, Maven, PulledImage
+from kit.supply.lock_file import parse, read
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "kit" / "supply" / "lock.yaml"

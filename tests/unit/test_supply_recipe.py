@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kit.supply import recipe
-from kit.supply.lock import parse
+from kit.supply.lock_file import parse
 
 LOCK = """\
 version: 1

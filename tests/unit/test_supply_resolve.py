@@ -9,7 +9,8 @@ import pytest
 from kit.supply import recipe, version
 from kit.supply.errors import NoSource
 from kit.supply.fetch import mirrored, repository
-from kit.supply.lock import Entry, parse
+from kit.supply.lock import Entry
+from kit.supply.lock_file import parse
 from kit.supply.pin import with_digests
 from kit.supply.resolve import Missing, Need, Way, built_reference, missing, pulled_reference, source_of
 
