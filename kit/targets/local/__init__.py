@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kit.plan.events import Listener
     from kit.report.status import Status
     from kit.sentry.demo import DemoResult
+    from kit.sentry.topics import Comparison
     from kit.supply import Supply
     from kit.targets.local.lite import LiteSentry
     from kit.verify.checks import Check
@@ -173,7 +174,7 @@ class LocalTarget:
 
     def cluster_config(self) -> str:
         template = (self.workspace.assets / "kind" / "cluster.yaml").read_text()
-        return layout.cluster_config(template, self.ports()[layout.SENTRY_KEY], self.supply.image("kind-node").source)
+        return layout.cluster_config(template, self.ports()[layout.SENTRY_KEY])
 
     def cluster_fingerprint(self) -> str:
         return files.digest({"config": self.cluster_config(), "image": self.supply.image("kind-node").reference})
@@ -220,6 +221,19 @@ class LocalTarget:
 
     def log_tail(self, store: str, lines: int) -> str:
         return self.docker.logs(f"{self.stack.name}-{store}-1", tail=lines)
+
+    # -- topics
+
+    def compare_topics(self) -> Comparison:
+        from kit.sentry import topics
+
+        return topics.compare_now(self.endpoints().kafka, self.credentials(), self.trust())
+
+    def mend_topics(self) -> tuple[str, ...]:
+        """What was created or set, in words."""
+        from kit.sentry import topics
+
+        return topics.mend_now(self.endpoints().kafka, self.credentials(), self.trust())
 
     # -- the rest of the user's view
 

@@ -106,7 +106,7 @@ def _create_volume(local: LocalTarget, step: Step, note: Note) -> None:
     owner = files.store_owner()
     name = layout.volume_name(local.stack, step.name)
     local.docker.create_volume(name, {layout.STACK_LABEL: local.stack.name})  # the engine gives back the one that exists
-    image = local.supply.image(local.chown_image).reference
+    image = local.supply.image(layout.VOLUME_TOOL_IMAGE).reference
     local.docker.run_once(image, ["chown", f"{owner.uid}:{owner.gid}", "/volume"], mounts=[Mount(name, "/volume")], user="0:0")
     markers.record(local.markers_file, f"volume/{step.name}", f"{owner.uid}:{owner.gid}")
 

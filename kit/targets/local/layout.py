@@ -16,6 +16,7 @@ from pathlib import Path
 from kit import files, stores
 from kit.blueprint.stack import SENTRY_PORT, STORES, Stack
 from kit.endpoints import Endpoints, Secret
+from kit.sentry import lite
 from kit.state import secrets
 from kit.stores.contract import Credentials
 from kit.workspace import Workspace
@@ -26,8 +27,18 @@ CONFIG_LABEL = "dev.kit.config"
 OWNER_LABEL = "dev.kit.owner"  # on volumes: the user their root folder was handed to
 SENTRY_HOLDER = "sentry"
 SENTRY_KEY = "sentry.https"
-SENTRY_NAMES = ("sentry", "localhost", "127.0.0.1", "::1")
+CLUSTER_IMAGES = ("bugsink", "probe")
+VOLUME_TOOL_IMAGE = "postgres"  # any image with chown; this one is needed anyway
 LOOPBACK = "127.0.0.1"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Login:
+    """Where a person opens Sentry, and as whom."""
+
+    url: str
+    username: str
+    password: Secret
 
 
 def volume_name(stack: Stack, store: str) -> str:
@@ -42,7 +53,7 @@ def usual_ports() -> Mapping[str, int]:
 
 def holders() -> Mapping[str, tuple[str, ...]]:
     """Who gets a leaf, and for which names."""
-    return {**{name: tuple(stores.module(name).names()) for name in STORES}, SENTRY_HOLDER: SENTRY_NAMES}
+    return {**{name: tuple(stores.module(name).names()) for name in STORES}, SENTRY_HOLDER: lite.names()}
 
 
 def makers() -> Mapping[str, secrets.Callable[[], str]]:
@@ -99,6 +110,11 @@ def variables(
     for key, port in ports.items():
         found[f"KIT_PORT_{key.replace('.', '_').upper()}"] = str(port)
     return found
+
+
+def cluster_config(template: str, sentry_port: int) -> str:
+    """Kind's configuration: the shipped file with the one port that differs from stack to stack."""
+    return template.replace("${KIT_PORT_SENTRY_HTTPS}", str(sentry_port))
 
 
 def container_fingerprint(

@@ -1,4 +1,7 @@
-"""The way back: `down` keeps the data, `purge` keeps nothing. Only what bears the stack's label, or stands on its network, is touched."""
+"""The way back: `down` keeps the data, `purge` keeps nothing.
+
+Only what bears the stack's label, or stands on its network, is touched.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from kit.engines.kind import Kind
+from kit.engines.observed import Volume
 from kit.targets.local import foreign, layout, observe
 
 if TYPE_CHECKING:
@@ -66,7 +70,7 @@ def _node(local: LocalTarget, seen: observe.EngineSeen) -> bool:
     return node is not None and local.stack.name in node.addresses
 
 
-def _volumes(local: LocalTarget, seen: observe.EngineSeen) -> list[observe.Volume]:
+def _volumes(local: LocalTarget, seen: observe.EngineSeen) -> list[Volume]:
     return [volume for volume in seen.volumes if volume.labels.get(layout.STACK_LABEL) == local.stack.name]
 
 
