@@ -1,0 +1,147 @@
+"""Bringing the light Sentry into the cluster, and watching it there: installed, rolling, ready, or stuck and why.
+
+Helm returns as soon as the API server has the manifests. From then on the pods are asked, because only they can tell an image
+that cannot be pulled from a migration that takes its time; what cannot mend itself ends the wait at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kit.engines.helm import Helm, Release
+from kit.engines.kube import KubeApi
+from kit.errors import KitError
+from kit.sentry import lite
+from kit.sentry.lite import Lite
+
+POLL_S = 0.15
+READY_TIMEOUT_S = 180.0
+LOG_LINES = 20
+POD_SELECTOR = f"app.kubernetes.io/instance={lite.RELEASE},app.kubernetes.io/name=bugsink"
+INPUTS = "dev.kit/inputs"
+
+# What a container waits for that no further waiting brings about. The images are loaded into the node before.
+HOPELESS = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"})
+CRASHES_FORGIVEN = 1  # Postgres may be restarting while the pod prepares
+
+
+class SentryNotReady(KitError):
+    """The release is in the cluster and its pods do not become ready."""
+
+    code = "KIT-SENTRY-NOT-READY"
+    exit_code = 53
+
+    def __init__(self, reason: str, waited_s: float, log: str) -> None:
+        super().__init__(
+            what=f"Sentry did not become ready (waited {waited_s:.0f} s)", why=reason, fix="kit logs sentry", detail=log
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a pod is not ready; `log_of` names the container whose log tells more."""
+
+    reason: str
+    is_final: bool = False
+    log_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The release as the cluster shows it."""
+
+    fingerprint: str  # of what it was installed from
+    complaint: str | None  # None: ready
+    chart: str
+    version: str
+    image: str
+
+
+def install(wanted: Lite, api: KubeApi, helm: Helm) -> Release:
+    """Secrets, then the chart; in place where there is a release already. Does not wait: see `wait`."""
+    for document in lite.documents(wanted):
+        api.apply(document)
+    return helm.upgrade(lite.RELEASE, wanted.chart, lite.NAMESPACE, lite.values(wanted))
+
+
+def wait(
+    api: KubeApi,
+    *,
+    note: Callable[[str], None] = lambda reason: None,
+    timeout_s: float = READY_TIMEOUT_S,
+    sleep: Callable[[float], None] = time.sleep,
+) -> float:
+    """Until the newest generation is ready and the older one gone; seconds waited. Raises `SentryNotReady`."""
+    started = time.monotonic()
+    while True:
+        deployment = api.get("Deployment", lite.RELEASE, lite.NAMESPACE)
+        waited_s = time.monotonic() - started
+        if deployment is not None and is_rolled_out(deployment):
+            return waited_s
+        pod = newest(api.list("Pod", lite.NAMESPACE, POD_SELECTOR))
+        trouble = pod_trouble(pod) if pod else Trouble("no pod yet")
+        if trouble.is_final or waited_s > timeout_s:
+            log = api.logs(pod["metadata"]["name"], lite.NAMESPACE, trouble.log_of, LOG_LINES) if pod and trouble.log_of else ""
+            raise SentryNotReady(trouble.reason, waited_s, log)
+        note(trouble.reason)
+        sleep(POLL_S)
+
+
+def look(api: KubeApi) -> Seen | None:
+    """The release now, or None; one request when it is ready, two when it is not."""
+    deployment = api.get("Deployment", lite.RELEASE, lite.NAMESPACE)
+    if deployment is None:
+        return None
+    complaint = None
+    if not is_rolled_out(deployment):
+        pod = newest(api.list("Pod", lite.NAMESPACE, POD_SELECTOR))
+        complaint = pod_trouble(pod).reason if pod else "no pod yet"
+    metadata = deployment["metadata"]
+    chart, _, version = metadata.get("labels", {}).get("helm.sh/chart", "").rpartition("-")
+    image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+    return Seen(metadata.get("annotations", {}).get(INPUTS, ""), complaint, chart, version, image)
+
+
+def is_rolled_out(deployment: Mapping[str, Any]) -> bool:
+    status, wanted = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
+    counts = [status.get(key, 0) for key in ("updatedReplicas", "replicas", "availableReplicas")]
+    return bool(status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]) and counts == [wanted] * 3
+
+
+def newest(pods: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The pod of the latest roll-out, leaving out those that are going."""
+    staying = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    return max(staying, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
+
+
+def pod_trouble(pod: Mapping[str, Any]) -> Trouble:
+    """What a pod that is not ready waits for, in words. Shapes: Kubernetes API reference, PodStatus."""
+    status = pod.get("status", {})
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return Trouble(f"not scheduled: {condition.get('message', condition.get('reason', ''))}")
+    for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
+        trouble = _container_trouble(container)
+        if trouble:
+            return trouble
+    return Trouble("its pod is being created")
+
+
+def _container_trouble(container: Mapping[str, Any]) -> Trouble | None:
+    name, state, restarts = container["name"], container.get("state", {}), container.get("restartCount", 0)
+    waiting, ended = state.get("waiting"), state.get("terminated") or container.get("lastState", {}).get("terminated")
+    crashed = ended is not None and ended.get("exitCode", 0) != 0
+    if waiting and waiting.get("reason") in HOPELESS:
+        return Trouble(f"{name}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": "), is_final=True)
+    if crashed and not container.get("ready"):
+        why = f"{name} ended with exit code {ended['exitCode']}" + (
+            " (out of memory)" if ended.get("reason") == "OOMKilled" else ""
+        )
+        return Trouble(f"{why}, {restarts + 1} times" if restarts else why, restarts > CRASHES_FORGIVEN, name)
+    if "running" in state and not container.get("ready"):
+        words = {"prepare": "preparing: schema, migrations, project", "web": "its server is starting"}
+        return Trouble(words.get(name, f"{name} is starting"), log_of=name)
+    return None  # done, ready, or waiting for its turn
