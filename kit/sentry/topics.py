@@ -1,0 +1,53 @@
+"""Sentry's topics as people and programs read them: a table, a document. What they are and how they are mended: `kit.stores.kafka_topics`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kit.endpoints import KafkaEndpoint, Trust
+from kit.stores import kafka_admin, kafka_topics
+from kit.stores.contract import Credentials
+from kit.stores.kafka import admin_endpoint
+from kit.stores.kafka_topics import Comparison
+
+
+def read(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust) -> Comparison:
+    """What the broker has beside what the schemas ask for. `endpoint` is Sentry's own."""
+    admin = kafka_admin.connect(admin_endpoint(endpoint, credentials), trust)
+    return kafka_topics.compare(kafka_topics.desired(), kafka_topics.actual(admin))
+
+
+def mend(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust) -> tuple[str, ...]:
+    """Make the broker's topics what the schemas ask for; a line for each change. Nothing is ever deleted."""
+    admin = kafka_admin.connect(admin_endpoint(endpoint, credentials), trust)
+    return kafka_topics.mend(admin, kafka_topics.compare(kafka_topics.desired(), kafka_topics.actual(admin)))
+
+
+def document(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "same": comparison.is_same,
+        "present": list(comparison.same),
+        "missing": [
+            {"name": topic.name, "partitions": topic.partitions, "settings": dict(topic.settings)} for topic in comparison.missing
+        ],
+        "different": [
+            {"name": each.topic, "setting": each.setting, "wanted": each.wanted, "actual": each.actual}
+            for each in comparison.different
+        ],
+        "extra": list(comparison.extra),
+    }
+
+
+def table(comparison: Comparison) -> str:
+    """One topic a line, what needs a look first; the last line counts."""
+    rows = [("missing", topic.name, "") for topic in comparison.missing]
+    rows += [
+        ("different", each.topic, f"{each.setting} is {each.actual or 'unset'}, wanted {each.wanted}") for each in comparison.different
+    ]
+    rows += [("extra", name, "not in Sentry's schemas; left alone") for name in comparison.extra]
+    rows += [("same", name, "") for name in comparison.same]
+    width = max((len(name) for _, name, _ in rows), default=0)
+    lines = [f"{state:<9}  {name:<{width}}  {note}".rstrip() for state, name, note in rows]
+    different = len({each.topic for each in comparison.different})
+    counts = f"{len(comparison.same)} as wanted, {len(comparison.missing)} missing, {different} different, {len(comparison.extra)} extra"
+    return "\n".join([*lines, counts]) + "\n"
