@@ -30,6 +30,7 @@ USER = DATABASE = "sentry"
 # ClickHouse's ErrorCodes: 81 no such database, 192 no such user, 193 wrong password, 194 password missing, 195 address not
 # allowed, 291 database not allowed, 497 right missing, 516 login failed (newer servers say no more than that)
 REFUSED = frozenset({81, 192, 193, 194, 195, 291, 497, 516})
+WRAPPING = r"^Code: \d+[.,]\s*(e\.displayText\(\) = )?(DB::Exception: )?|, e\.what\(\) = DB::(Net)?Exception$"
 
 
 def names() -> tuple[str, ...]:
@@ -40,7 +41,7 @@ def mounted_secrets(credentials: Credentials) -> Mapping[str, str]:
     """What users.xml includes; the server knows only the hash."""
     digest = hashlib.sha256(credentials.clickhouse_sentry.reveal().encode()).hexdigest()
     element = "sentry_password_sha256_hex"
-    return {"passwords.xml": f"<clickhouse><{element}>{digest}</{element}></clickhouse>\n"}
+    return {"passwords.xml": f"<yandex><{element}>{digest}</{element}></yandex>\n"}
 
 
 def endpoint(host: str, ports: Mapping[str, int], credentials: Credentials) -> ClickHouseEndpoint:
@@ -88,7 +89,7 @@ def parse_answer(answer: str) -> str:
     if status[1] == "200":
         return body
     code = re.search(r"Code: (\d+)", body)
-    words = re.sub(r"^Code: \d+[.,]\s*(e\.displayText\(\) = )?", "", body.strip()) or f"HTTP status {status[1]}"
+    words = re.sub(WRAPPING, "", body.strip()) or f"HTTP status {status[1]}"
     if (code and int(code[1]) in REFUSED) or status[1] in {"401", "403"}:
         raise tls.LoginRefused(words)
     raise tls.ProtocolBroken(words)

@@ -111,7 +111,12 @@ def handshake(
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies chain and name; loads no roots of its own
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(cafile=str(trust.ca_file))
+    try:
+        context.load_verify_locations(cafile=str(trust.ca_file))
+    except OSError as error:
+        if isinstance(error, ssl.SSLError):
+            raise
+        raise OSError(error.errno, error.strerror, str(trust.ca_file)) from error  # `ssl` leaves the name out
     if alpn:
         context.set_alpn_protocols(list(alpn))
     deadline = Deadline(timeout_s)

@@ -1,0 +1,11 @@
+#!/bin/sh
+# The first start makes the cluster beside its final place and renames it: an interrupted one is thrown away, never half used.
+set -eu
+data=/var/lib/postgresql/data/17
+if [ ! -s "$data/PG_VERSION" ]; then
+  rm -rf "$data.new"
+  initdb --pgdata="$data.new" --username=admin --pwfile=/run/kit/secrets/admin-password \
+    --auth=scram-sha-256 --encoding=UTF8 --locale=C --locale-provider=builtin --builtin-locale=C.UTF-8 --data-checksums
+  mv "$data.new" "$data"
+fi
+exec postgres -D "$data" -c config_file=/etc/kit/postgresql.conf -c hba_file=/etc/kit/pg_hba.conf
