@@ -15,7 +15,9 @@ from kit.engines.helm import Helm, Release
 from kit.engines.kube import KubeApi
 from kit.errors import KitError
 from kit.sentry import lite
+from kit.sentry.bugsink import Bugsink
 from kit.sentry.lite import Lite
+from kit.stores.contract import Ready
 
 POLL_S = 0.15
 READY_TIMEOUT_S = 180.0
@@ -69,20 +71,28 @@ def install(wanted: Lite, api: KubeApi, helm: Helm) -> Release:
 
 def wait(
     api: KubeApi,
+    server: Bugsink,
     *,
     note: Callable[[str], None] = lambda reason: None,
     timeout_s: float = READY_TIMEOUT_S,
     sleep: Callable[[float], None] = time.sleep,
 ) -> float:
-    """Until the newest generation is ready and the older one gone; seconds waited. Raises `SentryNotReady`."""
+    """Until the newest generation is ready, the older one gone, and this computer reaches it too (the node's forwarding of a new
+    Service lags behind the pod's readiness). Seconds waited; raises `SentryNotReady`.
+    """
     started = time.monotonic()
     while True:
         deployment = api.get("Deployment", lite.RELEASE, lite.NAMESPACE)
         waited_s = time.monotonic() - started
+        pod = None
         if deployment is not None and is_rolled_out(deployment):
-            return waited_s
-        pod = newest(api.list("Pod", lite.NAMESPACE, POD_SELECTOR))
-        trouble = pod_trouble(pod) if pod else Trouble("no pod yet")
+            answer = server.probe()
+            if isinstance(answer, Ready):
+                return waited_s
+            trouble = Trouble(f"{server.url}: {answer.reason}")
+        else:
+            pod = newest(api.list("Pod", lite.NAMESPACE, POD_SELECTOR))
+            trouble = pod_trouble(pod) if pod else Trouble("no pod yet")
         if trouble.is_final or waited_s > timeout_s:
             log = api.logs(pod["metadata"]["name"], lite.NAMESPACE, trouble.log_of, LOG_LINES) if pod and trouble.log_of else ""
             raise SentryNotReady(trouble.reason, waited_s, log)
