@@ -12,7 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -126,6 +126,7 @@ def handshake(
         plain.settimeout(deadline.remaining_s())
         with context.wrap_socket(plain, server_hostname=server_name or host) as secured:
             yield Connection(secured, _facts(secured), deadline)
+            _say_goodbye(secured)
 
 
 def connected(host: str, port: int, deadline: Deadline) -> socket.socket:
@@ -133,6 +134,13 @@ def connected(host: str, port: int, deadline: Deadline) -> socket.socket:
     # Round trips of a few bytes each: Nagle's algorithm would hold them back.
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return plain
+
+
+def _say_goodbye(secured: ssl.SSLSocket) -> None:
+    """End TLS in order, without waiting for the peer's answer: servers log a bare hang-up as an error."""
+    secured.setblocking(False)
+    with suppress(OSError, ValueError):
+        secured.unwrap()
 
 
 def _facts(secured: ssl.SSLSocket) -> Tls:
