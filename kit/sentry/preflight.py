@@ -60,7 +60,7 @@ class PreflightBroken(KitError):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One store asked with one trust. `cause` and `reason` are empty where it answered, `tls` where it did not."""
+    """One store asked with one trust. `cause` and `reason` are empty where all went well, `tls` where there was no handshake."""
 
     store: str
     trust: str  # "authority", "foreign", "empty"
@@ -68,6 +68,7 @@ class Probe:
     latency_ms: float | None
     cause: str
     reason: str
+    roundtrip: str  # what was written and read back; only with the authority
 
     @property
     def holds(self) -> bool:
@@ -76,7 +77,7 @@ class Probe:
     @property
     def words(self) -> str:
         known = {AUTHORITY: "with the authority", "foreign": "with a foreign authority", "empty": "with no authority"}
-        return f"{self.store} {known.get(self.trust, self.trust)}: {self.reason or f'answered over {self.tls}'}"
+        return f"{self.store} {known.get(self.trust, self.trust)}: {self.reason or self.roundtrip or f'answered over {self.tls}'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,13 @@ def run(
     result = Preflight(fingerprint(wanted, endpoints), datetime.now(UTC), parse(log))
     api.apply(kept_document(wanted.stack, result))
     return result
+
+
+def log(api: KubeApi, tail: int) -> str:
+    """The end of what the newest Job's pod wrote; empty where none is left."""
+    pods = [pod for pod in api.list("Pod", lite.NAMESPACE) if "batch.kubernetes.io/job-name" in pod["metadata"].get("labels", {})]
+    pod = release.newest(pods)
+    return api.logs(pod["metadata"]["name"], lite.NAMESPACE, CONTAINER, tail) if pod else ""
 
 
 def documents(wanted: Lite, endpoints: Endpoints) -> tuple[Document, ...]:

@@ -1,7 +1,8 @@
 """What runs inside the cluster: kit's own probes, with the stack's authority and with it taken away.
 
-With the authority every store must answer; with a foreign one of the same name, and with an empty file, every one must fail over
-the certificate, or the first success would prove nothing. The last line printed is one JSON document; exit code 0 if all holds.
+With the authority every store must answer and give back what was written to it, through the client libraries that Sentry uses;
+with a foreign authority of the same name, and with an empty file, every one must fail over the certificate, or the first success
+would prove nothing. The last line printed is one JSON document; exit code 0 if all holds.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from kit import stores
 from kit.endpoints import Endpoints, Trust, from_document
+from kit.errors import KitError
 from kit.stores.contract import NotYet, Ready
 
 AUTHORITY = "authority"
@@ -25,6 +27,8 @@ TRUSTS = {AUTHORITY: "authority/ca.crt", "foreign": "endpoints/foreign.crt", "em
 PATIENCE_S = 15.0
 PAUSE_S = 0.3
 
+_BLANK: dict[str, Any] = {"tls": "", "latency_ms": None, "cause": "", "reason": "", "roundtrip": ""}
+
 
 def main(folder: Path) -> int:
     endpoints = from_document(json.loads((folder / "endpoints" / "endpoints.json").read_text()))
@@ -32,7 +36,8 @@ def main(folder: Path) -> int:
     with ThreadPoolExecutor(max_workers=len(cases)) as pool:
         found = list(pool.map(lambda case: _outcome(case[0], case[1], endpoints, folder), cases))
     for outcome in found:
-        print(f"{outcome['store']:<11} {outcome['trust']:<10} {outcome['tls'] or outcome['cause']:<8} {outcome['reason']}")
+        verdict, said = outcome["cause"] or outcome["tls"], outcome["reason"] or outcome["roundtrip"]
+        print(f"{outcome['store']:<11} {outcome['trust']:<10} {verdict:<8} {said}")
     print(json.dumps({"probes": found}))
     return 0 if all(holds(outcome["trust"], outcome["cause"]) for outcome in found) else 1
 
@@ -43,13 +48,17 @@ def holds(trust: str, cause: str) -> bool:
 
 
 def _outcome(name: str, trust: str, endpoints: Endpoints, folder: Path) -> dict[str, Any]:
-    store, known = stores.module(name), Trust(folder / TRUSTS[trust])
-    answer = patiently(lambda: store.probe(endpoints.store(name), known))
-    if isinstance(answer, Ready):
-        seen = {"tls": answer.tls.version, "latency_ms": round(answer.latency_ms, 1), "cause": "", "reason": ""}
-    else:
-        seen = {"tls": "", "latency_ms": None, "cause": answer.cause, "reason": answer.reason}
-    return {"store": name, "trust": trust, **seen}
+    store, endpoint, known = stores.module(name), endpoints.store(name), Trust(folder / TRUSTS[trust])
+    answer = patiently(lambda: store.probe(endpoint, known))
+    if not isinstance(answer, Ready):
+        return {**_BLANK, "store": name, "trust": trust, "cause": answer.cause, "reason": answer.reason}
+    seen = {**_BLANK, "store": name, "trust": trust, "tls": answer.tls.version, "latency_ms": round(answer.latency_ms, 1)}
+    if trust != AUTHORITY:
+        return seen  # it should not have answered; nothing is written over such a connection
+    try:
+        return {**seen, "roundtrip": store.smoke(endpoint, known).what}
+    except KitError as error:
+        return {**seen, "cause": "roundtrip", "reason": f"{error.what}: {error.why}"}
 
 
 def patiently(ask: Callable[[], Ready | NotYet], sleep: Callable[[float], None] = time.sleep) -> Ready | NotYet:
