@@ -1,10 +1,12 @@
 """The command line's frame: which commands there are, the options that all of them know, and how a failure is shown.
 
-Commands are loaded when they are called. Their names and one-line helps stand here, so that `kit --help` and completion import none of them.
+Commands are loaded when they are called. Their names and one-line helps stand here, so that `kit --help` and completion import
+none of them.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -104,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if "_KIT_COMPLETE" in os.environ:
         kit(prog_name="kit")  # click answers the shell and exits
     arguments = hoisted(sys.argv[1:] if argv is None else argv)
-    wants_json = any(first == "-o" and second == "json" for first, second in zip(arguments, arguments[1:], strict=False))
+    wants_json = any(first == "-o" and second == "json" for first, second in itertools.pairwise(arguments))
     verbose = bool({"-v", "--verbose"} & set(arguments))
     try:
         outcome: Any = kit.main(args=arguments, prog_name="kit", standalone_mode=False)

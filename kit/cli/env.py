@@ -10,7 +10,7 @@ import click
 from kit.cli.context import Session
 
 
-@click.command("env", epilog='Example: eval "$(kit env)" && psql -c \'select 1\'')
+@click.command("env", epilog="Example: eval \"$(kit env)\" && psql -c 'select 1'")
 @click.pass_obj
 def command(session: Session) -> int:
     """Print the variables for psql, redis-cli, aws, kubectl, kcat, sentry-sdk and their like. They hold passwords."""

@@ -44,9 +44,11 @@ class NotBuiltYet(KitError):
 @click.option("--only", type=click.Choice(PARTS), help="Bring up this part alone, with what it needs.")
 @click.option("--sentry", type=click.Choice(["lite", "chart"]), default="lite", show_default=True, help="Which Sentry.")
 @click.option("--yes", is_flag=True, help="Do not ask before a step that destroys data.")
-@click.option("--wait-lock", type=float, default=600, show_default=True, metavar="SECONDS", help="How long to wait for another kit.")
+@click.option(
+    "--wait-lock", type=float, default=600, show_default=True, metavar="SECONDS", help="How long to wait for another kit."
+)
 @click.pass_obj
-def command(
+def command(  # noqa: PLR0917  # click gives each option as an argument
     session: Session, target: str | None, plan_only: bool, only: str | None, sentry: str, yes: bool, wait_lock: float
 ) -> int:
     """Bring the stack up. A second run changes nothing; after an interruption it goes on from there."""

@@ -1,7 +1,7 @@
 """What `kit up --local` must do, as a pure function of what is wanted and what was seen. No clock, no engine, no file.
 
-The order that matters: supply → authority → volumes → stores → their set-up → cluster → Sentry → preflight → demo. The cluster and
-the stores depend on nothing of each other, so they come up side by side; they meet at the release.
+The order that matters: supply → authority → volumes → stores → their set-up → cluster → Sentry → preflight → demo.
+The cluster and the stores depend on nothing of each other, so they come up side by side; they meet at the release.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Desired:
     cluster: str | None = None  # fingerprint of its configuration; None: no cluster wanted
     cluster_images: tuple[str, ...] = ()  # references that must be inside the node
     release: str | None = None  # fingerprint of chart, values and secrets; None: no Sentry wanted
+    preflight: str | None = None  # fingerprint of what the probes inside the cluster are run with
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,14 @@ def _store(name: str, wanted: StoreWanted, observed: Observed) -> list[Step]:
         steps.append(Step("create", f"volume/{name}", "no volume yet", ("supply images",)))
     started = _why_start(wanted, seen)
     if started:
-        needs = (f"create volume/{name}", "create network", f"issue leaf/{name}", "publish trust", "make secrets", "supply images")
+        needs = (
+            f"create volume/{name}",
+            "create network",
+            f"issue leaf/{name}",
+            "publish trust",
+            "make secrets",
+            "supply images",
+        )
         steps.append(Step("start", subject, started, needs))
     new = name not in observed.volumes or name not in observed.setups
     if new or observed.setups.get(name) != wanted.setup:
@@ -170,8 +178,9 @@ def _sentry(desired: Desired, observed: Observed, changed: set[str]) -> list[Ste
         cause = f"release changed {observed.release} → {desired.release}"
     elif observed.release_complaint:
         cause = observed.release_complaint
-    if new_cluster or observed.preflight != desired.release or changed & set(desired.stores):
-        why = "no passed preflight for this configuration" if not changed & set(desired.stores) else "stores were started"
+    started = changed & set(desired.stores)
+    if new_cluster or started or observed.preflight != desired.preflight:
+        why = "stores were started" if started else "no passed preflight for this configuration"
         steps.append(Step("check", "preflight", why, (*before, *stores_ready)))
     if cause:
         # Not after the preflight: the release's pods start while it runs, and `wait` below joins both.

@@ -1,8 +1,11 @@
-"""A plan is a list of steps, each with its cause. It is data: printed by `kit up --plan`, compared by the tests, walked by `execute`."""
+"""A plan is a list of steps, each with its cause.
+
+It is data: printed by `kit up --plan`, compared by the tests, walked by `execute`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -43,14 +46,17 @@ def text(plan: Plan) -> str:
     if not plan:
         return "nothing to do\n"
     numbers = {step.id: number for number, step in enumerate(plan, start=1)}
-    rows = []
-    for step in plan:
-        after = " ".join(str(number) for number in sorted(numbers[need] for need in step.needs))
-        rows.append((str(numbers[step.id]), step.verb, step.subject, f"after {after}" if after else "", step.cause, step.destructive))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    rows = [(str(numbers[step.id]), step.verb, step.subject, _after(step, numbers)) for step in plan]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "".join(
-        f"{row[0]:>{widths[0] + 2}}  {row[1]:<{widths[1]}}  {row[2]:<{widths[2]}}  {row[3]:<{widths[3]}}  {row[4]}"
-        + ("  (destroys data)" if row[5] else "")
+        f"{number:>{widths[0] + 2}}  {verb:<{widths[1]}}  {subject:<{widths[2]}}  {after:<{widths[3]}}  {step.cause}"
+        + ("  (destroys data)" if step.destructive else "")
         + "\n"
-        for row in rows
+        for (number, verb, subject, after), step in zip(rows, plan, strict=True)
     )
+
+
+def _after(step: Step, numbers: Mapping[str, int]) -> str:
+    if not step.needs:
+        return ""
+    return "after " + " ".join(str(number) for number in sorted(numbers[need] for need in step.needs))

@@ -29,7 +29,7 @@ class Component:
     address: str | None = None
     url: str | None = None
     tls: TlsSeen | None = None
-    image: Mapping[str, str] | None = None  # reference, source
+    image: Mapping[str, str | None] | None = None  # reference, source
     release: Mapping[str, str] | None = None  # chart, version
     preflight: Mapping[str, Any] | None = None
     latency_ms: float | None = None

@@ -115,6 +115,15 @@ def look(api: KubeApi) -> Seen | None:
     return Seen(metadata.get("annotations", {}).get(INPUTS, ""), complaint, chart, version, image)
 
 
+def log(api: KubeApi, tail: int) -> str:
+    """The end of what the newest pod wrote; its preparation's while that still runs. Empty where there is no pod."""
+    pod = newest(api.list("Pod", lite.NAMESPACE, POD_SELECTOR))
+    if pod is None:
+        return ""
+    name = pod["metadata"]["name"]
+    return api.logs(name, lite.NAMESPACE, "web", tail) or api.logs(name, lite.NAMESPACE, "prepare", tail)
+
+
 def is_rolled_out(deployment: Mapping[str, Any]) -> bool:
     status, wanted = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
     counts = [status.get(key, 0) for key in ("updatedReplicas", "replicas", "availableReplicas")]
@@ -137,7 +146,10 @@ def pod_trouble(pod: Mapping[str, Any]) -> Trouble:
         trouble = _container_trouble(container)
         if trouble:
             return trouble
-    return Trouble("its pod is being created")
+    reached = {condition["type"] for condition in status.get("conditions", ()) if condition["status"] == "True"}
+    if "Ready" in reached:
+        return Trouble("the older pod is going")
+    return Trouble("its server is starting" if "Initialized" in reached else "its pod is being created")
 
 
 def _container_trouble(container: Mapping[str, Any]) -> Trouble | None:

@@ -1,4 +1,7 @@
-"""One writer per stack at a time. The kernel holds the lock, so a killed `kit` never leaves one behind; the file only tells who."""
+"""One writer per stack at a time.
+
+The kernel holds the lock, so a killed `kit` never leaves one behind; the file only tells who.
+"""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ turned away. For each store: a wrong password is refused, and what is written ca
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from kit import stores
 from kit.blueprint.stack import STORES
 from kit.endpoints import Endpoints, Secret, Trust
 from kit.stores import refusals, tls
-from kit.stores.contract import NotYet
+from kit.stores.contract import NotYet, Preamble
 
 WRONG_PASSWORD = Secret("not-the-password-of-anyone")
 
@@ -31,7 +32,7 @@ class Check:
 
 
 def from_host(endpoints: Endpoints, ports: Mapping[str, int], trust: Trust, stack: str) -> tuple[Check, ...]:
-    """`ports` maps "kafka.sasl" and its like to ports of 127.0.0.1. All checks of one store run in order, the stores side by side."""
+    """`ports` maps "kafka.sasl" and its like to ports of 127.0.0.1. The stores are tried side by side."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=len(STORES)) as pool:
         foreign = foreign_trust(Path(folder), stack)
         found = pool.map(lambda name: tuple(_store(name, endpoints, ports, trust, foreign)), STORES)
@@ -61,7 +62,8 @@ def _store(name: str, endpoints: Endpoints, ports: Mapping[str, int], trust: Tru
 def _port(subject: str, port: int, module: stores.Module, trust: Trust, foreign: Trust) -> Iterator[Check]:
     host, preamble = "127.0.0.1", module.PREAMBLE
     for server_name in module.names():
-        yield _tried(subject, f"the name {server_name} verifies", lambda name=server_name: _name(host, port, trust, name, preamble))
+        attempt = functools.partial(_name, host, port, trust, server_name, preamble)
+        yield _tried(subject, f"the name {server_name} verifies", attempt)
     refused = {
         "another authority is refused": refusals.refuses_foreign_authority(host, port, foreign, preamble=preamble),
         "a wrong name is refused": refusals.refuses_wrong_name(host, port, trust, preamble=preamble),
@@ -71,7 +73,7 @@ def _port(subject: str, port: int, module: stores.Module, trust: Trust, foreign:
         yield Check(subject, claim, refusal.verdict == "refused", refusal.said)
 
 
-def _name(host: str, port: int, trust: Trust, name: str, preamble: tls.Preamble | None) -> tuple[bool, str]:
+def _name(host: str, port: int, trust: Trust, name: str, preamble: Preamble | None) -> tuple[bool, str]:
     with tls.handshake(host, port, trust, server_name=name, preamble=preamble) as connection:
         return True, f"{connection.tls.version}, {connection.tls.issuer}"
 

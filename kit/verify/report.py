@@ -14,6 +14,8 @@ def document(check: Check) -> dict[str, object]:
 def table(checks: Sequence[Check]) -> str:
     subject = max(len(check.subject) for check in checks)
     claim = max(len(check.claim) for check in checks)
-    lines = [f"{'✓' if check.holds else '✗'} {check.subject:<{subject}}  {check.claim:<{claim}}  {check.said}" for check in checks]
+    lines = [
+        f"{'✓' if check.holds else '✗'} {check.subject:<{subject}}  {check.claim:<{claim}}  {check.said}" for check in checks
+    ]
     broken = sum(not check.holds for check in checks)
     return "\n".join([*lines, f"{len(checks)} claims, {broken} broken" if broken else f"{len(checks)} claims, all hold"]) + "\n"

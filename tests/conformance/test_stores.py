@@ -20,7 +20,12 @@ from tests.support.program import Program
 from tests.support.reach import local_target
 
 PORTS = [f"{store}.{port.name}" for store in STORES for port in rooms.module(store).PORTS]
-NAMES = [(f"{store}.{port.name}", name) for store in STORES for port in rooms.module(store).PORTS for name in rooms.module(store).names()]
+NAMES = [
+    (f"{store}.{port.name}", name)
+    for store in STORES
+    for port in rooms.module(store).PORTS
+    for name in rooms.module(store).names()
+]
 
 
 @pytest.fixture(scope="session")
@@ -130,7 +135,7 @@ class TestContainer:
 
     @pytest.mark.parametrize("store", STORES)
     def test_is_least_privileged(self, local: LocalTarget, docker: Docker, store: str) -> None:
-        seen = docker.api.inspect_container(f"{local.stack.name}-{store}-1")
+        seen = docker.api.inspect_container(f"{local.stack.name}-{store}")
         host = seen["HostConfig"]
         assert not host["Privileged"]
         assert host["CapDrop"] == ["ALL"]
@@ -140,27 +145,27 @@ class TestContainer:
 
     @pytest.mark.parametrize("store", STORES)
     def test_no_process_is_root(self, local: LocalTarget, docker: Docker, store: str) -> None:
-        top = docker.api.top(f"{local.stack.name}-{store}-1", ps_args="-eo uid,pid,args")
+        top = docker.api.top(f"{local.stack.name}-{store}", ps_args="-eo uid,pid,args")
         assert top["Processes"]
         assert all(int(row[0]) not in (0,) for row in top["Processes"]), top
 
     @pytest.mark.parametrize("store", STORES)
     def test_publishes_tls_ports_on_loopback_only(self, local: LocalTarget, docker: Docker, store: str) -> None:
-        (container,) = [seen for seen in docker.containers() if seen.name == f"{local.stack.name}-{store}-1"]
+        (container,) = [seen for seen in docker.containers() if seen.name == f"{local.stack.name}-{store}"]
         wanted = {local.ports()[f"{store}.{port.name}"] for port in rooms.module(store).PORTS}
         assert {port.host for port in container.ports} == wanted
         assert {port.address for port in container.ports} == {"127.0.0.1"}
 
     @pytest.mark.parametrize("store", STORES)
     def test_no_secret_is_in_its_description_arguments_or_log(self, local: LocalTarget, docker: Docker, store: str) -> None:
-        name = f"{local.stack.name}-{store}-1"
+        name = f"{local.stack.name}-{store}"
         said = str(docker.api.inspect_container(name)) + str(docker.api.top(name, ps_args="-eo pid,args")) + docker.logs(name)
         found = [key for key, secret in local.secrets().items() if secret.reveal() in said]
         assert found == []
 
     @pytest.mark.parametrize("store", STORES)
     def test_is_ready_again_after_a_restart(self, local: LocalTarget, docker: Docker, store: str) -> None:
-        docker.api.restart(f"{local.stack.name}-{store}-1", timeout=20)
+        docker.api.restart(f"{local.stack.name}-{store}", timeout=20)
         deadline = tls.Deadline(60)
         while not isinstance(rooms.module(store).probe(local.endpoints().store(store), local.trust()), Ready):
             deadline.remaining_s()

@@ -27,7 +27,11 @@ def docker(engine: None) -> Docker:
 def left_of(docker: Docker, stack: str) -> list[str]:
     labelled = {"dev.kit.stack": stack}
     return [
-        *(container.name for container in docker.containers() if stack in container.name or container.labels.get("dev.kit.stack") == stack),
+        *(
+            container.name
+            for container in docker.containers()
+            if stack in container.name or container.labels.get("dev.kit.stack") == stack
+        ),
         *(volume.name for volume in docker.volumes(labelled)),
         *(network.name for network in docker.networks(labelled)),
     ]
@@ -129,7 +133,11 @@ def test_down_keeps_the_data_and_purge_leaves_nothing(scratch: Program, docker: 
         assert connection.execute("select word from kept").fetchone() == ("still here",)
     scratch.must("purge", "--yes")
     assert left_of(docker, scratch.stack) == []
-    assert [path for path in scratch.home.rglob("*") if scratch.stack in str(path.relative_to(scratch.home)) and path.suffix != ".lock"] == []
+    assert [
+        path
+        for path in scratch.home.rglob("*")
+        if scratch.stack in str(path.relative_to(scratch.home)) and path.suffix != ".lock"
+    ] == []
 
 
 def test_purge_without_a_terminal_needs_yes(scratch: Program) -> None:
@@ -149,7 +157,7 @@ def test_two_stacks_live_side_by_side(scratch: Program, stores: Program) -> None
 
 def test_a_container_removed_behind_our_back_comes_back(scratch: Program, docker: Docker) -> None:
     scratch.must(*UP)
-    docker.remove_container(f"{scratch.stack}-redis-1")
+    docker.remove_container(f"{scratch.stack}-redis")
     plan = scratch.must(*UP, "--plan").stdout
     assert "start  store/redis           no container yet" in plan
     assert "store/kafka" not in plan
@@ -159,7 +167,7 @@ def test_a_container_removed_behind_our_back_comes_back(scratch: Program, docker
 
 def test_a_stopped_container_is_told_and_started(scratch: Program, docker: Docker) -> None:
     scratch.must(*UP)
-    docker.api.stop(f"{scratch.stack}-redis-1", timeout=5)
+    docker.api.stop(f"{scratch.stack}-redis", timeout=5)
     status = scratch("status", "-o", "json")
     redis = next(component for component in status.json["components"] if component["name"] == "redis")
     assert (status.exit_code, redis["state"], redis["reason"]) == (3, "failed", "its container is exited")
@@ -172,7 +180,7 @@ class TestForeign:
 
     @pytest.fixture
     def image(self, stores: Program, docker: Docker) -> str:
-        return next(seen.image for seen in docker.containers({"dev.kit.stack": stores.stack}) if seen.name.endswith("redis-1"))
+        return next(seen.image for seen in docker.containers({"dev.kit.stack": stores.stack}) if seen.name.endswith("-redis"))
 
     def refused(self, program: Program) -> None:
         ran = program(*UP, "-o", "json")
@@ -195,7 +203,7 @@ class TestForeign:
         finally:
             docker.remove_volume(f"{scratch.stack}-kafka")
 
-    @pytest.mark.parametrize("name", ["{stack}-kafka-1", "{stack}-control-plane"], ids=["container", "cluster"])
+    @pytest.mark.parametrize("name", ["{stack}-kafka", "{stack}-control-plane"], ids=["container", "cluster"])
     def test_container(self, scratch: Program, docker: Docker, image: str, name: str) -> None:
         foreign = docker.api.create_container(image, entrypoint=["sleep", "60"], name=name.format(stack=scratch.stack))["Id"]
         try:
@@ -288,8 +296,15 @@ class TestBadInput:
 def test_a_store_that_cannot_start_is_told_with_its_log(scratch: Program, docker: Docker) -> None:
     """A volume full of nonsense: the store dies, kit says so early and shows what it wrote."""
     scratch.must(*UP)
-    name = f"{scratch.stack}-redis-1"
-    docker.exec(name, ["sh", "-c", "for f in $(find /data -name '*.base.rdb' -o -name 'dump.rdb' -o -name '*.manifest'); do echo nonsense > $f; done"])
+    name = f"{scratch.stack}-redis"
+    docker.exec(
+        name,
+        [
+            "sh",
+            "-c",
+            "for f in $(find /data -name '*.base.rdb' -o -name 'dump.rdb' -o -name '*.manifest'); do echo nonsense > $f; done",
+        ],
+    )
     docker.api.kill(name)
     deadline = time.monotonic() + 20
     ran = scratch(*UP, "-o", "json")
@@ -297,4 +312,3 @@ def test_a_store_that_cannot_start_is_told_with_its_log(scratch: Program, docker
         ran = scratch(*UP, "-o", "json")
     assert ran.json["error"]["code"] == "KIT-STORE-NOT-READY", ran.stderr
     assert "kit logs redis" in ran.json["error"]["fix"]
-

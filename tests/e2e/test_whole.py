@@ -84,7 +84,9 @@ def test_example_sender_tells_whether_it_was_delivered(variables: dict[str, str]
     refused = subprocess.run(sender, env=distrusting, capture_output=True, text=True, check=False, timeout=60)
     assert refused.returncode == 1
     assert "certificate" in refused.stderr
-    nonsense = subprocess.run(sender, env={**system, "SENTRY_DSN": "nonsense"}, capture_output=True, text=True, check=False, timeout=60)
+    nonsense = subprocess.run(
+        sender, env={**system, "SENTRY_DSN": "nonsense"}, capture_output=True, text=True, check=False, timeout=60
+    )
     assert nonsense.returncode == 2
 
 
@@ -132,7 +134,9 @@ def test_env_is_valid_shell(whole: Program) -> None:
     subprocess.run(["sh", "-euc", script], input=exports, text=True, check=True)
 
 
-def test_kubernetes_client_sees_the_release_and_its_secrets_are_not_in_the_manifest(whole: Program, variables: dict[str, str]) -> None:
+def test_kubernetes_client_sees_the_release_and_its_secrets_are_not_in_the_manifest(
+    whole: Program, variables: dict[str, str]
+) -> None:
     from kubernetes import client, config
 
     api = config.new_client_from_config(variables["KUBECONFIG"])

@@ -1,7 +1,7 @@
 """The local target: five stores by Compose, a cluster by Kind, on one network of this computer.
 
-`LocalTarget` is the face that the commands see. What it knows of the world it asks for when it is needed, and no more: `kit status`
-opens neither Compose nor Kind, `kit env` not even the engine.
+`LocalTarget` is the face that the commands see. What it knows of the world it asks for when it is needed, and no more:
+`kit status` opens neither Compose nor Kind, `kit env` not even the engine.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 from kit import files, stores
 from kit.blueprint.stack import STORES, Part, Stack
 from kit.endpoints import Endpoints, Secret, Trust
-from kit.errors import KitError
-from kit.plan import local as planning
 from kit.plan.steps import Plan
 from kit.state import ports, secrets
 from kit.stores.contract import Credentials
 from kit.targets.local import layout
+from kit.targets.local.errors import NoStack
 from kit.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -31,23 +30,13 @@ if TYPE_CHECKING:
     from kit.plan.events import Listener
     from kit.report.status import Status
     from kit.sentry.demo import DemoResult
-    from kit.sentry.topics import Comparison
+    from kit.stores.kafka_topics import Comparison
     from kit.supply import Supply
     from kit.targets.local.lite import LiteSentry
     from kit.verify.checks import Check
 
 
 LOCK_FILE = Path(__file__).parents[2] / "supply" / "lock.yaml"
-
-
-class NoStack(KitError):
-    """A command that needs a stack was given none."""
-
-    code = "KIT-NO-STACK"
-    exit_code = 4
-
-    def __init__(self, name: str) -> None:
-        super().__init__(what=f"there is no stack {name}", why="it was never brought up here, or it was purged", fix="kit up --local")
 
 
 class LocalTarget:
@@ -154,9 +143,7 @@ class LocalTarget:
     def container_fingerprints(self) -> Mapping[str, str]:
         logins = self.credentials() if self.secrets_file.exists() else None
         known = self.ports()
-        return {
-            name: layout.container_fingerprint(name, self.stack, self.workspace, known, logins) for name in STORES
-        }
+        return {name: layout.container_fingerprint(name, self.stack, self.workspace, known, logins) for name in STORES}
 
     def leaf_complaints(self) -> Mapping[str, str]:
         """Holder → why it needs a new leaf; empty when all serve."""
@@ -220,20 +207,20 @@ class LocalTarget:
         return container is None or container.state in ("exited", "dead", "restarting")
 
     def log_tail(self, store: str, lines: int) -> str:
-        return self.docker.logs(f"{self.stack.name}-{store}-1", tail=lines)
+        return self.docker.logs(f"{self.stack.name}-{store}", tail=lines)
 
     # -- topics
 
     def compare_topics(self) -> Comparison:
         from kit.sentry import topics
 
-        return topics.compare_now(self.endpoints().kafka, self.credentials(), self.trust())
+        return topics.read(self.endpoints().kafka, self.credentials(), self.trust())
 
     def mend_topics(self) -> tuple[str, ...]:
         """What was created or set, in words."""
         from kit.sentry import topics
 
-        return topics.mend_now(self.endpoints().kafka, self.credentials(), self.trust())
+        return topics.mend(self.endpoints().kafka, self.credentials(), self.trust())
 
     # -- the rest of the user's view
 

@@ -1,4 +1,7 @@
-"""How each verb of the plan is carried out on this computer. Every action can be repeated: it makes what is missing and no more."""
+"""How each verb of the plan is carried out on this computer.
+
+Every action can be repeated: it makes what is missing and no more.
+"""
 
 from __future__ import annotations
 

@@ -28,11 +28,9 @@ class Foreign(KitError):
         )
 
 
-def check_foreign(
-    stack: Stack, containers: Iterable[Container], networks: Iterable[Network], volumes: Iterable[Volume]
-) -> None:
+def check_foreign(stack: Stack, containers: Iterable[Container], networks: Iterable[Network], volumes: Iterable[Volume]) -> None:
     """Raise for the first name of ours that someone else bears."""
-    ours = {f"{stack.name}-{store}-1" for store in STORES}
+    ours = {f"{stack.name}-{store}" for store in STORES}
     network = next((network for network in networks if network.name == stack.name), None)
     if network and network.labels.get(STACK_LABEL) != stack.name:
         raise Foreign("network", stack.name, f"docker network rm {stack.name}")

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from kit import files, stores
 from kit.blueprint.stack import SENTRY_PORT, STORES, Stack
 from kit.endpoints import Endpoints, Secret
 from kit.sentry import lite
 from kit.state import secrets
-from kit.stores.contract import Credentials
+from kit.stores.contract import Credentials, Port
 from kit.workspace import Workspace
 
 STACK_LABEL = "dev.kit.stack"
@@ -56,7 +57,7 @@ def holders() -> Mapping[str, tuple[str, ...]]:
     return {**{name: tuple(stores.module(name).names()) for name in STORES}, SENTRY_HOLDER: lite.names()}
 
 
-def makers() -> Mapping[str, secrets.Callable[[], str]]:
+def makers() -> Mapping[str, Callable[[], str]]:
     return {field.name: secrets.password for field in dataclasses.fields(Credentials)}
 
 
@@ -65,24 +66,20 @@ def credentials(found: Mapping[str, Secret]) -> Credentials:
 
 
 def endpoints_from_host(ports: Mapping[str, int], logins: Credentials) -> Endpoints:
-    return Endpoints(
-        **{
-            name: stores.module(name).endpoint(
-                LOOPBACK, {port.name: ports[f"{name}.{port.name}"] for port in stores.module(name).PORTS}, logins
-            )
-            for name in STORES
-        }
-    )
+    return _endpoints(logins, lambda name: LOOPBACK, lambda name, port: ports[f"{name}.{port.name}"])
 
 
 def endpoints_from_cluster(logins: Credentials) -> Endpoints:
     """As pods see them: the store's own name, its usual port. The engine's DNS answers for containers on the shared network."""
-    return Endpoints(
-        **{
-            name: stores.module(name).endpoint(name, {port.name: port.number for port in stores.module(name).PORTS}, logins)
-            for name in STORES
-        }
-    )
+    return _endpoints(logins, lambda name: name, lambda name, port: port.number)
+
+
+def _endpoints(logins: Credentials, host: Callable[[str], str], number: Callable[[str, Port], int]) -> Endpoints:
+    found: dict[str, Any] = {}
+    for name in STORES:
+        module = stores.module(name)
+        found[name] = module.endpoint(host(name), {port.name: number(name, port) for port in module.PORTS}, logins)
+    return Endpoints(**found)
 
 
 def mounted_secrets(store: str, logins: Credentials) -> Mapping[str, str]:
@@ -135,7 +132,7 @@ def container_fingerprint(
 
 def setup_fingerprint(store: str) -> str:
     """Of what `bootstrap` makes: the code that makes it, and for Kafka the release of the schemas that name the topics."""
-    source = Path(str(stores.module(store).__file__)).read_bytes()
+    source = Path(stores.__path__[0], f"{store}.py").read_bytes()
     schemas = version("sentry-kafka-schemas") if store == "kafka" else ""
     return files.digest({"source": source, "schemas": schemas})
 

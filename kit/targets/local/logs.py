@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from kit.blueprint.stack import STORES
 from kit.engines.kind import node_name
 from kit.targets.local import observe
+from kit.targets.local.errors import NoStack
 
 if TYPE_CHECKING:
     from kit.targets.local import LocalTarget
 
 
 def read(local: LocalTarget, component: str, tail: int, follow: bool) -> Iterator[str]:
-    from kit.targets.local import NoStack
-
     if component in ("sentry", "preflight"):
         yield from local.sentry.logs(component, tail, follow)
         return

@@ -72,9 +72,7 @@ def volumes(seen: EngineSeen, local: LocalTarget) -> frozenset[str]:
     """Stores whose volume exists and was handed to the stores' user to the end."""
     names = {volume.name for volume in seen.volumes}
     marks = markers.load(local.markers_file)
-    return frozenset(
-        store for store in STORES if volume_name(local.stack, store) in names and f"volume/{store}" in marks
-    )
+    return frozenset(store for store in STORES if volume_name(local.stack, store) in names and f"volume/{store}" in marks)
 
 
 def setups(local: LocalTarget) -> Mapping[str, str]:

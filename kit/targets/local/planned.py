@@ -15,6 +15,7 @@ from kit.plan.steps import Plan, Step
 from kit.state import ports
 from kit.supply.errors import NotSupplied
 from kit.targets.local import foreign, layout, observe
+from kit.targets.local.errors import NoStack
 
 if TYPE_CHECKING:
     from kit.supply import Need
@@ -70,6 +71,7 @@ def _desired(local: LocalTarget, needs: Mapping[str, Need]) -> planning.Desired:
         cluster=_or_unknown(local.cluster_fingerprint) if "cluster" in parts else None,
         cluster_images=tuple(_reference(local, name, needs) for name in layout.CLUSTER_IMAGES) if wants_sentry else (),
         release=_or_unknown(local.sentry.fingerprint) if wants_sentry else None,
+        preflight=_or_unknown(local.sentry.preflight_fingerprint) if wants_sentry else None,
     )
 
 
@@ -79,11 +81,11 @@ def _reference(local: LocalTarget, name: str, needs: Mapping[str, Need]) -> str:
 
 
 def _or_unknown(fingerprint: Callable[[], str]) -> str:
-    """Before the supply is complete, what is made from its images has no fingerprint yet; it is new in any case."""
+    """Before images, certificates and passwords are there, what is made from them has no fingerprint; it is new in any case."""
     try:
         return fingerprint()
-    except NotSupplied:
-        return "not known before its images are there"
+    except (NotSupplied, NoStack, FileNotFoundError):
+        return "unknown"
 
 
 def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, Need]) -> planning.Observed:
@@ -131,5 +133,3 @@ class _Told:
 
     def failed(self, name: str, log: str) -> None:
         self._listen(StepEvent(Step("make", name, ""), "failed", 0.0, f"see {log}"))
-
-
