@@ -26,7 +26,10 @@ REFUSED = ("28", "3D", "42")
 def start_tls(plain: socket.socket) -> None:
     """Ask for TLS and wait for the one byte that grants it."""
     plain.sendall(SSL_REQUEST)
-    if plain.recv(1) != b"S":
+    answer = plain.recv(1)
+    if not answer:
+        raise ConnectionResetError  # a published port accepts and hangs up while the server is not there yet
+    if answer != b"S":
         raise ProtocolBroken("the server does not offer TLS")
 
 

@@ -1,0 +1,106 @@
+"""What a failed connection is called: each error has one cause and one line that a person understands."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import threading
+from pathlib import Path
+
+import pytest
+
+from kit.endpoints import Trust
+from kit.stores import refusals, tls
+
+
+def verification_error(code: int, message: str) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, message
+    return error
+
+
+def ssl_error(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, f"[SSL: {reason}] words of one build (_ssl.c:1006)")
+    error.reason = reason
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "reason"),
+    [
+        (verification_error(10, "certificate has expired"), "tls", "the certificate has expired"),
+        (verification_error(9, "not yet valid"), "tls", "the certificate is not valid yet: is a clock wrong?"),
+        (
+            verification_error(20, "unable to get local issuer certificate"),
+            "tls",
+            "the certificate comes from an unknown authority (unable to get local issuer certificate)",
+        ),
+        (
+            verification_error(62, "Hostname mismatch, certificate is not valid for 'x'."),
+            "tls",
+            "the certificate carries another name (Hostname mismatch, certificate is not valid for 'x'.)",
+        ),
+        (verification_error(64, "IP address mismatch"), "tls", "the certificate carries another name (IP address mismatch)"),
+        (verification_error(23, "certificate revoked"), "tls", "the certificate does not verify: certificate revoked"),
+        (ssl_error("WRONG_VERSION_NUMBER"), "tls", "the peer does not speak TLS on this port"),
+        (ssl_error("TLSV1_ALERT_PROTOCOL_VERSION"), "tls", "TLS failed: tlsv1 alert protocol version"),
+        (ssl.SSLEOFError(8, "EOF"), "tls", "the peer hung up during TLS"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "unreachable", "connection refused"),
+        (ConnectionResetError(), "unreachable", "the peer hung up"),
+        (TimeoutError(), "unreachable", "no answer in time"),
+        (socket.gaierror(-2, "Name or service not known"), "unreachable", "the name does not resolve"),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), "unreachable", "network is unreachable"),
+        (FileNotFoundError(2, "No such file", "ca.crt"), "tls", "the file of trusted authorities ca.crt: no such file"),
+        (tls.LoginRefused("no such user"), "refused", "no such user"),
+        (tls.ProtocolBroken("two\nlines"), "protocol", "two lines"),
+        (ValueError("odd"), "protocol", "ValueError: odd"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_every_failure_is_named(error: Exception, cause: str, reason: str) -> None:
+    said = tls.not_yet(error)
+    assert (said.cause, said.reason) == (cause, reason)
+
+
+def test_missing_trust_is_told_from_an_unreachable_store(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught, tls.handshake("127.0.0.1", 9, Trust(tmp_path / "ca.crt")):
+        pass
+    said = tls.not_yet(caught.value)
+    assert said.cause == "tls"
+    assert str(tmp_path / "ca.crt") in said.reason
+
+
+def test_deadline_ends_several_waits_together() -> None:
+    deadline = tls.Deadline(timeout_s=0)
+    with pytest.raises(TimeoutError):
+        deadline.remaining_s()
+
+
+@pytest.mark.parametrize(
+    ("answer", "heard"),
+    [(b"+PONG\r\n", b"+PONG\r\n"), (b"\x15\x03\x03\x00\x02\x02\x46", b""), (b"", b"")],
+    ids=["answers in clear", "TLS alert", "hangs up"],
+)
+def test_only_an_answer_in_clear_counts_as_one(answer: bytes, heard: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def serve() -> None:
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(64)
+                peer.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert refusals.answer_in_clear("127.0.0.1", port, b"PING\r\n") == heard
+        thread.join()
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")  # an old version is what is to be offered
+def test_refusal_for_another_reason_proves_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    said = refusals.refuses_tls11("127.0.0.1", port)  # nobody listens there any more
+    assert said == refusals.Refusal("unproven", "connection refused")
