@@ -138,9 +138,10 @@ class KubeApi:
         self._document(f"delete {kind} {name}", status, body)
         return True
 
-    def logs(self, pod: str, namespace: str, container: str, tail: int | None = None) -> str:
-        """What a container said so far; empty when it has not started."""
+    def logs(self, pod: str, namespace: str, container: str, tail: int | None = None, *, previous: bool = False) -> str:
+        """What a container said so far, or said the last time it ran; empty when it has not started."""
         query = {"container": container} | ({} if tail is None else {"tailLines": str(tail)})
+        query |= {"previous": "true"} if previous else {}
         status, body = self._request("GET", f"{path_of('Pod', pod, namespace)}/log?{urlencode(query)}")
         if status in (400, 404):  # 400: "container is waiting to start"
             return ""

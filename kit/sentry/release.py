@@ -27,7 +27,7 @@ INPUTS = "dev.kit/inputs"
 
 # What a container waits for that no further waiting brings about. The images are loaded into the node before.
 HOPELESS = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"})
-CRASHES_FORGIVEN = 1  # Postgres may be restarting while the pod prepares
+CRASHES_FORGIVEN = 1  # a crash may have a passing reason; the same again has not
 
 
 class SentryNotReady(KitError):
@@ -94,8 +94,7 @@ def wait(
             pod = newest(api.list("Pod", lite.NAMESPACE, POD_SELECTOR))
             trouble = pod_trouble(pod) if pod else Trouble("no pod yet")
         if trouble.is_final or waited_s > timeout_s:
-            log = api.logs(pod["metadata"]["name"], lite.NAMESPACE, trouble.log_of, LOG_LINES) if pod and trouble.log_of else ""
-            raise SentryNotReady(trouble.reason, waited_s, log)
+            raise SentryNotReady(trouble.reason, waited_s, _log(api, pod, trouble))
         note(trouble.reason)
         sleep(POLL_S)
 
@@ -136,6 +135,14 @@ def newest(pods: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return max(staying, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
 
 
+def _log(api: KubeApi, pod: Mapping[str, Any] | None, trouble: Trouble) -> str:
+    if not pod or not trouble.log_of:
+        return ""
+    name = pod["metadata"]["name"]
+    now = api.logs(name, lite.NAMESPACE, trouble.log_of, LOG_LINES)
+    return now or api.logs(name, lite.NAMESPACE, trouble.log_of, LOG_LINES, previous=True)
+
+
 def pod_trouble(pod: Mapping[str, Any]) -> Trouble:
     """What a pod that is not ready waits for, in words. Shapes: Kubernetes API reference, PodStatus."""
     status = pod.get("status", {})
@@ -154,15 +161,15 @@ def pod_trouble(pod: Mapping[str, Any]) -> Trouble:
 
 def _container_trouble(container: Mapping[str, Any]) -> Trouble | None:
     name, state, restarts = container["name"], container.get("state", {}), container.get("restartCount", 0)
-    waiting, ended = state.get("waiting"), state.get("terminated") or container.get("lastState", {}).get("terminated")
-    crashed = ended is not None and ended.get("exitCode", 0) != 0
+    waiting, ended = state.get("waiting"), state.get("terminated")
     if waiting and waiting.get("reason") in HOPELESS:
         return Trouble(f"{name}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": "), is_final=True)
-    if crashed and not container.get("ready"):
-        why = f"{name} ended with exit code {ended['exitCode']}" + (
-            " (out of memory)" if ended.get("reason") == "OOMKilled" else ""
-        )
-        return Trouble(f"{why}, {restarts + 1} times" if restarts else why, restarts > CRASHES_FORGIVEN, name)
+    if waiting and waiting.get("reason") == "CrashLoopBackOff":
+        ended = container.get("lastState", {}).get("terminated")
+    if ended and ended.get("exitCode", 0) != 0:
+        why = f"{name} ended with exit code {ended['exitCode']}"
+        why += " (out of memory)" if ended.get("reason") == "OOMKilled" else ""
+        return Trouble(f"{why}, {restarts + 1} times" if restarts else why, restarts >= CRASHES_FORGIVEN, name)
     if "running" in state and not container.get("ready"):
         words = {"prepare": "preparing: schema, migrations, project", "web": "its server is starting"}
         return Trouble(words.get(name, f"{name} is starting"), log_of=name)
