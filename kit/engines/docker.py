@@ -139,6 +139,10 @@ class Docker:
                 self.api.stop(container, timeout=grace_s)
             self.api.remove_container(container, force=True, v=True)
 
+    def restart(self, container: str, grace_s: int) -> None:
+        with self.doing(f"restart the container {container}"):
+            self.api.restart(container, timeout=grace_s)
+
     def run_once(
         self,
         image: str,

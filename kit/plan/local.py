@@ -74,7 +74,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     for store in desired.stores:
         steps += _store(store, desired.stores[store], observed)
     steps += _cluster(desired, observed)
-    steps += _sentry(desired, observed, changed={step.name for step in steps if step.verb == "start"})
+    steps += _sentry(desired, observed, changed={step.name for step in steps if step.verb in ("start", "restart")})
     return linked(steps)
 
 
@@ -117,13 +117,17 @@ def _store(name: str, wanted: StoreWanted, observed: Observed) -> list[Step]:
             "supply images",
         )
         steps.append(Step("start", subject, started, needs))
+    elif name in observed.leafs:
+        # Not every store takes a new certificate while it runs, and a leaf is renewed once in two months.
+        started = "new certificate"
+        steps.append(Step("restart", subject, started, (f"issue leaf/{name}", "publish trust")))
     new = name not in observed.volumes or name not in observed.setups
     if new or observed.setups.get(name) != wanted.setup:
         cause = "new volume" if new else "what Sentry needs has changed"
-        steps.append(Step("set-up", subject, cause, (f"start {subject}", "make secrets")))
+        steps.append(Step("set-up", subject, cause, (f"start {subject}", f"restart {subject}", "make secrets")))
     if started:
         # Ready means that Sentry's own user can work, and that user may come into being by the set-up.
-        steps.append(Step("wait", subject, "just started", (f"start {subject}", f"set-up {subject}")))
+        steps.append(Step("wait", subject, "just started", (f"start {subject}", f"restart {subject}", f"set-up {subject}")))
     return steps
 
 
@@ -176,6 +180,8 @@ def _sentry(desired: Desired, observed: Observed, changed: set[str]) -> list[Ste
         cause = "no release yet"
     elif observed.release != desired.release:
         cause = f"release changed {observed.release} → {desired.release}"
+    elif "sentry" in observed.leafs:
+        cause = "new certificate"
     elif observed.release_complaint:
         cause = observed.release_complaint
     started = changed & set(desired.stores)
@@ -187,5 +193,5 @@ def _sentry(desired: Desired, observed: Observed, changed: set[str]) -> list[Ste
         steps.append(Step("install", "sentry", cause, (*before, "set-up store/postgres", "wait store/postgres")))
         steps.append(Step("wait", "sentry", "just installed", ("install sentry",)))
     if cause or observed.demo != desired.release:
-        steps.append(Step("prove", "demo", "no exception received yet", ("wait sentry", "check preflight")))
+        steps.append(Step("prove", "demo", "no exception received by this release yet", ("wait sentry", "check preflight")))
     return steps

@@ -28,6 +28,7 @@ POLL_S = 0.075
 LOOK_AT_CONTAINER_S = 1.0
 STORE_TIMEOUT_S = 120.0
 LOG_LINES = 15
+RESTART_GRACE_S = 20
 
 
 class StoreNotReady(KitError):
@@ -55,6 +56,7 @@ def actions(local: LocalTarget) -> Mapping[str, Action]:
         "create network": _create_network,
         "create volume": _create_volume,
         "start store": _start_store,
+        "restart store": _restart_store,
         "wait store": _wait_store,
         "set-up store": _set_up_store,
         "delete cluster": _delete_cluster,
@@ -121,6 +123,10 @@ def _start_store(local: LocalTarget, step: Step, note: Note) -> None:
         files.write(mounted / file, text, files.PRIVATE, owner)
     files.write(state / "passwd", f"kit:x:{owner.uid}:{owner.gid}:kit:/tmp:/bin/false\n")
     local.compose().up([name])
+
+
+def _restart_store(local: LocalTarget, step: Step, note: Note) -> None:
+    local.docker.restart(f"{local.stack.name}-{step.name}", RESTART_GRACE_S)
 
 
 def _set_up_store(local: LocalTarget, step: Step, note: Note) -> str:

@@ -49,7 +49,7 @@ class LiteSentry:
 
     # -- what it is made from
 
-    @functools.cached_property
+    @property
     def _wanted(self) -> lite.Lite:
         local, certs = self._local, self._local.workspace.certs
         leaf = certs / layout.SENTRY_HOLDER / "current"
@@ -67,7 +67,7 @@ class LiteSentry:
             key=Secret((leaf / "tls.key").read_text()),
         )
 
-    @functools.cached_property
+    @property
     def _endpoints(self) -> Endpoints:
         return layout.endpoints_from_cluster(self._local.credentials())
 
