@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
+import sys
 import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +27,20 @@ from kit.supply import Supply, archive, prune
 from kit.supply.errors import ArchiveInvalid, ChecksumWrong, NotSupplied
 
 ROOT = Path(__file__).parents[2]
+# Ctrl-C as a terminal sends it: whoever started the tests may have it switched off.
+INTERRUPTED = """
+import signal, sys
+from pathlib import Path
+from kit.engines.docker import Docker
+from kit.supply import Supply
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+home = Path(sys.argv[1])
+try:
+    Supply(home / "lock.yaml", home / "cache", home, Docker()).ensure()
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
 PROGRAM = b"#!/bin/sh\necho tiny 1.0\n"
 
 
@@ -201,6 +219,38 @@ def test_an_interruption_ends_what_runs_and_keeps_what_is_finished(tmp_path: Pat
         found.ensure()
     assert found.tool("tiny").is_file()
     assert supply(tmp_path, docker, name).ensure() != ()
+
+
+def test_ctrl_c_ends_what_was_started_and_leaves_nothing_half_made(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    go = tmp_path / "bin" / "go"  # stands for a build that takes long, and tells who it is
+    go.write_text(
+        f"#!/bin/sh\necho $$ > {tmp_path / 'pid.part'}; mv {tmp_path / 'pid.part'} {tmp_path / 'pid'}\nexec sleep 600\n"
+    )
+    go.chmod(0o755)
+    (tmp_path / "lock.yaml").write_text(
+        'version: 1\ntools:\n  slow: {version: "1", sources: [{built: {go_install: example.org/slow@v1}}]}\n'
+    )
+    kit = process.spawn(
+        [sys.executable, "-c", INTERRUPTED, str(tmp_path)],
+        log=tmp_path / "log",
+        env={"PATH": f"{go.parent}{os.pathsep}{os.environ['PATH']}"},
+    )
+    wait_until((tmp_path / "pid").exists, tmp_path / "log")
+    child = int((tmp_path / "pid").read_text())
+    os.kill(kit, signal.SIGINT)
+    _, status = os.waitpid(kit, 0)
+    assert os.waitstatus_to_exitcode(status) == 130, (tmp_path / "log").read_text()
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+    assert not any((tmp_path / "cache" / "tools").iterdir())
+
+
+def wait_until(is_true: Callable[[], bool], log: Path) -> None:
+    ends = time.monotonic() + 30
+    while not is_true():
+        assert time.monotonic() < ends, log.read_text()
+        threading.Event().wait(0.05)
 
 
 def test_a_throw_away_container_tells_its_exit_code_and_is_gone(docker: Docker) -> None:
