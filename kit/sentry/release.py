@@ -94,7 +94,7 @@ def wait(
             pod = newest(api.list("Pod", lite.NAMESPACE, POD_SELECTOR))
             trouble = pod_trouble(pod) if pod else Trouble("no pod yet")
         if trouble.is_final or waited_s > timeout_s:
-            raise SentryNotReady(trouble.reason, waited_s, _log(api, pod, trouble))
+            raise SentryNotReady(trouble.reason, waited_s, _last_words(api, pod, trouble))
         note(trouble.reason)
         sleep(POLL_S)
 
@@ -135,7 +135,7 @@ def newest(pods: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return max(staying, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
 
 
-def _log(api: KubeApi, pod: Mapping[str, Any] | None, trouble: Trouble) -> str:
+def _last_words(api: KubeApi, pod: Mapping[str, Any] | None, trouble: Trouble) -> str:
     if not pod or not trouble.log_of:
         return ""
     name = pod["metadata"]["name"]
