@@ -1,4 +1,4 @@
-"""The cluster's files say the same thing in several places, because Kind, the CNI plugins, Go and the lock each read their own."""
+"""The cluster's files say the same thing in several places: Kind, the CNI plugins, Go and the lock each read their own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KIND = Path(__file__).parents[2] / "kind"
 LOCK = yaml.safe_load((KIND.parent / "kit" / "supply" / "lock.yaml").read_text())
 
 
-@pytest.fixture()
+@pytest.fixture
 def cluster() -> dict[str, Any]:
     text = Template((KIND / "cluster.yaml").read_text()).substitute(KIT_PORT_SENTRY_HTTPS="18443")
     document: dict[str, Any] = yaml.safe_load(text)
