@@ -3,14 +3,15 @@
 
 runc refuses to start a container that asks for a capability which the host process itself cannot hold
 ("unable to apply caps: operation not permitted"), and Kind always asks for all of them. This script takes
-from the request what the host cannot give (capabilities outside CapBnd, an oom_score_adj below its own) and
-execs runc. It runs as a program of its own under the engine, so it imports the standard library alone.
+from the request what the host cannot give (capabilities outside CapBnd, an oom_score_adj below its own, limits above
+its own) and execs runc. It runs as a program of its own under the engine, so it imports the standard library alone.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 from typing import Any
 
@@ -31,13 +32,31 @@ def held_capabilities(status: str) -> frozenset[str]:
     return frozenset(f"CAP_{name}" for bit, name in enumerate(CAPABILITIES) if mask >> bit & 1)
 
 
-def within_bounds(process: dict[str, Any], held: frozenset[str], own_oom_score_adj: int) -> dict[str, Any]:
+def own_limits() -> dict[str, int]:
+    """Hard limits of this process by their OCI names (RLIMIT_NOFILE …), which nobody without CAP_SYS_RESOURCE can raise."""
+    names = (name for name in dir(resource) if name.startswith("RLIMIT_"))
+    hard = {name: resource.getrlimit(getattr(resource, name))[1] for name in names}
+    return {name: limit for name, limit in hard.items() if limit != resource.RLIM_INFINITY}
+
+
+def within_bounds(
+    process: dict[str, Any], held: frozenset[str], own_oom_score_adj: int, limits: dict[str, int]
+) -> dict[str, Any]:
     """The OCI `process` object reduced to what this host can grant (runtime-spec, config.md, "process")."""
     bounded = dict(process)
     if "capabilities" in process:
         bounded["capabilities"] = {
             kind: [name for name in names if name in held] for kind, names in process["capabilities"].items()
         }
+    if "rlimits" in process and "CAP_SYS_RESOURCE" not in held:
+        bounded["rlimits"] = [
+            {
+                **limit,
+                "hard": min(limit["hard"], limits.get(limit["type"], limit["hard"])),
+                "soft": min(limit["soft"], limits.get(limit["type"], limit["soft"])),
+            }
+            for limit in process["rlimits"]
+        ]
     wanted = process.get("oomScoreAdj")
     if wanted is not None and wanted < own_oom_score_adj:
         bounded["oomScoreAdj"] = own_oom_score_adj
@@ -69,9 +88,9 @@ def main() -> None:
         with open(path) as file:
             request = json.load(file)
         if is_bundle:
-            request["process"] = within_bounds(request["process"], held, own_oom_score_adj)
+            request["process"] = within_bounds(request["process"], held, own_oom_score_adj, own_limits())
         else:
-            request = within_bounds(request, held, own_oom_score_adj)
+            request = within_bounds(request, held, own_oom_score_adj, own_limits())
         with open(path, "w") as file:
             json.dump(request, file)
     os.execvp(RUNC, [RUNC, *sys.argv[1:]])

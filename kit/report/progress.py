@@ -32,18 +32,19 @@ def line(event: StepEvent) -> str:
 
 
 class Plain:
-    """A line when a step ends, and one whenever what it waits for changes."""
+    """A line when a step ends, and one when what it waits for has changed, once a second at most."""
 
     def __init__(self) -> None:
         self._writing = threading.Lock()
-        self._waits: dict[str, str] = {}
+        self._waits: dict[str, tuple[str, float]] = {}
 
     def listen(self, event: StepEvent) -> None:
         with self._writing:
             if event.state == "waiting":
-                if self._waits.get(event.step.id) == event.note:
+                said, at_s = self._waits.get(event.step.id, ("", 0.0))
+                if said == event.note or event.elapsed_s - at_s < 1:
                     return
-                self._waits[event.step.id] = event.note
+                self._waits[event.step.id] = (event.note, event.elapsed_s)
             print(line(event), file=sys.stderr, flush=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from kit import stores
@@ -23,10 +23,14 @@ def look(local: LocalTarget) -> Status:
     foreign.check_foreign(local.stack, seen.containers, seen.networks, seen.volumes)
     containers = seen.store_containers(local.stack.name)
     with ThreadPoolExecutor(max_workers=len(STORES) + 2) as pool:
-        cluster = pool.submit(_cluster, local, seen)
-        sentry = pool.submit(local.sentry.component, seen)
-        found = list(pool.map(lambda name: _store(local, name, containers.get(name)), STORES))
-        return Status(local.stack.name, local.stack.target, (*found, cluster.result(), sentry.result()))
+        parts: list[Future[Component]] = []
+        if "stores" in local.stack.parts:
+            parts += [pool.submit(_store, local, name, containers.get(name)) for name in STORES]
+        if "cluster" in local.stack.parts:
+            parts.append(pool.submit(_cluster, local, seen))
+        if "sentry" in local.stack.parts:
+            parts.append(pool.submit(local.sentry.component, seen))
+        return Status(local.stack.name, local.stack.target, tuple(part.result() for part in parts))
 
 
 def _store(local: LocalTarget, name: str, container: Container | None) -> Component:
