@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from typing import cast
 
 from kit.endpoints import Trust
-from kit.stores.contract import PROBE_TIMEOUT_S, NotYet, Preamble, Tls
+from kit.stores.contract import PROBE_TIMEOUT_S, NotYet, Tls
+from kit.stores.contract import Preamble as Preamble  # callers of `handshake` name it from here
 
 # X509_V_ERR_…: openssl's x509_vfy.h
 NOT_YET_VALID, EXPIRED = 9, 10
