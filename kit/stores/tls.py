@@ -18,8 +18,20 @@ from datetime import UTC, datetime
 from typing import cast
 
 from kit.endpoints import Trust
-from kit.stores.contract import PROBE_TIMEOUT_S, NotYet, Tls
-from kit.stores.contract import Preamble as Preamble  # callers of `handshake` name it from here
+from kit.stores.contract import PROBE_TIMEOUT_S, NotYet, Preamble, Tls
+
+__all__ = [
+    "Connection",
+    "Deadline",
+    "LoginRefused",
+    "Preamble",
+    "ProtocolBroken",
+    "connected",
+    "handshake",
+    "not_yet",
+    "one_line",
+    "tls_complaint",
+]
 
 # X509_V_ERR_…: openssl's x509_vfy.h
 NOT_YET_VALID, EXPIRED = 9, 10
