@@ -1,0 +1,174 @@
+"""S3, by MinIO: HTTPS only, one bucket each for Sentry's filestore and nodestore, and for each bucket a key that opens no other.
+
+MinIO's root key makes these and is used for nothing else. MinIO has no upstream any more; whatever follows it has to answer the
+same S3 requests, and the only other place that knows its name is `s3_admin`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from kit.endpoints import Bucket, S3Endpoint, Secret, Trust
+from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
+from kit.stores.s3_wire import Answer, Key, ask
+from kit.stores.tls import Connection, Deadline, LoginRefused, ProtocolBroken, connected, handshake, not_yet
+
+NAME = "s3"
+PORTS = (Port.same("api", 9000),)
+PREAMBLE: Preamble | None = None
+
+ROOT = "kit-root"
+REGION = "us-east-1"
+FILESTORE, NODESTORE = "sentry-filestore", "sentry-nodestore"  # names of buckets, and of the users who own one each
+# S3's words for a login or a right that is not accepted; a bucket that is not there yet lacks the same set-up.
+REFUSALS = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket"})
+DENIED = "AccessDenied"
+
+
+def names() -> tuple[str, ...]:
+    return ("s3", "localhost", "127.0.0.1", "::1")
+
+
+def mounted_secrets(credentials: Credentials) -> Mapping[str, str]:
+    return {"root-user": ROOT, "root-password": credentials.s3_root.reveal()}
+
+
+def endpoint(host: str, ports: Mapping[str, int], credentials: Credentials) -> S3Endpoint:
+    filestore = Bucket(FILESTORE, FILESTORE, credentials.s3_filestore)
+    return S3Endpoint(host, ports["api"], REGION, filestore, Bucket(NODESTORE, NODESTORE, credentials.s3_nodestore))
+
+
+def with_password(endpoint: S3Endpoint, password: Secret) -> S3Endpoint:
+    filestore = dataclasses.replace(endpoint.filestore, secret_key=password)
+    nodestore = dataclasses.replace(endpoint.nodestore, secret_key=password)
+    return dataclasses.replace(endpoint, filestore=filestore, nodestore=nodestore)
+
+
+def probe(endpoint: S3Endpoint, trust: Trust) -> Ready | NotYet:
+    """Both keys, each at its own bucket, over one connection."""
+    started = time.monotonic()
+    try:
+        with handshake(endpoint.host, endpoint.port, trust, alpn=("http/1.1",), timeout_s=PROBE_TIMEOUT_S) as connection:
+            for bucket in (endpoint.filestore, endpoint.nodestore):
+                _demand(bucket, look(connection, endpoint, bucket, bucket.name))
+            return Ready(connection.tls, (time.monotonic() - started) * 1000)
+    except Exception as error:
+        return not_yet(error)
+
+
+def look(connection: Connection, endpoint: S3Endpoint, owner: Bucket, name: str) -> Answer:
+    """What the owner of a key is told who asks what is in a bucket."""
+    key = Key(owner.access_key, owner.secret_key.reveal())
+    query = {"list-type": "2", "max-keys": "1"}
+    return ask(connection, f"{endpoint.host}:{endpoint.port}", endpoint.region, key, "GET", f"/{name}", query)
+
+
+def _demand(bucket: Bucket, answer: Answer) -> None:
+    if answer.status == 200:
+        return
+    said = f"bucket {bucket.name}: {answer.code or answer.status} {answer.message}"
+    raise LoginRefused(said) if answer.code in REFUSALS else ProtocolBroken(said)
+
+
+def bootstrap(endpoint: S3Endpoint, credentials: Credentials, trust: Trust) -> tuple[str, ...]:
+    """Both buckets, and for each a user with a policy for it; whatever is there already is left as it is."""
+    from kit.stores import s3_admin
+
+    try:
+        return s3_admin.set_up(endpoint, Key(ROOT, credentials.s3_root.reveal()), trust)
+    except StoreError:
+        raise
+    except Exception as error:
+        raise StoreError(NAME, "setting it up", error) from error
+
+
+def client_env(endpoint: S3Endpoint, trust: Trust) -> Mapping[str, str]:
+    """AWS_REGION is what most clients read, AWS_DEFAULT_REGION what boto3 reads."""
+    return {
+        "AWS_ENDPOINT_URL_S3": f"https://{endpoint.host}:{endpoint.port}",
+        "AWS_CA_BUNDLE": str(trust.ca_file),
+        "AWS_REGION": endpoint.region,
+        "AWS_DEFAULT_REGION": endpoint.region,
+        "AWS_ACCESS_KEY_ID": endpoint.filestore.access_key,
+        "AWS_SECRET_ACCESS_KEY": endpoint.filestore.secret_key.reveal(),
+        "FILESTORE_BUCKET": endpoint.filestore.name,
+        "NODESTORE_BUCKET": endpoint.nodestore.name,
+        "NODESTORE_AWS_ACCESS_KEY_ID": endpoint.nodestore.access_key,
+        "NODESTORE_AWS_SECRET_ACCESS_KEY": endpoint.nodestore.secret_key.reveal(),
+    }
+
+
+def smoke(endpoint: S3Endpoint, trust: Trust) -> Roundtrip:
+    """By boto3, which Sentry uses: an object in each bucket written, read back and removed, and each key refused at the other's."""
+    started = time.monotonic()
+    for own, other in ((endpoint.filestore, endpoint.nodestore), (endpoint.nodestore, endpoint.filestore)):
+        client = _client(endpoint, own, trust)
+        try:
+            _write_and_read(client, own.name)
+            _refused(client, own.access_key, other.name)
+        finally:
+            client.close()
+    what = (
+        f"an object in {endpoint.filestore.name} and in {endpoint.nodestore.name} written, read back, removed; no key opens both"
+    )
+    return Roundtrip(what, (time.monotonic() - started) * 1000)
+
+
+def _client(endpoint: S3Endpoint, bucket: Bucket, trust: Trust) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    # A session of its own: the default one is global, and reads profiles of the user's that have no say here.
+    session = boto3.session.Session(bucket.access_key, bucket.secret_key.reveal(), region_name=endpoint.region)
+    timeouts = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+    url = f"https://{endpoint.host}:{endpoint.port}"
+    return session.client("s3", endpoint_url=url, verify=str(trust.ca_file), config=timeouts)
+
+
+def _write_and_read(client: Any, bucket: str) -> None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    value, name = secrets.token_bytes(16), f"kit-smoke/{secrets.token_hex(8)}"
+    try:
+        client.put_object(Bucket=bucket, Key=name, Body=value)
+        read = client.get_object(Bucket=bucket, Key=name)["Body"].read()
+        client.delete_object(Bucket=bucket, Key=name)
+    except (BotoCoreError, ClientError) as error:
+        raise StoreError(NAME, f"writing to and reading from {bucket}", error) from error
+    if read != value:
+        raise StoreError(NAME, f"reading from {bucket}", "it returned something else than was written")
+
+
+def _refused(client: Any, access_key: str, bucket: str) -> None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    for attempt in (
+        lambda: client.list_objects_v2(Bucket=bucket, MaxKeys=1),
+        lambda: client.put_object(Bucket=bucket, Key="kit-smoke/not-yours", Body=b""),
+    ):
+        try:
+            attempt()
+        except ClientError as error:
+            if error.response["Error"]["Code"] != DENIED:
+                raise StoreError(NAME, f"keeping {access_key} out of {bucket}", error) from error
+        except BotoCoreError as error:
+            raise StoreError(NAME, f"keeping {access_key} out of {bucket}", error) from error
+        else:
+            raise StoreError(NAME, f"keeping {access_key} out of {bucket}", "the key was accepted")
+
+
+def answers_plaintext(endpoint: S3Endpoint) -> str | None:
+    """An HTTP error is a refusal (Go's server tells a client in clear that it wants TLS); any other answer is service in clear."""
+    request = f"GET / HTTP/1.1\r\nHost: {endpoint.host}\r\nConnection: close\r\n\r\n"
+    try:
+        with connected(endpoint.host, endpoint.port, Deadline(PROBE_TIMEOUT_S)) as plain:
+            plain.sendall(request.encode())
+            said = plain.recv(256)
+    except OSError:
+        return None
+    first = said.split(b"\r\n", 1)[0].decode(errors="replace")
+    return None if not said or said[0] == 0x15 or " 400 " in f"{first} " else first
