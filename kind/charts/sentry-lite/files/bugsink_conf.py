@@ -38,7 +38,7 @@ DATABASES["default"] = {
 DATABASES["snappea"]["NAME"] = "/tmp/snappea.sqlite3"
 SNAPPEA = {"TASK_ALWAYS_EAGER": True}
 
-EMAIL_BACKEND = "bugsink.email_backends.QuietConsoleEmailBackend"
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # a stand-in writes to nobody
 BUGSINK = {
     "BASE_URL": os.environ["KIT_BASE_URL"],
     "SITE_TITLE": "kit: Sentry lite",
