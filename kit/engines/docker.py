@@ -64,7 +64,7 @@ class Docker:
     def connect(self, timeout_s: float) -> Any:
         """A client of its own whose every call ends in `timeout_s`."""
         import docker
-        from docker.errors import DockerException
+        from docker.errors import DockerException, InvalidVersion
         from docker.tls import TLSConfig
 
         verified = os.environ.get("DOCKER_TLS_VERIFY") and os.environ.get("DOCKER_CERT_PATH")
@@ -76,10 +76,13 @@ class Docker:
         )
         try:
             client = docker.APIClient(base_url=self.address, version="auto", timeout=timeout_s, tls=tls)
+        except InvalidVersion:  # even older than what the SDK speaks
+            client = docker.APIClient(base_url=self.address, version=".".join(map(str, MINIMUM_API)), timeout=timeout_s, tls=tls)
         except DockerException as error:
             raise unreachable(self.address, error) from error
-        if _api(client.api_version) < MINIMUM_API:
-            raise EngineTooOld(version=str(client.version().get("Version")), api=client.api_version)
+        told = None if _api(client.api_version) > MINIMUM_API else client.version(api_version=False)
+        if told is not None and _api(told["ApiVersion"]) < MINIMUM_API:
+            raise EngineTooOld(version=str(told["Version"]), api=str(told["ApiVersion"]))
         return client
 
     def version(self) -> EngineVersion:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from kit.engines import process
 from kit.engines.docker import Docker
-from kit.engines.docker_errors import DiskFull, ImagePullFailed
+from kit.engines.docker_errors import DiskFull, ImagePullFailed, disk_full
 from kit.engines.process import Runner
 from kit.supply import recipe, resolve, schedule
 from kit.supply.cache import Cache, size_bytes
@@ -196,6 +196,9 @@ class Supply:
             except BaseException as error:
                 if self.interrupted.is_set():
                     raise Interrupted from error
+                if full := disk_full(self.cache.root):
+                    self._say(lambda: progress.failed(need.key, str(log)))
+                    raise full from error
                 if need.how == "pulled" and isinstance(error, ImagePullFailed | NoSource) and entry.recipe is not None:
                     self._refused[need.key] = f"the pull failed: {error.why}"
                 else:

@@ -21,7 +21,7 @@ from kit import workspace
 from kit.cli.images import images
 from kit.engines import process
 from kit.engines.docker import Docker, Ended
-from kit.engines.docker_errors import ImageBuildFailed
+from kit.engines.docker_errors import DiskFull, ImageBuildFailed
 from kit.errors import ToolFailed
 from kit.supply import Supply, archive, prune
 from kit.supply.errors import ArchiveInvalid, ChecksumWrong, NotSupplied
@@ -144,11 +144,10 @@ def test_a_failed_build_names_step_and_log_and_keeps_the_rest(tmp_path: Path, do
 def test_two_at_once_make_a_thing_once(tmp_path: Path, docker: Docker, name: str) -> None:
     made: list[str] = []
 
-    def run() -> None:
-        made.extend(need.key for need in supply(tmp_path, docker, name).ensure())
+    def run(one: Supply) -> None:
+        made.extend(need.key for need in one.ensure())
 
-    supply(tmp_path, docker, name)
-    threads = [threading.Thread(target=run) for _ in range(3)]
+    threads = [threading.Thread(target=run, args=(supply(tmp_path, docker, name),)) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -219,6 +218,17 @@ def test_an_interruption_ends_what_runs_and_keeps_what_is_finished(tmp_path: Pat
         found.ensure()
     assert found.tool("tiny").is_file()
     assert supply(tmp_path, docker, name).ensure() != ()
+
+
+def test_too_little_room_is_told_before_anything_begins(
+    tmp_path: Path, docker: Docker, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit.supply.supply.OTHER_ROOM", 2**60)  # no disk has that much
+    heard = Heard()
+    with pytest.raises(DiskFull) as refused:
+        supply(tmp_path, docker, name).ensure(progress=heard)
+    assert "are needed" in refused.value.why
+    assert heard.said == []
 
 
 def test_ctrl_c_ends_what_was_started_and_leaves_nothing_half_made(tmp_path: Path) -> None:
