@@ -1,0 +1,91 @@
+"""What the preflight's outcome means, and that it survives being printed, read, kept and read again."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from kit.sentry import preflight, preflight_job
+from kit.sentry.preflight import Preflight, PreflightBroken, PreflightFailed, Probe
+from kit.stores.contract import NotYet
+
+GOOD = Probe("kafka", "authority", "TLSv1.3", 12.5, "", "", "a record written and read back")
+REFUSED = Probe("kafka", "foreign", "", None, "tls", "the certificate comes from an unknown authority", "")
+
+
+@pytest.mark.parametrize(
+    ("trust", "cause", "holds"),
+    [
+        ("authority", "", True),
+        ("authority", "tls", False),
+        ("authority", "roundtrip", False),
+        ("foreign", "tls", True),
+        ("foreign", "", False),  # it answered: verification is off somewhere
+        ("foreign", "unreachable", False),  # it failed, but not over the certificate: nothing is proven
+        ("empty", "tls", True),
+        ("empty", "refused", False),
+    ],
+)
+def test_a_probe_holds_only_for_the_right_reason(trust: str, cause: str, holds: bool) -> None:
+    assert preflight_job.holds(trust, cause) is holds
+
+
+def test_no_probe_at_all_is_not_a_pass() -> None:
+    assert not Preflight("f", datetime.now(UTC), ()).passed
+
+
+def test_the_last_line_of_the_log_is_the_result() -> None:
+    log = "kafka  authority  TLSv1.3\n" + json.dumps({"probes": [vars_of(GOOD), vars_of(REFUSED)]}) + "\n"
+    assert preflight.parse(log) == (GOOD, REFUSED)
+
+
+@pytest.mark.parametrize("log", ["", "Traceback (most recent call last):", '{"probes": [{"store": "kafka"}]}', "[]"])
+def test_a_log_without_a_result_is_an_error_that_shows_it(log: str) -> None:
+    with pytest.raises(PreflightBroken) as raised:
+        preflight.parse(log)
+    assert raised.value.detail == log
+
+
+def test_what_is_kept_reads_back() -> None:
+    result = Preflight("0123456789ab", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), (GOOD, REFUSED))
+    assert preflight.from_kept(preflight.kept_document("kit", result)) == result
+
+
+@pytest.mark.parametrize("data", [{}, {"fingerprint": "f", "finished_at": "yesterday", "probes": "[]"}, {"probes": "{"}])
+def test_what_cannot_be_read_counts_as_never_run(data: dict[str, str]) -> None:
+    assert preflight.from_kept({"data": data}) is None
+
+
+def test_a_failure_names_store_trust_and_cause() -> None:
+    open_door = Probe("redis", "foreign", "TLSv1.3", 1.0, "", "", "")
+    error = PreflightFailed(Preflight("f", datetime.now(UTC), (GOOD, REFUSED, open_door)))
+    assert error.why == "redis with a foreign authority: answered over TLSv1.3"
+
+
+def test_the_job_waits_for_the_network_and_for_nothing_else() -> None:
+    answers = iter([NotYet("unreachable", "no name"), NotYet("unreachable", "no name"), NotYet("tls", "expired")])
+    pauses: list[float] = []
+    assert preflight_job.patiently(lambda: next(answers), pauses.append) == NotYet("tls", "expired")
+    assert len(pauses) == 2
+
+
+def test_a_job_is_made_from_the_suspended_cron_job() -> None:
+    rendered = json.dumps(
+        {
+            "kind": "CronJob",
+            "metadata": {"name": "sentry-preflight"},
+            "spec": {"suspend": True, "jobTemplate": {"metadata": {"labels": {"a": "b"}}, "spec": {"backoffLimit": 0}}},
+        }
+    )
+    assert preflight.job_document(rendered) == {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"labels": {"a": "b"}, "generateName": "sentry-preflight-", "namespace": "sentry"},
+        "spec": {"backoffLimit": 0},
+    }
+
+
+def vars_of(probe: Probe) -> dict[str, object]:
+    return {name: getattr(probe, name) for name in Probe.__slots__}
