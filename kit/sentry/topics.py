@@ -1,4 +1,7 @@
-"""Sentry's topics as people and programs read them: a table, a document. What they are and how they are mended: `kit.stores.kafka_topics`."""
+"""Sentry's topics as people and programs read them: a table, a document.
+
+What they are and how they are mended stands in `kit.stores.kafka_topics`, below this room, for a new broker gets them at set-up.
+"""
 
 from __future__ import annotations
 
@@ -42,12 +45,14 @@ def table(comparison: Comparison) -> str:
     """One topic a line, what needs a look first; the last line counts."""
     rows = [("missing", topic.name, "") for topic in comparison.missing]
     rows += [
-        ("different", each.topic, f"{each.setting} is {each.actual or 'unset'}, wanted {each.wanted}") for each in comparison.different
+        ("different", each.topic, f"{each.setting} is {each.actual or 'unset'}, wanted {each.wanted}")
+        for each in comparison.different
     ]
     rows += [("extra", name, "not in Sentry's schemas; left alone") for name in comparison.extra]
     rows += [("same", name, "") for name in comparison.same]
     width = max((len(name) for _, name, _ in rows), default=0)
     lines = [f"{state:<9}  {name:<{width}}  {note}".rstrip() for state, name, note in rows]
     different = len({each.topic for each in comparison.different})
-    counts = f"{len(comparison.same)} as wanted, {len(comparison.missing)} missing, {different} different, {len(comparison.extra)} extra"
+    numbers = {"as wanted": len(comparison.same), "missing": len(comparison.missing), "different": different}
+    counts = ", ".join(f"{number} {word}" for word, number in {**numbers, "extra": len(comparison.extra)}.items())
     return "\n".join([*lines, counts]) + "\n"

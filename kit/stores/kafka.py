@@ -59,9 +59,7 @@ def probe(endpoint: KafkaEndpoint, trust: Trust) -> Ready | NotYet:
         return not_yet(error)
 
 
-def _complaint(
-    endpoint: KafkaEndpoint, brokers: tuple[kafka_wire.Broker, ...], trust: Trust, timeout_s: float
-) -> NotYet | None:
+def _complaint(endpoint: KafkaEndpoint, brokers: tuple[kafka_wire.Broker, ...], trust: Trust, timeout_s: float) -> NotYet | None:
     """A client works with the addresses that it is sent on to: a login at another address says nothing about those."""
     if not brokers:
         return NotYet("protocol", "it knows of no broker yet")
@@ -125,7 +123,7 @@ def client_env(endpoint: KafkaEndpoint, trust: Trust) -> Mapping[str, str]:
 
 
 def smoke(endpoint: KafkaEndpoint, trust: Trust) -> Roundtrip:
-    """A record, written and read back by librdkafka, and its offset committed. The topic's retention removes it: Sentry may not."""
+    """A record, written and read back by librdkafka, its offset committed. Retention removes it: Sentry's user may not."""
     from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
     from kit.stores import kafka_admin
@@ -144,7 +142,7 @@ def smoke(endpoint: KafkaEndpoint, trust: Trust) -> Roundtrip:
             record = consumer.poll(deadline.remaining_s())
             if record is None or record.error() or record.value() != value:
                 raise StoreError(NAME, "reading a record back", record.error() if record else "no record in time")
-            consumer.commit(record, asynchronous=False)
+            consumer.commit(message=record, asynchronous=False)
         finally:
             consumer.close()
     except (KafkaException, OSError) as error:

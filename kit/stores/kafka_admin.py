@@ -1,7 +1,7 @@
 """What kit changes inside Kafka, through librdkafka's admin client: Sentry's login and its rights.
 
-The rights are a list of data. Sentry reads and writes every topic of this broker, which serves nothing else; it cannot make topics,
-change their settings or read the broker's own. Topics come from the schemas that Sentry itself is built against (`kafka_topics`).
+The rights are a list of data. Sentry reads and writes every topic of this broker, which serves nothing else; it cannot make
+topics, change their settings or read the broker's own. The topics come from Sentry's own schemas (`kafka_topics`).
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from kit.stores.kafka_wire import MECHANISM
 REQUEST_TIMEOUT_S = 15.0
 SCRAM_ITERATIONS = 4096  # the least that Kafka takes; the passwords are random and long
 
-# librdkafka writes to stderr unless a logger is given. What matters comes back as an exception.
-QUIET = logging.Logger("librdkafka")  # noqa: LOG001 — not in the tree of loggers, so that nobody's root handler prints it
+# librdkafka writes to stderr unless a logger is given. What matters comes back as an exception. It is not in the tree of
+# loggers, so that nobody's root handler prints it.
+QUIET = logging.Logger("librdkafka")
 QUIET.addHandler(logging.NullHandler())
 
 # (resource, name, pattern, operation, permission). READ and WRITE include DESCRIBE.
@@ -111,6 +112,8 @@ def _wanted(username: str) -> list[AclBinding]:
 
 
 def _all_of(username: str) -> AclBindingFilter:
+    anything: Any = None  # librdkafka's word for any name and any host; its type hints do not know it
+    principal = f"User:{username}"
     return AclBindingFilter(
-        ResourceType.ANY, None, ResourcePatternType.ANY, f"User:{username}", None, AclOperation.ANY, AclPermissionType.ANY
+        ResourceType.ANY, anything, ResourcePatternType.ANY, principal, anything, AclOperation.ANY, AclPermissionType.ANY
     )

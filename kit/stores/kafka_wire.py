@@ -1,7 +1,7 @@
 """As much of Kafka's own protocol as a probe needs: log in by SCRAM-SHA-512 and ask which brokers there are.
 
-librdkafka is what Sentry speaks with, and `smoke` uses it. A probe cannot: it retries a refused login until its own time-out, tells
-the reason in a log line from another thread, and costs 80 ms to import. Here a refusal is an answer, in the broker's words.
+librdkafka is what Sentry speaks with, and `smoke` uses it. A probe cannot: it retries a refused login until its own time-out,
+tells the reason in a log line from another thread, and costs 80 ms to import. Here a refusal is an answer, in the broker's words.
 Numbers and layouts: https://kafka.apache.org/protocol, RFC 5802 for SCRAM.
 """
 
@@ -52,8 +52,10 @@ class Answer:
         return self._take(self.number("i"))
 
     def _take(self, size: int) -> bytes:
-        self._at += max(size, 0)  # -1 stands for null
-        return self._data[self._at - max(size, 0) : self._at]
+        start, self._at = self._at, self._at + max(size, 0)  # -1 stands for null
+        if self._at > len(self._data):
+            raise ProtocolBroken("an answer that is shorter than Kafka's")
+        return self._data[start : self._at]
 
 
 def log_in(connection: Connection, username: str, password: str) -> None:

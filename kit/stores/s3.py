@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kit.endpoints import Bucket, S3Endpoint, Secret, Trust
@@ -103,7 +103,7 @@ def client_env(endpoint: S3Endpoint, trust: Trust) -> Mapping[str, str]:
 
 
 def smoke(endpoint: S3Endpoint, trust: Trust) -> Roundtrip:
-    """By boto3, which Sentry uses: an object in each bucket written, read back and removed, and each key refused at the other's."""
+    """By boto3, which Sentry uses: an object in each bucket written, read back, removed; each key refused at the other's."""
     started = time.monotonic()
     for own, other in ((endpoint.filestore, endpoint.nodestore), (endpoint.nodestore, endpoint.filestore)):
         client = _client(endpoint, own, trust)
@@ -146,10 +146,11 @@ def _write_and_read(client: Any, bucket: str) -> None:
 def _refused(client: Any, access_key: str, bucket: str) -> None:
     from botocore.exceptions import BotoCoreError, ClientError
 
-    for attempt in (
+    attempts: tuple[Callable[[], Any], ...] = (
         lambda: client.list_objects_v2(Bucket=bucket, MaxKeys=1),
         lambda: client.put_object(Bucket=bucket, Key="kit-smoke/not-yours", Body=b""),
-    ):
+    )
+    for attempt in attempts:
         try:
             attempt()
         except ClientError as error:
@@ -162,7 +163,7 @@ def _refused(client: Any, access_key: str, bucket: str) -> None:
 
 
 def answers_plaintext(endpoint: S3Endpoint) -> str | None:
-    """An HTTP error is a refusal (Go's server tells a client in clear that it wants TLS); any other answer is service in clear."""
+    """HTTP 400 is the refusal (Go's server tells the client in clear that it wants TLS); any other answer is service in clear."""
     request = f"GET / HTTP/1.1\r\nHost: {endpoint.host}\r\nConnection: close\r\n\r\n"
     try:
         with connected(endpoint.host, endpoint.port, Deadline(PROBE_TIMEOUT_S)) as plain:

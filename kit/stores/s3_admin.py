@@ -94,7 +94,7 @@ def _accepts(endpoint: S3Endpoint, bucket: Bucket, trust: Trust) -> bool:
 def _admin(endpoint: S3Endpoint, root: Key, trust: Trust) -> Any:
     import urllib3
     from minio import MinioAdmin
-    from minio.credentials import StaticProvider
+    from minio.credentials.providers import StaticProvider
 
     pool = urllib3.PoolManager(
         timeout=urllib3.Timeout(TIMEOUT_S), retries=False, cert_reqs="CERT_REQUIRED", ca_certs=str(trust.ca_file)

@@ -1,0 +1,102 @@
+"""Kafka's pure parts: what the schemas ask for, how it compares with a broker, and the login's arithmetic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kit.sentry import topics as view
+from kit.stores import kafka_topics, kafka_wire
+from kit.stores.kafka_topics import PARTITIONS, Comparison, Difference, Topic
+from kit.stores.tls import ProtocolBroken
+
+KEPT = {"retention.ms": "86400000", "cleanup.policy": "compact,delete"}
+EVENTS = Topic("events", 1, KEPT)
+
+
+def compared(actual: Topic, desired: Topic = EVENTS) -> tuple[Difference, ...]:
+    return kafka_topics.compare([desired], [actual]).different
+
+
+def test_every_topic_of_the_schemas_is_wanted_with_its_settings() -> None:
+    wanted = {topic.name: topic for topic in kafka_topics.desired()}
+    assert len(wanted) >= 76
+    assert wanted["ingest-events"].settings["max.message.bytes"] == "10000000"
+    assert wanted["snuba-commit-log"].is_count_enforced
+    assert all(topic.settings and topic.partitions >= 1 for topic in wanted.values())
+    assert all(isinstance(value, str) for topic in wanted.values() for value in topic.settings.values())
+
+
+def test_an_enforced_count_of_partitions_is_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "clock.yaml").write_text("topic_creation_config: {retention.ms: 5}\nenforced_partition_count: 3\n")
+    assert kafka_topics.desired(tmp_path) == (
+        Topic("clock", 3, {"retention.ms": "5"}, is_count_enforced=True),
+        kafka_topics.SMOKE,
+    )
+
+
+def test_what_the_broker_sets_besides_makes_no_difference() -> None:
+    assert compared(Topic("events", 1, {**KEPT, "segment.bytes": "1073741824"})) == ()
+
+
+def test_the_order_of_policies_makes_no_difference() -> None:
+    assert compared(Topic("events", 1, {**KEPT, "cleanup.policy": "delete,compact"})) == ()
+
+
+def test_a_setting_that_differs_is_named_with_both_values() -> None:
+    assert compared(Topic("events", 1, {**KEPT, "retention.ms": "1"})) == (Difference("events", "retention.ms", "86400000", "1"),)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "is_enforced", "actual", "is_different"),
+    [(1, False, 8, False), (1, True, 8, True), (2, False, 1, True), (2, True, 2, False)],
+)
+def test_partitions_are_at_least_as_many_or_exactly_where_enforced(
+    wanted: int, is_enforced: bool, actual: int, is_different: bool
+) -> None:
+    found = compared(Topic("events", actual, KEPT), Topic("events", wanted, KEPT, is_enforced))
+    assert [each.setting for each in found] == ([PARTITIONS] if is_different else [])
+
+
+def test_foreign_topics_are_extra_and_no_fault_and_the_broker_s_own_are_not_seen() -> None:
+    found = kafka_topics.compare([EVENTS], [EVENTS, Topic("theirs", 1, {}), Topic("__consumer_offsets", 4, {})])
+    assert found == Comparison(same=("events",), missing=(), extra=("theirs",), different=())
+    assert found.is_same
+
+
+def test_the_table_shows_first_what_needs_a_look() -> None:
+    wanted = [EVENTS, Topic("absent", 1, KEPT), Topic("fine", 1, KEPT)]
+    there = [Topic("events", 1, {**KEPT, "retention.ms": "1"}), Topic("fine", 1, KEPT), Topic("theirs", 1, {})]
+    assert view.table(kafka_topics.compare(wanted, there)) == (
+        "missing    absent\n"
+        "different  events  retention.ms is 1, wanted 86400000\n"
+        "extra      theirs  not in Sentry's schemas; left alone\n"
+        "same       fine\n"
+        "1 as wanted, 1 missing, 1 different, 1 extra\n"
+    )
+
+
+SALT = "s=QSXCR+Q6sek8bf92"
+
+
+@pytest.mark.parametrize(
+    "challenge",
+    [
+        f"r=someone-else,{SALT},i=4096",  # an answer to another login
+        f"r=mine-and-more,{SALT},i=0",
+        f"r=mine-and-more,{SALT},i=999999999",  # would keep the client busy for minutes
+        "e=other-error",
+        f"r=mine-and-more,{SALT},i=many",
+    ],
+)
+def test_a_challenge_that_is_none_is_no_login(challenge: str) -> None:
+    fields = dict(part.split("=", 1) for part in challenge.split(","))
+    with pytest.raises(ProtocolBroken):
+        kafka_wire._proof("password", "mine", "n=sentry,r=mine", challenge, fields)
+
+
+def test_an_answer_cut_short_is_no_answer() -> None:
+    answer = kafka_wire.Answer(b"\x00\x05ab")
+    with pytest.raises(ProtocolBroken):
+        answer.text()
