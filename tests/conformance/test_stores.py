@@ -126,12 +126,13 @@ def test_nobody_listening_is_said_in_words(local: LocalTarget, store: str) -> No
     assert answer.reason
 
 
+@pytest.fixture(scope="session")
+def docker() -> Docker:
+    return Docker()
+
+
 class TestContainer:
     """What the engine says about the container that each store runs in."""
-
-    @pytest.fixture(scope="class")
-    def docker(self) -> Docker:
-        return Docker()
 
     @pytest.mark.parametrize("store", STORES)
     def test_is_least_privileged(self, local: LocalTarget, docker: Docker, store: str) -> None:

@@ -123,9 +123,14 @@ def test_client_connects_by_env_alone(variables: dict[str, str], client: str) ->
 
 
 def test_kubectl_connects_by_env_alone(whole: Program, variables: dict[str, str]) -> None:
-    kubectl = next(row for row in whole.must("images", "list", "-o", "json").json if row["name"] == "kubectl")["place"]
-    ran = subprocess.run([kubectl, "get", "nodes"], env={**os.environ, **variables}, capture_output=True, text=True, check=False)
+    ran = subprocess.run(["kubectl", "get", "nodes"], env={**os.environ, **variables}, capture_output=True, text=True, check=False)
     assert f"{whole.stack}-control-plane" in ran.stdout, ran.stderr
+
+
+def test_kubectl_is_brought_along_where_there_is_none(whole: Program) -> None:
+    bare = Program(whole.home, whole.stack, {"PATH": "/nonexistent"})
+    path = bare.variables()["PATH"]
+    assert Path(path.split(os.pathsep)[0], "kubectl").exists()
 
 
 def test_env_is_valid_shell(whole: Program) -> None:

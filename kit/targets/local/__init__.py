@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -244,6 +246,8 @@ class LocalTarget:
         found["SSL_CERT_FILE"] = str(self.workspace.bundle_file)
         if self.workspace.kubeconfig.exists():
             found["KUBECONFIG"] = str(self.workspace.kubeconfig)
+            if shutil.which("kubectl") is None:  # the user's own is left alone
+                found["PATH"] = os.pathsep.join([str(self.supply.tool("kubectl").parent), os.environ.get("PATH", "")])
         return found
 
     def login(self) -> layout.Login | None:

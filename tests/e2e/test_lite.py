@@ -1,0 +1,126 @@
+"""The light Sentry in the real cluster: what its pods may do, what the preflight keeps, what a browser shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from kit.engines.helm import Helm
+from kit.engines.kube import ClusterRefused
+from kit.sentry import lite, preflight, release
+from kit.targets.local import LocalTarget
+from tests.e2e.browser import newest_issue
+from tests.support.program import Program
+from tests.support.reach import local_target
+
+
+@pytest.fixture(scope="module")
+def local(whole: Program) -> LocalTarget:
+    return local_target(whole)
+
+
+@pytest.fixture(scope="module")
+def manifests(local: LocalTarget) -> list[dict[str, Any]]:
+    import yaml
+
+    helm = Helm(local.supply.tool("helm"), local.workspace.kubeconfig)
+    values = {"images": {"bugsink": "bugsink:1", "probe": "probe:1"}}
+    rendered = helm.template(lite.RELEASE, local.workspace.assets / lite.CHART, lite.NAMESPACE, values)
+    return [document for document in yaml.safe_load_all(rendered) if document]
+
+
+def pod_specs(manifests: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for document in manifests:
+        if document["kind"] == "Deployment":
+            yield document["spec"]["template"]["spec"]
+        if document["kind"] == "CronJob":
+            yield document["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+
+
+def test_every_container_is_confined_and_bounded(manifests: list[dict[str, Any]]) -> None:
+    specs = list(pod_specs(manifests))
+    assert len(specs) == 2
+    for spec in specs:
+        assert spec["automountServiceAccountToken"] is False
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in (*spec.get("initContainers", ()), *spec["containers"]):
+            security = container["securityContext"]
+            assert security["readOnlyRootFilesystem"] is True
+            assert security["allowPrivilegeEscalation"] is False
+            assert security["capabilities"] == {"drop": ["ALL"]}
+            assert container["resources"]["limits"]["memory"]
+            assert container["resources"]["requests"]["cpu"]
+            mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+            assert "/run/kit/authority" in mounted
+
+
+def test_chart_holds_no_secret_and_no_plaintext_address(manifests: list[dict[str, Any]]) -> None:
+    assert {document["kind"] for document in manifests} == {"ConfigMap", "Service", "Deployment", "CronJob"}
+    text = str(manifests)
+    assert "http://" not in text
+    assert "verify-full" in text
+
+
+def test_namespace_takes_no_pod_that_is_root(local: LocalTarget) -> None:
+    container = {"name": "root", "image": "bugsink:1", "securityContext": {"privileged": True}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "root", "namespace": lite.NAMESPACE}}
+    with pytest.raises(ClusterRefused) as refused:
+        local.kube.create({**pod, "spec": {"containers": [container]}})
+    assert refused.value.status == 403
+    assert "restricted" in refused.value.why
+
+
+def test_sentry_speaks_tls_to_postgres(local: LocalTarget) -> None:
+    """The server's own word about every session that comes from the cluster."""
+    import psycopg
+
+    postgres = local.endpoints().postgres
+    server = local.sentry.server()
+    server.find("0" * 32)  # makes Sentry hold at least one session
+    with psycopg.connect(
+        host=postgres.host,
+        port=postgres.port,
+        dbname=postgres.database,
+        user=postgres.username,
+        password=postgres.password.reveal(),
+        sslmode="verify-full",
+        sslrootcert=str(local.workspace.ca_file),
+    ) as session:
+        rows = session.execute(
+            "select ssl, version from pg_stat_ssl join pg_stat_activity using (pid) where usename = %s and pid <> pg_backend_pid()",
+            [postgres.username],
+        ).fetchall()
+    assert rows, "no session of Sentry was seen: this would prove nothing"
+    assert {(is_tls, version) for is_tls, version in rows} <= {(True, "TLSv1.2"), (True, "TLSv1.3")}
+
+
+def test_preflight_is_kept_with_what_it_was_run_with(local: LocalTarget) -> None:
+    kept = preflight.last(local.kube)
+    assert kept is not None
+    assert kept.passed
+    assert kept.fingerprint == local.sentry.preflight_fingerprint()
+    assert {(probe.store, probe.trust) for probe in kept.probes} == {
+        (store, trust) for store in ("kafka", "postgres", "redis", "clickhouse", "s3") for trust in ("authority", "foreign", "empty")
+    }
+    assert all(probe.roundtrip for probe in kept.probes if probe.trust == "authority")
+    assert {probe.cause for probe in kept.probes if probe.trust != "authority"} == {"tls"}
+
+
+def test_cluster_shows_the_fingerprint_of_what_is_wanted(local: LocalTarget) -> None:
+    seen = release.look(local.kube)
+    assert seen is not None
+    assert (seen.complaint, seen.chart) == (None, "sentry-lite")
+    assert seen.fingerprint == local.sentry.fingerprint()
+
+
+def test_browser_shows_the_issue_after_login(whole: Program, local: LocalTarget) -> None:
+    whole.must("demo")
+    login = local.login()
+    assert login is not None
+    seen = newest_issue(login.url, login.user, login.password.reveal(), local.workspace.ca_file)
+    assert seen.listed == "OrderRejected: order A-1002 has an unreadable price"
+    for text in ("parse_price", "ValueError", "invalid literal for int() with base 10: '7,50'", "shop@1.4.2"):
+        assert text in seen.page
