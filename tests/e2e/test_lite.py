@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
 
+from kit import stores
 from kit.engines.helm import Helm
 from kit.engines.kube import ClusterRefused
 from kit.sentry import lite, preflight, release
+from kit.sentry.preflight_job import TRUSTS
 from kit.targets.local import LocalTarget
 from tests.e2e.browser import newest_issue
 from tests.support.program import Program
@@ -89,10 +92,8 @@ def test_sentry_speaks_tls_to_postgres(local: LocalTarget) -> None:
         sslmode="verify-full",
         sslrootcert=str(local.workspace.ca_file),
     ) as session:
-        rows = session.execute(
-            "select ssl, version from pg_stat_ssl join pg_stat_activity using (pid) where usename = %s and pid <> pg_backend_pid()",
-            [postgres.username],
-        ).fetchall()
+        sessions = "select ssl, version from pg_stat_ssl join pg_stat_activity using (pid)"
+        rows = session.execute(f"{sessions} where usename = current_user and pid <> pg_backend_pid()").fetchall()
     assert rows, "no session of Sentry was seen: this would prove nothing"
     assert {(is_tls, version) for is_tls, version in rows} <= {(True, "TLSv1.2"), (True, "TLSv1.3")}
 
@@ -102,9 +103,7 @@ def test_preflight_is_kept_with_what_it_was_run_with(local: LocalTarget) -> None
     assert kept is not None
     assert kept.passed
     assert kept.fingerprint == local.sentry.preflight_fingerprint()
-    assert {(probe.store, probe.trust) for probe in kept.probes} == {
-        (store, trust) for store in ("kafka", "postgres", "redis", "clickhouse", "s3") for trust in ("authority", "foreign", "empty")
-    }
+    assert {(probe.store, probe.trust) for probe in kept.probes} == set(product(stores.NAMES, TRUSTS))
     assert all(probe.roundtrip for probe in kept.probes if probe.trust == "authority")
     assert {probe.cause for probe in kept.probes if probe.trust != "authority"} == {"tls"}
 
@@ -120,7 +119,7 @@ def test_browser_shows_the_issue_after_login(whole: Program, local: LocalTarget)
     whole.must("demo")
     login = local.login()
     assert login is not None
-    seen = newest_issue(login.url, login.user, login.password.reveal(), local.workspace.ca_file)
+    seen = newest_issue(login.url, login.username, login.password.reveal(), local.workspace.ca_file)
     assert seen.listed == "OrderRejected: order A-1002 has an unreadable price"
     for text in ("parse_price", "ValueError", "invalid literal for int() with base 10: '7,50'", "shop@1.4.2"):
         assert text in seen.page

@@ -1,4 +1,4 @@
-"""The light Sentry's documents and values as data: no secret outside Secrets, a fingerprint that moves exactly with its inputs."""
+"""The light Sentry's documents and values as data: no secret outside Secrets, a fingerprint that moves with its inputs."""
 
 from __future__ import annotations
 

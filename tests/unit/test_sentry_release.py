@@ -63,7 +63,7 @@ def test_a_pod_says_what_it_waits_for(given: dict[str, Any], trouble: Trouble) -
         (2, 1, 1, 0, False),
     ],
 )
-def test_rolled_out_means_the_new_generation_alone(observed: int, updated: int, total: int, available: int, rolled_out: bool) -> None:
+def test_rolled_out_is_the_new_one_alone(observed: int, updated: int, total: int, available: int, rolled_out: bool) -> None:
     status = {"observedGeneration": observed, "updatedReplicas": updated, "replicas": total, "availableReplicas": available}
     assert is_rolled_out({"metadata": {"generation": 2}, "spec": {"replicas": 1}, "status": status}) is rolled_out
 
