@@ -75,8 +75,12 @@ def build(session: Any, names: tuple[str, ...]) -> None:
 def pull(session: Any, names: tuple[str, ...]) -> None:
     """Pull NAMES, or everything that has an upstream image, by digest; through KIT_REGISTRY_PREFIX when it is set."""
     supply = session.supply()
-    pullable = names or [entry.key for entry in supply.wanted(None) if entry.pulled is not None]
-    _ensure(supply, pullable, ways=("pulled",), counting=("installed", "pulled"))
+    upstream = [entry for entry in supply.wanted(names or None) if entry.pulled is not None or names]
+    unknown = [] if names else [entry for entry in upstream if not entry.can_be_pulled]
+    for entry in unknown:
+        _say(f"- {entry.key}  the lock has no digest for it: kit images lock")
+    chosen = [entry.key for entry in upstream if entry not in unknown]
+    _ensure(supply, chosen, ways=("pulled",), counting=("installed", "pulled"))
 
 
 @images.command()

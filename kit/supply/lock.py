@@ -113,8 +113,9 @@ class Entry:
         return next((source for source in self.sources if isinstance(source, PulledFile | PulledImage)), None)
 
     @property
-    def installed(self) -> Installed | None:
-        return next((source for source in self.sources if isinstance(source, Installed)), None)
+    def can_be_pulled(self) -> bool:
+        """Upstream has it, and the lock knows by which hash."""
+        return isinstance(self.pulled, PulledFile) or (isinstance(self.pulled, PulledImage) and self.pulled.digest is not None)
 
     @property
     def needs(self) -> tuple[str, ...]:
