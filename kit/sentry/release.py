@@ -66,7 +66,22 @@ def install(wanted: Lite, api: KubeApi, helm: Helm) -> Release:
     """Secrets, then the chart; in place where there is a release already. Does not wait: see `wait`."""
     for document in lite.documents(wanted):
         api.apply(document)
+    forget_interrupted(api)
     return helm.upgrade(lite.RELEASE, wanted.chart, lite.NAMESPACE, lite.values(wanted))
+
+
+def forget_interrupted(api: KubeApi) -> tuple[str, ...]:
+    """Remove the records of Helm runs that were killed, which would have it refuse every further one; returns their names.
+
+    The stack's lock is held, so no other `kit` is in the middle of one. What such a run made is adopted by the next: it bears
+    the release's name.
+    """
+    pending = "status in (pending-install,pending-upgrade,pending-rollback)"
+    records = api.list("Secret", lite.NAMESPACE, f"owner=helm,name={lite.RELEASE},{pending}")
+    names = tuple(record["metadata"]["name"] for record in records)
+    for name in names:
+        api.delete("Secret", name, lite.NAMESPACE)
+    return names
 
 
 def wait(
