@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -11,6 +14,7 @@ import pytest
 from kit import stores
 from kit.engines.helm import Helm
 from kit.engines.kube import ClusterRefused
+from kit.errors import ToolFailed
 from kit.sentry import lite, preflight, release
 from kit.sentry.preflight_job import TRUSTS
 from kit.targets.local import LocalTarget
@@ -113,6 +117,35 @@ def test_cluster_shows_the_fingerprint_of_what_is_wanted(local: LocalTarget) -> 
     assert seen is not None
     assert (seen.complaint, seen.chart) == (None, "sentry-lite")
     assert seen.fingerprint == local.sentry.fingerprint()
+
+
+def test_a_helm_that_was_killed_does_not_stop_the_next(local: LocalTarget) -> None:
+    helm = Helm(local.supply.tool("helm"), local.workspace.kubeconfig)
+    deployed = helm.release(lite.RELEASE, lite.NAMESPACE)
+    assert deployed is not None
+    local.kube.create(interrupted_record(local, deployed.revision))
+    with pytest.raises(ToolFailed) as refused:
+        helm.upgrade(lite.RELEASE, local.workspace.assets / lite.CHART, lite.NAMESPACE, {})
+    assert "in progress" in refused.value.why
+    local.sentry.install(lambda reason: None)
+    local.sentry.wait(lambda reason: None)
+    again = helm.release(lite.RELEASE, lite.NAMESPACE)
+    assert again is not None
+    assert (again.status, again.revision) == ("deployed", deployed.revision + 1)
+
+
+def interrupted_record(local: LocalTarget, revision: int) -> dict[str, Any]:
+    """What a killed `helm upgrade` leaves: the record of the next revision, pending."""
+    record = local.kube.get("Secret", f"sh.helm.release.v1.{lite.RELEASE}.v{revision}", lite.NAMESPACE)
+    assert record is not None
+    content = json.loads(gzip.decompress(b64decode(b64decode(record["data"]["release"]))))
+    content["version"] = revision + 1
+    content["info"]["status"] = "pending-upgrade"
+    packed = b64encode(b64encode(gzip.compress(json.dumps(content).encode()))).decode()
+    labels = {**record["metadata"]["labels"], "status": "pending-upgrade", "version": str(revision + 1)}
+    name = f"sh.helm.release.v1.{lite.RELEASE}.v{revision + 1}"
+    metadata = {"name": name, "namespace": lite.NAMESPACE, "labels": labels}
+    return {"apiVersion": "v1", "kind": "Secret", "type": record["type"], "metadata": metadata, "data": {"release": packed}}
 
 
 def test_browser_shows_the_issue_after_login(whole: Program, local: LocalTarget) -> None:

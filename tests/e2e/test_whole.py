@@ -145,7 +145,7 @@ def test_kubernetes_client_sees_the_release_and_its_secrets_are_not_in_the_manif
     from kubernetes import client, config
 
     api = config.new_client_from_config(variables["KUBECONFIG"])
-    pods = client.CoreV1Api(api).list_pod_for_all_namespaces(label_selector="app.kubernetes.io/name=sentry-lite").items
+    pods = client.CoreV1Api(api).list_pod_for_all_namespaces(label_selector="app.kubernetes.io/name=bugsink").items
     assert pods
     for pod in pods:
         assert not pod.spec.automount_service_account_token
@@ -158,14 +158,11 @@ def test_topics_are_as_the_schemas_say(whole: Program) -> None:
 
 
 def test_topics_mend_what_was_changed(whole: Program, variables: dict[str, str]) -> None:
-    from confluent_kafka.admin import AdminClient
-
-    from kit.endpoints import Trust
-    from kit.stores import kafka
+    from kit.stores import kafka, kafka_admin
     from tests.support.reach import local_target
 
     local = local_target(whole)
-    admin: AdminClient = kafka.admin_client(local.endpoints().kafka, local.credentials(), Trust(local.workspace.ca_file))
+    admin = kafka_admin.connect(kafka.admin_endpoint(local.endpoints().kafka, local.credentials()), local.trust())
     admin.delete_topics(["ingest-events"])["ingest-events"].result(20)
     assert whole("topics").exit_code == 3
     whole.must("topics", "--mend")
@@ -186,7 +183,8 @@ def test_doctor_finds_nothing_wrong(whole: Program) -> None:
 
 @pytest.mark.parametrize("component", [*STORES, "kubernetes", "sentry"])
 def test_logs_show_what_a_component_wrote(whole: Program, component: str) -> None:
-    assert whole.must("logs", component, "--tail", "20").stdout.strip()
+    said = whole.must("logs", component, "--tail", "20").stdout
+    assert said.strip() or component == "s3"  # MinIO says nothing while all is well
 
 
 def test_no_secret_in_any_log_or_output(whole: Program) -> None:

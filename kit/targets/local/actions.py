@@ -117,11 +117,10 @@ def _create_volume(local: LocalTarget, step: Step, note: Note) -> None:
 
 
 def _start_store(local: LocalTarget, step: Step, note: Note) -> None:
-    name, owner, state = step.name, files.store_owner(), local.workspace.state
-    mounted = files.private_folder(state / "secrets" / name, owner)
+    name, owner = step.name, files.store_owner()
+    mounted = files.private_folder(local.workspace.state / "secrets" / name, owner)
     for file, text in layout.mounted_secrets(name, local.credentials()).items():
         files.write(mounted / file, text, files.PRIVATE, owner)
-    files.write(state / "passwd", f"kit:x:{owner.uid}:{owner.gid}:kit:/tmp:/bin/false\n")
     local.compose().up([name])
 
 

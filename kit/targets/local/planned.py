@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from kit import files
 from kit.engines import process
 from kit.pki import folder
 from kit.plan import local as planning
@@ -39,8 +40,17 @@ def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], No
         execute(supplying, {SUPPLY: _supplier(local, listen)}, listen, interrupt=local.supply.interrupt)
         local, steps = _look(local)
         allowed(steps)
-    ports.save(local.ports_file, local.ports())
+    _remember(local)
     execute(steps, actions(local), listen, interrupt=process.end_all)
+
+
+def _remember(local: LocalTarget) -> None:
+    """What every step may rely on. Written only when it differs: containers mount the account file, by its inode."""
+    owner = files.store_owner()
+    ports.save(local.ports_file, local.ports())
+    account, text = local.workspace.state / "passwd", f"kit:x:{owner.uid}:{owner.gid}:kit:/tmp:/bin/false\n"
+    if not account.exists() or account.read_text() != text:
+        files.write(account, text)
 
 
 def _look(local: LocalTarget) -> tuple[LocalTarget, Plan]:
