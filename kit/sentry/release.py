@@ -67,6 +67,7 @@ def install(wanted: Lite, api: KubeApi, helm: Helm) -> Release:
     for document in lite.documents(wanted):
         api.apply(document)
     forget_interrupted(api)
+    restart_hopeless(api)
     return helm.upgrade(lite.RELEASE, wanted.chart, lite.NAMESPACE, lite.values(wanted))
 
 
@@ -81,6 +82,15 @@ def forget_interrupted(api: KubeApi) -> tuple[str, ...]:
     names = tuple(record["metadata"]["name"] for record in records)
     for name in names:
         api.delete("Secret", name, lite.NAMESPACE)
+    return names
+
+
+def restart_hopeless(api: KubeApi) -> tuple[str, ...]:
+    """Replace pods that gave up: what was wrong may be mended, and their next attempt on their own is minutes away."""
+    pods = [pod for pod in api.list("Pod", lite.NAMESPACE, POD_SELECTOR) if pod_trouble(pod).is_final]
+    names = tuple(pod["metadata"]["name"] for pod in pods)
+    for name in names:
+        api.delete("Pod", name, lite.NAMESPACE)
     return names
 
 

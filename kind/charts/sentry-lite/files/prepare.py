@@ -5,6 +5,8 @@ again, also with changed secrets: what differs is set to what the Secret says.
 """
 
 import json
+import socket
+import time
 from pathlib import Path
 from uuid import UUID
 
@@ -22,10 +24,12 @@ from projects.models import Project, ProjectMembership, ProjectRole  # noqa: E40
 from teams.models import Team, TeamMembership, TeamRole  # noqa: E402
 
 TOKEN_DESCRIPTION = "kit"
+PATIENCE_S = 90
 
 
 def main() -> None:
     wanted = json.loads(Path("/run/kit/settings/bugsink.json").read_text())
+    wait_for(wanted["postgres"]["host"], wanted["postgres"]["port"])
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {settings.SCHEMA}")
     call_command("migrate", interactive=False)
@@ -34,6 +38,24 @@ def main() -> None:
         ensure_project(wanted["project"]["id"], wanted["project"]["name"], UUID(wanted["project"]["key"]), user)
         ensure_token(wanted["token"])
     print("prepared")
+
+
+def wait_for(host: str, port: int) -> None:
+    """After a restart of everything, this pod is there before the cluster's DNS and before Postgres. A pod that waits goes on at
+    once; one that crashes is held back by Kubernetes for longer each time. Certificates and passwords are not waited for.
+    """
+    end, said = time.monotonic() + PATIENCE_S, ""
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=3).close()
+            return
+        except OSError as error:
+            if time.monotonic() > end:
+                raise
+            if str(error) != said:
+                print(f"waiting for {host}:{port}: {error}", flush=True)
+            said = str(error)
+            time.sleep(0.3)
 
 
 def ensure_user(username: str, password: str):
