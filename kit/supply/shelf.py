@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -85,7 +86,8 @@ class Shelf:
             known = {}
         if known.get("identity") != identity:
             known = {"identity": identity, "version": self._version(path, rule)}
-            files.write_json(memory, known)
+            with suppress(OSError):  # another kit writes the same at this moment: the memory only saves time
+                files.write_json(memory, known)
         if known["version"] is None:
             return Missing(f"{path} does not tell its version")
         if not version.satisfies(known["version"], rule.range):

@@ -145,6 +145,8 @@ class Supply:
             except (ImagePullFailed, NoSource):
                 if "built" not in allowed or len(self._refused) == refused:
                     raise
+            else:
+                break
         return tuple(made.values())
 
     def interrupt(self) -> None:
