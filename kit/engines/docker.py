@@ -155,14 +155,28 @@ class Docker:
         user: str | None = None,
         env: Mapping[str, str] | None = None,
         network: str | None = None,
+        name: str | None = None,
+        labels: Mapping[str, str] | None = None,
         timeout_s: float = 60,
         check: bool = True,
     ) -> Ended:
-        """Run `argv` as the one program of a throw-away container (the image's entrypoint is not used), and remove it."""
+        """Run `argv` as the one program of a throw-away container (the image's entrypoint is not used), and remove it.
+
+        With a name, what an interrupted run left under that name is removed first.
+        """
+        if name:
+            self.stop_and_remove(name, 0)
         with self.doing(f"run {image}"):
             host = self.api.create_host_config(mounts=[mount_argument(mount) for mount in mounts], network_mode=network)
             created = self.api.create_container(
-                image, entrypoint=argv[0], command=list(argv[1:]), user=user, environment=dict(env or {}), host_config=host
+                image,
+                entrypoint=argv[0],
+                command=list(argv[1:]),
+                user=user,
+                environment=dict(env or {}),
+                host_config=host,
+                name=name,
+                labels=dict(labels or {}),
             )["Id"]
         try:
             with self.doing(f"run {image}", timeout_s):

@@ -105,7 +105,7 @@ def _store(name: str, wanted: StoreWanted, observed: Observed) -> list[Step]:
     seen = observed.containers.get(name)
     steps = []
     if name not in observed.volumes:
-        steps.append(Step("create", f"volume/{name}", "no volume yet", ("supply images",)))
+        steps.append(Step("create", f"volume/{name}", "no volume yet", ("supply images", "make secrets")))
     started = _why_start(wanted, seen)
     if started:
         needs = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import time
@@ -312,3 +313,23 @@ def test_a_store_that_cannot_start_is_told_with_its_log(scratch: Program, docker
         ran = scratch(*UP, "-o", "json")
     assert ran.json["error"]["code"] == "KIT-STORE-NOT-READY", ran.stderr
     assert "kit logs redis" in ran.json["error"]["fix"]
+
+
+def test_a_stack_run_from_another_folder_is_left_to_it(scratch: Program, tmp_path_factory: pytest.TempPathFactory) -> None:
+    scratch.must(*UP)
+    elsewhere = Program(tmp_path_factory.mktemp("elsewhere"), scratch.stack)
+    for words in (UP, ("down",), ("purge", "--yes")):
+        ran = elsewhere(*words, "-o", "json")
+        assert (ran.json["error"]["code"], ran.exit_code) == ("KIT-ELSEWHERE", 25)
+        assert str(scratch.home) in ran.json["error"]["what"]
+    assert_ready(scratch)
+
+
+def test_volumes_without_passwords_are_named_and_can_be_purged(scratch: Program, docker: Docker) -> None:
+    scratch.must(*UP)
+    shutil.rmtree(scratch.home / ".kit")
+    ran = scratch(*UP, "-o", "json")
+    assert (ran.json["error"]["code"], ran.exit_code) == ("KIT-ORPHANED", 26)
+    assert len(docker.volumes({"dev.kit.stack": scratch.stack})) == len(STORES)
+    scratch.must("purge", "--yes")
+    assert left_of(docker, scratch.stack) == []

@@ -199,7 +199,7 @@ class LocalTarget:
         from kit.targets.local import foreign, observe
 
         seen = observe.ask_engine(self)
-        foreign.check_foreign(self.stack, seen.containers, seen.networks, seen.volumes)
+        foreign.check_foreign(self, seen)
 
     def is_dead(self, store: str) -> bool:
         """Whether a store's container has ended, or keeps being restarted."""

@@ -102,17 +102,18 @@ def _make_secrets(local: LocalTarget, step: Step, note: Note) -> None:
 
 
 def _create_network(local: LocalTarget, step: Step, note: Note) -> None:
-    local.docker.create_network(local.stack.name, {layout.STACK_LABEL: local.stack.name})
+    local.docker.create_network(local.stack.name, layout.labels(local.stack, local.workspace))
 
 
 def _create_volume(local: LocalTarget, step: Step, note: Note) -> None:
     """A volume whose root folder belongs to the stores' user. The marker comes last: without it, this is done again."""
     markers.forget(local.markers_file, f"setup/{step.name}")
     owner = files.store_owner()
-    name = layout.volume_name(local.stack, step.name)
-    local.docker.create_volume(name, {layout.STACK_LABEL: local.stack.name})  # the engine gives back the one that exists
+    name, labels = layout.volume_name(local.stack, step.name), layout.labels(local.stack, local.workspace)
+    local.docker.create_volume(name, labels)  # the engine gives back the one that exists
     image = local.supply.image(layout.VOLUME_TOOL_IMAGE).reference
-    local.docker.run_once(image, ["chown", f"{owner.uid}:{owner.gid}", "/volume"], mounts=[Mount(name, "/volume")], user="0:0")
+    argv = ["chown", f"{owner.uid}:{owner.gid}", "/volume"]
+    local.docker.run_once(image, argv, mounts=[Mount(name, "/volume")], user="0:0", name=f"{name}-owner", labels=labels)
     markers.record(local.markers_file, f"volume/{step.name}", f"{owner.uid}:{owner.gid}")
 
 

@@ -1,17 +1,23 @@
 """Names that others may have taken: a container, a network, a volume or a cluster that bears ours without being ours.
 
-What kit did not make it never removes, adopts or reconfigures; it says whose it is and stops.
+What kit did not make it never removes, adopts or reconfigures; it says whose it is and stops. The same holds for a stack of the same
+name that another folder's kit runs: its passwords are there, not here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kit.blueprint.stack import STORES, Stack
+from kit.blueprint.stack import STORES
 from kit.engines.kind import node_name
-from kit.engines.observed import Container, Network, Volume
 from kit.errors import KitError
-from kit.targets.local.layout import STACK_LABEL, volume_name
+from kit.targets.local.layout import HOME_LABEL, STACK_LABEL, volume_name
+
+if TYPE_CHECKING:
+    from kit.targets.local import LocalTarget
+    from kit.targets.local.observe import EngineSeen
 
 
 class Foreign(KitError):
@@ -28,18 +34,61 @@ class Foreign(KitError):
         )
 
 
-def check_foreign(stack: Stack, containers: Iterable[Container], networks: Iterable[Network], volumes: Iterable[Volume]) -> None:
+class Elsewhere(KitError):
+    """The stack of this name is run from another folder, where its passwords and certificates are."""
+
+    code = "KIT-ELSEWHERE"
+    exit_code = 25
+
+    def __init__(self, stack: str, home: str) -> None:
+        super().__init__(
+            what=f"stack {stack} is run from {home}",
+            why="its passwords and certificates are there; from here nothing of it was touched",
+            fix=f"work there, or give this one another name: kit up --local --stack {stack}-2",
+        )
+
+
+class Orphaned(KitError):
+    """There are volumes of this stack, and the passwords to what is in them are gone."""
+
+    code = "KIT-ORPHANED"
+    exit_code = 26
+
+    def __init__(self, stack: str, volumes: int) -> None:
+        super().__init__(
+            what=f"stack {stack} has {volumes} volumes, and nobody has their passwords any more",
+            why="the folder with its certificates and passwords was removed, while the engine kept its data",
+            fix=f"bring the folder back, or remove what is left: kit purge --stack {stack}",
+        )
+
+
+def check_foreign(local: LocalTarget, seen: EngineSeen) -> None:
     """Raise for the first name of ours that someone else bears."""
-    ours = {f"{stack.name}-{store}" for store in STORES}
-    network = next((network for network in networks if network.name == stack.name), None)
-    if network and network.labels.get(STACK_LABEL) != stack.name:
-        raise Foreign("network", stack.name, f"docker network rm {stack.name}")
-    for container in containers:
-        if container.name in ours and container.labels.get(STACK_LABEL) != stack.name:
-            raise Foreign("container", container.name, f"docker rm -f {container.name}")
+    stack = local.stack.name
+    network = next((network for network in seen.networks if network.name == stack), None)
+    if network:
+        _check(local, "network", stack, network.labels, f"docker network rm {stack}")
+    for container in seen.containers:
+        if container.name in {f"{stack}-{store}" for store in STORES}:
+            _check(local, "container", container.name, container.labels, f"docker rm -f {container.name}")
         # Kind labels its nodes with its own names only; ours is the one that stands on our network.
-        if container.name == node_name(stack.name) and not (network and stack.name in container.addresses):
-            raise Foreign("Kind cluster", stack.name, f"kind delete cluster --name {stack.name}")
-    for volume in volumes:
-        if volume.name in {volume_name(stack, store) for store in STORES} and volume.labels.get(STACK_LABEL) != stack.name:
-            raise Foreign("volume", volume.name, f"docker volume rm {volume.name}")
+        if container.name == node_name(stack) and not (network and stack in container.addresses):
+            raise Foreign("Kind cluster", stack, f"kind delete cluster --name {stack}")
+    for volume in seen.volumes:
+        if volume.name in {volume_name(local.stack, store) for store in STORES}:
+            _check(local, "volume", volume.name, volume.labels, f"docker volume rm {volume.name}")
+
+
+def check_orphaned(local: LocalTarget, seen: EngineSeen) -> None:
+    """Raise where volumes are left of a stack whose passwords are not."""
+    volumes = [volume for volume in seen.volumes if volume.labels.get(STACK_LABEL) == local.stack.name]
+    if volumes and not local.secrets():
+        raise Orphaned(local.stack.name, len(volumes))
+
+
+def _check(local: LocalTarget, kind: str, name: str, labels: Mapping[str, str], remove: str) -> None:
+    home = labels.get(HOME_LABEL)
+    if labels.get(STACK_LABEL) != local.stack.name or not home:
+        raise Foreign(kind, name, remove)
+    if home != str(local.workspace.home) and Path(home).exists():
+        raise Elsewhere(local.stack.name, home)

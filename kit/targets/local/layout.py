@@ -25,7 +25,7 @@ from kit.workspace import Workspace
 STACK_LABEL = "dev.kit.stack"
 STORE_LABEL = "dev.kit.store"
 CONFIG_LABEL = "dev.kit.config"
-OWNER_LABEL = "dev.kit.owner"  # on volumes: the user their root folder was handed to
+HOME_LABEL = "dev.kit.home"  # the folder whose kit runs the stack
 SENTRY_HOLDER = "sentry"
 SENTRY_KEY = "sentry.https"
 CLUSTER_IMAGES = ("bugsink", "probe")
@@ -44,6 +44,11 @@ class Login:
 
 def volume_name(stack: Stack, store: str) -> str:
     return f"{stack.name}-{store}"
+
+
+def labels(stack: Stack, workspace: Workspace) -> Mapping[str, str]:
+    """What everything of the stack bears."""
+    return {STACK_LABEL: stack.name, HOME_LABEL: str(workspace.home)}
 
 
 def usual_ports() -> Mapping[str, int]:
@@ -94,6 +99,7 @@ def variables(
     owner = files.store_owner()
     found = {
         "KIT_STACK": stack.name,
+        "KIT_HOME": str(workspace.home),
         "KIT_STATE": str(workspace.state),
         "KIT_CERTS": str(workspace.certs),
         "KIT_UID": str(owner.uid),
@@ -132,9 +138,8 @@ def container_fingerprint(
 
 def setup_fingerprint(store: str) -> str:
     """Of what `bootstrap` makes: the code that makes it, and for Kafka the release of the schemas that name the topics."""
-    source = Path(stores.__path__[0], f"{store}.py").read_bytes()
-    schemas = version("sentry-kafka-schemas") if store == "kafka" else ""
-    return files.digest({"source": source, "schemas": schemas})
+    code = {path.name: path.read_bytes() for path in Path(stores.__path__[0]).glob(f"{store}*.py")}
+    return files.digest({**code, "schemas": version("sentry-kafka-schemas") if store == "kafka" else ""})
 
 
 @cache

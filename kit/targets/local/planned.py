@@ -56,7 +56,8 @@ def _remember(local: LocalTarget) -> None:
 def _look(local: LocalTarget) -> tuple[LocalTarget, Plan]:
     """Observe once; returns the target with its ports chosen, and the plan."""
     seen = observe.ask_engine(local)
-    foreign.check_foreign(local.stack, seen.containers, seen.networks, seen.volumes)
+    foreign.check_foreign(local, seen)
+    foreign.check_orphaned(local, seen)
     chosen = ports.choose(
         layout.usual_ports(),
         local.stack.ports,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def look(local: LocalTarget) -> Status:
     seen = observe.ask_engine(local)
-    foreign.check_foreign(local.stack, seen.containers, seen.networks, seen.volumes)
+    foreign.check_foreign(local, seen)
     containers = seen.store_containers(local.stack.name)
     with ThreadPoolExecutor(max_workers=len(STORES) + 2) as pool:
         parts: list[Future[Component]] = []

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def down(local: LocalTarget) -> tuple[str, ...]:
     """Stop and remove containers, cluster and network; returns the volumes that keep the data."""
     seen = observe.ask_engine(local)
-    foreign.check_foreign(local.stack, seen.containers, seen.networks, seen.volumes)
+    foreign.check_foreign(local, seen)
     _remove_running(local, seen, grace_s=5)
     return tuple(volume.name for volume in _volumes(local, seen))
 
@@ -41,6 +41,7 @@ def belongings(local: LocalTarget) -> tuple[str, ...]:
 
 def purge(local: LocalTarget) -> None:
     seen = observe.ask_engine(local)
+    foreign.check_foreign(local, seen)
     _remove_running(local, seen, grace_s=0)
     for volume in _volumes(local, seen):
         local.docker.remove_volume(volume.name)
@@ -51,7 +52,7 @@ def purge(local: LocalTarget) -> None:
 
 def _remove_running(local: LocalTarget, seen: observe.EngineSeen, grace_s: int) -> None:
     """Containers side by side with the cluster, then the network that all of them were on."""
-    containers = seen.store_containers(local.stack.name).values()
+    containers = [container for container in seen.containers if container.labels.get(layout.STACK_LABEL) == local.stack.name]
     with ThreadPoolExecutor() as pool:
         work = [pool.submit(local.docker.stop_and_remove, container.id, grace_s) for container in containers]
         if _node(local, seen):
