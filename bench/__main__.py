@@ -1,7 +1,7 @@
 """The figures of the documents, measured here: python -m bench [--write]
 
-Whole processes, as a user runs them, under a stack of its own; medians, because machines are shared. What can be counted is counted.
-With --write the table replaces docs/numbers.md. Nothing here passes or fails: targets stand beside the figures for the reader.
+Whole processes, as a user runs them, under a stack of its own; medians, because machines are shared.
+What can be counted is counted. With --write the table replaces docs/numbers.md. Nothing here passes or fails: targets stand beside the figures for the reader.
 """
 
 from __future__ import annotations
@@ -59,10 +59,12 @@ def measure(program: Program):  # type: ignore[no-untyped-def]
 
     say("authority")
     code = (
-        "import time, tempfile, pathlib; from kit.pki import folder; from kit.targets.local import layout; began = time.perf_counter();"
-        "folder.ensure(pathlib.Path(tempfile.mkdtemp()), 'kit', layout.holders()); print(time.perf_counter() - began)"
+        "import time, tempfile, pathlib; from kit.pki import folder; from kit.targets.local import layout;"
+        "began = time.perf_counter(); folder.ensure(pathlib.Path(tempfile.mkdtemp()), 'kit', layout.holders()); print(time.perf_counter() - began)"
     )
-    runs = [float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout) for _ in range(5)]
+    runs = [
+        float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout) for _ in range(5)
+    ]
     yield Figure("authority and six leafs", milliseconds(statistics.median(runs)), "≤ 300 ms", "median of 5, imports excluded")
 
     stores = ("up", "--local", "--only", "stores")
@@ -79,7 +81,12 @@ def measure(program: Program):  # type: ignore[no-untyped-def]
         program.must("purge", "--yes")
     yield Figure("five stores from empty volumes", seconds(statistics.median(cold)), "≤ 12 s", "median of 3 `up --only stores`")
     yield Figure("five stores, warm", seconds(statistics.median(warm)), "≤ 6 s", "median of 3, after `down`")
-    yield Figure("77 topics, created", seconds(statistics.median(topics), 2), "≤ 1 s", "one request; median of 3, all topics deleted before")
+    yield Figure(
+        "77 topics, created",
+        seconds(statistics.median(topics), 2),
+        "≤ 1 s",
+        "one request; median of 3, all topics deleted before",
+    )
 
     say("everything")
     began = time.monotonic()
@@ -95,14 +102,28 @@ def measure(program: Program):  # type: ignore[no-untyped-def]
 
     say("idle")
     memory = idle_memory_mb(docker, program.stack)
-    yield Figure("five stores idle", f"{sum(memory.values()) / 1000:.2f} GB", "≤ 1.5 GB", ", ".join(f"{k} {v:.0f} MB" for k, v in memory.items()))
+    yield Figure(
+        "five stores idle",
+        f"{sum(memory.values()) / 1000:.2f} GB",
+        "≤ 1.5 GB",
+        ", ".join(f"{k} {v:.0f} MB" for k, v in memory.items()),
+    )
     yield Figure("kit status", milliseconds(median(9, lambda: program.must("status"))), "≤ 500 ms", "median of 9 processes")
-    yield Figure("kit up, nothing to do", seconds(median(5, lambda: program.must("up", "--local")), 2), "≤ 1.5 s", "median of 5 processes")
+    yield Figure(
+        "kit up, nothing to do", seconds(median(5, lambda: program.must("up", "--local")), 2), "≤ 1.5 s", "median of 5 processes"
+    )
     with tempfile.TemporaryDirectory() as folder, engine_proxy.recording(Path(folder) / "engine.sock") as requests:
         Program(program.home, program.stack, {"DOCKER_HOST": f"unix://{folder}/engine.sock"}).must("up", "--local")
-        yield Figure("… its writes to the engine", f"{len(engine_proxy.writes(requests))}", "0", f"of {len(requests)} requests, counted by a proxy")
+        yield Figure(
+            "… its writes to the engine",
+            f"{len(engine_proxy.writes(requests))}",
+            "0",
+            f"of {len(requests)} requests, counted by a proxy",
+        )
     visible = [program.must("demo", "-o", "json").json["seconds"] for _ in range(5)]
-    yield Figure("exception → visible", seconds(statistics.median(visible)), "≤ 5 s", "median of 5 `demo`, the sender's start included")
+    yield Figure(
+        "exception → visible", seconds(statistics.median(visible)), "≤ 5 s", "median of 5 `demo`, the sender's start included"
+    )
 
     say("down and purge")
     yield Figure("kit down", seconds(timed(lambda: program.must("down"))), "≤ 10 s", "one run")
@@ -170,10 +191,12 @@ def page(figures: list[Figure]) -> str:
     engine = Docker().version()
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1024**3
     rows = "".join(f"| {figure.what} | {figure.measured} | {figure.target} | {figure.method} |\n" for figure in figures)
+    machine = f"{os.cpu_count()} cores, {memory:.0f} GB, {platform.system()} {platform.release()}"
+    versions = f"Python {platform.python_version()}, Docker Engine {engine.version}, kit {__version__}"
     return f"""# Numbers
 
-Measured by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()} {platform.release()}, \
-Python {platform.python_version()}, Docker Engine {engine.version}, kit {__version__}. The machine is shared: read medians and ratios, not single times.
+Measured by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {machine}; {versions}.
+The machine is shared: read medians and ratios, not single times.
 
 | what | measured | target | how |
 |---|---|---|---|

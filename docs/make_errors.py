@@ -31,8 +31,9 @@ Every failure that kit foresees has a code, an exit code in a band, and is shown
   fix  the command or the change that mends it
 ```
 
-With `-o json` the same stands on stdout under `error`. `-v` adds where in kit it was raised. Other exit codes: 0 done, 3 something is
-not ready or differs, 4 no such stack, 130 interrupted. This page is made by `python docs/make_errors.py`; a test compares it with the code.
+With `-o json` the same stands on stdout under `error`. `-v` adds where in kit it was raised.
+Other exit codes: 0 done, 3 something is not ready or differs, 4 no such stack, 130 interrupted.
+This page is made by `python docs/make_errors.py`; a test compares it with the code.
 """
 
 

@@ -35,7 +35,7 @@ class BadName(KitError):
     def __init__(self, name: str) -> None:
         super().__init__(
             what=f"{name!r} cannot be a stack's name",
-            why="it names containers, a network and a cluster: lower-case letters, digits and hyphens, at most 30, a letter first",
+            why="it names containers, a network and a cluster: lower-case letters, digits, hyphens, at most 30, a letter first",
             fix="choose another: kit up --local --stack my-stack",
         )
 

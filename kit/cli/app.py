@@ -111,9 +111,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         outcome: Any = kit.main(args=arguments, prog_name="kit", standalone_mode=False)
         sys.exit(outcome if isinstance(outcome, int) else 0)
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
+    except (click.exceptions.Abort, KeyboardInterrupt):  # click turns the one into the other
         print("interrupted; what stands, stands: the same command goes on from there", file=sys.stderr)
         sys.exit(130)
     except click.ClickException as error:

@@ -48,7 +48,7 @@ class NotBuiltYet(KitError):
     "--wait-lock", type=float, default=600, show_default=True, metavar="SECONDS", help="How long to wait for another kit."
 )
 @click.pass_obj
-def command(  # noqa: PLR0917  # click gives each option as an argument
+def command(  # click gives each option as an argument
     session: Session, target: str | None, plan_only: bool, only: str | None, sentry: str, yes: bool, wait_lock: float
 ) -> int:
     """Bring the stack up. A second run changes nothing; after an interruption it goes on from there."""

@@ -16,11 +16,11 @@ BROKEN = 40
 def command(session: Session) -> int:
     """Prove from the host and from inside the cluster: right names and chain accepted; wrong authority, wrong name, TLS 1.1,
     plaintext and wrong passwords refused; what is written can be read back."""
-    from kit.verify import report
+    from kit.report import verification
 
     results = session.local.verify()
     if session.is_json:
-        print(json.dumps([report.document(result) for result in results], indent=2))
+        print(json.dumps([verification.document(result) for result in results], indent=2))
     else:
-        print(report.table(results), end="")
+        print(verification.table(results), end="")
     return 0 if all(result.holds for result in results) else BROKEN

@@ -36,26 +36,25 @@ def execute(
     running: dict[Future[None], Step] = {}
     error: BaseException | None = None
     with ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="step") as pool:
-        while waiting or running:
-            if error is None:
-                for step in [step for step in waiting if done.issuperset(step.needs)]:
-                    waiting.remove(step)
-                    running[pool.submit(_carry_out, step, actions[step.verb], listen, clock)] = step
-            if not running:
-                break
-            try:
+        try:
+            while waiting or running:
+                if error is None:
+                    for step in [step for step in waiting if done.issuperset(step.needs)]:
+                        waiting.remove(step)
+                        running[pool.submit(_carry_out, step, actions[step.verb], listen, clock)] = step
+                if not running:
+                    break
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
-            except KeyboardInterrupt as pressed:
-                error = pressed
-                interrupt()
-                continue
-            for future in ended:
-                step = running.pop(future)
-                failure = future.exception()
-                if failure is None:
-                    done.add(step.id)
-                else:
-                    error = error or failure
+                for future in ended:
+                    step = running.pop(future)
+                    failure = future.exception()
+                    if failure is None:
+                        done.add(step.id)
+                    else:
+                        error = error or failure
+        except KeyboardInterrupt:
+            interrupt()
+            raise  # leaving the pool joins what still runs
         for step in waiting:
             listen(StepEvent(step, "skipped"))
     if error is not None:

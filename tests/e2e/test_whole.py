@@ -104,13 +104,14 @@ assert 'events' in AdminClient(names).list_topics(timeout=10).topics
     "clickhouse-driver": """
 import os
 from clickhouse_driver import Client
-client = Client(os.environ['CLICKHOUSE_NATIVE_HOST'], int(os.environ['CLICKHOUSE_NATIVE_PORT']), user=os.environ['CLICKHOUSE_USER'],
-                password=os.environ['CLICKHOUSE_PASSWORD'], secure=True, ca_certs=os.environ['CLICKHOUSE_CA_CERTS'])
+known = {name: os.environ['CLICKHOUSE_' + name.upper()] for name in ('user', 'password', 'ca_certs')}
+client = Client(os.environ['CLICKHOUSE_NATIVE_HOST'], int(os.environ['CLICKHOUSE_NATIVE_PORT']), secure=True, **known)
 assert client.execute('select 1') == [(1,)]
 """,
     "urllib": """
-import os, urllib.request
-request = urllib.request.Request(os.environ['CLICKHOUSE_URL'].split('@')[0].split('//')[0] + '//' + os.environ['CLICKHOUSE_URL'].split('@')[-1] + '/ping')
+import os, urllib.parse, urllib.request
+url = urllib.parse.urlsplit(os.environ['CLICKHOUSE_URL'])
+request = f'{url.scheme}://{url.hostname}:{url.port}/ping'
 assert urllib.request.urlopen(request).read() == b'Ok.\\n'
 """,
 }
@@ -123,7 +124,9 @@ def test_client_connects_by_env_alone(variables: dict[str, str], client: str) ->
 
 
 def test_kubectl_connects_by_env_alone(whole: Program, variables: dict[str, str]) -> None:
-    ran = subprocess.run(["kubectl", "get", "nodes"], env={**os.environ, **variables}, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        ["kubectl", "get", "nodes"], env={**os.environ, **variables}, capture_output=True, text=True, check=False
+    )
     assert f"{whole.stack}-control-plane" in ran.stdout, ran.stderr
 
 
@@ -134,7 +137,7 @@ def test_kubectl_is_brought_along_where_there_is_none(whole: Program) -> None:
 
 
 def test_env_is_valid_shell(whole: Program) -> None:
-    script = f'eval "$(cat)" && test -n "$PGPASSWORD" && test "$PGSSLMODE" = verify-full && test -f "$SSL_CERT_FILE"'
+    script = 'eval "$(cat)" && test -n "$PGPASSWORD" && test "$PGSSLMODE" = verify-full && test -f "$SSL_CERT_FILE"'
     exports = whole.must("env").stdout
     subprocess.run(["sh", "-euc", script], input=exports, text=True, check=True)
 

@@ -93,7 +93,7 @@ with lock.held(Path(sys.argv[1]), "kit", "up", wait_s=0):
 """
 
 
-@pytest.fixture()
+@pytest.fixture
 def holder(tmp_path: Path):  # type: ignore[no-untyped-def]
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path / "lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -1,7 +1,7 @@
 """Names that others may have taken: a container, a network, a volume or a cluster that bears ours without being ours.
 
-What kit did not make it never removes, adopts or reconfigures; it says whose it is and stops. The same holds for a stack of the same
-name that another folder's kit runs: its passwords are there, not here.
+What kit did not make it never removes, adopts or reconfigures; it says whose it is and stops. The same holds for a stack
+of the same name that another folder's kit runs: its passwords are there, not here.
 """
 
 from __future__ import annotations

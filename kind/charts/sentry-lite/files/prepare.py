@@ -82,9 +82,7 @@ def ensure_project(number: int, name: str, key: UUID, user) -> None:
     elif project.sentry_key != key or project.is_deleted:
         project.sentry_key, project.is_deleted = key, False
         project.save()
-    ProjectMembership.objects.update_or_create(
-        project=project, user=user, defaults={"role": ProjectRole.ADMIN, "accepted": True}
-    )
+    ProjectMembership.objects.update_or_create(project=project, user=user, defaults={"role": ProjectRole.ADMIN, "accepted": True})
 
 
 def ensure_token(token: str) -> None:
