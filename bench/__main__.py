@@ -1,7 +1,7 @@
 """The figures of the documents, measured here: python -m bench [--write]
 
-Whole processes, as a user runs them, under a stack of its own; medians, because machines are shared.
-What can be counted is counted. With --write the table replaces docs/numbers.md. Nothing here passes or fails: targets stand beside the figures for the reader.
+Whole processes, as a user runs them, under a stack of its own; medians, because machines are shared. What can be counted
+is counted. With --write the table replaces docs/numbers.md. Nothing here passes or fails: targets stand beside the figures.
 """
 
 from __future__ import annotations
@@ -58,10 +58,14 @@ def measure(program: Program):  # type: ignore[no-untyped-def]
     yield Figure("kit --help", milliseconds(median(9, lambda: program.must("--help"))), "≤ 150 ms", "median of 9 processes")
 
     say("authority")
-    code = (
-        "import time, tempfile, pathlib; from kit.pki import folder; from kit.targets.local import layout;"
-        "began = time.perf_counter(); folder.ensure(pathlib.Path(tempfile.mkdtemp()), 'kit', layout.holders()); print(time.perf_counter() - began)"
-    )
+    code = """
+import pathlib, tempfile, time
+from kit.pki import folder
+from kit.targets.local import layout
+began = time.perf_counter()
+folder.ensure(pathlib.Path(tempfile.mkdtemp()), 'kit', layout.holders())
+print(time.perf_counter() - began)
+"""
     runs = [
         float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout) for _ in range(5)
     ]
