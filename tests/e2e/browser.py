@@ -1,6 +1,6 @@
 """What a person sees: headless Chromium logs in to Sentry lite, opens the project, and reads the newest issue's page.
 
-    eval "$(kit env)" && python tests/e2e/browser.py docs/sentry-lite.png
+    eval "$(kit env)" && python -m tests.e2e.browser docs/sentry-lite.png
 
 Chromium has a trust store of its own that only `certutil` or an administrator can change. So the server's chain and name are
 verified here first, against the stack's authority, and Chromium is told to accept that very public key and no other.
@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import shutil
 import socket
 import ssl
 import sys
@@ -28,6 +27,8 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.support.debian import program
 
 WAIT_S = 15
 WIDTH, HEIGHT = 1440, 1500
@@ -64,7 +65,7 @@ def newest_issue(url: str, user: str, password: str, ca_file: Path, picture: Pat
 @contextmanager
 def browser(url: str, ca_file: Path) -> Iterator[WebDriver]:
     options = webdriver.ChromeOptions()
-    options.binary_location = program("chromium")
+    options.binary_location = program("chromium", "chromium", "chromium-driver")
     options.add_argument("--headless=new")
     options.add_argument(f"--window-size={WIDTH},{HEIGHT}")
     options.add_argument(f"--ignore-certificate-errors-spki-list={verified_key(url, ca_file)}")
@@ -72,19 +73,11 @@ def browser(url: str, ca_file: Path) -> Iterator[WebDriver]:
     options.add_argument("--disable-dev-shm-usage")  # /dev/shm is small in containers
     if os.getuid() == 0:
         options.add_argument("--no-sandbox")  # Chromium's own sandbox refuses to start as root
-    driver = webdriver.Chrome(options=options, service=Service(program("chromedriver")))
+    driver = webdriver.Chrome(options=options, service=Service(program("chromedriver", "chromium-driver")))
     try:
         yield driver
     finally:
         driver.quit()
-
-
-def program(name: str) -> str:
-    """Its path; given to Selenium, which would otherwise fetch one of its own."""
-    found = shutil.which(name)
-    if found is None:
-        raise FileNotFoundError(f"{name} is not installed: apt-get install chromium chromium-driver")
-    return found
 
 
 def verified_key(url: str, ca_file: Path) -> str:

@@ -7,7 +7,6 @@ configuration is touched.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import tarfile
@@ -29,6 +28,7 @@ from kit.engines.docker import Docker
 from kit.engines.docker_errors import ImagePullFailed
 from kit.engines.images import RegistrySilent
 from kit.supply import Supply
+from tests.support.debian import program
 
 START_S = 20.0
 WRONG = "sha256:" + "0" * 64
@@ -60,7 +60,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory, docker: Docker) -> Iterator
         "log: {level: info}\n"
     )
     log = folder / "registry.log"
-    pid = process.spawn([registry_program(), "serve", str(configuration)], log=log)
+    pid = process.spawn([program("docker-registry"), "serve", str(configuration)], log=log)
     try:
         wait_for(address, log)
         name = f"kit-test-{uuid.uuid4().hex[:8]}"
@@ -175,16 +175,6 @@ def forget(docker: Docker, mirror: Mirror) -> None:
 def names(docker: Docker, mirror: Mirror) -> list[str]:
     found = [image for image in docker.images.all() if any(mirror.name in name for name in (*image.tags, *image.digests))]
     return [name for image in found for name in (*image.tags, *image.digests)]
-
-
-def registry_program() -> str:
-    """Debian's package, installed when it is not there and this is a machine where that can be done."""
-    if shutil.which("docker-registry") is None:
-        assert os.getuid() == 0, "this test needs a registry: apt-get install docker-registry"
-        assert shutil.which("apt-get"), "this test needs the program docker-registry on PATH"
-        env = {"DEBIAN_FRONTEND": "noninteractive"}
-        process.run(["apt-get", "install", "--yes", "--no-install-recommends", "docker-registry"], env=env, timeout_s=300)
-    return "docker-registry"
 
 
 def wait_for(address: str, log: Path) -> None:
