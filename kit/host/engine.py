@@ -46,14 +46,13 @@ def prepare(cache: Path, say: Callable[[str], None], runner: Runner = run) -> En
     """A running engine, installed and started if need be. `say` hears every change made outside the checkout and the cache."""
     try:
         engine = Docker().version()
-    except EngineAbsent:
-        if not _is_debian_root():
+    except (EngineAbsent, EngineNotRunning):
+        if not _is_ours_to_mend():
             raise
-        _install(PACKAGES, say, runner)
-        engine = _start(cache, say, runner)
-    except EngineNotRunning:
-        if not _may_start():
-            raise
+        if shutil.which("dockerd") is None:  # a client alone is no engine
+            if not _is_debian_root():
+                raise
+            _install(PACKAGES, say, runner)
         engine = _start(cache, say, runner)
     lacking = tuple(name for name in BUILD_PACKAGES if shutil.which(name) is None)
     if lacking and _is_debian_root():
@@ -61,12 +60,13 @@ def prepare(cache: Path, say: Callable[[str], None], runner: Runner = run) -> En
     return engine
 
 
-def _may_start() -> bool:
-    return os.getuid() == 0 and shutil.which("dockerd") is not None and not os.environ.get("DOCKER_HOST")
+def _is_ours_to_mend() -> bool:
+    """Whether a silent engine would be one of this computer that this user may start."""
+    return os.getuid() == 0 and not os.environ.get("DOCKER_HOST")
 
 
 def _is_debian_root() -> bool:
-    return os.getuid() == 0 and shutil.which("apt-get") is not None and not os.environ.get("DOCKER_HOST")
+    return os.getuid() == 0 and shutil.which("apt-get") is not None
 
 
 def _install(packages: tuple[str, ...], say: Callable[[str], None], runner: Runner) -> None:

@@ -1,4 +1,4 @@
-"""Programs that tests need from the distribution: found, or installed where that can be done, or a failure that says the command."""
+"""Programs that tests need from the distribution: found, or installed where that can be done, or a failure that says how."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ INSTALL_TIMEOUT_S = 600
 
 
 def program(name: str, *packages: str) -> str:
-    """The path of a program that these packages bring (its own name, if none are given). A test is never skipped for want of one."""
+    """The path of a program that these packages bring (its own name, if none are given). No test is skipped for want of one."""
     if shutil.which(name) is None:
         wanted = packages or (name,)
         command = ["apt-get", "install", "--yes", "--no-install-recommends", *wanted]
-        assert os.getuid() == 0 and shutil.which("apt-get"), f"this test needs the program {name}: {' '.join(command)}"
+        may_install = os.getuid() == 0 and shutil.which("apt-get") is not None
+        assert may_install, f"this test needs the program {name}: {' '.join(command)}"
         env = {"DEBIAN_FRONTEND": "noninteractive"}
         process.run(["apt-get", "update", "-qq"], env=env, timeout_s=INSTALL_TIMEOUT_S)
         process.run(command, env=env, timeout_s=INSTALL_TIMEOUT_S)
