@@ -14,8 +14,8 @@ from typing import Any
 
 from kit.endpoints import Bucket, S3Endpoint, Secret, Trust
 from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
-from kit.stores.s3_wire import Answer, Key, ask
-from kit.stores.tls import Connection, Deadline, LoginRefused, ProtocolBroken, connected, handshake, not_yet
+from kit.stores.s3_wire import DENIED, Answer, Key, look
+from kit.stores.tls import Deadline, LoginRefused, ProtocolBroken, connected, handshake, not_yet
 
 NAME = "s3"
 PORTS = (Port.same("api", 9000),)
@@ -26,7 +26,6 @@ REGION = "us-east-1"
 FILESTORE, NODESTORE = "sentry-filestore", "sentry-nodestore"  # names of buckets, and of the users who own one each
 # S3's words for a login or a right that is not accepted; a bucket that is not there yet lacks the same set-up.
 REFUSALS = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket"})
-DENIED = "AccessDenied"
 
 
 def names() -> tuple[str, ...]:
@@ -58,13 +57,6 @@ def probe(endpoint: S3Endpoint, trust: Trust) -> Ready | NotYet:
             return Ready(connection.tls, (time.monotonic() - started) * 1000)
     except Exception as error:
         return not_yet(error)
-
-
-def look(connection: Connection, endpoint: S3Endpoint, owner: Bucket, name: str) -> Answer:
-    """What the owner of a key is told who asks what is in a bucket."""
-    key = Key(owner.access_key, owner.secret_key.reveal())
-    query = {"list-type": "2", "max-keys": "1"}
-    return ask(connection, f"{endpoint.host}:{endpoint.port}", endpoint.region, key, "GET", f"/{name}", query)
 
 
 def _demand(bucket: Bucket, answer: Answer) -> None:

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kit.endpoints import Bucket, S3Endpoint, Trust
-from kit.stores import s3
 from kit.stores.contract import StoreError
-from kit.stores.s3_wire import Key, ask
+from kit.stores.s3_wire import DENIED, Key, ask, look
 from kit.stores.tls import handshake
 
 TIMEOUT_S = 15.0
@@ -81,14 +80,14 @@ def _make_bucket(endpoint: S3Endpoint, root: Key, trust: Trust, name: str) -> bo
         return True
     if answer.code == "BucketAlreadyOwnedByYou":
         return False
-    raise StoreError(s3.NAME, f"making bucket {name}", f"{answer.code or answer.status} {answer.message}")
+    raise StoreError("s3", f"making bucket {name}", f"{answer.code or answer.status} {answer.message}")
 
 
 def _accepts(endpoint: S3Endpoint, bucket: Bucket, trust: Trust) -> bool:
     """Whether the key is known with this secret; what it may do is the policy's business."""
     with handshake(endpoint.host, endpoint.port, trust, alpn=("http/1.1",), timeout_s=TIMEOUT_S) as connection:
-        answer = s3.look(connection, endpoint, bucket, bucket.name)
-    return answer.status == 200 or answer.code == s3.DENIED
+        answer = look(connection, endpoint, bucket, bucket.name)
+    return answer.status == 200 or answer.code == DENIED
 
 
 def _admin(endpoint: S3Endpoint, root: Key, trust: Trust) -> Any:

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from kit.endpoints import Bucket, S3Endpoint
 from kit.stores.tls import Connection, ProtocolBroken
 
 EMPTY = hashlib.sha256(b"").hexdigest()
 ANSWER_LIMIT_BYTES = 1 << 20
+DENIED = "AccessDenied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,13 @@ class Answer:
     status: int
     code: str  # S3's own word for an error: "AccessDenied"; empty where all is well
     message: str
+
+
+def look(connection: Connection, endpoint: S3Endpoint, owner: Bucket, name: str) -> Answer:
+    """What the owner of a key is told who asks what is in a bucket."""
+    key = Key(owner.access_key, owner.secret_key.reveal())
+    query = {"list-type": "2", "max-keys": "1"}
+    return ask(connection, f"{endpoint.host}:{endpoint.port}", endpoint.region, key, "GET", f"/{name}", query)
 
 
 def ask(
