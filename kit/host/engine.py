@@ -21,6 +21,10 @@ from kit.errors import KitError
 from kit.host import runc_within_bounds
 
 START_TIMEOUT_S = 30.0
+PID_FILES = {
+    "dockerd": Path("/var/run/docker.pid"),
+    "containerd": Path("/var/run/docker/containerd/containerd.pid"),
+}
 APT_TIMEOUT_S = 600.0
 PACKAGES = ("docker.io", "iptables")
 BUILD_PACKAGES = ("mmdebstrap",)  # makes base images where no registry answers
@@ -82,10 +86,26 @@ def _start(cache: Path, say: Callable[[str], None], runner: Runner) -> EngineVer
         say("starting the Docker Engine (systemctl start docker)")
         runner(["systemctl", "start", "docker"])
         return _await(None)
+    for program, file in PID_FILES.items():
+        forget_stale_pid(file, program)
     log = cache / "logs" / "dockerd.log"
     say(f"starting the Docker Engine (dockerd; its log: {log})")
     spawn(["dockerd", *_runtime_options(cache)], log=log)
     return _await(log)
+
+
+def forget_stale_pid(file: Path, program: str) -> None:
+    """Remove a pid file whose process is gone or is another program by now.
+
+    An engine that was killed leaves its file, and the next one refuses to start if anything at all bears that number.
+    """
+    try:
+        pid = int(file.read_text())
+        running = Path(f"/proc/{pid}/comm").read_text().strip()
+    except (OSError, ValueError):
+        running = ""
+    if running != program:
+        file.unlink(missing_ok=True)
 
 
 def lacking_capabilities() -> frozenset[str]:
