@@ -1,4 +1,8 @@
-"""The door to Kind: a cluster of one node container on a network that is already there."""
+"""The door to Kind: a cluster of one node container on a network that is already there.
+
+Deleting has no verb here: the node is a container like any other and the kubeconfig is the stack's own, so `kit purge`
+needs no Kind.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +26,6 @@ class Kind:
         # Kind has no option for the network of its nodes, only this variable; it has been stable since 0.8.
         env = {"KIND_EXPERIMENTAL_DOCKER_NETWORK": network}
         self.runner(argv, stdin=config, env=env, timeout_s=CREATE_TIMEOUT_S, log=log)
-
-    def delete(self, name: str, kubeconfig: Path) -> None:
-        self.runner([str(self.program), "delete", "cluster", "--name", name, "--kubeconfig", str(kubeconfig)])
 
     def load(self, name: str, *images: str) -> None:
         self.runner([str(self.program), "load", "docker-image", "--name", name, *images], timeout_s=LOAD_TIMEOUT_S)

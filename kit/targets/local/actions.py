@@ -19,7 +19,7 @@ from kit.plan.execute import Action, Note
 from kit.plan.steps import Step
 from kit.state import markers, secrets
 from kit.stores.contract import NotYet, Ready
-from kit.targets.local import layout
+from kit.targets.local import layout, teardown
 
 if TYPE_CHECKING:
     from kit.targets.local import LocalTarget
@@ -164,7 +164,7 @@ def _poll(local: LocalTarget, name: str, note: Note, enough: Callable[[Ready | N
 
 
 def _delete_cluster(local: LocalTarget, step: Step, note: Note) -> None:
-    Kind(local.supply.tool("kind")).delete(local.stack.name, local.workspace.kubeconfig)
+    teardown.remove_cluster(local)
 
 
 def _create_cluster(local: LocalTarget, step: Step, note: Note) -> None:

@@ -9,7 +9,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from kit.engines.kind import Kind
+from kit.engines.kind import node_name
 from kit.engines.observed import Volume
 from kit.targets.local import foreign, layout, observe
 
@@ -51,18 +51,21 @@ def purge(local: LocalTarget) -> None:
 
 
 def _remove_running(local: LocalTarget, seen: observe.EngineSeen, grace_s: int) -> None:
-    """Containers side by side with the cluster, then the network that all of them were on."""
+    """The cluster, the containers side by side, then the network that all of them were on."""
     containers = [container for container in seen.containers if container.labels.get(layout.STACK_LABEL) == local.stack.name]
+    if _node(local, seen):
+        remove_cluster(local)
     with ThreadPoolExecutor() as pool:
-        work = [pool.submit(local.docker.stop_and_remove, container.id, grace_s) for container in containers]
-        if _node(local, seen):
-            kind = Kind(local.supply.tool("kind"))
-            work.append(pool.submit(kind.delete, local.stack.name, local.workspace.kubeconfig))
-        for future in work:
-            future.result()
+        list(pool.map(lambda container: local.docker.stop_and_remove(container.id, grace_s), containers))
     for network in seen.networks:
         if network.name == local.stack.name and network.labels.get(layout.STACK_LABEL) == local.stack.name:
             local.docker.remove_network(network.name)
+
+
+def remove_cluster(local: LocalTarget) -> None:
+    """The node at once: nothing in it outlives it, and its own way to stop takes ten seconds."""
+    local.docker.stop_and_remove(node_name(local.stack.name), 0)
+    local.workspace.kubeconfig.unlink(missing_ok=True)
 
 
 def _node(local: LocalTarget, seen: observe.EngineSeen) -> bool:
