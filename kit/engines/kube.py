@@ -80,6 +80,7 @@ class KubeApi:
         self.kubeconfig = kubeconfig
         self.timeout_s = timeout_s
         self._access: Access | None = None
+        self._written_ns: int | None = None
         self._tls: ServedTls | None = None
 
     @property
@@ -155,8 +156,10 @@ class KubeApi:
         return str(self._document("tell its version", status, body)["gitVersion"])
 
     def _opened(self) -> Access:
-        if self._access is None:
-            self._access = read_kubeconfig(self.kubeconfig)
+        """Read once per kubeconfig: a cluster made anew has another port and other certificates in the same file."""
+        written_ns = self.kubeconfig.stat().st_mtime_ns if self.kubeconfig.exists() else None
+        if self._access is None or self._written_ns != written_ns:
+            self._access, self._written_ns, self._tls = read_kubeconfig(self.kubeconfig), written_ns, None
         return self._access
 
     def _document(self, what: str, status: int, body: bytes) -> dict[str, Any]:
