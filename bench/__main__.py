@@ -208,8 +208,8 @@ The machine is shared: read medians and ratios, not single times.
 |---|---|---|---|
 {rows}
 Not part of this table, since it takes the engine and the cache away first: `time make up` on this kind of machine with no engine
-installed, nothing cached and no container registry took 13 min 27 s on 2026-11-23, of which all but the last minute was building (at most
-20 minutes are promised). The cache is 12 GB afterwards; `kit images prune --build-cache` gives 11 of them back.
+installed, nothing cached and no container registry took 13 min 27 s on 2026-11-23, of which all but the last minute was
+building (at most 20 minutes are promised). The cache is 12 GB afterwards; `kit images prune --build-cache` gives 11 of them back.
 """
 
 
