@@ -37,10 +37,7 @@ def main() -> None:
 def drawn(text: str) -> str:
     console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115
     for line in text.splitlines():
-        kept = line[:COLUMNS].replace("   ", "\u00a0\u00a0\u00a0")  # SVG viewers drop spaces at the start of a line
-        shown = Text(kept)
-        shown.stylize(STYLES.get(line[:1], ""), 0, 1)
-        console.print(shown, soft_wrap=False)
+        console.print(Text(line[:COLUMNS], style=STYLES.get(line[:1], "")), soft_wrap=False)
     svg = console.export_svg(title="kit up --local", theme=MONOKAI)
     return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # no font from elsewhere: the reader's own will do
 

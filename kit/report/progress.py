@@ -56,8 +56,8 @@ class Live:
         from rich.live import Live as RichLive
 
         self._console = Console(stderr=True, highlight=False)
+        self._started: dict[str, tuple[float, StepEvent]] = {}  # before the view, which draws itself once at once
         self._live = RichLive(console=self._console, refresh_per_second=10, get_renderable=self._running, transient=True)
-        self._started: dict[str, tuple[float, StepEvent]] = {}
 
     def __enter__(self) -> Live:
         self._live.__enter__()
@@ -82,10 +82,14 @@ class Live:
 
     def _running(self) -> Any:
         from rich.table import Table
+        from rich.text import Text
 
         table = Table.grid(padding=(0, 1))
+        for _ in range(4):
+            table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, overflow="ellipsis")  # a step is a line, whatever it waits for
         now = time.monotonic()
         for began, event in list(self._started.values()):
             waits = event.note if event.state == "waiting" else event.step.cause
-            table.add_row("…", f"{now - began:6.1f} s", event.step.verb, event.step.subject, f"[dim]{waits}[/dim]")
+            table.add_row("…", f"{now - began:6.1f} s", event.step.verb, event.step.subject, Text(waits, style="dim"))
         return table
