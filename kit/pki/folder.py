@@ -113,6 +113,22 @@ def public_roots() -> bytes:
     return b""
 
 
+def make_authority(certs: Path, stack: str, now: datetime) -> ca.Authority:
+    """A new authority, saved and published."""
+    authority = ca.create(stack, now)
+    save_authority(certs, authority)
+    publish_trust(certs, authority)
+    return authority
+
+
+def make_leaf(
+    certs: Path, stack: str, holder: str, authority: ca.Authority, names: Sequence[str], now: datetime
+) -> tuple[Path, ca.Pair]:
+    """A new leaf as the holder's current version; returns its folder and the leaf."""
+    leaf = ca.issue(authority, f"{holder}.{stack}", names, now)
+    return save_leaf(certs, holder, authority, leaf), leaf
+
+
 def save_leaf(certs: Path, holder: str, authority: ca.Authority, leaf: ca.Pair) -> Path:
     """A new version of the holder's leaf, made current; returns its folder."""
     owner = files.store_owner()
@@ -194,14 +210,13 @@ def ensure(certs: Path, stack: str, holders: Mapping[str, Sequence[str]], now: d
     made = []
     authority = load_authority(certs, now)
     if authority is None:
-        authority = ca.create(stack, now)
-        save_authority(certs, authority)
+        authority = make_authority(certs, stack, now)
         made.append("authority")
     if trust_complaint(certs, authority):
         publish_trust(certs, authority)
     for holder, names in holders.items():
         if leaf_complaint(certs, holder, authority, names, now):
-            save_leaf(certs, holder, authority, ca.issue(authority, f"{holder}.{stack}", names, now))
+            make_leaf(certs, stack, holder, authority, names, now)
             made.append(holder)
     return tuple(made)
 

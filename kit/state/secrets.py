@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets as random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kit import files
@@ -61,8 +61,3 @@ def ensure(path: Path, makers: Mapping[str, Callable[[], str]]) -> Mapping[str, 
         files.write_json(path, {name: secret.reveal() for name, secret in everything.items()}, files.PRIVATE)
         return everything
     return present
-
-
-def missing(path: Path, names: Sequence[str]) -> tuple[str, ...]:
-    present = load(path)
-    return tuple(name for name in names if name not in present)

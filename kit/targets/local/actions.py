@@ -14,7 +14,7 @@ from kit import files, stores
 from kit.engines.kind import Kind, node_name
 from kit.engines.observed import Mount
 from kit.errors import KitError
-from kit.pki import authority, folder
+from kit.pki import folder
 from kit.plan.execute import Action, Note
 from kit.plan.steps import Step
 from kit.state import markers, secrets
@@ -75,9 +75,7 @@ def actions(local: LocalTarget) -> Mapping[str, Action]:
 
 
 def _issue_authority(local: LocalTarget, step: Step, note: Note) -> str:
-    made = authority.create(local.stack.name, datetime.now(UTC))
-    folder.save_authority(local.workspace.certs, made)
-    folder.publish_trust(local.workspace.certs, made)
+    made = folder.make_authority(local.workspace.certs, local.stack.name, datetime.now(UTC))
     return f"root valid until {made.root.certificate.not_valid_after_utc:%Y-%m-%d}"
 
 
@@ -92,8 +90,7 @@ def _issue_leaf(local: LocalTarget, step: Step, note: Note) -> str:
     certs, holder = local.workspace.certs, step.name
     known = folder.load_authority(certs, now)
     assert known is not None  # its step comes before this one
-    leaf = authority.issue(known, f"{holder}.{local.stack.name}", layout.holders()[holder], now)
-    target = folder.save_leaf(certs, holder, known, leaf)
+    target, leaf = folder.make_leaf(certs, local.stack.name, holder, known, layout.holders()[holder], now)
     return f"{target.name}, valid until {leaf.certificate.not_valid_after_utc:%Y-%m-%d}"
 
 

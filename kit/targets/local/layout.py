@@ -19,6 +19,7 @@ from kit.blueprint.stack import SENTRY_PORT, STORES, Stack
 from kit.endpoints import Endpoints, Secret
 from kit.sentry import lite
 from kit.state import secrets
+from kit.state.ports import LOOPBACK
 from kit.stores.contract import Credentials, Port
 from kit.workspace import Workspace
 
@@ -30,7 +31,6 @@ SENTRY_HOLDER = "sentry"
 SENTRY_KEY = "sentry.https"
 CLUSTER_IMAGES = ("bugsink", "probe")
 VOLUME_TOOL_IMAGE = "postgres"  # any image with chown; this one is needed anyway
-LOOPBACK = "127.0.0.1"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

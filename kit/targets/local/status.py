@@ -10,9 +10,10 @@ from kit import stores
 from kit.blueprint.stack import STORES
 from kit.engines.observed import Container
 from kit.report.status import Component, State, Status, TlsSeen
+from kit.state.ports import LOOPBACK
 from kit.stores.contract import Ready
 from kit.supply.resolve import source_of
-from kit.targets.local import foreign, layout, observe
+from kit.targets.local import foreign, observe
 
 if TYPE_CHECKING:
     from kit.targets.local import LocalTarget
@@ -39,7 +40,7 @@ def _store(local: LocalTarget, name: str, container: Container | None) -> Compon
     image = {"reference": container.image, "source": source_of(container.image, container.labels)}
     known = local.ports()
     port = known.get(f"{name}.{stores.module(name).PORTS[0].name}")
-    address = f"{layout.LOOPBACK}:{port}"
+    address = f"{LOOPBACK}:{port}"
     if container.state != "running":
         state: State = "starting" if container.state in ("created", "restarting") else "failed"
         return Component(name, "store", state, address, image=image, reason=f"its container is {container.state}")
