@@ -1,0 +1,320 @@
+"""The seam between what the API says and what stands behind it.
+
+Above the seam (`kit/yandex/services`, `kit/yandex/storage.py`): names, ids, rules, operations, the journal. Below it
+(`kit/yandex/backing`): containers, buckets, a cluster. The control plane hands down what is wanted, whole and frozen, and gets
+back what only reality knows. Everything below is idempotent: after a killed emulator the same call comes again.
+
+Rules of the seam:
+- Calls for one cluster never overlap; calls for different clusters do, from several threads. They may take minutes.
+- A `put_*` makes or changes, a `remove_*` of what is not there is no error.
+- What cannot be done raises `BackingFailed`: the client sees it as the operation's error, and the resource is not made.
+- `observe_*` is asked before each answer that reads (drift must be seen), so it answers within 50 ms or from a fresh copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from kit.endpoints import Secret
+from kit.errors import KitError
+
+STORAGE_HOST = "storage.yandexcloud.net"
+DATABASE_DOMAIN = "mdb.yandexcloud.net"
+TOKEN_PREFIX = "t1.emu."  # two dots in all: the provider takes it for an IAM token, and the real API refuses it
+
+
+class BackingFailed(KitError):
+    """What a managed resource stands for could not be made, changed or removed."""
+
+    code = "KIT-YANDEX-BACKING"
+    exit_code = 60
+
+    def __init__(self, subject: str, why: str, fix: str = "kit status; then terraform apply again", detail: str = "") -> None:
+        super().__init__(what=f"{subject} could not be made real", why=why, fix=fix, detail=detail)
+
+
+class Engine(StrEnum):
+    """The kinds of cluster; the value is the API's package name."""
+
+    KAFKA = "kafka"
+    CLICKHOUSE = "clickhouse"
+    POSTGRESQL = "postgresql"
+    REDIS = "redis"
+    KUBERNETES = "k8s"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One host as the API shows it. Several hosts may be one container: then it answers under all the names."""
+
+    name: str  # rc1a-<16 characters>.mdb.yandexcloud.net
+    zone_id: str
+    role: str = ""  # KAFKA, CLICKHOUSE, ZOOKEEPER, KEEPER, MASTER, REPLICA; as far as the API knows
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A managed cluster as wanted. `settings` is flat: `max_connections`, `maxmemory_policy`, `message_max_bytes` → value."""
+
+    id: str
+    engine: Engine
+    name: str
+    folder_id: str
+    version: str  # "4.0", "25.8", "17", "8.1-valkey", "1.33"
+    hosts: tuple[Host, ...] = ()
+    memory_bytes: int = 0  # of one host's preset; 0 where unknown
+    settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    password: Secret | None = None  # Redis: of the `default` user. ClickHouse: of `admin`, if SQL management is on
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that clients use and that the certificate must carry."""
+        return (f"c-{self.id}.rw.{DATABASE_DOMAIN}", f"c-{self.id}.ro.{DATABASE_DOMAIN}", *(host.name for host in self.hosts))
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    name: str
+    partitions: int
+    replication: int
+    config: Mapping[str, str]  # Kafka's own names: `retention.ms` → "86400000"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    name: str
+    owner: str = ""  # PostgreSQL only
+    extensions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Kafka: topic (or `*`) and PRODUCER | CONSUMER | ADMIN. PostgreSQL, ClickHouse: a database, and no role."""
+
+    subject: str
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    name: str
+    password: Secret
+    grants: tuple[Grant, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesAccess:
+    """How Terraform's machine (`external`) and pods (`internal`) reach the API server, and the authority of its certificate."""
+
+    external: str  # https://127.0.0.1:6443
+    internal: str
+    ca_pem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What is really there. `None` for a kind of object: this backing cannot say, so the journal is believed."""
+
+    exists: bool
+    topics: frozenset[str] | None = None
+    users: frozenset[str] | None = None
+    databases: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A set of DNS records. `name` is absolute and ends in a dot."""
+
+    name: str
+    type: str
+    ttl_s: int
+    data: tuple[str, ...]
+
+
+class Backing(Protocol):
+    """What makes managed resources real. `name` stands on the coverage page and in the ready line."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def is_quick(self) -> bool:
+        """True where every call ends within milliseconds: then operations end with the call that starts them."""
+        ...
+
+    def put_cluster(self, cluster: Cluster) -> None:
+        """Databases only. On return the cluster answers under all its `names` to whoever uses the stack's DNS."""
+        ...
+
+    def remove_cluster(self, cluster: Cluster) -> None:
+        """With all its data."""
+        ...
+
+    def observe_cluster(self, cluster: Cluster) -> Inventory: ...
+
+    def put_topic(self, cluster: Cluster, topic: Topic) -> None: ...
+
+    def remove_topic(self, cluster: Cluster, name: str) -> None: ...
+
+    def put_database(self, cluster: Cluster, database: Database) -> None: ...
+
+    def remove_database(self, cluster: Cluster, name: str) -> None: ...
+
+    def put_user(self, cluster: Cluster, user: User) -> None: ...
+
+    def remove_user(self, cluster: Cluster, name: str) -> None: ...
+
+    def put_kubernetes(self, cluster: Cluster) -> KubernetesAccess: ...
+
+    def remove_kubernetes(self, cluster: Cluster) -> None: ...
+
+    def put_records(self, records: tuple[Record, ...]) -> None:
+        """All records of all zones: what is not among them is no longer answered."""
+        ...
+
+    def put_bucket(self, name: str) -> None: ...
+
+    def remove_bucket(self, name: str) -> None:
+        """Raises `BucketNotEmpty` while objects are in it."""
+        ...
+
+    def has_bucket(self, name: str) -> bool: ...
+
+
+class NoBacking:
+    """`--control-plane-only`: the API answers, and nothing stands behind it. Its cluster has an address where nobody listens."""
+
+    name = "nothing"
+    is_quick = True
+
+    def put_cluster(self, cluster: Cluster) -> None: ...
+
+    def remove_cluster(self, cluster: Cluster) -> None: ...
+
+    def observe_cluster(self, cluster: Cluster) -> Inventory:
+        return Inventory(exists=True)
+
+    def put_topic(self, cluster: Cluster, topic: Topic) -> None: ...
+
+    def remove_topic(self, cluster: Cluster, name: str) -> None: ...
+
+    def put_database(self, cluster: Cluster, database: Database) -> None: ...
+
+    def remove_database(self, cluster: Cluster, name: str) -> None: ...
+
+    def put_user(self, cluster: Cluster, user: User) -> None: ...
+
+    def remove_user(self, cluster: Cluster, name: str) -> None: ...
+
+    def put_kubernetes(self, cluster: Cluster) -> KubernetesAccess:
+        return KubernetesAccess(external="https://127.0.0.1:9", internal="https://127.0.0.1:9", ca_pem="")  # port 9 discards
+
+    def remove_kubernetes(self, cluster: Cluster) -> None: ...
+
+    def put_records(self, records: tuple[Record, ...]) -> None: ...
+
+    def put_bucket(self, name: str) -> None: ...
+
+    def remove_bucket(self, name: str) -> None: ...
+
+    def has_bucket(self, name: str) -> bool:
+        return True
+
+
+# Object storage has two doors, S3's HTTP (`object_storage.py`) and gRPC (`services/storage.py`). Both open on `BucketState`,
+# which lies in the journal: a bucket made through one is there for the other, and survives a restart with its settings.
+
+
+class BucketRefused(Exception):
+    """`code` is S3's: BucketAlreadyExists, NoSuchBucket, BucketNotEmpty, InvalidBucketName, AccessDenied."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class BucketNotEmpty(BucketRefused):
+    def __init__(self, name: str) -> None:
+        super().__init__("BucketNotEmpty", f"The bucket {name} you tried to delete is not empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """`documents`: S3's sub-resource (`versioning`, `lifecycle`, `policy`, `cors`, `encryption`, `acl`, `tagging`…) → the body of
+    the last PUT. Absent: never set, or deleted."""
+
+    name: str
+    folder_id: str
+    created_s: int
+    documents: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    id: str
+    secret: Secret
+    service_account_id: str
+    folder_id: str
+
+
+class BucketState(Protocol):
+    """Implemented by `kit/yandex/storage.py` over the journal and the backing; thread-safe. Raises `BucketRefused`."""
+
+    def get(self, name: str) -> Bucket | None:
+        """None too when the backing says that it has gone."""
+        ...
+
+    def all(self, folder_id: str | None = None) -> tuple[Bucket, ...]: ...
+
+    def create(self, name: str, folder_id: str) -> Bucket: ...
+
+    def delete(self, name: str) -> None: ...
+
+    def set_document(self, name: str, sub_resource: str, body: str | None) -> None:
+        """None deletes it."""
+        ...
+
+    def access_key(self, key_id: str) -> AccessKey | None:
+        """A service account's static key; None if there is none of that id (any more)."""
+        ...
+
+    def is_token(self, token: str) -> bool:
+        """Whether `X-YaCloud-SubjectToken` is one of ours."""
+        ...
+
+    def may(self, service_account_id: str, bucket: str, *, write: bool) -> bool:
+        """By the folder's and the bucket's access bindings (storage.admin, storage.editor, storage.uploader, storage.viewer…)."""
+        ...
+
+
+class S3Server(Protocol):
+    """What `object_storage.start(state: BucketState, backing: Backing, port: int) -> S3Server` returns; port 0 takes a free one.
+
+    It listens on 127.0.0.1 alone, as forward proxy for `http://storage.yandexcloud.net` and `http://<bucket>.storage.yandexcloud.net`
+    and by path (`http://127.0.0.1:<port>/<bucket>`). Sub-resources come from `state`, whatever the backing; objects from the
+    backing. A taken port is `PortTaken`.
+    """
+
+    @property
+    def port(self) -> int: ...
+
+    def stop(self) -> None: ...
+
+
+class PortTaken(KitError):
+    """The emulator's port is in use by someone else."""
+
+    code = "KIT-YANDEX-PORT-TAKEN"
+    exit_code = 20
+
+    def __init__(self, port: int, option: str) -> None:
+        super().__init__(
+            what=f"port {port} is in use",
+            why="another program listens on it, perhaps another emulator",
+            fix=f"stop it, or take another port: kit yandex emulate {option} 0",
+        )
