@@ -39,10 +39,18 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class KafkaEndpoint:
+    """Managed Kafka has no name for the whole cluster, so every broker is named. `host` is the one that kit asks first."""
+
     host: str
     port: int
     username: str
     password: Secret
+    more_hosts: tuple[str, ...] = ()  # the other brokers, on the same port
+
+    @property
+    def brokers(self) -> tuple[str, ...]:
+        """ "host:port" of each, as clients want them in `bootstrap.servers`."""
+        return tuple(f"{host}:{self.port}" for host in (self.host, *self.more_hosts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +125,9 @@ def from_document(document: Mapping[str, Any]) -> Endpoints:
         return Bucket(fields["name"], fields["access_key"], Secret(fields["secret_key"]))
 
     s3 = document["s3"]
+    kafka = login(document["kafka"])
     return Endpoints(
-        kafka=KafkaEndpoint(**login(document["kafka"])),
+        kafka=KafkaEndpoint(**{**kafka, "more_hosts": tuple(kafka.get("more_hosts", ()))}),
         postgres=PostgresEndpoint(**login(document["postgres"])),
         redis=RedisEndpoint(**login(document["redis"])),
         clickhouse=ClickHouseEndpoint(**login(document["clickhouse"])),
