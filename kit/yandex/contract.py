@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from kit.endpoints import Secret
@@ -34,6 +35,13 @@ class BackingFailed(KitError):
 
     def __init__(self, subject: str, why: str, fix: str = "kit status; then terraform apply again", detail: str = "") -> None:
         super().__init__(what=f"{subject} could not be made real", why=why, fix=fix, detail=detail)
+
+
+class NotPossible(BackingFailed):
+    """What stands behind this emulator cannot have it at all, however often it is asked; the client sees FAILED_PRECONDITION."""
+
+    code = "KIT-YANDEX-NOT-POSSIBLE"
+    exit_code = 60
 
 
 class Engine(StrEnum):
@@ -135,6 +143,37 @@ class Record:
     data: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """A service account's static key for object storage."""
+
+    id: str
+    secret: Secret
+    service_account_id: str
+    folder_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRights:
+    """The buckets that a static key may read from and write to, by name (`BucketState.may`)."""
+
+    key: AccessKey
+    reads: frozenset[str]
+    writes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStore:
+    """The S3 server that keeps the objects, and the key that opens all of it."""
+
+    host: str
+    port: int
+    region: str
+    key_id: str
+    secret: Secret
+    ca_file: Path
+
+
 class Backing(Protocol):
     """What makes managed resources real. `name` stands on the coverage page and in the ready line."""
 
@@ -184,6 +223,15 @@ class Backing(Protocol):
 
     def has_bucket(self, name: str) -> bool: ...
 
+    def put_keys(self, keys: tuple[KeyRights, ...]) -> None:
+        """All static keys: what is not among them opens nothing any more. Called at the emulator's start and whenever a key, a
+        bucket or an access binding has changed; `BucketState` looks at all pairs of keys and buckets."""
+        ...
+
+    def object_store(self) -> ObjectStore | None:
+        """Where the objects are; None where nothing keeps any (then S3's door answers NotImplemented for objects)."""
+        ...
+
 
 class NoBacking:
     """`--control-plane-only`: the API answers, and nothing stands behind it. Its cluster has an address where nobody listens."""
@@ -224,6 +272,11 @@ class NoBacking:
     def has_bucket(self, name: str) -> bool:
         return True
 
+    def put_keys(self, keys: tuple[KeyRights, ...]) -> None: ...
+
+    def object_store(self) -> ObjectStore | None:
+        return None
+
 
 # Object storage has two doors, S3's HTTP (`object_storage.py`) and gRPC (`services/storage.py`). Both open on `BucketState`,
 # which lies in the journal: a bucket made through one is there for the other, and survives a restart with its settings.
@@ -254,14 +307,6 @@ class Bucket:
     documents: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class AccessKey:
-    id: str
-    secret: Secret
-    service_account_id: str
-    folder_id: str
-
-
 class BucketState(Protocol):
     """Implemented by `kit/yandex/storage.py` over the journal and the backing; thread-safe. Raises `BucketRefused`."""
 
@@ -271,7 +316,9 @@ class BucketState(Protocol):
 
     def all(self, folder_id: str | None = None) -> tuple[Bucket, ...]: ...
 
-    def create(self, name: str, folder_id: str) -> Bucket: ...
+    def create(self, name: str, folder_id: str) -> Bucket:
+        """An empty `folder_id` (S3's door, asked with a token) means the emulator's own folder."""
+        ...
 
     def delete(self, name: str) -> None: ...
 
