@@ -1,0 +1,1 @@
+"""What is held against rendered manifests before anything of them reaches a cluster."""
