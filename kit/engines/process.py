@@ -7,10 +7,13 @@ can be pasted, unless the caller says that it reads the exit code itself (`check
 from __future__ import annotations
 
 import os
+import queue
 import shlex
 import signal
 import subprocess
-from collections.abc import Collection, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -21,6 +24,9 @@ OUTPUT_TAIL_LINES = 30
 
 # What runs at this moment, so that an interrupted `kit` ends what it started. Steps run in threads, which Ctrl-C does not reach.
 _running: set[subprocess.Popen[bytes]] = set()
+
+# Programs that change the world in steps (terraform) and must write down how far they came. They are asked to end, never killed.
+_asked: set[subprocess.Popen[bytes]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,18 @@ class Runner(Protocol):
         secrets: Collection[str] = (),
         check: bool = True,
         log: Path | None = None,
+    ) -> Result: ...
+
+
+class Streamer(Protocol):
+    def __call__(
+        self,
+        argv: Sequence[str],
+        *,
+        on_line: Callable[[str], None],
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        secrets: Collection[str] = (),
     ) -> Result: ...
 
 
@@ -79,6 +97,55 @@ def run(
     return result
 
 
+def stream(
+    argv: Sequence[str],
+    *,
+    on_line: Callable[[str], None],
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    secrets: Collection[str] = (),
+) -> Result:
+    """Run a program that takes its time and says what it does: `on_line` gets each line of stdout as it comes, secrets masked.
+
+    Returns whatever the exit code is. There is no time-out. Ctrl-C becomes one SIGINT to the program alone, which ends in its
+    own time, still heard, before `KeyboardInterrupt` goes on its way; each further one, or `end_all`, is a further SIGINT.
+    """
+    command = tuple(argv)
+    process = _started(command, None, env, cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    said: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    complaints: list[str] = []
+    assert process.stdout is not None
+    assert process.stderr is not None
+    listening = [
+        threading.Thread(target=_hear, args=(process.stdout, said.put, lambda: said.put(None)), daemon=True),
+        threading.Thread(target=_hear, args=(process.stderr, complaints.append, lambda: None), daemon=True),
+    ]
+    _asked.add(process)
+    lines: list[str] = []
+    broken: BaseException | None = None
+    try:
+        for thread in listening:
+            thread.start()
+        while True:
+            try:
+                line = said.get()
+                if line is None:
+                    break
+                lines.append(line)
+                if not isinstance(broken, Exception):  # whoever listens has failed: it is not asked again
+                    on_line(masked(line.rstrip("\n"), secrets))
+            except BaseException as error:
+                broken = error
+                _ask(process)
+        process.wait()
+        listening[1].join()
+    finally:
+        _asked.discard(process)
+    if broken is not None:
+        raise broken
+    return Result(command, process.returncode, "".join(lines), "".join(complaints))
+
+
 def failure(result: Result, *, secrets: Collection[str] = (), log: Path | None = None) -> ToolFailed:
     """The error that stands for a failed program, for callers that decide on the exit code themselves."""
     said = tail(result.stderr.strip() or result.stdout.strip())
@@ -106,7 +173,12 @@ def tail(text: str, lines: int = OUTPUT_TAIL_LINES) -> str:
 
 
 def end_all() -> None:
-    """End every program that runs through this door at this moment; their callers get `ToolFailed`."""
+    """End every program that runs through this door at this moment; their callers get `ToolFailed`.
+
+    What was started by `stream` is asked to end and goes on until it has.
+    """
+    for process in tuple(_asked):
+        _ask(process)
     for process in tuple(_running):
         _end_group(process)
 
@@ -136,22 +208,9 @@ def _communicate(
     secrets: Collection[str],
     output: IO[bytes] | None,
 ) -> tuple[int, str, str]:
-    try:
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=output or subprocess.PIPE,
-            stderr=subprocess.STDOUT if output else subprocess.PIPE,
-            env={**os.environ, **env} if env else None,
-            cwd=cwd,
-            start_new_session=True,
-        )
-    except FileNotFoundError as missing:
-        raise ToolMissing(
-            what=f"{argv[0]} not found",
-            why="it is neither on PATH nor in kit's cache" if cwd is None or cwd.exists() else f"{cwd} does not exist",
-            fix="kit setup",
-        ) from missing
+    process = _started(
+        argv, stdin, env, cwd, stdout=output or subprocess.PIPE, stderr=subprocess.STDOUT if output else subprocess.PIPE
+    )
     _running.add(process)
     try:
         stdout, stderr = process.communicate(None if stdin is None else stdin.encode(), timeout=timeout_s)
@@ -168,6 +227,47 @@ def _communicate(
     finally:
         _running.discard(process)
     return process.returncode, (stdout or b"").decode(errors="replace"), (stderr or b"").decode(errors="replace")
+
+
+def _started(
+    argv: tuple[str, ...],
+    stdin: str | None,
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+    *,
+    stdout: IO[bytes] | int,
+    stderr: IO[bytes] | int,
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
+            env={**os.environ, **env} if env else None,
+            cwd=cwd,
+            start_new_session=True,
+        )
+    except FileNotFoundError as missing:
+        raise ToolMissing(
+            what=f"{argv[0]} not found",
+            why="it is neither on PATH nor in kit's cache" if cwd is None or cwd.exists() else f"{cwd} does not exist",
+            fix="kit setup",
+        ) from missing
+
+
+def _hear(stream: IO[bytes], line_came: Callable[[str], None], ended: Callable[[], None]) -> None:
+    try:
+        for line in stream:
+            line_came(line.decode(errors="replace"))
+    finally:
+        ended()
+
+
+def _ask(process: subprocess.Popen[bytes]) -> None:
+    """The program alone, not its group: terraform tells its plugins itself, and in its own order."""
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGINT)
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

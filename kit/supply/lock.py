@@ -6,7 +6,7 @@ Nothing outside it is fetched. `lock_file` reads it; the rest of this room works
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -15,11 +15,15 @@ Section = Literal["tool", "artifact", "image"]
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A program on PATH: the first group of `pattern` in what `command` prints must lie in `range` (">=0.29,<1")."""
+    """A program on PATH: the first group of `pattern` in what `command` prints must lie in `range` (">=0.29,<1").
+
+    `env` are variables to ask it with.
+    """
 
     command: tuple[str, ...]
     pattern: str
     range: str
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

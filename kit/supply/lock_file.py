@@ -79,6 +79,7 @@ class _Installed(msgspec.Struct, forbid_unknown_fields=True):
     command: list[str]
     pattern: str
     range: str
+    env: dict[str, str] = {}
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -133,7 +134,8 @@ def _source(section: Section, source: _Source) -> Source:
         version.satisfies("0", source.installed.range)
         if re.compile(source.installed.pattern).groups < 1:
             raise ValueError("the pattern needs a group around the version")
-        return Installed(tuple(source.installed.command), source.installed.pattern, source.installed.range)
+        found = source.installed
+        return Installed(tuple(found.command), found.pattern, found.range, found.env)
     if source.pulled is not None:
         if section == "image":
             image = msgspec.convert(source.pulled, _Image)

@@ -59,7 +59,7 @@ class Shelf:
         for source in entry.sources:
             if isinstance(source, Installed):
                 if "installed" in ways:
-                    look = self._installed(entry.name, source)
+                    look = self._installed(source)
                     if isinstance(look, Found):
                         return look
                     reasons.append(look.why)
@@ -72,14 +72,14 @@ class Shelf:
                 reasons.append(_never_or_changed(path.parent))
         return Missing("; ".join(reasons) or "not there")
 
-    def _installed(self, name: str, rule: Installed) -> Found | Missing:
+    def _installed(self, rule: Installed) -> Found | Missing:
         """A look at PATH; what a program says of its version is remembered until the program changes."""
         path = shutil.which(rule.command[0], path=self.environment.get("PATH"))
         if path is None:
-            return Missing("not on PATH")
+            return Missing(f"{rule.command[0]} is not on PATH")
         status = os.stat(path)
         identity = [path, status.st_size, status.st_mtime_ns, list(rule.command), rule.pattern]
-        memory = self.cache.installed(name)
+        memory = self.cache.installed(rule.command[0])
         try:
             known = json.loads(memory.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
@@ -96,7 +96,7 @@ class Shelf:
 
     def _version(self, path: str, rule: Installed) -> str | None:
         try:
-            result = self.run([path, *rule.command[1:]], timeout_s=20, check=False)
+            result = self.run([path, *rule.command[1:]], env=rule.env, timeout_s=20, check=False)
         except (KitError, OSError):  # a program for another machine, or one that hangs, is as good as none
             return None
         return version.found_in(result.stdout + result.stderr, rule.pattern) if result.exit_code == 0 else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import threading
 import time
@@ -75,3 +77,73 @@ def test_a_log_keeps_the_command_and_what_it_said(tmp_path: Path) -> None:
     process.run(python("print('built')"), log=log)
     assert log.read_text().startswith("$ ")
     assert log.read_text().endswith("built\n")
+
+
+def test_a_stream_is_heard_line_by_line_while_it_runs(tmp_path: Path) -> None:
+    """The program waits for a file that only whoever hears its first line makes."""
+    heard = tmp_path / "heard"
+    code = f"""
+import pathlib, time
+print("first hunter2", flush=True)
+while not pathlib.Path({str(heard)!r}).exists(): time.sleep(0.01)
+print("second")
+raise SystemExit(2)
+"""
+    lines: list[str] = []
+
+    def on_line(line: str) -> None:
+        lines.append(line)
+        heard.touch()
+
+    result = process.stream(python(code), on_line=on_line, secrets=("hunter2",))
+    assert lines == ["first ***", "second"]
+    assert (result.exit_code, result.stdout) == (2, "first hunter2\nsecond\n")
+
+
+# Ends by itself when it is asked, but takes longer about it than a program has that is merely ended; says how often it was asked.
+RELUCTANT = """
+import signal, sys, time
+asked = 0
+def on_signal(*_):
+    global asked
+    asked += 1
+signal.signal(signal.SIGINT, on_signal)
+print("ready", flush=True)
+while not asked: time.sleep(0.01)
+time.sleep(0.5)
+print(f"asked {asked} times, and done", flush=True)
+"""
+
+
+def test_ctrl_c_becomes_one_request_and_the_program_ends_in_its_own_time() -> None:
+    lines: list[str] = []
+
+    def on_line(line: str) -> None:
+        lines.append(line)
+        if line == "ready":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        process.stream(python(RELUCTANT), on_line=on_line)
+    assert lines == ["ready", "asked 1 times, and done"]
+
+
+def test_what_must_write_down_how_far_it_came_is_never_killed() -> None:
+    """As when Ctrl-C reaches the main thread while steps run in others."""
+    results: list[process.Result] = []
+    ready = threading.Event()
+    worker = threading.Thread(target=lambda: results.append(process.stream(python(RELUCTANT), on_line=lambda _: ready.set())))
+    worker.start()
+    assert ready.wait(30)
+    process.end_all()
+    worker.join(30)
+    assert [(result.exit_code, result.stdout.splitlines()[-1]) for result in results] == [(0, "asked 1 times, and done")]
+
+
+def test_a_listener_that_fails_ends_the_program_before_its_failure_is_told() -> None:
+    def on_line(line: str) -> None:
+        raise ValueError(line)
+
+    with pytest.raises(ValueError, match="ready"):
+        process.stream(python(RELUCTANT), on_line=on_line)
+    assert not process._asked
