@@ -1,0 +1,37 @@
+"""Ids and names in the cloud's own form: twenty characters, the first three tell the service."""
+
+from __future__ import annotations
+
+import secrets
+import string
+
+ALPHABET = "0123456789abcdefghijklmnopqrstuv"
+LENGTH = 20
+CLOUD = "b1gemu" + "0" * 14  # the emulator's own, the same in every stack: `kit yandex env` names them before it runs
+FOLDER = "b1gemu" + "0" * 13 + "1"
+
+
+def new(prefix: str) -> str:
+    return prefix + _random(LENGTH - len(prefix), ALPHABET)
+
+
+def host(zone_id: str) -> str:
+    """`rc1a-<16 characters>.mdb.yandexcloud.net` in ru-central1-a."""
+    zone = "rc1" + zone_id.rpartition("-")[2][:1] if zone_id else "rc1a"
+    return f"{zone}-{_random(16, ALPHABET)}.mdb.yandexcloud.net"
+
+
+def access_key() -> tuple[str, str]:
+    """A static key's id and secret, 25 and 40 characters."""
+    return "YCA" + _random(22, string.ascii_letters + string.digits), "YC" + _random(
+        38, string.ascii_letters + string.digits + "-_"
+    )
+
+
+def password(length: int = 20) -> str:
+    """What `generate_password` makes."""
+    return _random(length, string.ascii_letters + string.digits)
+
+
+def _random(length: int, alphabet: str) -> str:
+    return "".join(secrets.choice(alphabet) for _ in range(length))
