@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from kit.blueprint.stack import DEFAULT_NAME, STORES, Stack
+from kit.blueprint.stack import DEFAULT_NAME, FLAVOURS, PROFILES, SIZES, STORES, SentryWanted, Stack
 from kit.errors import KitError
 
 FILE_NAME = "kit.yaml"
@@ -69,7 +69,7 @@ def parse(text: str, where: str, *, name: str | None = None) -> Stack:
             where=f"{where}{line}", why=str(getattr(error, "problem", error)), fix="mend the YAML at that line"
         ) from error
     reader = _Reader(where)
-    fields = reader.mapping(root, ("name", "ports", "memory_mb")) if root else {}
+    fields = reader.mapping(root, ("name", "ports", "memory_mb", "sentry")) if root else {}
     stack_name = reader.text(fields["name"]) if "name" in fields else DEFAULT_NAME
     ports = reader.mapping(fields["ports"], PORT_NAMES) if "ports" in fields else {}
     memory = reader.mapping(fields["memory_mb"], STORES) if "memory_mb" in fields else {}
@@ -77,7 +77,19 @@ def parse(text: str, where: str, *, name: str | None = None) -> Stack:
         name=checked_name(name or stack_name),
         ports={key: reader.number(node, 1, 65535) for key, node in ports.items()},
         memory_mb={key: reader.number(node, 128, 1_048_576) for key, node in memory.items()},
+        sentry=_sentry(reader, fields["sentry"]) if "sentry" in fields else SentryWanted(),
     )
+
+
+def _sentry(reader: _Reader, node: Any) -> SentryWanted:
+    fields = reader.mapping(node, ("flavour", "profile", "size", "chart", "retention_days"))
+    choices = {"flavour": FLAVOURS, "profile": PROFILES, "size": SIZES}
+    found: dict[str, Any] = {key: reader.choice(fields[key], known) for key, known in choices.items() if key in fields}
+    if "chart" in fields:
+        found["chart"] = reader.text(fields["chart"])
+    if "retention_days" in fields:
+        found["retention_days"] = reader.number(fields["retention_days"], 1, 3650)
+    return SentryWanted(**found)
 
 
 class _Reader:
@@ -105,6 +117,12 @@ class _Reader:
         if node.id != "scalar":
             raise self.refuse(node, "a word is expected here", "write one word")
         return str(node.value)
+
+    def choice(self, node: Any, known: tuple[str, ...]) -> str:
+        word = self.text(node)
+        if word not in known:
+            raise self.refuse(node, f"{word!r} is none of {', '.join(known)}", _suggestion(word, known))
+        return word
 
     def number(self, node: Any, least: int, most: int) -> int:
         if node.id != "scalar" or not re.fullmatch(r"\d+", node.value) or not least <= int(node.value) <= most:

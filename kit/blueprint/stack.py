@@ -11,8 +11,25 @@ Part = Literal["stores", "cluster", "sentry"]
 PARTS: tuple[Part, ...] = ("stores", "cluster", "sentry")
 STORES = ("kafka", "postgres", "redis", "clickhouse", "s3")
 
+Flavour = Literal["lite", "chart"]
+FLAVOURS: tuple[Flavour, ...] = ("lite", "chart")
+Size = Literal["errors-only", "full"]
+SIZES: tuple[Size, ...] = ("errors-only", "full")
+PROFILES = ("current", "seed")  # each a file in terraform/modules/sentry-values/profiles
+
 DEFAULT_NAME = "kit"
 SENTRY_PORT = 8443 + 1000  # 9443: next to ClickHouse's 8443, which a Sentry page must not squat on
+
+
+@dataclass(frozen=True, slots=True)
+class SentryWanted:
+    """Which Sentry, and with which configuration: the same choice for both targets."""
+
+    flavour: Flavour = "lite"  # the small stand-in, or the chart itself
+    profile: str = "current"
+    size: Size = "errors-only"
+    chart: str | None = None  # a directory, a .tgz or oci://…; None: where the profile says
+    retention_days: int = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +39,4 @@ class Stack:
     ports: Mapping[str, int] = field(default_factory=dict)  # "kafka.sasl" → number the user fixed; others are chosen
     memory_mb: Mapping[str, int] = field(default_factory=dict)  # store → limit; others keep the default of compose.yaml
     parts: tuple[Part, ...] = PARTS
+    sentry: SentryWanted = field(default_factory=SentryWanted)

@@ -13,17 +13,26 @@ DIFFERENT = 3
 
 
 @click.command("topics", epilog="Example: kit topics --mend")
-@click.option("--mend", is_flag=True, help="Create what is missing and set what differs. Nothing is ever deleted.")
+@click.option("--mend", is_flag=True, help="Create what is missing and set what differs. Nothing is deleted.")
+@click.option("--delete-extra", is_flag=True, help="Delete topics that nobody asked for, with all that is in them. Asks first.")
+@click.option("--yes", is_flag=True, help="Do not ask before deleting.")
 @click.pass_obj
-def command(session: Session, mend: bool) -> int:
+def command(session: Session, mend: bool, delete_extra: bool, yes: bool) -> int:
     """List the topics, compare them with what Sentry's own schemas say, and mend them. Exit 3 where they differ."""
+    from kit.cli import render
     from kit.sentry import topics
 
+    local = session.local
     if mend:
         with session.lock("topics --mend"):
-            for line in session.local.mend_topics():
+            for line in local.mend_topics():
                 print(line, file=sys.stderr)
-    comparison = session.local.compare_topics()
+    comparison = local.compare_topics()
+    if delete_extra and comparison.extra:
+        render.confirm(session, yes, f"This deletes {', '.join(comparison.extra)} and all that is in them.")
+        with session.lock("topics --delete-extra"):
+            local.delete_topics(comparison.extra)
+        comparison = local.compare_topics()
     if session.is_json:
         print(json.dumps(topics.document(comparison), indent=2))
     else:

@@ -1,7 +1,7 @@
 """The door to Helm: a chart's folder and values in, a frozen release out.
 
-Values go in on stdin, so nothing of them is in an argument or a file. There is no waiting here: Helm's own tells only that
-time is up, while `kit` watches the pods and can say why.
+Values go in on stdin, so nothing of them is in an argument or a file. There is no waiting for pods here: Helm's own tells only
+that time is up, while `kit` watches the pods and can say why. For the Jobs of hooks Helm itself waits, whoever calls it.
 """
 
 from __future__ import annotations
@@ -34,12 +34,37 @@ class Helm:
     program: Path
     kubeconfig: Path
     runner: Runner = run
+    kubernetes: str = ""  # what `template` assumes of a cluster that it does not ask; empty: Helm's own default
 
-    def upgrade(self, name: str, chart: Path, namespace: str, values: Mapping[str, Any]) -> Release:
-        """Install, or upgrade in place; returns as soon as the API server has everything."""
-        argv = ["upgrade", "--install", name, str(chart), "--namespace", namespace]
+    def upgrade(
+        self, name: str, chart: Path, namespace: str, values: Mapping[str, Any], *, hooks_timeout_s: float = TIMEOUT_S
+    ) -> Release:
+        """Install, or upgrade in place; returns as soon as the API server has everything and every hook has run."""
+        argv = ["upgrade", "--install", name, str(chart), "--namespace", namespace, "--timeout", f"{hooks_timeout_s:.0f}s"]
         argv += ["--values", "-", "--history-max", str(REVISIONS_KEPT), "--output", "json"]
-        return release_from_status(json.loads(self._run(argv, stdin=json.dumps(values))))
+        said = self._run(argv, stdin=json.dumps(values), timeout_s=hooks_timeout_s + TIMEOUT_S)
+        return release_from_status(json.loads(said))
+
+    def values(self, name: str, namespace: str) -> dict[str, Any]:
+        """What the running release was given."""
+        return json.loads(self._run(["get", "values", name, "--namespace", namespace, "--output", "json"])) or {}
+
+    def manifest(self, name: str, namespace: str) -> str:
+        """What the running release consists of, without its hooks."""
+        return self._run(["get", "manifest", name, "--namespace", namespace])
+
+    def chart_file(self, chart: Path) -> str:
+        """Chart.yaml of a directory or archive."""
+        return self._run(["show", "chart", str(chart)], with_cluster=False)
+
+    def default_values(self, chart: Path) -> str:
+        """values.yaml of a directory or archive."""
+        return self._run(["show", "values", str(chart)], with_cluster=False)
+
+    def pull(self, reference: str, version: str, folder: Path, repository: str = "") -> None:
+        """A chart's archive into `folder`, from an OCI reference or, with its name, from a repository."""
+        argv = ["pull", reference, "--version", version, "--destination", str(folder)]
+        self._run(argv + (["--repo", repository] if repository else []), with_cluster=False)
 
     def release(self, name: str, namespace: str) -> Release | None:
         """The release in whatever state it is, or None."""
@@ -53,11 +78,15 @@ class Helm:
     def template(self, name: str, chart: Path, namespace: str, values: Mapping[str, Any], only: str | None = None) -> str:
         """The manifests as YAML, without asking a cluster; `only` names one template file."""
         argv = ["template", name, str(chart), "--namespace", namespace, "--values", "-"]
-        return self._run(argv + (["--show-only", only] if only else []), stdin=json.dumps(values), with_cluster=False)
+        if only:
+            argv += ["--show-only", only]
+        if self.kubernetes:
+            argv += ["--kube-version", self.kubernetes]
+        return self._run(argv, stdin=json.dumps(values), with_cluster=False)
 
-    def _run(self, argv: list[str], *, stdin: str | None = None, with_cluster: bool = True) -> str:
+    def _run(self, argv: list[str], *, stdin: str | None = None, with_cluster: bool = True, timeout_s: float = TIMEOUT_S) -> str:
         cluster = ["--kubeconfig", str(self.kubeconfig)] if with_cluster else []
-        return self.runner([str(self.program), *argv, *cluster], stdin=stdin, timeout_s=TIMEOUT_S).stdout
+        return self.runner([str(self.program), *argv, *cluster], stdin=stdin, timeout_s=timeout_s).stdout
 
 
 def release_from_status(document: Mapping[str, Any]) -> Release:

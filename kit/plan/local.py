@@ -1,6 +1,6 @@
 """What `kit up --local` must do, as a pure function of what is wanted and what was seen. No clock, no engine, no file.
 
-The order that matters: supply → authority → volumes → stores → their set-up → cluster → Sentry → preflight → demo.
+The order that matters: supply → authority → volumes → stores → their set-up → topics → cluster → preflight → Sentry → demo.
 The cluster and the stores depend on nothing of each other, so they come up side by side; they meet at the release.
 """
 
@@ -44,6 +44,7 @@ class ClusterSeen:
 @dataclass(frozen=True, slots=True)
 class Desired:
     stores: Mapping[str, StoreWanted] = field(default_factory=dict)
+    topics: bool = False  # whether the broker's topics are to be those of the profile
     cluster: str | None = None  # fingerprint of its configuration; None: no cluster wanted
     cluster_images: tuple[str, ...] = ()  # references that must be inside the node
     release: str | None = None  # fingerprint of chart, values and secrets; None: no Sentry wanted
@@ -61,8 +62,10 @@ class Observed:
     volumes: frozenset[str] = frozenset()  # store names whose volume exists and belongs to the stores' user
     containers: Mapping[str, ContainerSeen] = field(default_factory=dict)
     setups: Mapping[str, str] = field(default_factory=dict)  # store → fingerprint of the set-up done in its present volume
+    topics: str | None = None  # why they are not as wanted; None also where no broker could be asked
     cluster: ClusterSeen | None = None
     cluster_images: frozenset[str] = frozenset()
+    values: str | None = None  # fingerprint of the last release whose manifests were checked against the rules
     release: str | None = None
     release_complaint: str | None = None  # why it counts as not installed: "its pods are not ready"
     preflight: str | None = None  # fingerprint of the last passed preflight
@@ -73,6 +76,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     steps: list[Step] = [*_supply(observed), *_foundations(desired, observed)]
     for store in desired.stores:
         steps += _store(store, desired.stores[store], observed)
+    steps += _topics(desired, observed, {step.id for step in steps})
     steps += _cluster(desired, observed)
     steps += _sentry(desired, observed, changed={step.name for step in steps if step.verb in ("start", "restart")})
     return linked(steps)
@@ -131,6 +135,15 @@ def _store(name: str, wanted: StoreWanted, observed: Observed) -> list[Step]:
     return steps
 
 
+def _topics(desired: Desired, observed: Observed, before: set[str]) -> list[Step]:
+    """Made by one request and compared on every run: a running broker's are known, any other's may have changed since."""
+    if not desired.topics:
+        return []
+    is_new, is_started = "create volume/kafka" in before, "wait store/kafka" in before
+    cause = "new broker" if is_new else "the broker could not be asked before" if is_started else observed.topics
+    return [Step("mend", "topics", cause, ("set-up store/kafka", "wait store/kafka"))] if cause else []
+
+
 def _why_start(wanted: StoreWanted, seen: ContainerSeen | None) -> str | None:
     if seen is None:
         return "no container yet"
@@ -172,8 +185,9 @@ def _sentry(desired: Desired, observed: Observed, changed: set[str]) -> list[Ste
     if desired.release is None:
         return []
     new_cluster = observed.cluster is None or bool(observed.cluster.complaint) or observed.cluster.config != desired.cluster
-    before = ("load cluster/images", "create cluster", "issue leaf/sentry", "issue authority", "publish trust", "make secrets")
-    stores_ready = tuple(f"{verb} store/{name}" for name in desired.stores for verb in ("set-up", "wait"))
+    made = ("issue leaf/sentry", "issue authority", "publish trust", "make secrets")
+    before = ("load cluster/images", "create cluster", *made)
+    stores_ready = (*(f"{verb} store/{name}" for name in desired.stores for verb in ("set-up", "wait")), "mend topics")
     steps = []
     cause = None
     if new_cluster or observed.release is None:
@@ -184,14 +198,18 @@ def _sentry(desired: Desired, observed: Observed, changed: set[str]) -> list[Ste
         cause = "new certificate"
     elif observed.release_complaint:
         cause = observed.release_complaint
+    if observed.values != desired.release:
+        # Needs no store and no cluster, so it runs beside them and is the first to say no.
+        steps.append(Step("check", "values", "no checked values for this release", ("supply images", *made)))
     started = changed & set(desired.stores)
     if new_cluster or started or observed.preflight != desired.preflight:
         why = "stores were started" if started else "no passed preflight for this configuration"
-        steps.append(Step("check", "preflight", why, (*before, *stores_ready)))
+        steps.append(Step("check", "preflight", why, (*before, *stores_ready, "check values")))
     if cause:
-        # Not after the preflight: the release's pods start while it runs, and `wait` below joins both.
-        steps.append(Step("install", "sentry", cause, (*before, "set-up store/postgres", "wait store/postgres")))
+        # After the preflight: what it would have found is what a release of forty pods dies of, half an hour later.
+        steps.append(Step("install", "sentry", cause, (*before, *stores_ready, "check values", "check preflight")))
         steps.append(Step("wait", "sentry", "just installed", ("install sentry",)))
     if cause or observed.demo != desired.release:
-        steps.append(Step("prove", "demo", "no exception received by this release yet", ("wait sentry", "check preflight")))
+        needs = ("wait sentry", "check preflight")
+        steps.append(Step("prove", "demo", "no exception received by this release yet", needs))
     return steps

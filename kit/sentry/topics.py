@@ -1,10 +1,12 @@
 """Sentry's topics as people and programs read them: a table, a document.
 
-What they are and how they are mended stands in `kit.stores.kafka_topics`, below this room, for a new broker gets them at set-up.
+Which they are, the profile says: it names a release of Sentry's schemas (terraform/topics). How they are compared and mended
+stands in `kit.stores.kafka_topics`, below this room.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from kit.endpoints import KafkaEndpoint, Trust
@@ -14,16 +16,28 @@ from kit.stores.kafka import admin_endpoint
 from kit.stores.kafka_topics import Comparison
 
 
-def read(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust) -> Comparison:
+def read(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust, schemas: Path) -> Comparison:
     """What the broker has beside what the schemas ask for. `endpoint` is Sentry's own."""
     admin = kafka_admin.connect(admin_endpoint(endpoint, credentials), trust)
-    return kafka_topics.compare(kafka_topics.desired(), kafka_topics.actual(admin))
+    return kafka_topics.compare(kafka_topics.desired(schemas), kafka_topics.actual(admin))
 
 
-def mend(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust) -> tuple[str, ...]:
-    """Make the broker's topics what the schemas ask for; a line for each change. Nothing is ever deleted."""
+def mend(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust, schemas: Path) -> tuple[str, ...]:
+    """Make the broker's topics what the schemas ask for; a line for each change. Nothing is deleted."""
     admin = kafka_admin.connect(admin_endpoint(endpoint, credentials), trust)
-    return kafka_topics.mend(admin, kafka_topics.compare(kafka_topics.desired(), kafka_topics.actual(admin)))
+    return kafka_topics.mend(admin, kafka_topics.compare(kafka_topics.desired(schemas), kafka_topics.actual(admin)))
+
+
+def delete(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust, names: tuple[str, ...]) -> None:
+    """Topics that nobody asked for, with all that is in them."""
+    kafka_topics.delete(kafka_admin.connect(admin_endpoint(endpoint, credentials), trust), names)
+
+
+def complaint(comparison: Comparison) -> str | None:
+    """Why the topics are to be mended, in words; None where they are as wanted."""
+    different = len({each.topic for each in comparison.different})
+    counts = {"missing": len(comparison.missing), "different": different}
+    return ", ".join(f"{number} {word}" for word, number in counts.items() if number) or None
 
 
 def document(comparison: Comparison) -> dict[str, Any]:

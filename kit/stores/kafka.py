@@ -1,7 +1,7 @@
 """Kafka: one KRaft node, SASL_SSL with SCRAM-SHA-512 for everyone who comes from outside, rights by ACL.
 
-Topics are never made by a client's typing error: `bootstrap` makes those of Sentry's own schemas in one request. Sentry's user
-may therefore not create any. Two listeners for clients, because a broker sends each client on to the address of the listener
+Topics are never made by a client's typing error: those of Sentry's own schemas are made in one request (`kafka_topics`), and
+Sentry's user may not create any. Two listeners for clients, because a broker sends each client on to the address of the listener
 it came through: `kafka:9091` on the stores' network, 127.0.0.1 and the published port on this computer.
 """
 
@@ -75,7 +75,7 @@ def _complaint(endpoint: KafkaEndpoint, brokers: tuple[kafka_wire.Broker, ...], 
 
 
 def bootstrap(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust) -> tuple[str, ...]:
-    """Sentry's login, its rights and its topics; whatever is there already is left as it is."""
+    """Sentry's login, its rights, and the topic of `smoke`; whatever is there already is left as it is."""
     from kit.stores import kafka_admin, kafka_topics
 
     try:
@@ -86,10 +86,9 @@ def bootstrap(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust) -
             made.append(f"user {endpoint.username}")
         if count := kafka_admin.grant(admin, endpoint.username):
             made.append(f"{count} rights")
-        missing = kafka_topics.compare(kafka_topics.desired(), kafka_topics.actual(admin)).missing
-        if missing:
-            kafka_topics.create(admin, missing)
-            made.append(f"{len(missing)} topics")
+        if kafka_topics.SMOKE.name not in admin.list_topics(timeout=kafka_topics.TIMEOUT_S).topics:
+            kafka_topics.create(admin, [kafka_topics.SMOKE])
+            made.append(f"topic {kafka_topics.SMOKE.name}")
         return tuple(made)
     except StoreError:
         raise

@@ -1,13 +1,13 @@
 """Sentry's topics: what its own schemas ask for beside what the broker has.
 
-The list is not ours: the package `sentry-kafka-schemas` carries one file per topic with the settings that it has to be made with,
-and Sentry and Snuba are built against the same package. Its files are read where they lie: importing it costs 170 ms. Comparing
-is pure; reading takes one request for the topics and one for their settings, making all of them takes one.
+The list is not ours: it is data made from a release of the package `sentry-kafka-schemas` (terraform/topics), against which
+Sentry and Snuba of that release are built. Comparing is pure; reading takes one request for the topics and one for their
+settings, making all of them takes one.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,6 @@ from kit.stores.contract import StoreError
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
 
-SCHEMAS = "sentry_kafka_schemas"
 PARTITIONS = "partitions"  # named like a setting where differences are listed
 TIMEOUT_S = 15.0
 
@@ -56,32 +55,21 @@ class Comparison:
 SMOKE = Topic("kit-smoke", 1, {"retention.ms": "3600000", "segment.ms": "3600000", "max.message.bytes": "65536"})
 
 
-def desired(folder: Path | None = None) -> tuple[Topic, ...]:
-    """Every topic of the schemas in `folder` (those of the installed package), and kit's own, by name."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    files = sorted((folder or _topics_folder()).glob("*.yaml"))
-    topics = [_topic(file.stem, yaml.load(file.read_text(), loader)) for file in files]
-    return tuple(sorted([*topics, SMOKE], key=lambda topic: topic.name))
-
-
-def _topics_folder() -> Path:
-    found = importlib.util.find_spec(SCHEMAS)  # of a package at the top this runs none of its code
-    if found is None or not found.submodule_search_locations:
-        raise StoreError("kafka", "reading the list of topics", "the package sentry-kafka-schemas is not installed")
-    return Path(found.submodule_search_locations[0]) / "topics"
-
-
-def _topic(name: str, document: Mapping[str, Any]) -> Topic:
-    enforced = document.get("enforced_partition_count")
-    settings = {key: str(value) for key, value in document["topic_creation_config"].items()}
-    return Topic(name, enforced or 1, settings, enforced is not None)
+def desired(file: Path) -> tuple[Topic, ...]:
+    """Every topic of one release of the schemas, by name. Raises `StoreError` where the file is not one."""
+    try:
+        document = json.loads(file.read_text())
+        return tuple(
+            Topic(name, each["partitions"], dict(each["config"]), each["enforced"])
+            for name, each in sorted(document["topics"].items())
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError("kafka", f"reading the list of topics in {file.name}", error) from error
 
 
 def compare(desired: Iterable[Topic], actual: Iterable[Topic]) -> Comparison:
-    """Only settings that someone asked for are compared. The broker's own topics (`__…`) are not looked at."""
-    present = {topic.name: topic for topic in actual if not topic.name.startswith("__")}
+    """Only settings that someone asked for are compared. The broker's own topics (`__…`) and kit's are not looked at."""
+    present = {topic.name: topic for topic in actual if not topic.name.startswith("__") and topic.name != SMOKE.name}
     wanted = {topic.name: topic for topic in desired}
     differences = {name: _differences(topic, present[name]) for name, topic in wanted.items() if name in present}
     return Comparison(
@@ -157,6 +145,13 @@ def mend(admin: AdminClient, comparison: Comparison) -> tuple[str, ...]:
         outcome = f"→ {each.wanted}" if grown else f"stay: Kafka cannot take partitions away, {each.wanted} are wanted"
         lines.append(f"{each.topic}: {PARTITIONS} {each.actual} {outcome}")
     return tuple(lines)
+
+
+def delete(admin: AdminClient, names: Iterable[str]) -> None:
+    """Topics and all that is in them, gone."""
+    from kit.stores.kafka_admin import finish
+
+    finish("deleting topics", admin.delete_topics(list(names), operation_timeout=TIMEOUT_S).values())
 
 
 def _set(admin: AdminClient, differences: Iterable[Difference]) -> None:

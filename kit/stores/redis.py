@@ -1,4 +1,4 @@
-"""Valkey, spoken to as Redis: one TLS port, one user with no right to administer, the default user off.
+"""Valkey, spoken to as Redis: one TLS port, one user with no right to administer.
 
 Queues live here: a key that is evicted is an event that is lost, so memory is bounded by `noeviction` (writes are refused
 and Sentry backs off) and never by an LRU policy. The probe speaks the few bytes of RESP itself: importing redis-py
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NAME = "redis"
 PORTS = (Port.same("tls", 6380),)
 PREAMBLE: Preamble | None = None
-USER = "sentry"
+USER = "default"  # rb and the chart's URLs know no user name
 
 
 def names() -> tuple[str, ...]:

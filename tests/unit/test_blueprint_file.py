@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kit.blueprint import file
-from kit.blueprint.stack import Stack
+from kit.blueprint.stack import SentryWanted, Stack
 
 RIGHT = """\
 name: scratch
@@ -19,6 +19,11 @@ memory_mb: {kafka: 1024}
 
 def test_a_right_file_is_read() -> None:
     assert file.parse(RIGHT, "kit.yaml") == Stack(name="scratch", ports={"kafka.sasl": 19091}, memory_mb={"kafka": 1024})
+
+
+def test_which_sentry_is_read() -> None:
+    text = "sentry: {flavour: chart, profile: seed, size: full, chart: ./sentry, retention_days: 30}"
+    assert file.parse(text, "kit.yaml").sentry == SentryWanted("chart", "seed", "full", "./sentry", 30)
 
 
 def test_the_command_line_names_the_stack_before_the_file_does() -> None:
@@ -38,6 +43,8 @@ def test_an_empty_file_is_the_defaults() -> None:
         ("ports:\n  kafka.sasl: 70000\n", 2, "'70000' is not a whole number"),
         ("memory_mb:\n  kafka: 1\n", 2, "'1' is not a whole number"),
         ("ports: 9091\n", 1, "a mapping is expected"),
+        ("sentry:\n  profile: curent\n", 2, "'curent' is none of current, seed"),
+        ("sentry: {size: huge}\n", 1, "'huge' is none of errors-only, full"),
         ("- kit\n", 1, "a mapping is expected"),
         ("name: kit\nname: other\n", 2, "twice"),
         ("name: [kit]\n", 1, "a word is expected"),

@@ -8,8 +8,10 @@ import pytest
 
 from kit.sentry import topics as view
 from kit.stores import kafka_topics, kafka_wire
+from kit.stores.contract import StoreError
 from kit.stores.kafka_topics import PARTITIONS, Comparison, Difference, Topic
 from kit.stores.tls import ProtocolBroken
+from tests.support.program import ROOT
 
 KEPT = {"retention.ms": "86400000", "cleanup.policy": "compact,delete"}
 EVENTS = Topic("events", 1, KEPT)
@@ -19,9 +21,10 @@ def compared(actual: Topic, desired: Topic = EVENTS) -> tuple[Difference, ...]:
     return kafka_topics.compare([desired], [actual]).different
 
 
-def test_every_topic_of_the_schemas_is_wanted_with_its_settings() -> None:
-    wanted = {topic.name: topic for topic in kafka_topics.desired()}
-    assert len(wanted) >= 76
+@pytest.mark.parametrize(("schemas", "count"), [("1.0.4", 75), ("3.0.2", 76)])
+def test_every_topic_of_the_schemas_is_wanted_with_its_settings(schemas: str, count: int) -> None:
+    wanted = {topic.name: topic for topic in kafka_topics.desired(ROOT / "terraform" / "topics" / f"{schemas}.json")}
+    assert len(wanted) == count
     assert wanted["ingest-events"].settings["max.message.bytes"] == "10000000"
     assert wanted["snuba-commit-log"].is_count_enforced
     assert all(topic.settings and topic.partitions >= 1 for topic in wanted.values())
@@ -29,11 +32,24 @@ def test_every_topic_of_the_schemas_is_wanted_with_its_settings() -> None:
 
 
 def test_an_enforced_count_of_partitions_is_taken_over(tmp_path: Path) -> None:
-    (tmp_path / "clock.yaml").write_text("topic_creation_config: {retention.ms: 5}\nenforced_partition_count: 3\n")
-    assert kafka_topics.desired(tmp_path) == (
-        Topic("clock", 3, {"retention.ms": "5"}, is_count_enforced=True),
-        kafka_topics.SMOKE,
-    )
+    file = tmp_path / "schemas.json"
+    file.write_text('{"topics": {"clock": {"partitions": 3, "enforced": true, "config": {"retention.ms": "5"}}}}')
+    assert kafka_topics.desired(file) == (Topic("clock", 3, {"retention.ms": "5"}, is_count_enforced=True),)
+
+
+@pytest.mark.parametrize("text", [None, "[]", "{", '{"topics": {"clock": {}}}'])
+def test_a_file_that_is_no_list_of_topics_is_named(text: str | None, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / "schemas.json").write_text(text)
+    with pytest.raises(StoreError, match=r"schemas\.json"):
+        kafka_topics.desired(tmp_path / "schemas.json")
+
+
+def test_the_complaint_counts_what_is_to_be_mended() -> None:
+    wanted = [EVENTS, Topic("absent", 1, KEPT)]
+    assert view.complaint(kafka_topics.compare(wanted, [EVENTS, Topic("absent", 1, KEPT), Topic("theirs", 1, {})])) is None
+    there = [Topic("events", 1, {"retention.ms": "1", "cleanup.policy": "compact"})]
+    assert view.complaint(kafka_topics.compare(wanted, there)) == "1 missing, 1 different"
 
 
 def test_what_the_broker_sets_besides_makes_no_difference() -> None:
@@ -60,7 +76,9 @@ def test_partitions_are_at_least_as_many_or_exactly_where_enforced(
 
 
 def test_foreign_topics_are_extra_and_no_fault_and_the_broker_s_own_are_not_seen() -> None:
-    found = kafka_topics.compare([EVENTS], [EVENTS, Topic("theirs", 1, {}), Topic("__consumer_offsets", 4, {})])
+    found = kafka_topics.compare(
+        [EVENTS], [EVENTS, Topic("theirs", 1, {}), Topic("__consumer_offsets", 4, {}), kafka_topics.SMOKE]
+    )
     assert found == Comparison(same=("events",), missing=(), extra=("theirs",), different=())
     assert found.is_same
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from kit.verify.checks import Check
 
 
+SCHEMAS = {"current": "3.0.2", "seed": "1.0.4"}
 LOCK_FILE = Path(__file__).parents[2] / "supply" / "lock.yaml"
 
 
@@ -213,16 +214,26 @@ class LocalTarget:
 
     # -- topics
 
+    @property
+    def schemas_file(self) -> Path:
+        """Which topics the profile's Sentry needs."""
+        return self.workspace.assets / "terraform" / "topics" / f"{SCHEMAS[self.stack.sentry.profile]}.json"
+
     def compare_topics(self) -> Comparison:
         from kit.sentry import topics
 
-        return topics.read(self.endpoints().kafka, self.credentials(), self.trust())
+        return topics.read(self.endpoints().kafka, self.credentials(), self.trust(), self.schemas_file)
 
     def mend_topics(self) -> tuple[str, ...]:
         """What was created or set, in words."""
         from kit.sentry import topics
 
-        return topics.mend(self.endpoints().kafka, self.credentials(), self.trust())
+        return topics.mend(self.endpoints().kafka, self.credentials(), self.trust(), self.schemas_file)
+
+    def delete_topics(self, names: tuple[str, ...]) -> None:
+        from kit.sentry import topics
+
+        topics.delete(self.endpoints().kafka, self.credentials(), self.trust(), names)
 
     # -- the rest of the user's view
 

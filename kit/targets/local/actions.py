@@ -59,9 +59,11 @@ def actions(local: LocalTarget) -> Mapping[str, Action]:
         "restart store": _restart_store,
         "wait store": _wait_store,
         "set-up store": _set_up_store,
+        "mend topics": _mend_topics,
         "delete cluster": _delete_cluster,
         "create cluster": _create_cluster,
         "load cluster": _load_images,
+        "check values": lambda local, step, note: local.sentry.check_values(note),
         "check preflight": lambda local, step, note: local.sentry.preflight(note),
         "install sentry": lambda local, step, note: local.sentry.install(note),
         "wait sentry": lambda local, step, note: local.sentry.wait(note),
@@ -139,6 +141,11 @@ def _wait_store(local: LocalTarget, step: Step, note: Note) -> str:
     answer = _poll(local, step.name, note, enough=lambda answer: isinstance(answer, Ready))
     assert isinstance(answer, Ready)
     return f"{answer.tls.version}, {answer.latency_ms:.0f} ms"
+
+
+def _mend_topics(local: LocalTarget, step: Step, note: Note) -> str:
+    changed = local.mend_topics()
+    return f"{len(changed)} changed, as Sentry's schemas have them" if changed else "all as Sentry's schemas have them"
 
 
 def _poll(local: LocalTarget, name: str, note: Note, enough: Callable[[Ready | NotYet], bool]) -> Ready | NotYet:

@@ -10,7 +10,6 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -137,9 +136,8 @@ def container_fingerprint(
 
 
 def setup_fingerprint(store: str) -> str:
-    """Of what `bootstrap` makes: the code that makes it, and for Kafka the release of the schemas that name the topics."""
-    code = {path.name: path.read_bytes() for path in Path(stores.__path__[0]).glob(f"{store}*.py")}
-    return files.digest({**code, "schemas": version("sentry-kafka-schemas") if store == "kafka" else ""})
+    """Of what `bootstrap` makes: the code that makes it."""
+    return files.digest({path.name: path.read_bytes() for path in Path(stores.__path__[0]).glob(f"{store}*.py")})
 
 
 @cache

@@ -12,7 +12,7 @@ from kit.endpoints import Endpoints, Secret, Trust
 from kit.errors import KitError
 from kit.report.status import Component, State, TlsSeen
 from kit.sentry import demo as demonstration
-from kit.sentry import lite, preflight, release
+from kit.sentry import lite, manifests, preflight, release
 from kit.sentry.demo import DemoResult
 from kit.sentry.preflight_job import AUTHORITY
 from kit.state import markers
@@ -41,6 +41,7 @@ class SentrySeen:
     complaint: str | None = None
     preflight: str | None = None  # fingerprint of the last one that passed
     demo: str | None = None
+    values: str | None = None  # fingerprint of the release whose manifests were checked
 
 
 class LiteSentry:
@@ -92,6 +93,13 @@ class LiteSentry:
 
     # -- the steps of the plan
 
+    def check_values(self, note: Note) -> str:
+        """The chart renders with these values."""
+        wanted = self._wanted
+        rendered = self._helm.template(lite.RELEASE, wanted.chart, lite.NAMESPACE, lite.values(wanted))
+        markers.record(self._local.markers_file, "values", self.fingerprint())
+        return f"{len(manifests.parse(rendered))} objects"
+
     def install(self, note: Note) -> str:
         made = release.install(self._wanted, self._local.kube, self._helm)
         return f"{made.chart} {made.version}, revision {made.revision}"
@@ -138,6 +146,7 @@ class LiteSentry:
             complaint=installed.complaint if installed else None,
             preflight=checked.fingerprint if checked and checked.passed else None,
             demo=markers.load(local.markers_file).get("demo"),
+            values=markers.load(local.markers_file).get("values"),
         )
 
     def component(self, seen: EngineSeen) -> Component:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kit.blueprint.stack import STORES
 from kit.engines.kind import node_name
 from kit.engines.observed import Container, Network, Volume
+from kit.errors import KitError
 from kit.plan.local import ClusterSeen, ContainerSeen
 from kit.state import markers
 from kit.targets.local.layout import CONFIG_LABEL, STACK_LABEL, STORE_LABEL, volume_name
@@ -78,6 +79,19 @@ def volumes(seen: EngineSeen, local: LocalTarget) -> frozenset[str]:
 def setups(local: LocalTarget) -> Mapping[str, str]:
     marks = markers.load(local.markers_file)
     return {store: marks[f"setup/{store}"] for store in STORES if f"setup/{store}" in marks}
+
+
+def topics(seen: EngineSeen, local: LocalTarget) -> str | None:
+    """Why the broker's topics are to be mended; None also where it cannot be asked, for then its start is in the plan."""
+    from kit.sentry import topics
+
+    container = seen.store_containers(local.stack.name).get("kafka")
+    if container is None or container.state != "running" or "setup/kafka" not in markers.load(local.markers_file):
+        return None
+    try:
+        return topics.complaint(local.compare_topics())
+    except KitError as error:
+        return f"they could not be read: {error.why}"
 
 
 def cluster(seen: EngineSeen, local: LocalTarget) -> ClusterSeen | None:

@@ -79,6 +79,7 @@ def _desired(local: LocalTarget, needs: Mapping[str, Need]) -> planning.Desired:
             name: planning.StoreWanted(_reference(local, name, needs), fingerprints[name], layout.setup_fingerprint(name))
             for name in fingerprints
         },
+        topics="stores" in parts,
         cluster=_or_unknown(local.cluster_fingerprint) if "cluster" in parts else None,
         cluster_images=tuple(_reference(local, name, needs) for name in layout.CLUSTER_IMAGES) if wants_sentry else (),
         release=_or_unknown(local.sentry.fingerprint) if wants_sentry else None,
@@ -113,8 +114,10 @@ def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, 
         volumes=observe.volumes(seen, local),
         containers=observe.containers(seen, local.stack.name),
         setups=observe.setups(local),
+        topics=observe.topics(seen, local) if "stores" in local.stack.parts else None,
         cluster=observe.cluster(seen, local) if "cluster" in local.stack.parts else None,
         cluster_images=observe.cluster_images(seen, local),
+        values=sentry.values if sentry else None,
         release=sentry.fingerprint if sentry else None,
         release_complaint=sentry.complaint if sentry else None,
         preflight=sentry.preflight if sentry else None,
