@@ -21,6 +21,7 @@ from kit.engines.helm import Helm
 from kit.engines.kube import KubeApi
 from kit.errors import KitError
 from kit.sentry import lite, release
+from kit.sentry.pods import Trouble, newest
 from kit.sentry.archive import archive
 from kit.sentry.lite import Document, Lite
 from kit.sentry.preflight_job import AUTHORITY, holds
@@ -126,7 +127,7 @@ def run(
 def log(api: KubeApi, tail: int) -> str:
     """The end of what the newest Job's pod wrote; empty where none is left."""
     pods = [pod for pod in api.list("Pod", lite.NAMESPACE) if "batch.kubernetes.io/job-name" in pod["metadata"].get("labels", {})]
-    pod = release.newest(pods)
+    pod = newest(pods)
     return api.logs(pod["metadata"]["name"], lite.NAMESPACE, CONTAINER, tail) if pod else ""
 
 
@@ -187,11 +188,11 @@ def _finished(job: str, api: KubeApi, note: Callable[[str], None], sleep: Callab
     """The Job's log once it has ended, whether it liked what it saw or not."""
     started = time.monotonic()
     while True:
-        pod = release.newest(api.list("Pod", lite.NAMESPACE, f"batch.kubernetes.io/job-name={job}"))
+        pod = newest(api.list("Pod", lite.NAMESPACE, f"batch.kubernetes.io/job-name={job}"))
         phase = pod["status"].get("phase") if pod else None
         if pod and phase in ("Succeeded", "Failed"):
             return api.logs(pod["metadata"]["name"], lite.NAMESPACE, CONTAINER)
-        trouble = release.pod_trouble(pod) if pod else release.Trouble("no pod yet")
+        trouble = release.pod_trouble(pod) if pod else Trouble("no pod yet")
         if trouble.is_final or time.monotonic() - started > TIMEOUT_S:
             raise PreflightBroken(trouble.reason, api.logs(pod["metadata"]["name"], lite.NAMESPACE, CONTAINER) if pod else "")
         note("the probes are running" if phase == "Running" else trouble.reason)

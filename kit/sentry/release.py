@@ -7,16 +7,17 @@ that cannot be pulled from a migration that takes its time; what cannot mend its
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kit.engines.helm import Helm, Release
 from kit.engines.kube import KubeApi
 from kit.errors import KitError
-from kit.sentry import lite
+from kit.sentry import lite, pods
 from kit.sentry.bugsink import Bugsink
 from kit.sentry.lite import Lite
+from kit.sentry.pods import Trouble, is_rolled_out, newest
 from kit.stores.contract import Ready
 
 POLL_S = 0.15
@@ -25,9 +26,8 @@ LOG_LINES = 20
 POD_SELECTOR = f"app.kubernetes.io/instance={lite.RELEASE},app.kubernetes.io/name=bugsink"
 INPUTS = "dev.kit/inputs"
 
-# What a container waits for that no further waiting brings about. The images are loaded into the node before.
-HOPELESS = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"})
-CRASHES_FORGIVEN = 1  # a crash may have a passing reason; the same again has not
+# What its two containers do while they run and are not ready.
+WORDS = {"prepare": "preparing: schema, migrations, project", "web": "its server is starting"}
 
 
 class SentryNotReady(KitError):
@@ -40,15 +40,6 @@ class SentryNotReady(KitError):
         super().__init__(
             what=f"Sentry did not become ready (waited {waited_s:.0f} s)", why=reason, fix="kit logs sentry", detail=log
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why a pod is not ready; `log_of` names the container whose log tells more."""
-
-    reason: str
-    is_final: bool = False
-    log_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +78,8 @@ def forget_interrupted(api: KubeApi) -> tuple[str, ...]:
 
 def restart_hopeless(api: KubeApi) -> tuple[str, ...]:
     """Replace pods that gave up: what was wrong may be mended, and their next attempt on their own is minutes away."""
-    pods = [pod for pod in api.list("Pod", lite.NAMESPACE, POD_SELECTOR) if pod_trouble(pod).is_final]
-    names = tuple(pod["metadata"]["name"] for pod in pods)
+    stuck = [pod for pod in api.list("Pod", lite.NAMESPACE, POD_SELECTOR) if pod_trouble(pod).is_final]
+    names = tuple(pod["metadata"]["name"] for pod in stuck)
     for name in names:
         api.delete("Pod", name, lite.NAMESPACE)
     return names
@@ -148,18 +139,6 @@ def log(api: KubeApi, tail: int) -> str:
     return api.logs(name, lite.NAMESPACE, "web", tail) or api.logs(name, lite.NAMESPACE, "prepare", tail)
 
 
-def is_rolled_out(deployment: Mapping[str, Any]) -> bool:
-    status, wanted = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
-    counts = [status.get(key, 0) for key in ("updatedReplicas", "replicas", "availableReplicas")]
-    return bool(status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]) and counts == [wanted] * 3
-
-
-def newest(pods: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The pod of the latest roll-out, leaving out those that are going."""
-    staying = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
-    return max(staying, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
-
-
 def _last_words(api: KubeApi, pod: Mapping[str, Any] | None, trouble: Trouble) -> str:
     if not pod or not trouble.log_of:
         return ""
@@ -169,33 +148,5 @@ def _last_words(api: KubeApi, pod: Mapping[str, Any] | None, trouble: Trouble) -
 
 
 def pod_trouble(pod: Mapping[str, Any]) -> Trouble:
-    """What a pod that is not ready waits for, in words. Shapes: Kubernetes API reference, PodStatus."""
-    status = pod.get("status", {})
-    for condition in status.get("conditions", ()):
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return Trouble(f"not scheduled: {condition.get('message', condition.get('reason', ''))}")
-    for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
-        trouble = _container_trouble(container)
-        if trouble:
-            return trouble
-    reached = {condition["type"] for condition in status.get("conditions", ()) if condition["status"] == "True"}
-    if "Ready" in reached:
-        return Trouble("the older pod is going")
-    return Trouble("its server is starting" if "Initialized" in reached else "its pod is being created")
-
-
-def _container_trouble(container: Mapping[str, Any]) -> Trouble | None:
-    name, state, restarts = container["name"], container.get("state", {}), container.get("restartCount", 0)
-    waiting, ended = state.get("waiting"), state.get("terminated")
-    if waiting and waiting.get("reason") in HOPELESS:
-        return Trouble(f"{name}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": "), is_final=True)
-    if waiting and waiting.get("reason") == "CrashLoopBackOff":
-        ended = container.get("lastState", {}).get("terminated")
-    if ended and ended.get("exitCode", 0) != 0:
-        why = f"{name} ended with exit code {ended['exitCode']}"
-        why += " (out of memory)" if ended.get("reason") == "OOMKilled" else ""
-        return Trouble(f"{why}, {restarts + 1} times" if restarts else why, restarts >= CRASHES_FORGIVEN, name)
-    if "running" in state and not container.get("ready"):
-        words = {"prepare": "preparing: schema, migrations, project", "web": "its server is starting"}
-        return Trouble(words.get(name, f"{name} is starting"), log_of=name)
-    return None  # done, ready, or waiting for its turn
+    """What a pod of it that is not ready waits for, in words."""
+    return pods.pod_trouble(pod, WORDS, WORDS["web"])
