@@ -1,0 +1,25 @@
+output "values" {
+  description = "The chart's values as YAML: `helm upgrade --install sentry … --values -`. Holds no secret; the same input gives the same bytes."
+  value       = local.values
+
+  precondition {
+    condition     = can(length(yamldecode(local.values).externalKafka.cluster))
+    error_message = "The rendered values are not the YAML they should be: a mistake in the template or in the profile's file."
+  }
+}
+
+output "profile" {
+  description = "What the values are made for."
+  value = {
+    name        = local.profile.name
+    chart       = local.profile.chart.name
+    repository  = local.profile.chart.repository
+    version     = local.chart_version
+    range       = local.profile.chart.range
+    app_version = local.profile.app_version
+    schemas     = local.profile.schemas
+    retention   = var.retention_days
+    size        = var.size
+    secrets     = var.secrets
+  }
+}
