@@ -12,7 +12,7 @@ import re
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,10 @@ class Configuration:
     terraform: Terraform
     folder: Path
     data: Path
+
+    def with_environment(self, more: Mapping[str, str]) -> Configuration:
+        terraform = replace(self.terraform, environment={**self.terraform.environment, **more})
+        return replace(self, terraform=terraform)
 
     def init(self, backend: Mapping[str, str] | None = None, *, upgrade: bool = False) -> None:
         """Providers, modules and the backend; `backend` holds settings of the configuration's own `backend` block."""

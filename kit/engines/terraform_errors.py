@@ -16,12 +16,22 @@ from kit.errors import KitError
 
 WHY_LENGTH = 400
 
+# Neither product numbers its errors. Terraform says "query" and "install", OpenTofu "resolve" and "install".
+NO_PROVIDER = re.compile(r"^Failed to (query|resolve|install)\b.*\bprovider")
+
 
 class TerraformFailed(KitError):
     """Terraform refused a configuration, or the cloud refused what terraform asked of it."""
 
     code = "KIT-TERRAFORM"
     exit_code = 61
+
+
+class ProviderUnavailable(TerraformFailed):
+    """Terraform cannot get a provider: no registry answers, or it has no fitting version."""
+
+    code = "KIT-TERRAFORM-PROVIDER"
+    exit_code = 63
 
 
 class StateLocked(TerraformFailed):
@@ -62,6 +72,9 @@ def refusal(verb: str, result: Result, secrets: Collection[str]) -> TerraformFai
         lock = locked.group(1)
         fix = f"wait for the other run; if there is none any more: terraform force-unlock {lock}"
         return StateLocked(what=what, why=why, fix=fix, detail=detail, lock=lock)
+    if NO_PROVIDER.match(first.summary):
+        fix = "name a mirror that answers in the file of TF_CLI_CONFIG_FILE; kit builds its own provider where it can"
+        return ProviderUnavailable(what=what, why=why, fix=fix, detail=detail)
     return TerraformFailed(what=what, why=why, fix=f"mend {first.place}" if first.place else by_hand, detail=detail)
 
 

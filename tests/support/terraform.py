@@ -1,4 +1,4 @@
-"""Terraform or OpenTofu for tests: what kit's supply finds on this computer, made when there is none."""
+"""Terraform, OpenTofu and the real provider for tests: what kit's supply has or finds, made when there is none."""
 
 from __future__ import annotations
 
@@ -7,17 +7,32 @@ from pathlib import Path
 
 from kit import workspace
 from kit.engines.docker import Docker
-from kit.supply import Supply
+from kit.supply.supply import Supply
+from kit.targets.cloud.provider import ARTIFACT, mirrored_provider
 from kit.targets.local import LOCK_FILE
 
 
 @cache
-def program() -> Path:
-    supply = _supply()
-    supply.ensure(["tool/terraform"])
-    return supply.tool("terraform")
-
-
-def _supply() -> Supply:
+def supply() -> Supply:
     space = workspace.find("none")
     return Supply(LOCK_FILE, space.cache, space.assets, Docker())
+
+
+@cache
+def program() -> Path:
+    """Terraform or OpenTofu, as a user of this computer would get it."""
+    supply().ensure(["tool/terraform"])
+    return supply().tool("terraform")
+
+
+@cache
+def opentofu() -> Path:
+    """OpenTofu as kit builds it, also where terraform is installed."""
+    supply().ensure(["tool/terraform"], counting=("built",))
+    return Path(supply().place_of("tool/terraform", ("built",)).place)
+
+
+def provider_environment(folder: Path) -> dict[str, str]:
+    """Variables with which `init` takes the provider that kit builds, from a mirror in `folder`."""
+    supply().ensure([ARTIFACT])
+    return {"TF_CLI_CONFIG_FILE": str(mirrored_provider(supply(), folder))}
