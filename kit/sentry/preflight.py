@@ -21,9 +21,9 @@ from kit.engines.helm import Helm
 from kit.engines.kube import KubeApi
 from kit.errors import KitError
 from kit.sentry import lite, release
-from kit.sentry.pods import Trouble, newest
 from kit.sentry.archive import archive
 from kit.sentry.lite import Document, Lite
+from kit.sentry.pods import Trouble, newest
 from kit.sentry.preflight_job import AUTHORITY, holds
 
 RESULT = "kit-preflight-result"
