@@ -69,7 +69,7 @@ def parse(text: str, where: str, *, name: str | None = None) -> Stack:
             where=f"{where}{line}", why=str(getattr(error, "problem", error)), fix="mend the YAML at that line"
         ) from error
     reader = _Reader(where)
-    fields = reader.mapping(root, ("name", "ports", "memory_mb", "sentry")) if root else {}
+    fields = reader.mapping(root, ("name", "ports", "memory_mb", "sentry", "cloud")) if root else {}
     stack_name = reader.text(fields["name"]) if "name" in fields else DEFAULT_NAME
     ports = reader.mapping(fields["ports"], PORT_NAMES) if "ports" in fields else {}
     memory = reader.mapping(fields["memory_mb"], STORES) if "memory_mb" in fields else {}
@@ -78,6 +78,7 @@ def parse(text: str, where: str, *, name: str | None = None) -> Stack:
         ports={key: reader.number(node, 1, 65535) for key, node in ports.items()},
         memory_mb={key: reader.number(node, 128, 1_048_576) for key, node in memory.items()},
         sentry=_sentry(reader, fields["sentry"]) if "sentry" in fields else SentryWanted(),
+        cloud=reader.plain(fields["cloud"]) if "cloud" in fields else {},
     )
 
 
@@ -112,6 +113,16 @@ class _Reader:
                 raise self.refuse(key, f"{key.value!r} stands here twice", "keep one of them")
             fields[key.value] = value
         return fields
+
+    def plain(self, node: Any) -> dict[str, Any]:
+        """A mapping whose values are somebody else's to judge."""
+        import yaml
+
+        if node.id != "mapping":
+            raise self.refuse(node, "a mapping is expected here", "write names of variables and their values")
+        loader = yaml.SafeLoader("")
+        found: dict[str, Any] = loader.construct_mapping(node, deep=True)
+        return found
 
     def text(self, node: Any) -> str:
         if node.id != "scalar":

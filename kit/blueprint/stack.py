@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Target = Literal["local", "cloud"]
 Part = Literal["stores", "cluster", "sentry"]
@@ -40,3 +40,4 @@ class Stack:
     memory_mb: Mapping[str, int] = field(default_factory=dict)  # store → limit; others keep the default of compose.yaml
     parts: tuple[Part, ...] = PARTS
     sentry: SentryWanted = field(default_factory=SentryWanted)
+    cloud: Mapping[str, Any] = field(default_factory=dict)  # variables of terraform/variables.tf that the user sets

@@ -26,6 +26,13 @@ def test_which_sentry_is_read() -> None:
     assert file.parse(text, "kit.yaml").sentry == SentryWanted("chart", "seed", "full", "./sentry", 30)
 
 
+def test_the_cloud_s_variables_are_taken_as_they_are() -> None:
+    assert file.parse("cloud: {domain: sentry.example.com, zones: [a, b]}", "kit.yaml").cloud == {
+        "domain": "sentry.example.com",
+        "zones": ["a", "b"],
+    }
+
+
 def test_the_command_line_names_the_stack_before_the_file_does() -> None:
     assert file.parse(RIGHT, "kit.yaml", name="other").name == "other"
 

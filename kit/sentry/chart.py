@@ -1,0 +1,165 @@
+"""Where the chart comes from, what it renders, and how the wired manifests become a release again.
+
+A chart is a folder or an archive on this computer: given by the user, kept in the cache, or fetched from where the profile
+says. Its version is held against the profile, because values written for one line are silently ignored by another.
+
+The release is installed through a wrapper: a chart of the same name and version whose one template prints the manifests that
+were rendered, wired and checked. A post-renderer would do the same with Helm 4 only, for in Helm 3 hooks bypass it; and with
+the wrapper what was checked is, byte for byte, what is applied. What it costs: templates that ask the cluster (`lookup`) see
+an empty one, which is why every secret comes from a Secret that kit makes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kit import files
+from kit.engines.helm import Helm
+from kit.errors import KitError, ToolFailed
+from kit.sentry import manifests
+from kit.sentry.manifests import Document
+from kit.sentry.profiles import Profile
+from kit.supply import version as versions
+
+OCI = "oci://"
+CACHE_FOLDER = "charts"  # below kit's cache
+MANIFESTS = "manifests.yaml"
+
+
+class ChartMissing(KitError):
+    """The chart is neither given nor kept, and where it is published does not answer."""
+
+    code = "KIT-CHART-MISSING"
+    exit_code = 15
+
+    def __init__(self, profile: Profile, said: str) -> None:
+        version = f"{profile.chart_name} {profile.chart_version}"
+        super().__init__(
+            what=f"the chart {version} is not on this computer and could not be fetched",
+            why=said,
+            fix="give one: --chart DIRECTORY or --chart FILE.tgz; or, on a connected machine, `kit images save --for chart FILE` "
+            "and here `kit images load FILE`",
+        )
+
+
+class ChartInvalid(KitError):
+    """What the user gave is no chart, or Helm cannot render it."""
+
+    code = "KIT-CHART-INVALID"
+    exit_code = 15
+
+    def __init__(self, reference: str, why: str) -> None:
+        super().__init__(
+            what=f"{reference} cannot be used as the chart",
+            why=why,
+            fix="--chart takes a folder with a Chart.yaml and its dependencies (helm dependency build), a .tgz, or oci://…",
+        )
+
+
+class ChartForeign(KitError):
+    """A chart of another line than the profile was written for."""
+
+    code = "KIT-CHART-VERSION"
+    exit_code = 15
+
+    def __init__(self, chart: Chart, profile: Profile) -> None:
+        wanted = f"{profile.chart_name} {profile.chart_range}"
+        super().__init__(
+            what=f"{chart.path.name} is {chart.name} {chart.version}, and profile {profile.name} is written for {wanted}",
+            why="values of one line of the chart are ignored without a word by another",
+            fix=f"--chart with {profile.chart_name} {profile.chart_version}, or the other profile: --profile",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    path: Path  # a folder or a .tgz
+    name: str
+    version: str
+    app_version: str
+
+    @property
+    def digest(self) -> str:
+        """Of all its files."""
+        return files.folder_digest(self.path) if self.path.is_dir() else files.digest({"archive": self.path.read_bytes()})
+
+
+def find(reference: str | None, profile: Profile, cache: Path, helm: Helm) -> Chart:
+    """The chart that a profile is installed from. Raises `ChartMissing`, `ChartInvalid`, `ChartForeign`."""
+    if reference is None or reference.startswith(OCI):
+        path = _kept_or_fetched(reference, profile, cache / CACHE_FOLDER, helm)
+    else:
+        path = Path(reference).expanduser()
+        if not path.exists():
+            raise ChartInvalid(reference, "there is no such file or folder")
+    chart = read(path, helm)
+    if chart.name != profile.chart_name or not versions.satisfies(chart.version, profile.chart_range):
+        raise ChartForeign(chart, profile)
+    return chart
+
+
+def read(path: Path, helm: Helm) -> Chart:
+    """A folder or an archive, asked for what it says of itself."""
+    import yaml
+
+    try:
+        said = yaml.safe_load(helm.chart_file(path))
+        return Chart(path, str(said["name"]), str(said["version"]), str(said.get("appVersion", "")))
+    except ToolFailed as error:
+        raise ChartInvalid(str(path), _last_line(error)) from error
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise ChartInvalid(str(path), "its Chart.yaml says neither name nor version") from error
+
+
+def _kept_or_fetched(reference: str | None, profile: Profile, folder: Path, helm: Helm) -> Path:
+    path = folder / f"{profile.chart_name}-{profile.chart_version}.tgz"
+    if path.is_file():
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    source = reference or profile.chart_repository
+    try:
+        if source.startswith(OCI):
+            helm.pull(source, profile.chart_version, folder)
+        else:
+            helm.pull(profile.chart_name, profile.chart_version, folder, repository=source)
+    except ToolFailed as error:
+        raise ChartMissing(profile, f"{source}: {_last_line(error)}") from error
+    if not path.is_file():
+        raise ChartMissing(profile, f"{source} delivered something else than {path.name}")
+    return path
+
+
+def _last_line(error: KitError) -> str:
+    lines = [line for line in (error.detail or error.why).splitlines() if line.strip()]
+    return lines[-1].removeprefix("Error: ") if lines else error.why
+
+
+def render(chart: Chart, release: str, namespace: str, values: Mapping[str, Any], helm: Helm) -> tuple[Document, ...]:
+    """The chart's objects, hooks included, as the chart made them. Raises `ChartInvalid` with Helm's own words."""
+    try:
+        return manifests.parse(helm.template(release, chart.path, namespace, values))
+    except ToolFailed as error:
+        raise ChartInvalid(str(chart.path), _last_line(error)) from error
+
+
+def default_values(chart: Chart, helm: Helm) -> dict[str, Any]:
+    """What the chart assumes where the values say nothing."""
+    import yaml
+
+    found: dict[str, Any] = yaml.load(helm.default_values(chart.path), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return found or {}
+
+
+def write_wrapper(folder: Path, chart: Chart, documents: Iterable[Document]) -> Path:
+    """A chart below `folder` that consists of these objects and nothing else."""
+    target = folder / chart.name
+    (target / "templates").mkdir(parents=True)
+    described = {"apiVersion": "v2", "name": chart.name, "version": chart.version, "appVersion": chart.app_version}
+    (target / "Chart.yaml").write_text(json.dumps({**described, "description": "Rendered, wired and checked by kit."}))
+    (target / "templates" / "all.yaml").write_text(f'{{{{ .Files.Get "{MANIFESTS}" }}}}\n')
+    (target / MANIFESTS).write_text(manifests.dump(documents))
+    return target
