@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.engines.process import Result, Runner, Streamer, run, stream
-from kit.engines.terraform_errors import refusal
+from kit.engines.terraform_errors import document_in, refusal
 
 EVALUATION_S = 60.0
 QUESTION_S = 120.0  # reads of a state that may lie in a bucket
@@ -158,7 +158,9 @@ class Configuration:
 
     def _document(self, argv: list[str]) -> dict[str, Any]:
         result = self._run(argv, timeout_s=QUESTION_S)
-        document: dict[str, Any] = json.loads(result.stdout)
+        document = document_in(result.stdout)
+        if document is None:
+            raise refusal(f"answer {' '.join(argv[:2])}", result, self.terraform.secrets)
         return document
 
     def _run(self, argv: list[str], *, timeout_s: float, check: bool = True) -> Result:
@@ -185,13 +187,7 @@ class Configuration:
 
 def event_of(line: str) -> dict[str, Any] | None:
     """One line of -json output; None for what terraform says in plain words around it."""
-    if not line.startswith("{"):
-        return None
-    try:
-        event: dict[str, Any] = json.loads(line)
-    except ValueError:
-        return None
-    return event
+    return document_in(line) if line.startswith("{") else None
 
 
 @contextmanager

@@ -83,19 +83,22 @@ def diagnostics(stdout: str) -> tuple[Diagnostic, ...]:
     return tuple(_read(raw) for raw in _raw(stdout) if raw.get("severity") == "error")
 
 
+def document_in(said: str) -> dict[str, Any] | None:
+    """The one JSON document in what was said. OpenTofu puts warnings about the user's own configuration before it, in words."""
+    start = re.search(r"^\{", said, re.MULTILINE)
+    try:
+        document = json.loads(said[start.start() :]) if start else None
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
 def _raw(stdout: str) -> Iterator[Mapping[str, Any]]:
-    for said in filter(None, map(_document, [stdout] if _document(stdout) else stdout.splitlines())):
+    whole = document_in(stdout)
+    for said in filter(None, [whole] if whole else map(document_in, stdout.splitlines())):
         yield from said.get("diagnostics", ())
         if said.get("type") == "diagnostic":
             yield said["diagnostic"]
-
-
-def _document(text: str) -> dict[str, Any] | None:
-    try:
-        said = json.loads(text)
-    except ValueError:
-        return None
-    return said if isinstance(said, dict) else None
 
 
 def _read(raw: Mapping[str, Any]) -> Diagnostic:

@@ -13,7 +13,7 @@ import pytest
 
 from kit.engines.terraform import Configuration, Terraform
 from kit.engines.terraform_errors import StateLocked, TerraformFailed
-from tests.support.terraform import program
+from tests.support.terraform import opentofu, program
 
 EVALUATED_WITHIN_S = 2.0  # 0.1 s on a quiet machine
 
@@ -70,9 +70,9 @@ resource "terraform_data" "second" {
 """
 
 
-@pytest.fixture(scope="module")
-def terraform() -> Terraform:
-    return Terraform(program())
+@pytest.fixture(scope="module", params=[program, opentofu])
+def terraform(request: pytest.FixtureRequest) -> Terraform:
+    return Terraform(request.param())
 
 
 @pytest.fixture
@@ -146,6 +146,12 @@ def test_plan_apply_and_plan_again_is_empty(terraform: Terraform, tmp_path: Path
     assert here.plan(plan, variables, destroy=True) is True
     here.apply(plan)
     assert here.output() == {}
+
+
+def test_the_program_tells_which_product_it_is(terraform: Terraform) -> None:
+    version = terraform.version()
+    assert version.product in ("Terraform", "OpenTofu")
+    assert version.number.count(".") == 2
 
 
 def test_something_that_exists_is_taken_in(terraform: Terraform, tmp_path: Path) -> None:
