@@ -38,6 +38,7 @@ class Stack:
     target: Target = "local"
     ports: Mapping[str, int] = field(default_factory=dict)  # "kafka.sasl" → number the user fixed; others are chosen
     memory_mb: Mapping[str, int] = field(default_factory=dict)  # store → limit; others keep the default of compose.yaml
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # store → more names of it; the first is its own
     parts: tuple[Part, ...] = PARTS
     sentry: SentryWanted = field(default_factory=SentryWanted)
     cloud: Mapping[str, Any] = field(default_factory=dict)  # variables of terraform/variables.tf that the user sets

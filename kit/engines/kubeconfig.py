@@ -29,6 +29,7 @@ class Access:
     host: str
     port: int
     context: ssl.SSLContext
+    authority: str  # PEM: what the API server's certificate is verified by
 
     @property
     def server(self) -> str:
@@ -47,13 +48,14 @@ def read_kubeconfig(path: Path) -> Access:
         server = urlsplit(cluster["server"])
         if server.hostname is None:
             raise ValueError(f"{cluster['server']!r} is no address")
-        trust = ssl.create_default_context(cadata=_decoded(cluster["certificate-authority-data"]))
+        authority = _decoded(cluster["certificate-authority-data"])
+        trust = ssl.create_default_context(cadata=authority)
         with tempfile.TemporaryDirectory() as folder:  # the ssl module takes a key only from a file
             pair = Path(folder, "pair.pem")
             pair.touch(0o600)
             pair.write_text(_decoded(user["client-certificate-data"]) + "\n" + _decoded(user["client-key-data"]))
             trust.load_cert_chain(pair)
-        return Access(server.hostname, server.port or 443, trust)
+        return Access(server.hostname, server.port or 443, trust, authority)
     except FileNotFoundError as error:
         raise KubeconfigUnusable(path, "there is no such file") from error
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:

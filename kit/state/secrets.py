@@ -51,13 +51,16 @@ def load(path: Path) -> Mapping[str, Secret]:
     return {name: Secret(value) for name, value in document.items()}
 
 
+def put(path: Path, changed: Mapping[str, Secret]) -> Mapping[str, Secret]:
+    """All secrets, these among them in place of what they were."""
+    everything = {**load(path), **changed}
+    files.private_folder(path.parent)
+    files.write_json(path, {name: secret.reveal() for name, secret in everything.items()}, files.PRIVATE)
+    return everything
+
+
 def ensure(path: Path, makers: Mapping[str, Callable[[], str]]) -> Mapping[str, Secret]:
     """All secrets that `makers` names, the missing ones made now."""
     present = load(path)
     missing = {name: Secret(make()) for name, make in makers.items() if name not in present}
-    if missing:
-        everything = {**present, **missing}
-        files.private_folder(path.parent)
-        files.write_json(path, {name: secret.reveal() for name, secret in everything.items()}, files.PRIVATE)
-        return everything
-    return present
+    return put(path, missing) if missing else present

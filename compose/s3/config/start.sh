@@ -17,6 +17,9 @@ export MINIO_ROOT_PASSWORD_FILE=/run/kit/secrets/root-password
 export MINIO_BROWSER=off
 export MINIO_UPDATE=off
 
+# A bucket is a subdomain of this name as well, where there is one.
+export MINIO_DOMAIN="$KIT_NAME"
+
 # A bound for Go's collector well below the container's limit: it takes what it finds otherwise.
 export GOMEMLIMIT=192MiB
 

@@ -156,7 +156,8 @@ class LocalTarget:
         certs = self.workspace.certs
         authority = folder.load_authority(certs, now)
         found = {
-            holder: folder.leaf_complaint(certs, holder, authority, names, now) for holder, names in layout.holders().items()
+            holder: folder.leaf_complaint(certs, holder, authority, names, now)
+            for holder, names in layout.holders(self.stack).items()
         }
         return {holder: complaint for holder, complaint in found.items() if complaint}
 

@@ -92,7 +92,7 @@ def _issue_leaf(local: LocalTarget, step: Step, note: Note) -> str:
     certs, holder = local.workspace.certs, step.name
     known = folder.load_authority(certs, now)
     assert known is not None  # its step comes before this one
-    target, leaf = folder.make_leaf(certs, local.stack.name, holder, known, layout.holders()[holder], now)
+    target, leaf = folder.make_leaf(certs, local.stack.name, holder, known, layout.holders(local.stack)[holder], now)
     return f"{target.name}, valid until {leaf.certificate.not_valid_after_utc:%Y-%m-%d}"
 
 

@@ -56,9 +56,9 @@ def usual_ports() -> Mapping[str, int]:
     return {**found, SENTRY_KEY: SENTRY_PORT}
 
 
-def holders() -> Mapping[str, tuple[str, ...]]:
+def holders(stack: Stack) -> Mapping[str, tuple[str, ...]]:
     """Who gets a leaf, and for which names."""
-    return {**{name: tuple(stores.module(name).names()) for name in STORES}, SENTRY_HOLDER: lite.names()}
+    return {**{name: (*stores.module(name).names(), *stack.names.get(name, ())) for name in STORES}, SENTRY_HOLDER: lite.names()}
 
 
 def makers() -> Mapping[str, Callable[[], str]]:
@@ -103,6 +103,8 @@ def variables(
         "KIT_CERTS": str(workspace.certs),
         "KIT_UID": str(owner.uid),
         "KIT_GID": str(owner.gid),
+        "KIT_NAME_KAFKA": stack.names.get("kafka", ("kafka",))[0],
+        "KIT_NAME_S3": stack.names.get("s3", ("",))[0],
     }
     for name in STORES:
         found[f"KIT_IMAGE_{name.upper()}"] = images.get(name, "")
@@ -130,6 +132,7 @@ def container_fingerprint(
             "places": f"{workspace.state} {workspace.certs} {owner.uid}:{owner.gid}",
             "ports": json.dumps({key: port for key, port in ports.items() if key.startswith(f"{store}.")}, sort_keys=True),
             "memory": str(stack.memory_mb.get(store)),
+            "names": " ".join(stack.names.get(store, ())),
             **({} if logins is None else {f"secret {name}": text for name, text in mounted_secrets(store, logins).items()}),
         }
     )

@@ -40,11 +40,11 @@ def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], No
         execute(supplying, {SUPPLY: _supplier(local, listen)}, listen, interrupt=local.supply.interrupt)
         local, steps = _look(local)
         allowed(steps)
-    _remember(local)
+    remember(local)
     execute(steps, actions(local), listen, interrupt=process.end_all)
 
 
-def _remember(local: LocalTarget) -> None:
+def remember(local: LocalTarget) -> None:
     """What every step may rely on. Written only when it differs: containers mount the account file, by its inode."""
     owner = files.store_owner()
     ports.save(local.ports_file, local.ports())
@@ -56,6 +56,13 @@ def _remember(local: LocalTarget) -> None:
 def _look(local: LocalTarget) -> tuple[LocalTarget, Plan]:
     """Observe once; returns the target with its ports chosen, and the plan."""
     seen = observe.ask_engine(local)
+    local = with_chosen_ports(local, seen)
+    needs = {need.key: need for need in local.supply.plan(local.supply_names())}
+    return local, planning.plan(_desired(local, needs), _observed(local, seen, needs))
+
+
+def with_chosen_ports(local: LocalTarget, seen: observe.EngineSeen) -> LocalTarget:
+    """The target with ports that it can have. Raises where its names belong to someone else."""
     foreign.check_foreign(local, seen)
     foreign.check_orphaned(local, seen)
     chosen = ports.choose(
@@ -65,9 +72,7 @@ def _look(local: LocalTarget) -> tuple[LocalTarget, Plan]:
         seen.our_ports(local.stack.name),
         owner=lambda port: seen.publisher(port) or ports.listener(port),
     )
-    local = local.with_ports(chosen)
-    needs = {need.key: need for need in local.supply.plan(local.supply_names())}
-    return local, planning.plan(_desired(local, needs), _observed(local, seen, needs))
+    return local.with_ports(chosen)
 
 
 def _desired(local: LocalTarget, needs: Mapping[str, Need]) -> planning.Desired:
