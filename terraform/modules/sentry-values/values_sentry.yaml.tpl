@@ -135,6 +135,7 @@ relay:
   processing:
     additionalKafkaConfig:
       - { name: ssl.ca.location, value: ${trust}/ca.crt }
+      - { name: ssl.endpoint.identification.algorithm, value: https }
 %{ if !rules.relay_substitutes ~}
       # This Relay would send the placeholder itself: the file is filled into a Secret before a pod reads it.
       - { name: sasl.password, value: "$${KAFKA_SASL_PASSWORD}" }
@@ -192,15 +193,15 @@ images:
 %{ endfor ~}
 
 %{ endif ~}
-%{ if ingress != null ~}
 ingress:
-  enabled: true
+  enabled: ${ingress != null}
+%{ if ingress != null ~}
   ingressClassName: ${jsonencode(ingress.class_name)}
   hostname: ${jsonencode(ingress.hostname)}
   annotations: ${jsonencode(ingress.annotations)}
   tls: [{ secretName: ${jsonencode(ingress.tls_secret)}, hosts: [${jsonencode(ingress.hostname)}] }]
-
 %{ endif ~}
+
 %{ if length(profile.values) > 0 ~}
 %{ for name, value in profile.values ~}
 ${name}: ${jsonencode(value)}
