@@ -1,0 +1,193 @@
+# Kubernetes: one master, or one in each of three zones; private nodes; an API that answers to named addresses or to none.
+
+resource "yandex_iam_service_account" "cluster" {
+  name        = "${var.name_prefix}-k8s-cluster"
+  description = "The cluster's own hands: nodes, disks, load balancers"
+  folder_id   = local.folder_id
+}
+
+resource "yandex_iam_service_account" "nodes" {
+  name        = "${var.name_prefix}-k8s-nodes"
+  description = "What nodes are in IAM: they may pull images from this folder's registry, and nothing else"
+  folder_id   = local.folder_id
+}
+
+locals {
+  # The roles the service asks for, no `editor`: nodes and disks; a load balancer with a public address; and a public address for the API if it has one.
+  cluster_roles = ["k8s.clusters.agent", "load-balancer.admin", "vpc.publicAdmin"]
+  node_roles    = ["container-registry.images.puller"]
+}
+
+# IAM takes some seconds to know of a role; without the pause the cluster is refused.
+resource "yandex_resourcemanager_folder_iam_member" "cluster" {
+  for_each = toset(local.cluster_roles)
+
+  folder_id   = local.folder_id
+  role        = each.key
+  member      = "serviceAccount:${yandex_iam_service_account.cluster.id}"
+  sleep_after = var.iam_pause_s
+}
+
+resource "yandex_resourcemanager_folder_iam_member" "nodes" {
+  for_each = toset(local.node_roles)
+
+  folder_id   = local.folder_id
+  role        = each.key
+  member      = "serviceAccount:${yandex_iam_service_account.nodes.id}"
+  sleep_after = var.iam_pause_s
+}
+
+# Kubernetes Secrets hold Sentry's passwords: they are encrypted in etcd.
+resource "yandex_kms_symmetric_key" "kubernetes" {
+  name                = "${var.name_prefix}-kubernetes"
+  description         = "Encrypts the cluster's Secrets in etcd"
+  default_algorithm   = "AES_256"
+  rotation_period     = "8760h"
+  deletion_protection = local.deletion_protection
+  labels              = local.labels
+}
+
+resource "yandex_kms_symmetric_key_iam_member" "kubernetes" {
+  symmetric_key_id = yandex_kms_symmetric_key.kubernetes.id
+  role             = "kms.keys.encrypterDecrypter"
+  member           = "serviceAccount:${yandex_iam_service_account.cluster.id}"
+  sleep_after      = var.iam_pause_s
+}
+
+resource "yandex_kubernetes_cluster" "sentry" {
+  name                     = var.name_prefix
+  description              = "Runs Sentry"
+  network_id               = yandex_vpc_network.sentry.id
+  cluster_ipv4_range       = var.pod_cidr
+  service_ipv4_range       = var.service_cidr
+  service_account_id       = yandex_iam_service_account.cluster.id
+  node_service_account_id  = yandex_iam_service_account.nodes.id
+  release_channel          = "REGULAR"
+  network_policy_provider  = "CALICO"
+  node_ipv4_cidr_mask_size = 24
+  labels                   = local.labels
+
+  master {
+    version            = var.kubernetes_version
+    public_ip          = length(var.kubernetes_api_cidrs) > 0
+    security_group_ids = [yandex_vpc_security_group.kubernetes.id, yandex_vpc_security_group.kubernetes_api.id]
+
+    dynamic "zonal" {
+      for_each = length(local.zones) == 1 ? local.zones : []
+      content {
+        zone      = zonal.value
+        subnet_id = yandex_vpc_subnet.nodes[zonal.value].id
+      }
+    }
+
+    dynamic "regional" {
+      for_each = length(local.zones) > 1 ? [var.region] : []
+      content {
+        region = regional.value
+
+        dynamic "location" {
+          for_each = local.zones
+          content {
+            zone      = location.value
+            subnet_id = yandex_vpc_subnet.nodes[location.value].id
+          }
+        }
+      }
+    }
+
+    maintenance_policy {
+      auto_upgrade = true
+
+      maintenance_window {
+        day        = local.maintenance_day
+        start_time = local.maintenance_start
+        duration   = "3h"
+      }
+    }
+  }
+
+  kms_provider {
+    key_id = yandex_kms_symmetric_key.kubernetes.id
+  }
+
+  # Otherwise `destroy` takes the rights away while the cluster still needs them to tidy up.
+  depends_on = [
+    yandex_resourcemanager_folder_iam_member.cluster,
+    yandex_resourcemanager_folder_iam_member.nodes,
+    yandex_kms_symmetric_key_iam_member.kubernetes,
+  ]
+}
+
+locals {
+  maintenance_day = {
+    MON = "monday", TUE = "tuesday", WED = "wednesday", THU = "thursday", FRI = "friday", SAT = "saturday", SUN = "sunday"
+  }[var.maintenance.day]
+  maintenance_start = format("%02d:00", var.maintenance.hour % 24)
+}
+
+resource "yandex_kubernetes_node_group" "sentry" {
+  cluster_id  = yandex_kubernetes_cluster.sentry.id
+  name        = var.name_prefix
+  description = "Sentry's nodes: no public addresses"
+  version     = var.kubernetes_version
+  labels      = local.labels
+
+  instance_template {
+    platform_id = local.size.nodes.platform
+
+    resources {
+      cores  = local.size.nodes.cores
+      memory = local.size.nodes.memory
+    }
+
+    boot_disk {
+      type = "network-ssd"
+      size = local.size.nodes.disk_size
+    }
+
+    network_interface {
+      nat                = false
+      subnet_ids         = [for zone in local.zones : yandex_vpc_subnet.nodes[zone].id]
+      security_group_ids = [yandex_vpc_security_group.kubernetes.id, yandex_vpc_security_group.ingress.id]
+    }
+
+    container_runtime {
+      type = "containerd"
+    }
+
+    scheduling_policy {
+      preemptible = false
+    }
+  }
+
+  scale_policy {
+    fixed_scale {
+      size = local.size.nodes.count
+    }
+  }
+
+  allocation_policy {
+    dynamic "location" {
+      for_each = local.zones
+      content {
+        zone = location.value
+      }
+    }
+  }
+
+  deploy_policy {
+    max_expansion   = 1
+    max_unavailable = 0
+  }
+
+  maintenance_policy {
+    auto_upgrade = true
+    auto_repair  = true
+
+    maintenance_window {
+      day        = local.maintenance_day
+      start_time = local.maintenance_start
+      duration   = "3h"
+    }
+  }
+}

@@ -1,0 +1,107 @@
+# Kafka: brokers in KRaft mode (4.x has no ZooKeeper), the topics that this Sentry's schemas prescribe, and one user for Sentry.
+
+resource "yandex_mdb_kafka_cluster" "sentry" {
+  name                = var.name_prefix
+  description         = "Sentry's queues"
+  environment         = "PRODUCTION"
+  network_id          = yandex_vpc_network.sentry.id
+  subnet_ids          = [for zone in local.zones : yandex_vpc_subnet.stores[zone].id]
+  security_group_ids  = [yandex_vpc_security_group.stores["kafka"].id]
+  deletion_protection = local.deletion_protection
+  labels              = local.labels
+
+  config {
+    version          = var.kafka_version
+    zones            = local.zones
+    brokers_count    = local.size.kafka.brokers_per_zone
+    assign_public_ip = false
+    schema_registry  = false
+
+    kafka {
+      resources {
+        resource_preset_id = local.size.kafka.preset
+        disk_type_id       = "network-ssd"
+        disk_size          = local.size.kafka.disk_size
+      }
+
+      kafka_config {
+        # A topic that is made by accident has one replica and the broker's limits; Sentry would run on it and lose data.
+        auto_create_topics_enable  = false
+        default_replication_factor = local.replication_factor
+        num_partitions             = local.size.kafka.partitions
+        # The largest topic's messages (52 428 800 bytes) must pass the broker and its followers, or the topic's own limit counts for nothing.
+        message_max_bytes       = local.largest_message_bytes
+        replica_fetch_max_bytes = local.largest_message_bytes
+        sasl_enabled_mechanisms = ["SASL_MECHANISM_SCRAM_SHA_512"]
+      }
+    }
+  }
+
+  maintenance_window {
+    type = "WEEKLY"
+    day  = var.maintenance.day
+    hour = var.maintenance.hour
+  }
+
+  lifecycle {
+    precondition {
+      condition     = local.brokers >= local.replication_factor
+      error_message = "Replication factor ${local.replication_factor} needs that many brokers, and there are ${local.brokers}."
+    }
+
+    precondition {
+      condition     = length(setsubtract(keys(var.topic_partitions), [for name, topic in local.topics : name if !topic.enforced])) == 0
+      error_message = "topic_partitions may name topics of the profile whose number of partitions is free, not: ${join(", ", setsubtract(keys(var.topic_partitions), [for name, topic in local.topics : name if !topic.enforced]))}."
+    }
+  }
+}
+
+locals {
+  brokers            = length(local.zones) * local.size.kafka.brokers_per_zone
+  replication_factor = local.size.kafka.replication_factor
+  kafka_brokers      = sort([for host in yandex_mdb_kafka_cluster.sentry.host : "${host.name}:9091" if host.role == "KAFKA"])
+}
+
+# The schemas' settings, all that the service has an argument for; `topic_settings_left_out` among the outputs names the rest.
+resource "yandex_mdb_kafka_topic" "sentry" {
+  for_each = local.topics
+
+  cluster_id         = yandex_mdb_kafka_cluster.sentry.id
+  name               = each.key
+  partitions         = local.topic_partitions[each.key]
+  replication_factor = local.replication_factor
+
+  topic_config {
+    cleanup_policy         = lookup(local.topic_configs[each.key], "cleanup_policy", null)
+    compression_type       = lookup(local.topic_configs[each.key], "compression_type", null)
+    delete_retention_ms    = lookup(local.topic_configs[each.key], "delete_retention_ms", null)
+    file_delete_delay_ms   = lookup(local.topic_configs[each.key], "file_delete_delay_ms", null)
+    flush_messages         = lookup(local.topic_configs[each.key], "flush_messages", null)
+    flush_ms               = lookup(local.topic_configs[each.key], "flush_ms", null)
+    max_message_bytes      = lookup(local.topic_configs[each.key], "max_message_bytes", null)
+    message_timestamp_type = lookup(local.topic_configs[each.key], "message_timestamp_type", null)
+    min_compaction_lag_ms  = lookup(local.topic_configs[each.key], "min_compaction_lag_ms", null)
+    min_insync_replicas    = local.size.kafka.min_insync_replicas
+    retention_bytes        = lookup(local.topic_configs[each.key], "retention_bytes", null)
+    retention_ms           = lookup(local.topic_configs[each.key], "retention_ms", null)
+    segment_bytes          = lookup(local.topic_configs[each.key], "segment_bytes", null)
+  }
+}
+
+# Two permissions instead of two for each of 76 topics: the cluster holds Sentry's topics and nobody else's. The roles without access to a schema
+# registry, for there is none. No role may change a topic's configuration or delete it: that is this file's business.
+resource "yandex_mdb_kafka_user" "sentry" {
+  cluster_id = yandex_mdb_kafka_cluster.sentry.id
+  name       = "sentry"
+  password   = var.kafka_password
+
+  permission {
+    topic_name = "*"
+    role       = "ACCESS_ROLE_CONSUMER"
+  }
+
+  permission {
+    topic_name = "*"
+    role       = "ACCESS_ROLE_PRODUCER"
+  }
+}

@@ -1,0 +1,126 @@
+# What follows from the variables: sizes as data, names, topics. The resources below read from here and decide nothing themselves.
+
+locals {
+  folder_id = data.yandex_client_config.current.folder_id
+
+  # Hosts per size. Disks in GB; a preset names its platform, vCPU and memory in GB, so that outputs.tf can sum them up.
+  sizes = {
+    demo = {
+      zones = 1
+      kafka = { brokers_per_zone = 1, preset = "s3-c2-m8", disk_size = 64, partitions = 1, replication_factor = 1, min_insync_replicas = 1 }
+      clickhouse = {
+        hosts = 1, preset = "s3-c2-m8", disk_size = 64,
+        # One host replicates to nobody and needs no coordination: the reference configuration paid for three ZooKeepers here.
+        keeper = "none", keeper_preset = "s3-c2-m8", keeper_disk_size = 10
+      }
+      postgres = { hosts = 1, preset = "s3-c2-m8", disk_size = 64, max_connections = 400 }
+      redis    = { hosts = 1, preset = "hm3-c2-m8", disk_size = 32 }
+      nodes    = { count = 2, cores = 4, memory = 16, disk_size = 96, platform = "standard-v3" }
+      sentry   = "errors-only"
+      protect  = false
+    }
+    ha = {
+      zones = 3
+      kafka = { brokers_per_zone = 1, preset = "s3-c2-m8", disk_size = 200, partitions = 3, replication_factor = 3, min_insync_replicas = 2 }
+      clickhouse = {
+        hosts = 2, preset = "s3-c4-m16", disk_size = 200,
+        # Keeper on hosts of its own: what the service recommends for more than tests, and the choice cannot be changed later.
+        keeper = "separate", keeper_preset = "s3-c2-m8", keeper_disk_size = 10
+      }
+      postgres = { hosts = 3, preset = "s3-c2-m8", disk_size = 128, max_connections = 400 }
+      redis    = { hosts = 2, preset = "hm3-c2-m8", disk_size = 64 }
+      nodes    = { count = 3, cores = 4, memory = 24, disk_size = 128, platform = "standard-v3" }
+      sentry   = "full"
+      protect  = true
+    }
+  }
+
+  size = {
+    for service, of_the_size in local.sizes[var.size] : service => (
+      can(keys(of_the_size))
+      ? merge(of_the_size, { for key, value in try(var.resources[service], {}) : key => value if value != null })
+      : of_the_size
+    )
+  }
+
+  zones               = slice(var.zones, 0, min(local.sizes[var.size].zones, length(var.zones)))
+  sentry_size         = coalesce(var.sentry_size, local.sizes[var.size].sentry)
+  deletion_protection = coalesce(var.deletion_protection, local.sizes[var.size].protect)
+
+  labels = merge({ managed-by = "terraform", application = "sentry", installation = var.name_prefix, size = var.size }, var.labels)
+
+  # Buckets share one name space with the whole cloud. The folder's id makes the names this folder's own, the same on every run, without a provider
+  # for random numbers.
+  bucket_suffix = substr(sha256("${local.folder_id}/${var.name_prefix}"), 0, 8)
+
+  # The certificate authority of the managed stores; Object Storage has a public certificate.
+  authority_url = "https://storage.yandexcloud.net/cloud-certs/CA.pem"
+  s3_host       = "storage.yandexcloud.net"
+}
+
+# ── topics ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+locals {
+  profile = yamldecode(file("${path.module}/modules/sentry-values/profiles/${var.profile}.yaml"))
+  topics  = jsondecode(file("${path.module}/topics/${local.profile.schemas}.json")).topics
+
+  # Kafka's name of a setting → the argument of yandex_mdb_kafka_topic.topic_config.
+  topic_arguments = {
+    "cleanup.policy"         = "cleanup_policy"
+    "compression.type"       = "compression_type"
+    "delete.retention.ms"    = "delete_retention_ms"
+    "file.delete.delay.ms"   = "file_delete_delay_ms"
+    "flush.messages"         = "flush_messages"
+    "flush.ms"               = "flush_ms"
+    "max.message.bytes"      = "max_message_bytes"
+    "message.timestamp.type" = "message_timestamp_type"
+    "min.compaction.lag.ms"  = "min_compaction_lag_ms"
+    "retention.bytes"        = "retention_bytes"
+    "retention.ms"           = "retention_ms"
+    "segment.bytes"          = "segment_bytes"
+  }
+
+  # The API's words for Kafka's values. Everything else is passed on as it is.
+  topic_values = {
+    "cleanup.policy" = {
+      "delete"         = "CLEANUP_POLICY_DELETE"
+      "compact"        = "CLEANUP_POLICY_COMPACT"
+      "compact,delete" = "CLEANUP_POLICY_COMPACT_AND_DELETE"
+      "delete,compact" = "CLEANUP_POLICY_COMPACT_AND_DELETE"
+    }
+    "compression.type" = {
+      "gzip"         = "COMPRESSION_TYPE_GZIP"
+      "lz4"          = "COMPRESSION_TYPE_LZ4"
+      "producer"     = "COMPRESSION_TYPE_PRODUCER"
+      "snappy"       = "COMPRESSION_TYPE_SNAPPY"
+      "uncompressed" = "COMPRESSION_TYPE_UNCOMPRESSED"
+      "zstd"         = "COMPRESSION_TYPE_ZSTD"
+    }
+    "message.timestamp.type" = {
+      "CreateTime"    = "MESSAGE_TIMESTAMP_TYPE_CREATE_TIME"
+      "LogAppendTime" = "MESSAGE_TIMESTAMP_TYPE_LOG_APPEND_TIME"
+    }
+  }
+
+  topic_configs = {
+    for name, topic in local.topics : name => {
+      for key, value in topic.config : local.topic_arguments[key] =>
+      contains(keys(local.topic_values), key) ? local.topic_values[key][value] : tostring(value)
+      if contains(keys(local.topic_arguments), key)
+    }
+  }
+
+  # What the service has no argument for: it keeps its own default there. An output, so that nobody has to find it out.
+  topic_settings_left_out = {
+    for name, topic in local.topics : name => { for key, value in topic.config : key => value if !contains(keys(local.topic_arguments), key) }
+    if anytrue([for key in keys(topic.config) : !contains(keys(local.topic_arguments), key)])
+  }
+
+  # The order of preference: what the schemas prescribe, what the user asks for, what the size gives.
+  topic_partitions = {
+    for name, topic in local.topics : name => topic.enforced ? topic.partitions : max(topic.partitions, lookup(var.topic_partitions, name, local.size.kafka.partitions))
+  }
+
+  # The brokers must let the largest topic's messages pass.
+  largest_message_bytes = max([for topic in local.topics : tonumber(lookup(topic.config, "max.message.bytes", "1048588"))]...)
+}

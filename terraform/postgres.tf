@@ -1,0 +1,76 @@
+# PostgreSQL: Sentry's own tables, behind the service's pooler.
+
+locals {
+  postgres_hosts = { for index in range(local.size.postgres.hosts) : "postgres-${index + 1}" => local.zones[index % length(local.zones)] }
+}
+
+resource "yandex_mdb_postgresql_cluster_v2" "sentry" {
+  name                = var.name_prefix
+  description         = "Sentry's own tables"
+  environment         = "PRODUCTION"
+  network_id          = yandex_vpc_network.sentry.id
+  security_group_ids  = [yandex_vpc_security_group.stores["postgres"].id]
+  deletion_protection = local.deletion_protection
+  labels              = local.labels
+
+  config {
+    version = var.postgres_version
+
+    resources {
+      resource_preset_id = local.size.postgres.preset
+      disk_type_id       = "network-ssd"
+      disk_size          = local.size.postgres.disk_size
+    }
+
+    postgresql_config = {
+      max_connections = tostring(local.size.postgres.max_connections)
+    }
+
+    # Django keeps settings and server-side cursors on its connection: it must own one for the whole session.
+    pooler_config = {
+      pooling_mode = "SESSION"
+      pool_discard = true
+    }
+
+    backup_window_start       = { hours = var.backup.hours, minutes = var.backup.minutes }
+    backup_retain_period_days = var.backup.retain_days
+  }
+
+  maintenance_window = {
+    type = "WEEKLY"
+    day  = var.maintenance.day
+    hour = var.maintenance.hour
+  }
+
+  hosts = {
+    for name, zone in local.postgres_hosts : name => {
+      zone             = zone
+      subnet_id        = yandex_vpc_subnet.stores[zone].id
+      assign_public_ip = false
+    }
+  }
+}
+
+# The service makes the password and keeps it in Lockbox; it is in no plan, state or log.
+resource "yandex_mdb_postgresql_user" "sentry" {
+  cluster_id        = yandex_mdb_postgresql_cluster_v2.sentry.id
+  name              = "sentry"
+  generate_password = true
+  # A quarter of the connections stays for the service's own work and for whoever must look what is wrong.
+  conn_limit          = floor(local.size.postgres.max_connections * 3 / 4)
+  deletion_protection = tostring(local.deletion_protection)
+}
+
+resource "yandex_mdb_postgresql_database" "sentry" {
+  cluster_id          = yandex_mdb_postgresql_cluster_v2.sentry.id
+  name                = "sentry"
+  owner               = yandex_mdb_postgresql_user.sentry.name
+  lc_collate          = "C"
+  lc_type             = "en_US.UTF-8"
+  deletion_protection = tostring(local.deletion_protection)
+
+  # Sentry's migrations ask for it, and a user of a managed cluster may not create extensions.
+  extension {
+    name = "citext"
+  }
+}

@@ -1,0 +1,52 @@
+# The filestore: debug files, source maps, attachments, avatars. Nothing in it is temporary, so nothing in it expires: Sentry deletes what it no
+# longer needs, and a lifecycle rule that deletes by age would take source maps away from releases that still run.
+
+resource "yandex_storage_bucket" "filestore" {
+  bucket        = "${var.name_prefix}-filestore-${local.bucket_suffix}"
+  folder_id     = local.folder_id
+  force_destroy = var.bucket_force_destroy
+  tags          = local.labels
+
+  anonymous_access_flags {
+    read        = false
+    list        = false
+    config_read = false
+  }
+
+  versioning {
+    enabled = true
+  }
+
+  server_side_encryption_configuration {
+    rule {
+      apply_server_side_encryption_by_default {
+        kms_master_key_id = yandex_kms_symmetric_key.buckets["filestore"].id
+        sse_algorithm     = "aws:kms"
+      }
+    }
+  }
+
+  lifecycle_rule {
+    id                                     = "abort-incomplete-uploads"
+    enabled                                = true
+    abort_incomplete_multipart_upload_days = 7
+
+    filter {
+      prefix = ""
+    }
+  }
+
+  # What was deleted or overwritten can be brought back for a month; then it goes, or versioning would keep everything for ever.
+  lifecycle_rule {
+    id      = "forget-old-versions"
+    enabled = true
+
+    filter {
+      prefix = ""
+    }
+
+    noncurrent_version_expiration {
+      days = 30
+    }
+  }
+}

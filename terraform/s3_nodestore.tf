@@ -1,0 +1,65 @@
+# The nodestore: the bodies of events. They live exactly as long as Sentry keeps the events: an object that expires before its event is an issue whose
+# events answer 404.
+
+resource "yandex_storage_bucket" "nodestore" {
+  bucket        = "${var.name_prefix}-nodestore-${local.bucket_suffix}"
+  folder_id     = local.folder_id
+  force_destroy = var.bucket_force_destroy
+  tags          = local.labels
+
+  anonymous_access_flags {
+    read        = false
+    list        = false
+    config_read = false
+  }
+
+  versioning {
+    enabled = true
+  }
+
+  server_side_encryption_configuration {
+    rule {
+      apply_server_side_encryption_by_default {
+        kms_master_key_id = yandex_kms_symmetric_key.buckets["nodestore"].id
+        sse_algorithm     = "aws:kms"
+      }
+    }
+  }
+
+  lifecycle_rule {
+    id                                     = "abort-incomplete-uploads"
+    enabled                                = true
+    abort_incomplete_multipart_upload_days = 7
+
+    filter {
+      prefix = ""
+    }
+  }
+
+  lifecycle_rule {
+    id      = "expire-with-the-events"
+    enabled = true
+
+    filter {
+      prefix = ""
+    }
+
+    expiration {
+      days = var.retention_days
+    }
+  }
+
+  # With versioning an expired object becomes an old version. A week is enough to notice a mistake, and short against the retention.
+  lifecycle_rule {
+    id      = "forget-old-versions"
+    enabled = true
+
+    filter {
+      prefix = ""
+    }
+
+    noncurrent_version_expiration {
+      days = 7
+    }
+  }
+}

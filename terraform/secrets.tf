@@ -1,0 +1,21 @@
+# Where secrets lie. Four of six never pass through Terraform: the two databases' passwords are made by the service (Connection Manager keeps them in
+# Lockbox), the two buckets' keys go straight into the Lockbox secrets below. The other two are variables: docs/terraform.md says why, and overrides/
+# how one of them leaves the state with a newer provider.
+
+resource "yandex_lockbox_secret" "buckets" {
+  for_each = toset(["filestore", "nodestore"])
+
+  name                = "${var.name_prefix}-${each.key}"
+  description         = "The static access key of the bucket ${each.key}: access-key, secret-key"
+  deletion_protection = local.deletion_protection
+  labels              = local.labels
+}
+
+# A connection names the Lockbox secret that holds its password, and the key in it.
+data "yandex_connectionmanager_connection" "postgres" {
+  connection_id = yandex_mdb_postgresql_user.sentry.user_connection_manager[0].connection_id
+}
+
+data "yandex_connectionmanager_connection" "clickhouse" {
+  connection_id = yandex_mdb_clickhouse_user.sentry.connection_manager.connection_id
+}

@@ -1,0 +1,450 @@
+# What may differ from one installation to the next. Nothing here has the name of anybody's domain, folder or bucket; what has no default is asked for.
+
+# ── where ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+variable "folder_id" {
+  description = "The folder everything is made in. Null: the environment's YC_FOLDER_ID."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.folder_id == null || can(regex("^[a-z0-9]{20}$", var.folder_id))
+    error_message = "folder_id is an id of 20 lower-case letters and digits (yc resource-manager folder list), not a folder's name."
+  }
+}
+
+variable "cloud_id" {
+  description = "The cloud the folder lies in. Null: the environment's YC_CLOUD_ID."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.cloud_id == null || can(regex("^[a-z0-9]{20}$", var.cloud_id))
+    error_message = "cloud_id is an id of 20 lower-case letters and digits (yc resource-manager cloud list), not a cloud's name."
+  }
+}
+
+variable "region" {
+  description = "The region: of the Kubernetes master in size \"ha\", and the one S3 clients sign for."
+  type        = string
+  default     = "ru-central1"
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)?-?[a-z]*[0-9]+$", var.region))
+    error_message = "region looks like ru-central1."
+  }
+}
+
+variable "zones" {
+  description = "Availability zones, in order of preference. Size \"demo\" uses the first one, size \"ha\" the first three."
+  type        = list(string)
+  default     = ["ru-central1-a", "ru-central1-b", "ru-central1-d"]
+
+  validation {
+    condition     = length(var.zones) >= 1 && length(var.zones) == length(distinct(var.zones))
+    error_message = "zones needs at least one zone, and no zone twice."
+  }
+
+  validation {
+    condition     = alltrue([for zone in var.zones : can(regex("^[a-z]{2}-[a-z]+[0-9]+-[a-z]$", zone))])
+    error_message = "A zone looks like ru-central1-a."
+  }
+}
+
+# ── what ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+variable "name_prefix" {
+  description = "What every name begins with. Two installations in one folder need two prefixes."
+  type        = string
+  default     = "sentry"
+
+  validation {
+    # 24: a bucket's name (at most 63) adds a role and eight characters, a service account's name (at most 63) a role.
+    condition     = can(regex("^[a-z][a-z0-9-]{1,22}[a-z0-9]$", var.name_prefix))
+    error_message = "name_prefix: 3 to 24 lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen."
+  }
+}
+
+variable "size" {
+  description = "\"demo\": one host of each kind in one zone, nothing protected. \"ha\": three zones, replicas, deletion protection."
+  type        = string
+  default     = "demo"
+
+  validation {
+    condition     = contains(["demo", "ha"], var.size)
+    error_message = "size is demo or ha."
+  }
+}
+
+variable "profile" {
+  description = "Which line of the Sentry chart the stores serve: the name of a file in modules/sentry-values/profiles. Decides the topics."
+  type        = string
+  default     = "current"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]*$", var.profile)) && fileexists("${path.module}/modules/sentry-values/profiles/${var.profile}.yaml")
+    error_message = "profile is the name of a file in modules/sentry-values/profiles, without .yaml."
+  }
+}
+
+variable "sentry_size" {
+  description = "Which of Sentry's components run: \"errors-only\" or \"full\". Null: errors-only in size demo, full in size ha."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.sentry_size == null || contains(["errors-only", "full"], coalesce(var.sentry_size, "full"))
+    error_message = "sentry_size is errors-only or full."
+  }
+}
+
+variable "domain" {
+  description = "The name under which Sentry is reached, for example sentry.example.com. Without a final dot."
+  type        = string
+
+  validation {
+    condition     = length(var.domain) <= 253 && can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63}$", var.domain))
+    error_message = "domain is a full name in lower case with at least one dot and without a final one, for example sentry.example.com."
+  }
+}
+
+variable "retention_days" {
+  description = "How long Sentry keeps events (its SENTRY_EVENT_RETENTION_DAYS). The nodestore's objects expire with them, and not before."
+  type        = number
+  default     = 90
+
+  validation {
+    condition     = var.retention_days >= 1 && var.retention_days <= 3650 && floor(var.retention_days) == var.retention_days
+    error_message = "retention_days is a whole number from 1 to 3650."
+  }
+}
+
+variable "resources" {
+  description = "Departures from the size's own hosts: `kafka = { preset = \"s3-c4-m16\", disk_size = 400 }`. Presets name their vCPU and memory; disks are in GB."
+  type = object({
+    kafka      = optional(object({ preset = optional(string), disk_size = optional(number), brokers_per_zone = optional(number), partitions = optional(number) }), {})
+    clickhouse = optional(object({ preset = optional(string), disk_size = optional(number), hosts = optional(number), keeper = optional(string), keeper_preset = optional(string) }), {})
+    postgres   = optional(object({ preset = optional(string), disk_size = optional(number), hosts = optional(number), max_connections = optional(number) }), {})
+    redis      = optional(object({ preset = optional(string), disk_size = optional(number), hosts = optional(number) }), {})
+    nodes      = optional(object({ count = optional(number), cores = optional(number), memory = optional(number), disk_size = optional(number), platform = optional(string) }), {})
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([
+      for preset in compact([var.resources.kafka.preset, var.resources.clickhouse.preset, var.resources.clickhouse.keeper_preset, var.resources.postgres.preset, var.resources.redis.preset]) :
+      can(regex("^[a-z]+[0-9]+[a-z]*-c[0-9]+-m[0-9]+$", preset))
+    ])
+    error_message = "A preset looks like s3-c2-m8 (2 vCPU, 8 GB). Older names (s2.micro) do not tell what they cost, and are not accepted."
+  }
+
+  validation {
+    condition = alltrue([
+      for size in [var.resources.kafka.disk_size, var.resources.clickhouse.disk_size, var.resources.postgres.disk_size, var.resources.redis.disk_size] :
+      size == null || try(size >= 10 && floor(size) == size, false)
+    ])
+    error_message = "A disk_size is a whole number of GB, at least 10."
+  }
+
+  validation {
+    condition     = var.resources.nodes.disk_size == null || try(var.resources.nodes.disk_size >= 64, false)
+    error_message = "A node's disk has at least 64 GB."
+  }
+
+  validation {
+    condition     = var.resources.kafka.brokers_per_zone == null || contains([1, 3], coalesce(var.resources.kafka.brokers_per_zone, 1))
+    error_message = "kafka.brokers_per_zone is 1 or 3: Kafka 4 forms its quorum from one broker or from three."
+  }
+
+  validation {
+    condition     = var.resources.clickhouse.keeper == null || contains(["none", "embedded", "separate"], coalesce(var.resources.clickhouse.keeper, "none"))
+    error_message = "clickhouse.keeper is none, embedded (Keeper runs on the data hosts, at least three of them) or separate (three small hosts of its own)."
+  }
+
+  validation {
+    condition = alltrue([
+      for count in [var.resources.kafka.partitions, var.resources.clickhouse.hosts, var.resources.postgres.hosts, var.resources.redis.hosts, var.resources.nodes.count, var.resources.nodes.cores, var.resources.nodes.memory] :
+      count == null || try(count >= 1 && floor(count) == count, false)
+    ])
+    error_message = "Numbers of hosts, partitions, cores and GB of memory are whole and at least 1."
+  }
+}
+
+variable "topic_partitions" {
+  description = "Topics that need more partitions than the size gives them: { events = 12 }. Topics whose number the schemas prescribe are refused."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for count in values(var.topic_partitions) : count >= 1 && count <= 1000 && floor(count) == count])
+    error_message = "A number of partitions is whole, from 1 to 1000. It can be raised later, never lowered."
+  }
+}
+
+variable "labels" {
+  description = "Labels for everything that can carry them, beside the ones this configuration sets itself."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = length(var.labels) <= 60 && alltrue([
+      for key, value in var.labels : can(regex("^[a-z][-_./\\\\@0-9a-z]{0,62}$", key)) && can(regex("^[-_./\\\\@0-9a-z]{0,63}$", value))
+    ])
+    error_message = "A label's key is 1 to 63 characters of a-z 0-9 - _ . / \\ @ beginning with a letter, its value at most 63 of the same; at most 60 labels."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether the cloud refuses to delete the stores. Null: yes in size ha, no in size demo."
+  type        = bool
+  default     = null
+}
+
+variable "bucket_force_destroy" {
+  description = "Whether `destroy` may delete buckets that still hold objects. They cannot be brought back."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+# ── versions: each default can still be created; see the update policy of each service ─────────────────────────────────────────────────────────────
+
+variable "kafka_version" {
+  description = "Kafka 4.x: 3.x can no longer be created."
+  type        = string
+  default     = "4.0"
+
+  validation {
+    condition     = can(regex("^4\\.[0-9]+$", var.kafka_version))
+    error_message = "kafka_version is 4.x: clusters with 3.x can no longer be created."
+  }
+}
+
+variable "clickhouse_version" {
+  description = "ClickHouse, at least what the profile's Sentry asks for."
+  type        = string
+  default     = "25.8"
+
+  validation {
+    condition     = can(regex("^[0-9]{2}\\.[0-9]{1,2}$", var.clickhouse_version)) && try(tonumber(split(".", var.clickhouse_version)[0]) >= 25, false)
+    error_message = "clickhouse_version is a string like \"25.8\", at least 25.x (older ones can no longer be created)."
+  }
+}
+
+variable "postgres_version" {
+  description = "PostgreSQL's major version."
+  type        = string
+  default     = "17"
+
+  validation {
+    condition     = contains(["15", "16", "17", "18"], var.postgres_version)
+    error_message = "postgres_version is 15, 16, 17 or 18."
+  }
+}
+
+variable "redis_version" {
+  description = "Valkey's version; the API spells it with the suffix -valkey."
+  type        = string
+  default     = "8.1-valkey"
+
+  validation {
+    condition     = can(regex("^[0-9]+\\.[0-9]+-valkey$", var.redis_version))
+    error_message = "redis_version looks like 8.1-valkey."
+  }
+}
+
+variable "kubernetes_version" {
+  description = "Kubernetes of master and nodes. Null: what the release channel offers today, so that this default cannot become too old."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kubernetes_version == null || can(regex("^1\\.[0-9]{2}$", var.kubernetes_version))
+    error_message = "kubernetes_version looks like 1.33 (yc managed-kubernetes list-versions)."
+  }
+}
+
+# ── network ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+variable "network_cidr" {
+  description = "The addresses of the subnets: a /16 to /20, cut into one subnet for nodes and one for stores in each zone."
+  type        = string
+  default     = "10.130.0.0/16"
+
+  validation {
+    condition     = can(cidrhost(var.network_cidr, 0)) && try(tonumber(split("/", var.network_cidr)[1]) >= 16 && tonumber(split("/", var.network_cidr)[1]) <= 20, false)
+    error_message = "network_cidr is an IPv4 range of /16 to /20, for example 10.130.0.0/16."
+  }
+}
+
+variable "pod_cidr" {
+  description = "The addresses of pods."
+  type        = string
+  default     = "10.112.0.0/16"
+
+  validation {
+    condition     = can(cidrhost(var.pod_cidr, 0)) && try(tonumber(split("/", var.pod_cidr)[1]) >= 10 && tonumber(split("/", var.pod_cidr)[1]) <= 20, false)
+    error_message = "pod_cidr is an IPv4 range of /10 to /20, for example 10.112.0.0/16."
+  }
+}
+
+variable "service_cidr" {
+  description = "The addresses of Kubernetes services."
+  type        = string
+  default     = "10.96.0.0/16"
+
+  validation {
+    condition     = can(cidrhost(var.service_cidr, 0)) && try(tonumber(split("/", var.service_cidr)[1]) >= 10 && tonumber(split("/", var.service_cidr)[1]) <= 24, false)
+    error_message = "service_cidr is an IPv4 range of /10 to /24, for example 10.96.0.0/16."
+  }
+}
+
+variable "kubernetes_api_cidrs" {
+  description = "From where the Kubernetes API may be called over the Internet. Empty: it has no public address at all."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for cidr in var.kubernetes_api_cidrs : can(cidrhost(cidr, 0))])
+    error_message = "kubernetes_api_cidrs are ranges, for example [\"203.0.113.7/32\"]."
+  }
+
+  validation {
+    condition     = alltrue([for cidr in var.kubernetes_api_cidrs : try(tonumber(split("/", cidr)[1]) >= 8, false)])
+    error_message = "kubernetes_api_cidrs: the whole Internet is not a restriction. Name the ranges you work from (at least a /8)."
+  }
+}
+
+variable "ingress_cidrs" {
+  description = "From where Sentry itself may be reached through the load balancer. Empty: from nowhere outside the network. A public Sentry: [\"0.0.0.0/0\"]."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for cidr in var.ingress_cidrs : can(cidrhost(cidr, 0))])
+    error_message = "ingress_cidrs are ranges, for example [\"0.0.0.0/0\"]."
+  }
+}
+
+variable "egress_ports" {
+  description = "TCP ports that nodes may call on the Internet: registries, Object Storage and webhooks by HTTPS. A mail server on 587 is added here."
+  type        = list(number)
+  default     = [443]
+  nullable    = false
+
+  validation {
+    condition     = contains(var.egress_ports, 443) && alltrue([for port in var.egress_ports : port >= 1 && port <= 65535 && floor(port) == port])
+    error_message = "egress_ports are TCP ports (1 to 65535) and include 443, without which neither images nor Object Storage can be reached."
+  }
+}
+
+variable "public_dns_zone_id" {
+  description = "An existing public zone that holds the domain. Null: a zone for the domain is made (its name servers must then be delegated to)."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.public_dns_zone_id == null || can(regex("^dns[a-z0-9]{17}$", var.public_dns_zone_id))
+    error_message = "public_dns_zone_id is an id of 20 characters beginning with dns (yc dns zone list)."
+  }
+}
+
+# ── windows, in UTC ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+variable "maintenance" {
+  description = "When the cloud may restart things: day (MON … SUN) and hour (1 to 24, UTC)."
+  type        = object({ day = string, hour = number })
+  default     = { day = "SUN", hour = 3 }
+  nullable    = false
+
+  validation {
+    condition     = contains(["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"], var.maintenance.day)
+    error_message = "maintenance.day is MON, TUE, WED, THU, FRI, SAT or SUN."
+  }
+
+  validation {
+    condition     = var.maintenance.hour >= 1 && var.maintenance.hour <= 24 && floor(var.maintenance.hour) == var.maintenance.hour
+    error_message = "maintenance.hour is 1 to 24 (UTC)."
+  }
+}
+
+variable "backup" {
+  description = "When the daily backup begins (UTC) and for how many days it is kept. Kafka has no backups: it is a queue."
+  type        = object({ hours = number, minutes = number, retain_days = number })
+  default     = { hours = 1, minutes = 30, retain_days = 7 }
+  nullable    = false
+
+  validation {
+    condition     = var.backup.hours >= 0 && var.backup.hours <= 23 && var.backup.minutes >= 0 && var.backup.minutes <= 59
+    error_message = "backup.hours is 0 to 23 and backup.minutes 0 to 59."
+  }
+
+  validation {
+    condition     = var.backup.retain_days >= 7 && var.backup.retain_days <= 60
+    error_message = "backup.retain_days is 7 to 60: what all three services accept."
+  }
+}
+
+# ── secrets ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# Two only, and only because provider 0.213 can neither generate them nor take them write-only: see docs/terraform.md. Give them as TF_VAR_… or in a
+# file outside version control, never as -var on a command line, where every process of the computer can read it.
+
+variable "kafka_password" {
+  description = "Password of Kafka's user. 16 to 128 letters, digits, _ and -."
+  type        = string
+  sensitive   = true
+
+  validation {
+    # URLs and properties files carry it unescaped: a quote, $, @ or / would end it or be expanded.
+    condition     = can(regex("^[A-Za-z0-9_-]{16,128}$", var.kafka_password))
+    error_message = "kafka_password: 16 to 128 characters of A-Z a-z 0-9 _ - (others break the URLs and files that carry it)."
+  }
+}
+
+variable "redis_password" {
+  description = "Password of Valkey's default user. 16 to 128 letters, digits, _ and -."
+  type        = string
+  sensitive   = true
+
+  validation {
+    # Sentry's chart writes it into rediss://:PASSWORD@host without escaping.
+    condition     = can(regex("^[A-Za-z0-9_-]{16,128}$", var.redis_password))
+    error_message = "redis_password: 16 to 128 characters of A-Z a-z 0-9 _ - (others break the URLs that carry it)."
+  }
+}
+
+# ── Sentry ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+variable "admin_email" {
+  description = "Sentry's first user, an administrator. Null: admin@ the domain."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.admin_email == null || can(regex("^[^@\\s\"$`\\\\]+@[^@\\s\"$`\\\\]+$", var.admin_email))
+    error_message = "admin_email is an e-mail address."
+  }
+}
+
+variable "ingress" {
+  description = "The chart's Ingress in front of Sentry: class and the Kubernetes Secret with its certificate. Null: none, something else leads there."
+  type        = object({ class_name = string, tls_secret = string, annotations = optional(map(string), {}) })
+  default     = null
+}
+
+variable "iam_pause_s" {
+  description = "How long to wait after a role is granted until IAM knows it everywhere. 0 against an emulator."
+  type        = number
+  default     = 10
+  nullable    = false
+
+  validation {
+    condition     = var.iam_pause_s >= 0 && var.iam_pause_s <= 300
+    error_message = "iam_pause_s is 0 to 300 seconds."
+  }
+}
