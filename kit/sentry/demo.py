@@ -16,7 +16,7 @@ from pathlib import Path
 from kit.endpoints import Secret
 from kit.engines.process import Runner, run
 from kit.errors import KitError
-from kit.sentry.bugsink import Bugsink
+from kit.sentry.receiver import Receiver
 
 SCRIPT = Path("examples/python/main.py")  # below the shipped files
 POLL_S = 0.1
@@ -63,7 +63,7 @@ class DemoResult:
 def prove(
     script: Path,
     dsn: Secret,
-    server: Bugsink,
+    server: Receiver,
     *,
     note: Callable[[str], None] = lambda reason: None,
     runner: Runner = run,
@@ -87,7 +87,7 @@ def prove(
         sleep(POLL_S)
 
 
-def _environment(dsn: Secret, server: Bugsink) -> dict[str, str]:
+def _environment(dsn: Secret, server: Receiver) -> dict[str, str]:
     """A proxy for the Internet is none for this computer, whichever of the two spellings the SDK's HTTP library prefers."""
     direct = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
     trust = str(server.trust.ca_file)

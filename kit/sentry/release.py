@@ -15,9 +15,9 @@ from kit.engines.helm import Helm, Release
 from kit.engines.kube import KubeApi
 from kit.errors import KitError
 from kit.sentry import lite, pods
-from kit.sentry.bugsink import Bugsink
 from kit.sentry.lite import Lite
 from kit.sentry.pods import Trouble, is_rolled_out, newest
+from kit.sentry.receiver import Receiver
 from kit.stores.contract import Ready
 
 POLL_S = 0.15
@@ -87,7 +87,7 @@ def restart_hopeless(api: KubeApi) -> tuple[str, ...]:
 
 def wait(
     api: KubeApi,
-    server: Bugsink,
+    server: Receiver,
     *,
     note: Callable[[str], None] = lambda reason: None,
     timeout_s: float = READY_TIMEOUT_S,
