@@ -1,0 +1,99 @@
+"""What stands in the namespace before Helm comes: the trust, and one Secret per store with fixed names and keys.
+
+The values name these objects and never their content. Each password is in exactly one Secret, so that rotating it means applying
+one object, and a pod sees only what its component speaks to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kit.endpoints import Bucket, Endpoints, Secret
+from kit.errors import KitError
+from kit.sentry.lite import NAMESPACE, STACK_LABEL, Document, secret
+from kit.sentry.wiring import TRUST
+
+KAFKA, POSTGRES, REDIS, CLICKHOUSE = "kit-kafka", "kit-postgres", "kit-redis", "kit-clickhouse"
+FILESTORE, NODESTORE, SENTRY, VROOM_CLIENT = "kit-filestore", "kit-nodestore", "kit-sentry", "kit-vroom-client"
+MECHANISM = "SCRAM-SHA-512"
+IN_A_URL = re.compile(r"[A-Za-z0-9._~-]+")
+
+
+class PasswordUnfit(KitError):
+    """The chart puts Redis' password into URLs as it is, where this one would be read as something else."""
+
+    code = "KIT-PASSWORD-UNFIT"
+    exit_code = 17
+
+    def __init__(self) -> None:
+        super().__init__(
+            what="Redis' password cannot be used by the chart",
+            why="it stands unescaped in rediss://:…@host, and has characters other than letters, digits and . _ ~ -",
+            fix="give Redis another password",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TrustTexts:
+    """PEM texts. `authority` is of the stores alone, `bundle` has the public roots as well."""
+
+    authority: str
+    bundle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """Sentry's own."""
+
+    django_key: Secret
+    admin_password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A leaf with its intermediate, and its key; PEM."""
+
+    chain: str
+    key: Secret
+
+
+def documents(
+    stack: str, endpoints: Endpoints, trust: TrustTexts, logins: Logins, vroom: Certificate | None = None
+) -> tuple[Document, ...]:
+    """The objects, without their namespace; they hold secrets in clear. `vroom` is its client certificate, where it runs.
+
+    Raises `PasswordUnfit`.
+    """
+    return tuple(_documents(stack, endpoints, trust, logins, vroom))
+
+
+def _documents(
+    stack: str, endpoints: Endpoints, trust: TrustTexts, logins: Logins, vroom: Certificate | None
+) -> Iterator[Document]:
+    kafka = endpoints.kafka
+    if not IN_A_URL.fullmatch(endpoints.redis.password.reveal()):
+        raise PasswordUnfit
+    yield trust_document(stack, trust)
+    login = {"username": kafka.username, "password": kafka.password.reveal(), "mechanism": MECHANISM}
+    yield secret(stack, KAFKA, login)
+    yield secret(stack, POSTGRES, {"password": endpoints.postgres.password.reveal()})
+    yield secret(stack, REDIS, {"redis-password": endpoints.redis.password.reveal()})
+    yield secret(stack, CLICKHOUSE, {"clickhouse-password": endpoints.clickhouse.password.reveal()})
+    yield secret(stack, FILESTORE, _keys(endpoints.s3.filestore))
+    yield secret(stack, NODESTORE, _keys(endpoints.s3.nodestore))
+    yield secret(stack, SENTRY, {"key": logins.django_key.reveal(), "admin-password": logins.admin_password.reveal()})
+    if vroom is not None:
+        yield secret(stack, VROOM_CLIENT, {"tls.crt": vroom.chain, "tls.key": vroom.key.reveal()}, "kubernetes.io/tls")
+
+
+def trust_document(stack: str, trust: TrustTexts) -> Document:
+    """The ConfigMap that is mounted in every container."""
+    metadata = {"name": TRUST, "namespace": NAMESPACE, "labels": {STACK_LABEL: stack}}
+    data = {"ca.crt": trust.authority, "bundle.crt": trust.bundle}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+def _keys(bucket: Bucket) -> dict[str, str]:
+    return {"access-key": bucket.access_key, "secret-key": bucket.secret_key.reveal()}

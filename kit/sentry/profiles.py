@@ -1,0 +1,132 @@
+"""A line of chart and Sentry, as one data file says it: versions, rules, components, wiring.
+
+The files lie with the Terraform module that renders the values from them (terraform/modules/sentry-values/profiles), so that
+plain terraform and kit read the same words. A further version of the chart is a new file, and nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kit import workspace
+from kit.blueprint.stack import PROFILES
+from kit.errors import KitError
+
+NAMES: tuple[str, ...] = PROFILES
+MODULE = Path("terraform/modules/sentry-values")  # below the shipped files
+FOLDER = MODULE / "profiles"
+
+
+class ProfileUnknown(KitError):
+    """There is no profile of that name."""
+
+    code = "KIT-PROFILE-UNKNOWN"
+    exit_code = 10
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(
+            what=f"there is no profile {name}", why=f"known are {', '.join(known)}", fix="--profile with one of them"
+        )
+
+
+class ProfileInvalid(KitError):
+    """A profile's file lacks something that every profile has."""
+
+    code = "KIT-PROFILE-INVALID"
+    exit_code = 10
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(what=f"{path.name} is no valid profile", why=why, fix="compare it with the other files of its folder")
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One program of the release: where its values stand, and which stores it speaks to."""
+
+    name: str
+    key: str  # in the chart's values: "sentry.web"
+    image: str  # "getsentry/sentry"
+    stores: tuple[str, ...]
+    sizes: tuple[str, ...]  # in which it runs
+    since: str  # the first chart that has it; empty: all of the range
+
+
+@dataclass(frozen=True, slots=True)
+class HardStop:
+    """A version that an upgrade to this line must pass through."""
+
+    chart: str
+    app: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    name: str
+    chart_name: str
+    chart_version: str
+    chart_range: str  # ">=33,<34"
+    chart_repository: str
+    app_version: str
+    schemas: str  # the release of sentry-kafka-schemas, and the name of a file in terraform/topics
+    minimum_clickhouse: str
+    sizes: tuple[str, ...]
+    components: tuple[Component, ...]
+    hard_stops: tuple[HardStop, ...]
+    rules: Mapping[str, Any]
+    wiring: Mapping[str, Any]
+    document: Mapping[str, Any]  # the whole file
+
+    def running(self, size: str) -> tuple[Component, ...]:
+        return tuple(component for component in self.components if size in component.sizes)
+
+
+def load(name: str, folder: Path | None = None) -> Profile:
+    """The profile of that name, from `folder` or from the shipped files. Raises `ProfileUnknown`, `ProfileInvalid`."""
+    import yaml
+
+    place = folder or workspace.find("").assets / FOLDER
+    path = place / f"{name}.yaml"
+    known = tuple(sorted(each.stem for each in place.glob("*.yaml")))
+    if name not in known:
+        raise ProfileUnknown(name, known)
+    try:
+        return _profile(yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    except yaml.YAMLError as error:
+        raise ProfileInvalid(path, " ".join(str(error).split())) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ProfileInvalid(path, f"{type(error).__name__}: {error}") from error
+
+
+def _profile(document: Mapping[str, Any]) -> Profile:
+    components = tuple(_component(name, each) for name, each in document["components"].items())
+    return Profile(
+        name=document["name"],
+        chart_name=document["chart"]["name"],
+        chart_version=document["chart"]["version"],
+        chart_range=document["chart"]["range"],
+        chart_repository=document["chart"]["repository"],
+        app_version=document["app_version"],
+        schemas=document["schemas"],
+        minimum_clickhouse=document["minimum_clickhouse"],
+        sizes=tuple(sorted({size for component in components for size in component.sizes})),
+        components=components,
+        hard_stops=tuple(HardStop(each["chart"], each["app"], each["why"]) for each in document["hard_stops"]),
+        rules=document["rules"],
+        wiring=document["wiring"],
+        document=document,
+    )
+
+
+def _component(name: str, entry: Mapping[str, Any]) -> Component:
+    return Component(
+        name=name,
+        key=entry["key"],
+        image=entry["image"],
+        stores=tuple(entry["stores"]),
+        sizes=tuple(entry["sizes"]),
+        since=entry.get("since", ""),
+    )
