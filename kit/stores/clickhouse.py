@@ -121,13 +121,13 @@ def _varint(number: int) -> bytes:
 
 def bootstrap(endpoint: ClickHouseEndpoint, credentials: Credentials, trust: Trust) -> tuple[str, ...]:
     """The database. Snuba's own migrations make the tables."""
-    if "1" in _ask(endpoint, trust, f"SELECT 1 FROM system.databases WHERE name = '{endpoint.database}'", "system"):
+    if "1" in ask(endpoint, trust, f"SELECT 1 FROM system.databases WHERE name = '{endpoint.database}'", "system"):
         return ()
-    _ask(endpoint, trust, f"CREATE DATABASE IF NOT EXISTS {endpoint.database}", "system")
+    ask(endpoint, trust, f"CREATE DATABASE IF NOT EXISTS {endpoint.database}", "system")
     return (f"database {endpoint.database}",)
 
 
-def _ask(endpoint: ClickHouseEndpoint, trust: Trust, query: str, database: str) -> str:
+def ask(endpoint: ClickHouseEndpoint, trust: Trust, query: str, database: str) -> str:
     try:
         with tls.handshake(endpoint.host, endpoint.https_port, trust, timeout_s=4 * PROBE_TIMEOUT_S) as connection:
             return _query(connection, endpoint, query, database)
@@ -161,8 +161,8 @@ def smoke(endpoint: ClickHouseEndpoint, trust: Trust) -> Roundtrip:
             client.execute(f"CREATE TABLE {table} (way String, token String) ENGINE = MergeTree ORDER BY way")
             try:
                 client.execute(f"INSERT INTO {table} (way, token) VALUES", [("native", native)])
-                _ask(endpoint, trust, f"INSERT INTO {table} (way, token) VALUES ('https', '{https}')", endpoint.database)
-                over_https = _ask(endpoint, trust, f"SELECT token FROM {table} WHERE way = 'native'", endpoint.database).strip()
+                ask(endpoint, trust, f"INSERT INTO {table} (way, token) VALUES ('https', '{https}')", endpoint.database)
+                over_https = ask(endpoint, trust, f"SELECT token FROM {table} WHERE way = 'native'", endpoint.database).strip()
                 over_native = client.execute(f"SELECT token FROM {table} WHERE way = 'https'")
             finally:
                 client.execute(f"DROP TABLE IF EXISTS {table}")

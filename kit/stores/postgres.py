@@ -66,13 +66,13 @@ def bootstrap(endpoint: PostgresEndpoint, credentials: Credentials, trust: Trust
 
     as_admin = replace(endpoint, username=ADMIN, password=credentials.postgres_admin)
     try:
-        with _connected(replace(as_admin, database="postgres"), trust) as server:
+        with connected(replace(as_admin, database="postgres"), trust) as server:
             made = [*_ensure_role(server, endpoint), *_ensure_database(server, endpoint)]
-        with _connected(as_admin, trust) as database:
+        with connected(as_admin, trust) as database:
             made += _ensure_citext(database)
         if isinstance(refused := probe(endpoint, trust), NotYet) and refused.cause == "refused":
-            with _connected(replace(as_admin, database="postgres"), trust) as server:
-                _set_password(server, endpoint)
+            with connected(replace(as_admin, database="postgres"), trust) as server:
+                set_password(server, endpoint)
             made.append(f"password of {endpoint.username}")
     except psycopg.Error as error:
         raise StoreError(NAME, "setting up", error) from error
@@ -85,11 +85,11 @@ def _ensure_role(server: psycopg.Connection[Any], endpoint: PostgresEndpoint) ->
     from psycopg import sql
 
     server.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(endpoint.username)))
-    _set_password(server, endpoint)
+    set_password(server, endpoint)
     yield f"role {endpoint.username}"
 
 
-def _set_password(server: psycopg.Connection[Any], endpoint: PostgresEndpoint) -> None:
+def set_password(server: psycopg.Connection[Any], endpoint: PostgresEndpoint) -> None:
     """The verifier is made here, so that the password itself is in no statement, log or statistics view."""
     from psycopg import sql
 
@@ -116,7 +116,7 @@ def _ensure_citext(database: psycopg.Connection[Any]) -> Iterator[str]:
 
 
 @contextmanager
-def _connected(endpoint: PostgresEndpoint, trust: Trust) -> Iterator[psycopg.Connection[Any]]:
+def connected(endpoint: PostgresEndpoint, trust: Trust) -> Iterator[psycopg.Connection[Any]]:
     import psycopg
 
     connection = psycopg.connect(
@@ -168,12 +168,12 @@ def smoke(endpoint: PostgresEndpoint, trust: Trust) -> Roundtrip:
     table = sql.SQL("{}.{}").format(schema, sql.Identifier("mail"))
     started = time.perf_counter()
     try:
-        with _connected(endpoint, trust) as writer:
+        with connected(endpoint, trust) as writer:
             writer.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
             try:
                 writer.execute(sql.SQL("CREATE TABLE {} (address citext PRIMARY KEY, token text)").format(table))
                 writer.execute(sql.SQL("INSERT INTO {} VALUES ('Someone@Example.org', %s)").format(table), (token,))
-                with _connected(endpoint, trust) as reader:
+                with connected(endpoint, trust) as reader:
                     query = sql.SQL("SELECT token FROM {} WHERE address = 'someone@EXAMPLE.org'").format(table)
                     row = reader.execute(query).fetchone()
             finally:

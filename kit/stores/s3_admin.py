@@ -20,8 +20,8 @@ TIMEOUT_S = 15.0
 def set_up(endpoint: S3Endpoint, root: Key, trust: Trust) -> tuple[str, ...]:
     """Returns what was made or put right."""
     buckets = (endpoint.filestore, endpoint.nodestore)
-    made = [f"bucket {bucket.name}" for bucket in buckets if _make_bucket(endpoint, root, trust, bucket.name)]
-    admin = _admin(endpoint, root, trust)
+    made = [f"bucket {bucket.name}" for bucket in buckets if make_bucket(endpoint, root, trust, bucket.name)]
+    admin = admin_client(endpoint, root, trust)
     policies: Mapping[str, Any] = json.loads(admin.policy_list())
     users: Mapping[str, Any] = json.loads(admin.user_list())
     for bucket in buckets:
@@ -72,7 +72,7 @@ def _plain(document: Any) -> Any:
     return document
 
 
-def _make_bucket(endpoint: S3Endpoint, root: Key, trust: Trust, name: str) -> bool:
+def make_bucket(endpoint: S3Endpoint, root: Key, trust: Trust, name: str) -> bool:
     authority = f"{endpoint.host}:{endpoint.port}"
     with handshake(endpoint.host, endpoint.port, trust, alpn=("http/1.1",), timeout_s=TIMEOUT_S) as connection:
         answer = ask(connection, authority, endpoint.region, root, "PUT", f"/{name}")
@@ -90,7 +90,7 @@ def _accepts(endpoint: S3Endpoint, bucket: Bucket, trust: Trust) -> bool:
     return answer.status == 200 or answer.code == DENIED
 
 
-def _admin(endpoint: S3Endpoint, root: Key, trust: Trust) -> Any:
+def admin_client(endpoint: S3Endpoint, root: Key, trust: Trust) -> Any:
     import urllib3
     from minio import MinioAdmin
     from minio.credentials.providers import StaticProvider
