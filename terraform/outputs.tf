@@ -19,7 +19,7 @@ output "secrets" {
   description = "Where each password is. `lockbox`: yc lockbox payload get --id SECRET --key KEY. `variable`: in what you gave as TF_VAR_…"
   value = {
     kafka_password = { kind = "variable", variable = "kafka_password", in_state = true }
-    redis_password = { kind = "variable", variable = "redis_password", in_state = true }
+    redis_password = { kind = "variable", variable = "redis_password", version = var.redis_password_version, in_state = local.redis_password_in_state }
     postgres_password = {
       kind          = "lockbox"
       connection_id = data.yandex_connectionmanager_connection.postgres.connection_id

@@ -11,6 +11,11 @@ resource "yandex_lockbox_secret" "buckets" {
   labels              = local.labels
 }
 
+locals {
+  # An override that sends the password write-only says so here.
+  redis_password_in_state = true
+}
+
 # A connection names the Lockbox secret that holds its password, and the key in it.
 data "yandex_connectionmanager_connection" "postgres" {
   connection_id = yandex_mdb_postgresql_user.sentry.user_connection_manager[0].connection_id

@@ -418,6 +418,18 @@ variable "redis_password" {
   }
 }
 
+variable "redis_password_version" {
+  description = "Raise it to send a changed redis_password where overrides/ keep the password out of the state. Otherwise a change is noticed by itself."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.redis_password_version >= 1 && floor(var.redis_password_version) == var.redis_password_version
+    error_message = "redis_password_version is a whole number, at least 1."
+  }
+}
+
 # ── Sentry ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 variable "admin_email" {
