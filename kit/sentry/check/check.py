@@ -1,0 +1,118 @@
+"""Hold a release against every rule. Pure but for the one process that executes the settings.
+
+wired = wire(rendered, wiring)
+applied = (*credentials, *stand_ins(rendered, wiring, credentials))
+findings = check(wired, profile, applied=applied, values=values, chart_defaults=known_keys(chart.path), known_secrets=…)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kit.endpoints import Secret
+from kit.engines import kube
+from kit.engines.process import Runner, run
+from kit.sentry.check import rules_connections, rules_pods, rules_release, rules_text
+from kit.sentry.check.executed import execute_all
+from kit.sentry.check.pods import IN_CLEAR, Files, placeholder, secret_data
+from kit.sentry.check.rule import ChartLine, Finding, Release, Rule, Seen
+from kit.sentry.manifests import HOOK, Document, of_kind
+from kit.sentry.wiring import Key, Wiring, filled_files
+
+RULES: tuple[Rule, ...] = (*rules_pods.RULES, *rules_text.RULES, *rules_connections.RULES, *rules_release.RULES)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was looked at, and what was found."""
+
+    findings: tuple[Finding, ...]
+    objects: int
+    containers: int
+    init_containers: int
+    hooks: int
+    kinds: Mapping[str, int]
+    configurations: int  # distinct ones that were executed
+    connections: int
+
+
+def check(documents: Iterable[Document], profile: ChartLine, **given: Any) -> tuple[Finding, ...]:
+    """The findings alone; the arguments are those of `look`."""
+    return look(documents, profile, **given).findings
+
+
+def look(
+    documents: Iterable[Document],
+    profile: ChartLine,
+    values: Mapping[str, Any] | None = None,
+    chart_defaults: Mapping[str, Any] | None = None,
+    known_secrets: Iterable[Secret] = (),
+    applied: Iterable[Document] = (),
+    addresses: Mapping[str, Collection[tuple[str, int]]] | None = None,
+    torn_down: Collection[str] = frozenset(kube.KINDS),
+    runner: Runner = run,
+) -> Looked:
+    """Wired manifests against all rules.
+
+    `values` with `chart_defaults` (see `keys.known_keys`) tells keys that the chart does not read. `applied` are the objects that
+    stand in the namespace before Helm comes; without them it is not checked whether a Secret exists. `addresses` are the stores'
+    as pods reach them, store → {(host, port)}. `torn_down` are the kinds that kit's tear-down can delete.
+    """
+    release = Release(
+        documents=tuple(documents),
+        profile=profile,
+        applied=tuple(applied),
+        values=values,
+        chart_defaults=chart_defaults,
+        known_secrets=tuple(known_secrets),
+        torn_down=frozenset(torn_down),
+        addresses=addresses or {},
+    )
+    files = Files.of(release.documents, release.applied)
+    release = replace(release, executed=execute_all(release.containers, files, runner))
+    findings = tuple(_finding(rule, seen, release) for rule in RULES for seen in rule.test(release))
+    return Looked(
+        findings=tuple(dict.fromkeys(findings)),
+        objects=len(release.documents),
+        containers=len(release.containers),
+        init_containers=sum(container.role == "init" for container in release.containers),
+        hooks=sum(HOOK in (document["metadata"].get("annotations") or {}) for document in release.documents),
+        kinds=Counter(document["kind"] for document in release.documents),
+        configurations=len(release.executed),
+        connections=sum(len(executed.connections) for executed in release.executed),
+    )
+
+
+def stand_ins(rendered: Iterable[Document], wiring: Wiring, credentials: Iterable[Document]) -> tuple[Document, ...]:
+    """The Secrets that hold filled settings files, filled with words that say which secret would stand there."""
+    known = of_kind(credentials, "Secret")
+
+    def reveal(key: Key) -> Secret:
+        if key.key in IN_CLEAR and key.secret in known:
+            return Secret(secret_data(known[key.secret])[key.key])
+        return Secret(placeholder(key.secret, key.key))
+
+    return filled_files(tuple(rendered), wiring, "", reveal)
+
+
+def _finding(rule: Rule, seen: Seen, release: Release) -> Finding:
+    container = seen.container
+    return Finding(
+        rule=rule.id,
+        object=f"{container.kind}/{container.object}" if container else seen.object,
+        container=container.name if container else None,
+        store=seen.store,
+        found=_masked(seen.found, release),
+        why=rule.sentence,
+        fix=seen.fix or rule.fix,
+    )
+
+
+def _masked(text: str, release: Release) -> str:
+    for secret in release.known_secrets:
+        if secret.reveal():
+            text = text.replace(secret.reveal(), "***")
+    return text

@@ -1,0 +1,67 @@
+"""What the executor found, as types: which components make which connections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kit.sentry.manifests import Container
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    on: bool
+    verify: str  # "full", "chain" or "none"
+    ca: str | None  # a path inside the container
+    ca_from: str | None  # the setting or variable that names it
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """See `execute_settings` for the fields; no secret is in here but placeholders, unless the settings hold one in clear."""
+
+    store: str
+    client: str
+    use: str
+    addresses: tuple[tuple[str, int], ...]
+    user: str | None
+    password: str | None
+    tls: Tls
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """One configuration and the containers that run with exactly it."""
+
+    kind: str
+    containers: tuple[Container, ...]
+    error: str | None
+    settings: Mapping[str, Any]
+    connections: tuple[Connection, ...]
+
+    @property
+    def container(self) -> Container:
+        """The one that stands for all in messages."""
+        return self.containers[0]
+
+
+def executed(containers: tuple[Container, ...], result: Mapping[str, Any]) -> Executed:
+    return Executed(
+        kind=result["kind"],
+        containers=containers,
+        error=result["error"],
+        settings=result["settings"],
+        connections=tuple(_connection(each) for each in result["connections"]),
+    )
+
+
+def _connection(document: Mapping[str, Any]) -> Connection:
+    return Connection(
+        **{
+            **document,
+            "addresses": tuple((str(host), int(port)) for host, port in document["addresses"]),
+            "tls": Tls(**document["tls"]),
+        }
+    )

@@ -1,0 +1,246 @@
+"""Rules about containers and pods: the authority is there and named, images are pinned, what is referred to exists."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from kit.sentry.check.families import facts, family_of, repository, tag
+from kit.sentry.check.pods import Files, environment, secret_data, volume_at
+from kit.sentry.check.rule import Release, Rule, Seen
+from kit.sentry.manifests import Container, of_kind
+from kit.sentry.wiring import TRUST
+
+TRUST_FILES = {"ca": "ca.crt", "bundle": "bundle.crt"}
+RUST_SPEAKS_TLS = (25, 4)  # snuba#7034, snuba#7059
+
+
+def trust_file(container: Container, path: str) -> str | None:
+    """ "ca.crt" or "bundle.crt" where a path inside the container is a file of the trust ConfigMap."""
+    volume, name = volume_at(container, posixpath.normpath(path))
+    mounted = ((volume or {}).get("configMap") or {}).get("name") == TRUST
+    return name if mounted and name in TRUST_FILES.values() else None
+
+
+def _mounted(release: Release) -> Iterator[Seen]:
+    for container in release.containers:
+        volumes = {v["name"] for v in container.pod.get("volumes") or () if (v.get("configMap") or {}).get("name") == TRUST}
+        if not any(mount["name"] in volumes for mount in container.spec.get("volumeMounts") or ()):
+            yield Seen(f"no mount of the ConfigMap {TRUST}", container)
+
+
+def _named(release: Release) -> Iterator[Seen]:
+    for container in release.containers:
+        family = family_of(container)
+        for variable in family.named if family else ():
+            if not container.env.get(variable, {}).get("value"):
+                yield Seen(f"{variable} is not set", container, fix=_naming(container, variable))
+
+
+def _leads(release: Release) -> Iterator[Seen]:
+    for container in release.containers:
+        family = family_of(container)
+        wanted = family.named if family else {}
+        for variable in facts().trust_variables:
+            path = container.env.get(variable, {}).get("value")
+            if not path:
+                continue
+            found = trust_file(container, path)
+            if found is None:
+                yield Seen(
+                    f"{variable}={path}: no such file of {TRUST} in this container", container, fix=_naming(container, variable)
+                )
+            elif wanted.get(variable) == "bundle" and found != TRUST_FILES["bundle"]:
+                yield Seen(f"{variable}={path} holds no public roots", container, fix=_naming(container, variable))
+
+
+def _naming(container: Container, variable: str) -> str:
+    family = family_of(container)
+    word = repository(container.image).rpartition("/")[2]
+    file = TRUST_FILES[(family.named if family else {}).get(variable, "ca")]
+    return f"set {variable} to the mounted {file} in the profile's wiring (everywhere, or by_image {word})"
+
+
+def _volumes_defined(release: Release) -> Iterator[Seen]:
+    for container in release.containers:
+        defined = {volume["name"] for volume in container.pod.get("volumes") or ()}
+        defined |= _claims(release, container)
+        for mount in container.spec.get("volumeMounts") or ():
+            if mount["name"] not in defined:
+                yield Seen(f"mounts {mount['name']} at {mount['mountPath']}, and the pod has no such volume", container)
+
+
+def _claims(release: Release, container: Container) -> set[str]:
+    document = of_kind(release.documents, "StatefulSet").get(container.object) if container.kind == "StatefulSet" else None
+    return {claim["metadata"]["name"] for claim in document["spec"].get("volumeClaimTemplates") or ()} if document else set()
+
+
+def _secrets_there(release: Release) -> Iterator[Seen]:
+    if not release.applied:
+        return
+    files = Files.of(release.documents, release.applied)
+    keys = {name: set(secret_data(document)) for name, document in {**files.applied, **files.secrets}.items()}
+    for container in release.containers:
+        for secret, key, how in _references(container):
+            if secret not in keys:
+                yield Seen(
+                    f"{how}: there is no Secret {secret}", container, fix=f"let kit apply the Secret {secret} before Helm runs"
+                )
+            elif key is not None and key not in keys[secret]:
+                yield Seen(f"{how}: the Secret {secret} has no key {key}, only {', '.join(sorted(keys[secret]))}", container)
+
+
+def _references(container: Container) -> Iterator[tuple[str, str | None, str]]:
+    for name, entry in container.env.items():
+        source = (entry.get("valueFrom") or {}).get("secretKeyRef")
+        if source and not source.get("optional"):
+            yield source["name"], source["key"], name
+    for source in container.spec.get("envFrom") or ():
+        if "secretRef" in source and not source["secretRef"].get("optional"):
+            yield source["secretRef"]["name"], None, "envFrom"
+    mounted = {mount["name"] for mount in container.spec.get("volumeMounts") or ()}
+    for volume in container.pod.get("volumes") or ():
+        if "secret" in volume and volume["name"] in mounted and not volume["secret"].get("optional"):
+            yield volume["secret"]["secretName"], None, f"volume {volume['name']}"
+
+
+def _pinned(release: Release) -> Iterator[Seen]:
+    for container in release.containers:
+        if "@sha256:" not in container.image and tag(container.image) in ("", "latest", "nightly", "master", "main", "edge"):
+            yield Seen(f"image {container.image or '(none)'}", container)
+
+
+def _no_bitnami(release: Release) -> Iterator[Seen]:
+    for container in release.containers:
+        if "bitnami" in container.image:
+            yield Seen(f"image {container.image}", container)
+
+
+def _requests(release: Release) -> Iterator[Seen]:
+    for container in release.containers:
+        requests = (container.spec.get("resources") or {}).get("requests") or {}
+        missing = [what for what in ("cpu", "memory") if not requests.get(what)]
+        if missing:
+            yield Seen(f"no request of {' and '.join(missing)}", container)
+
+
+def _no_uptime_checker(release: Release) -> Iterator[Seen]:
+    for container in release.containers:
+        family = family_of(container)
+        if family is not None and family.name == "uptime-checker":
+            yield Seen(f"image {container.image}", container, store="redis")
+
+
+def _rust(release: Release) -> Iterator[Seen]:
+    for container in release.containers:
+        family = family_of(container)
+        if family is None or family.name != "snuba" or "rust-consumer" not in said(container):
+            continue
+        version = tuple(int(part) for part in re.findall(r"\d+", tag(container.image))[:2])
+        if version and version < RUST_SPEAKS_TLS:
+            yield Seen(f"snuba rust-consumer of {tag(container.image)}", container, store="clickhouse")
+
+
+def _kafka_left_alone(release: Release) -> Iterator[Seen]:
+    for container in release.containers:
+        words = said(container)
+        if "snuba bootstrap" in words and "--no-kafka" not in words:
+            yield Seen(
+                "snuba bootstrap without --no-kafka", container, store="kafka", fix="set hooks.snubaInit.kafka.enabled: false"
+            )
+        if "--create-kafka-topics" in words:
+            yield Seen("sentry upgrade --create-kafka-topics", container, store="kafka")
+        if "topicctl" in container.image or "provisioning" in container.object:
+            yield Seen(f"a provisioning container, {container.image}", container, store="kafka")
+
+
+def _deadlines_fit(release: Release) -> Iterator[Seen]:
+    for document in release.documents:
+        annotations = document["metadata"].get("annotations") or {}
+        if document["kind"] != "Job" or "helm.sh/hook" not in annotations:
+            continue
+        deadline = document["spec"].get("activeDeadlineSeconds")
+        if deadline is None or int(deadline) < SHORTEST_DEADLINE_S:
+            yield Seen(
+                "no activeDeadlineSeconds" if deadline is None else f"{deadline} s", object=f"Job/{document['metadata']['name']}"
+            )
+
+
+# Migrations of a first install took up to 29 minutes in public reports (charts#2225); below a quarter of an hour they fail.
+SHORTEST_DEADLINE_S = 900
+
+
+def said(container: Container) -> str:
+    """The command line in one text."""
+    return " ".join(str(word) for word in [*(container.spec.get("command") or ()), *(container.spec.get("args") or ())])
+
+
+def environment_of(release: Release, container: Container) -> dict[str, str]:
+    return environment(container, Files.of(release.documents, release.applied))
+
+
+RULES = (
+    Rule(
+        "CA-MOUNTED",
+        "Every container has the stores' authority mounted.",
+        "run the manifests through kit's transformer",
+        _mounted,
+    ),
+    Rule(
+        "CA-NAMED",
+        "Every variable from which the container's software reads its authority is set.",
+        "set it in the profile's wiring",
+        _named,
+    ),
+    Rule("CA-LEADS", "A variable that names an authority leads to a file that is there.", "correct the path", _leads),
+    Rule(
+        "VOLUME-DEFINED",
+        "What a container mounts is a volume of its pod; the API server refuses the pod otherwise.",
+        "add the volume beside the mount",
+        _volumes_defined,
+    ),
+    Rule(
+        "SECRET-THERE",
+        "Each Secret and key that a container asks for is in the release or applied by kit.",
+        "correct the name in existingSecret, or the key",
+        _secrets_there,
+    ),
+    Rule("IMAGE-PINNED", "Images have a fixed tag or a digest.", "give images.….tag, or a digest", _pinned),
+    Rule(
+        "IMAGE-NO-BITNAMI",
+        "No image comes from Bitnami, whose catalogue emptied on 2025-08-28.",
+        "turn the bundled store off; with all stores outside nothing of Bitnami is left",
+        _no_bitnami,
+    ),
+    Rule(
+        "REQUESTS-SET",
+        "Every container requests cpu and memory, or the scheduler fills nodes blindly.",
+        "set resources.requests, or `requests` in the profile's wiring",
+        _requests,
+    ),
+    Rule(
+        "UPTIME-ABSENT",
+        "uptime-checker is left out: its Redis client knows public roots only and cannot verify a private authority.",
+        "set sentry.uptimeChecker.enabled: false (the errors-only size has none)",
+        _no_uptime_checker,
+    ),
+    Rule(
+        "RUST-SPEAKS-TLS",
+        "Rust consumers run from Snuba 25.4 on; before, they know neither Kafka over TLS nor https to ClickHouse.",
+        "set snuba.rustConsumer: false",
+        _rust,
+    ),
+    Rule(
+        "TOPICS-LEFT-ALONE",
+        "Topics are made by kit, in one request and from the schemas; no hook makes others.",
+        "set hooks.snubaInit.kafka.enabled and externalKafka.provisioning.enabled to false",
+        _kafka_left_alone,
+    ),
+    Rule(
+        "HOOK-DEADLINE",
+        f"Hook Jobs may take {SHORTEST_DEADLINE_S} s or more: migrations of a first install need minutes.",
+        "set hooks.activeDeadlineSeconds: 1800",
+        _deadlines_fit,
+    ),
+)
