@@ -1,0 +1,392 @@
+"""The values' module with the real program: what every profile promises, what the settings do when executed, what is refused."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from kit.endpoints import (
+    Bucket,
+    ClickHouseEndpoint,
+    Endpoints,
+    KafkaEndpoint,
+    PostgresEndpoint,
+    RedisEndpoint,
+    S3Endpoint,
+    Secret,
+)
+from kit.engines.terraform import Terraform
+from kit.sentry import profiles, values, wiring
+from kit.sentry.values import Place, ValuesRefused
+from tests.support.terraform import opentofu, program
+
+MODULE = Path(__file__).parents[2] / profiles.MODULE
+PLACE = Place("https://sentry.example.org", "admin@example.org")
+PASSWORDS = {
+    name: Secret(f"{name}-password-in-clear") for name in ("kafka", "postgres", "redis", "clickhouse", "files", "events")
+}
+
+LOCAL = Endpoints(
+    kafka=KafkaEndpoint("kafka", 9091, "sentry", PASSWORDS["kafka"]),
+    postgres=PostgresEndpoint("postgres", 6432, "sentry", "sentry", PASSWORDS["postgres"]),
+    redis=RedisEndpoint("redis", 6380, "default", PASSWORDS["redis"]),
+    clickhouse=ClickHouseEndpoint("clickhouse", 8443, 9440, "sentry", "sentry", PASSWORDS["clickhouse"]),
+    s3=S3Endpoint(
+        "s3", 9000, "us-east-1", Bucket("files", "AKFILES", PASSWORDS["files"]), Bucket("events", "AKEVENTS", PASSWORDS["events"])
+    ),
+)
+CLOUD = Endpoints(
+    kafka=KafkaEndpoint(
+        "rc1a-k.mdb.example.net", 9091, "sentry", PASSWORDS["kafka"], ("rc1b-k.mdb.example.net", "rc1d-k.mdb.example.net")
+    ),
+    postgres=PostgresEndpoint("c-pg.rw.mdb.example.net", 6432, "sentry", "sentry", PASSWORDS["postgres"]),
+    redis=RedisEndpoint("c-redis.rw.mdb.example.net", 6380, "default", PASSWORDS["redis"]),
+    clickhouse=ClickHouseEndpoint("rc1a-ch.mdb.example.net", 8443, 9440, "sentry", "sentry", PASSWORDS["clickhouse"]),
+    s3=S3Endpoint(
+        "storage.example.net",
+        443,
+        "eu-1",
+        Bucket("kit-files", "AKFILES", PASSWORDS["files"]),
+        Bucket("kit-events", "AKEVENTS", PASSWORDS["events"]),
+    ),
+)
+EVERY = [
+    pytest.param(name, size, endpoints, id=f"{name}-{size}-{place}")
+    for name in profiles.NAMES
+    for size in ("errors-only", "full")
+    for place, endpoints in (("local", LOCAL), ("cloud", CLOUD))
+]
+
+
+@pytest.fixture(scope="module")
+def terraform() -> Terraform:
+    return Terraform(program())
+
+
+def given(name: str, size: str = "errors-only", endpoints: Endpoints = LOCAL, **more: Any) -> dict[str, Any]:
+    return {**values.inputs(endpoints, profiles.load(name), size, PLACE), **more}
+
+
+@pytest.fixture(scope="module")
+def rendered(terraform: Terraform) -> Mapping[str, dict[str, Any]]:
+    """ "seed/full/local" → values: each rendered once."""
+    return {
+        f"{name}/{size}/{place}": values.render(terraform, MODULE, given(name, size, endpoints))
+        for name in profiles.NAMES
+        for size in ("errors-only", "full")
+        for place, endpoints in (("local", LOCAL), ("cloud", CLOUD))
+    }
+
+
+# -- what holds for every profile
+
+
+def test_the_same_input_gives_the_same_bytes_in_both_products(terraform: Terraform) -> None:
+    for name in profiles.NAMES:
+        first = values.written(terraform, MODULE, given(name, "full", CLOUD))
+        assert values.written(terraform, MODULE, given(name, "full", CLOUD)) == first
+        assert values.written(Terraform(opentofu()), MODULE, given(name, "full", CLOUD)) == first
+
+
+def test_no_secret_goes_in_and_none_comes_out(rendered: Mapping[str, Any]) -> None:
+    handed = [str(given(name, size, endpoints)) for name, size, endpoints in (each.values for each in EVERY)]
+    for said in [*handed, *(str(each) for each in rendered.values())]:
+        assert "in-clear" not in said
+        assert "AKFILES" not in said
+
+
+def test_every_store_is_verified(rendered: Mapping[str, Any]) -> None:
+    for found in rendered.values():
+        assert found["externalPostgresql"]["sslMode"] == "verify-full"
+        assert found["externalRedis"]["ssl"] is True
+        assert found["externalKafka"]["security"]["protocol"] == "SASL_SSL"
+        assert found["filestore"]["s3"]["endpointUrl"].startswith("https://")
+        relay = {entry["name"]: entry["value"] for entry in found["relay"]["processing"]["additionalKafkaConfig"]}
+        assert relay["ssl.ca.location"] == "/etc/kit/trust/ca.crt"
+
+
+def test_nothing_of_the_charts_own_stores_is_left_on(rendered: Mapping[str, Any]) -> None:
+    for key, found in rendered.items():
+        for store in ("postgresql", "redis", "kafka", "nginx"):
+            assert found[store]["enabled"] is False, (key, store)
+        assert found["hooks"]["snubaInit"]["kafka"]["enabled"] is False
+        assert found["hooks"]["activeDeadlineSeconds"] == 1800
+        assert found["ingress"]["enabled"] is False
+    assert rendered["seed/full/local"]["rabbitmq"]["enabled"] is False
+    assert rendered["current/full/local"]["externalKafka"]["provisioning"]["enabled"] is False
+
+
+def test_files_are_private_and_have_a_key_of_their_own(rendered: Mapping[str, Any]) -> None:
+    for found in rendered.values():
+        s3 = found["filestore"]["s3"]
+        assert (s3["default_acl"], s3["signature_version"]) == ("private", "s3v4")
+        assert (s3["existingSecret"], s3["accessKeyIdRef"], s3["secretAccessKeyRef"]) == (
+            "kit-filestore",
+            "access-key",
+            "secret-key",
+        )
+        assert "accessKey" not in s3
+        assert "secretKey" not in s3
+
+
+def test_every_password_comes_from_a_secret(rendered: Mapping[str, Any]) -> None:
+    for found in rendered.values():
+        assert found["externalPostgresql"]["existingSecret"] == "kit-postgres"
+        assert found["externalPostgresql"]["existingSecretKeys"] == {"password": "password"}
+        assert found["externalRedis"]["existingSecret"] == "kit-redis"
+        assert found["externalClickhouse"]["existingSecret"] == "kit-clickhouse"
+        assert found["user"]["existingSecret"] == found["sentry"]["existingSecret"] == "kit-sentry"
+    assert rendered["current/full/local"]["externalKafka"]["sasl"]["existingSecret"] == "kit-kafka"
+    assert rendered["seed/full/local"]["externalKafka"]["sasl"]["password"] == "None"
+
+
+def test_every_running_component_has_requests(rendered: Mapping[str, Any]) -> None:
+    for name in profiles.NAMES:
+        for size in ("errors-only", "full"):
+            found = rendered[f"{name}/{size}/local"]
+            for component in profiles.load(name).running(size):
+                if component.since:
+                    continue
+                place: Any = found
+                for part in component.key.split("."):
+                    place = place[part]
+                resources = place["api"]["resources"] if component.name == "symbolicator" else place["resources"]
+                assert set(resources["requests"]) == {"cpu", "memory"}, component.name
+
+
+def test_no_image_has_a_tag_that_moves(rendered: Mapping[str, Any]) -> None:
+    for found in rendered.values():
+        tag = found["hooks"]["dbCheck"]["image"]["tag"]
+        assert re.fullmatch(r"\d+\.\d+\.\d+", tag)
+
+
+# -- the two lines
+
+# What Sentry's own small installation runs beside Relay.
+ERRORS_ONLY = {
+    *(f"sentry.{name}" for name in ("web", "worker", "cron", "cleanup", "ingestConsumerEvents", "ingestConsumerAttachments")),
+    *("sentry.subscriptionConsumerEvents", "sentry.postProcessForwardErrors", "snuba.subscriptionConsumerEvents"),
+    *(f"snuba.{name}" for name in ("api", "consumer", "outcomesConsumer", "outcomesBillingConsumer", "replacer")),
+    "snuba.groupAttributesConsumer",
+}
+
+
+def _is_on(entry: Any) -> bool:
+    return isinstance(entry, dict) and entry.get("enabled") is True
+
+
+def test_errors_only_leaves_out_what_errors_do_not_need(rendered: Mapping[str, Any]) -> None:
+    small, whole = rendered["seed/errors-only/local"], rendered["seed/full/local"]
+    assert small["sentry"]["ingestConsumerTransactions"] == {"enabled": False}
+    assert whole["sentry"]["ingestConsumerTransactions"]["enabled"] is True
+    on = {f"{part}.{name}" for part in ("sentry", "snuba") for name, each in small[part].items() if _is_on(each)}
+    assert on == ERRORS_ONLY
+    assert small["sentry"]["features"]["enableProfiling"] is False
+    assert "vroom" not in small
+    assert rendered["current/errors-only/local"]["profiles"] == ["errors-only"]
+    assert rendered["current/full/local"]["profiles"] == ["feature-complete"]
+    assert small["symbolicator"]["enabled"] is False
+
+
+def test_keys_that_a_chart_does_not_know_yet_are_left_out(terraform: Terraform) -> None:
+    own = values.render(terraform, MODULE, given("seed"))
+    later = values.render(terraform, MODULE, given("seed", chart_version="26.18.0"))
+    assert "processSpans" not in own["sentry"]
+    assert later["sentry"]["processSpans"] == {"enabled": False}
+
+
+def test_current_keeps_events_in_the_bucket_and_fetches_no_code(rendered: Mapping[str, Any]) -> None:
+    nodestore = rendered["current/full/cloud"]["nodestore"]
+    assert nodestore["installViaInitContainer"] is False
+    assert nodestore["s3"]["existingSecret"] == "kit-nodestore"
+    assert nodestore["s3"]["bucketName"] == "kit-events"
+    assert {nodestore["s3"][name] for name in ("readThrough", "writeThrough", "deleteThrough")} == {"False"}
+    assert "nodestore" not in rendered["seed/full/cloud"]
+
+
+def test_vroom_has_a_client_certificate_wherever_it_runs(rendered: Mapping[str, Any]) -> None:
+    for name in profiles.NAMES:
+        env = {entry["name"]: entry for entry in rendered[f"{name}/full/cloud"]["vroom"]["env"]}
+        mounts = [mount for each in wiring.from_document(name, profiles.load(name).wiring).images for mount in each.mounts]
+        folder = next(mount.path for mount in mounts if mount.secret == "kit-vroom-client")
+        assert env["SENTRY_KAFKA_SSL_CERT_PATH"]["value"] == f"{folder}/tls.crt"
+        assert env["SENTRY_KAFKA_SSL_KEY_PATH"]["value"] == f"{folder}/tls.key"
+        assert env["SENTRY_KAFKA_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"] == {"name": "kit-kafka", "key": "password"}
+
+
+def test_every_broker_is_named(rendered: Mapping[str, Any]) -> None:
+    hosts = [entry["host"] for entry in rendered["seed/full/cloud"]["externalKafka"]["cluster"]]
+    assert hosts == ["rc1a-k.mdb.example.net", "rc1b-k.mdb.example.net", "rc1d-k.mdb.example.net"]
+
+
+def test_the_mount_can_be_elsewhere(terraform: Terraform) -> None:
+    said = values.written(terraform, MODULE, given("current", "full", trust="/srv/ca"))
+    assert "/etc/kit/trust" not in said
+    assert "/srv/ca/ca.crt" in said
+
+
+def test_an_ingress_is_made_where_one_is_asked_for(terraform: Terraform) -> None:
+    ingress = {"class_name": "nginx", "hostname": "sentry.example.org", "tls_secret": "sentry-tls"}
+    found = values.render(terraform, MODULE, given("current", ingress=ingress))["ingress"]
+    assert (found["enabled"], found["ingressClassName"]) == (True, "nginx")
+    assert found["tls"] == [{"secretName": "sentry-tls", "hosts": ["sentry.example.org"]}]
+
+
+def test_an_image_of_ones_own_takes_the_place_of_the_charts(terraform: Terraform) -> None:
+    found = values.render(
+        terraform, MODULE, given("current", images={"sentry": {"repository": "example/sentry", "tag": "26.9.0-1"}})
+    )
+    assert found["images"] == {"sentry": {"repository": "example/sentry", "tag": "26.9.0-1"}}
+
+
+# -- the settings, executed after what the charts write before them
+
+
+def sentry_settings(found: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "kafka!")
+    monkeypatch.setenv("REDIS_PASSWORD", "re/dis")
+    names: dict[str, Any] = {"os": os, "DEFAULT_KAFKA_OPTIONS": {"common": {"bootstrap.servers": "kafka:9091"}}}
+    exec(found["config"]["sentryConfPy"], names)
+    return names
+
+
+def snuba_settings(found: Mapping[str, Any]) -> dict[str, Any]:
+    plaintext = {"host": "clickhouse", "port": 9000, "secure": False, "verify": False, "ca_certs": None}
+    names: dict[str, Any] = {"CLUSTERS": [plaintext], "BROKER_CONFIG": {"security.protocol": "plaintext"}, "REDIS_DB": 1}
+    exec(found["config"]["snubaSettingsPy"], names)
+    return names
+
+
+@pytest.mark.parametrize("name", profiles.NAMES)
+def test_executed_sentry_settings_verify_kafka(rendered: Mapping[str, Any], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    common = sentry_settings(rendered[f"{name}/full/local"], monkeypatch)["DEFAULT_KAFKA_OPTIONS"]["common"]
+    assert common["security.protocol"] == "SASL_SSL"
+    assert common["ssl.ca.location"] == "/etc/kit/trust/ca.crt"
+    assert common["bootstrap.servers"] == "kafka:9091"
+    assert common.get("sasl.password") == ("kafka!" if name == "seed" else None)
+
+
+def test_celerys_broker_is_verified_and_its_password_escaped(
+    rendered: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = sentry_settings(rendered["seed/errors-only/cloud"], monkeypatch)["BROKER_URL"]
+    assert url.startswith("rediss://:re%2Fdis@c-redis.rw.mdb.example.net:6380/0?")
+    assert {"ssl_cert_reqs=CERT_REQUIRED", "ssl_check_hostname=true", "ssl_ca_certs=/etc/kit/trust/ca.crt"} <= set(
+        url.split("?")[1].split("&")
+    )
+    assert "BROKER_URL" not in sentry_settings(rendered["current/errors-only/cloud"], monkeypatch)
+
+
+def test_seeds_node_store_is_kits_own_module(rendered: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    from kit.sentry import nodestore
+
+    found = sentry_settings(rendered["seed/errors-only/cloud"], monkeypatch)
+    assert found["SENTRY_NODESTORE"] == nodestore.BACKEND
+    options = found["SENTRY_NODESTORE_OPTIONS"]
+    assert options["bucket"] == "kit-events"
+    assert options["endpoint"] == "https://storage.example.net"
+    source = (Path(__file__).parents[2] / nodestore.SOURCE).read_text()
+    accepted = re.search(r"def __init__\(\s*self,(.*?)\) ->", source, re.DOTALL)
+    assert accepted is not None
+    assert set(options) <= set(re.findall(r"(\w+):", accepted[1]))
+
+
+@pytest.mark.parametrize("name", profiles.NAMES)
+@pytest.mark.parametrize("db", [0, 5])
+def test_executed_snuba_settings_leave_nothing_unverified(terraform: Terraform, name: str, db: int) -> None:
+    variables = deepcopy(given(name))
+    variables["endpoints"]["redis"]["db"] = db
+    found = snuba_settings(values.render(terraform, MODULE, variables))
+    cluster = found["CLUSTERS"][0]
+    assert (cluster["secure"], cluster["verify"], cluster["ca_certs"]) == (True, True, "/etc/kit/trust/ca.crt")
+    assert (cluster["port"], cluster.get("http_port")) == {"seed": (9440, 8443), "current": (8443, None)}[name]
+    assert found["BROKER_CONFIG"] == {"security.protocol": "SASL_SSL", "ssl.ca.location": "/etc/kit/trust/ca.crt"}
+    assert (found["REDIS_DB"], found["REDIS_SSL"]) == (db, True)
+
+
+def test_sentry_and_snuba_agree_on_retention(terraform: Terraform) -> None:
+    found = values.render(terraform, MODULE, given("seed", retention_days=14))
+    snuba = snuba_settings(found)
+    assert found["sentry"]["cleanup"]["days"] == snuba["DEFAULT_RETENTION_DAYS"] == snuba["LOWER_RETENTION_DAYS"] == 14
+    assert 14 in snuba["VALID_RETENTION_DAYS"]
+
+
+# -- what is refused
+
+REFUSED = [
+    (("endpoints", "postgres", "host"), "https://postgres", "bare host names"),
+    (("endpoints", "clickhouse", "host"), "clickhouse:8443", "bare host names"),
+    (("endpoints", "kafka", "brokers"), ["kafka"], "host:port"),
+    (("endpoints", "kafka", "brokers"), ["SASL_SSL://kafka:9091"], "host:port"),
+    (("endpoints", "kafka", "brokers"), [], "at least one"),
+    (("endpoints", "kafka", "brokers"), ["kafka:9091", "kafka:9091"], "twice"),
+    (("endpoints", "kafka", "mechanism"), "PLAIN", "SCRAM-SHA-512"),
+    (("endpoints", "redis", "port"), 70000, "65535"),
+    (("endpoints", "clickhouse", "https_port"), 8123, "plaintext port"),
+    (("endpoints", "clickhouse", "native_port"), 9000, "plaintext port"),
+    (("endpoints", "clickhouse", "single_node"), False, "cluster_name"),
+    (("endpoints", "s3", "endpoint"), "http://s3:9000", "https://"),
+    (("endpoints", "s3", "endpoint"), "s3:9000", "https://"),
+    (("endpoints", "s3", "nodestore", "bucket"), "files", "must not share a bucket"),
+    (("endpoints", "s3", "filestore", "bucket"), "Files_", "bucket names"),
+    (("endpoints", "s3", "region"), "", "must not be empty"),
+    (("profile",), "newest", "Unknown profile; profiles/ has: current, seed"),
+    (("profile",), "../seed", "Unknown profile"),
+    (("size",), "medium", "errors-only or full"),
+    (("url",), "sentry.example.org", "https://host"),
+    (("url",), "https://sentry.example.org/", "without a path"),
+    (("admin_email",), 'a"; rm', "e-mail address"),
+    (("retention_days",), 0, "1 or more"),
+    (("chart_version",), "26", "three numbers"),
+    (("images",), {"sentry": {"repository": "a", "tag": "latest"}}, "moves"),
+    (("trust",), "etc/kit", "absolute path"),
+    (("secrets",), {"kafka": "Kit Kafka"}, "names of Kubernetes Secrets"),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "said"), REFUSED, ids=[f"{'.'.join(place)}={value}" for place, value, _ in REFUSED])
+def test_wrong_input_is_refused_in_words(terraform: Terraform, place: tuple[str, ...], value: Any, said: str) -> None:
+    variables = deepcopy(given("current"))
+    target: Any = variables
+    for part in place[:-1]:
+        target = target[part]
+    target[place[-1]] = value
+    with pytest.raises(ValuesRefused) as refused:
+        values.render(terraform, MODULE, variables)
+    assert said in " ".join(f"{refused.value.why} {refused.value.detail}".split())
+    assert refused.value.exit_code == 14
+
+
+def test_a_missing_part_is_refused_by_name(terraform: Terraform) -> None:
+    variables = deepcopy(given("current"))
+    del variables["endpoints"]["s3"]["nodestore"]
+    with pytest.raises(ValuesRefused) as refused:
+        values.render(terraform, MODULE, variables)
+    assert "nodestore" in f"{refused.value.why} {refused.value.detail}"
+
+
+# -- the module itself
+
+
+def test_the_module_is_formatted_and_valid(terraform: Terraform, tmp_path: Path) -> None:
+    # The program's own verdicts; `validate` wants an initialised copy, which a module without providers needs no network for.
+    copy = tmp_path / "module"
+    subprocess.run(["cp", "-r", str(MODULE), str(copy)], check=True)
+    for words in (["fmt", "-check", "-diff"], ["init", "-input=false"], ["validate"]):
+        ran = subprocess.run([str(terraform.program), f"-chdir={copy}", *words], capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_profiles_have_the_same_shape() -> None:
+    documents = {name: yaml.safe_load((MODULE / "profiles" / f"{name}.yaml").read_text()) for name in profiles.NAMES}
+    shapes = {name: SimpleNamespace(keys=set(each), rules=set(each["rules"])) for name, each in documents.items()}
+    assert shapes["seed"] == shapes["current"]

@@ -1,0 +1,81 @@
+"""The profiles' files read, and what a broken one says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kit.sentry import profiles, wiring
+from kit.sentry.profiles import ProfileInvalid, ProfileUnknown
+from kit.supply import version
+
+ROOT = Path(__file__).parents[2]
+STORES = {"kafka", "postgres", "redis", "clickhouse", "s3"}
+
+
+def test_each_name_has_its_file_and_each_file_its_name() -> None:
+    assert {path.stem for path in (ROOT / profiles.FOLDER).glob("*.yaml")} == set(profiles.NAMES)
+    assert [profiles.load(name).name for name in profiles.NAMES] == list(profiles.NAMES)
+
+
+@pytest.mark.parametrize("name", profiles.NAMES)
+def test_a_profile_is_of_one_piece(name: str) -> None:
+    profile = profiles.load(name)
+    assert version.satisfies(profile.chart_version, profile.chart_range)
+    assert (ROOT / "terraform" / "topics" / f"{profile.schemas}.json").is_file()
+    assert set(profile.sizes) == {"errors-only", "full"}
+    assert all(set(component.stores) <= STORES for component in profile.components)
+    assert all("errors-only" not in component.sizes or "full" in component.sizes for component in profile.components)
+    assert len({component.key for component in profile.components}) == len(profile.components)
+    assert wiring.from_document(name, profile.wiring).mount == "/etc/kit/trust"
+
+
+@pytest.mark.parametrize("name", profiles.NAMES)
+def test_librdkafka_is_told_of_the_authority_wherever_it_has_a_variable_for_it(name: str) -> None:
+    profile = profiles.load(name)
+    everywhere = profile.wiring["everywhere"]
+    assert everywhere["KAFKA_SSL_CA_PATH"] == everywhere["PGSSLROOTCERT"] == "/etc/kit/trust/ca.crt"
+    # What replaces a whole trust store must hold the public roots too.
+    assert {everywhere[key] for key in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE")} == {"/etc/kit/trust/bundle.crt"}
+
+
+def test_the_small_size_of_both_lines_runs_what_an_error_passes_through() -> None:
+    for name in profiles.NAMES:
+        running = {component.key for component in profiles.load(name).running("errors-only")}
+        assert {"relay", "sentry.web", "sentry.ingestConsumerEvents", "snuba.consumer", "snuba.api"} <= running
+        assert not {"vroom", "symbolicator"} & running
+
+
+def test_rust_consumers_run_only_where_they_know_tls() -> None:
+    for name in profiles.NAMES:
+        profile = profiles.load(name)
+        assert profile.rules["rust_consumers"] is False or version.satisfies(profile.app_version, ">=25.4.0")
+
+
+def test_an_unknown_profile_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ProfileUnknown) as refused:
+        profiles.load("newest")
+    assert "current, seed" in refused.value.why
+
+
+@pytest.mark.parametrize("name", ["../profiles/seed", "", "seed.yaml"])
+def test_a_name_is_no_path(name: str) -> None:
+    with pytest.raises(ProfileUnknown):
+        profiles.load(name)
+
+
+def test_a_profile_that_lacks_something_says_what(tmp_path: Path) -> None:
+    document = yaml.safe_load((ROOT / profiles.FOLDER / "seed.yaml").read_text())
+    del document["chart"]["range"]
+    (tmp_path / "broken.yaml").write_text(yaml.safe_dump(document))
+    with pytest.raises(ProfileInvalid, match=r"broken\.yaml") as refused:
+        profiles.load("broken", tmp_path)
+    assert "range" in refused.value.why
+
+
+def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text("chart: [")
+    with pytest.raises(ProfileInvalid):
+        profiles.load("broken", tmp_path)
