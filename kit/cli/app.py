@@ -34,6 +34,7 @@ COMMANDS = {
     "images": ("images", "List, build, pull, save and load the tools and images."),
     "setup": ("setup", "Prepare this computer: the engine and the tools."),
     "doctor": ("doctor", "Check this computer and say what to mend."),
+    "kube-token": ("kube_token", "Print a token for the cloud's cluster; kubeconfigs that kit wrote call this."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
 

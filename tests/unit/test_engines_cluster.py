@@ -88,9 +88,9 @@ def test_an_object_that_names_itself_later_has_an_identity() -> None:
     ("content", "why"),
     [
         (None, "there is no such file"),
-        ("", "not a kubeconfig as Kind writes it"),
-        ("clusters: [", "not a kubeconfig as Kind writes it"),
-        ("current-context: kind-kit\ncontexts: []\nclusters: []\nusers: []\n", "not a kubeconfig as Kind writes it"),
+        ("", "it cannot be understood"),
+        ("clusters: [", "it cannot be understood"),
+        ("current-context: kind-kit\ncontexts: []\nclusters: []\nusers: []\n", "it cannot be understood"),
     ],
     ids=["absent", "empty", "cut short", "without its cluster"],
 )

@@ -1,0 +1,24 @@
+"""`kit kube-token`: what kubectl, Helm and kit run to be let into the cloud's cluster."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from kit.cli.context import Session
+
+
+@click.command("kube-token")
+@click.pass_obj
+def command(session: Session) -> int:
+    """Print a short-lived IAM token as an ExecCredential, from YC_SERVICE_ACCOUNT_KEY_FILE or YC_TOKEN.
+
+    A kubeconfig that kit wrote names this command; by hand it is only needed to see why the cluster lets nobody in.
+    """
+    from kit.engines import yandex
+    from kit.engines.kube_credential import credential
+
+    token = yandex.from_environment().iam_token()
+    print(json.dumps(credential(token.value.reveal(), token.expires_at)))
+    return 0
