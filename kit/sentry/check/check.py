@@ -19,7 +19,7 @@ from kit.sentry.check import rules_connections, rules_pods, rules_release, rules
 from kit.sentry.check.executed import execute_all
 from kit.sentry.check.pods import IN_CLEAR, Files, placeholder, secret_data
 from kit.sentry.check.rule import ChartLine, Finding, Release, Rule, Seen
-from kit.sentry.manifests import HOOK, Document, of_kind
+from kit.sentry.manifests import HOOK, Container, Document, of_kind
 from kit.sentry.wiring import Key, Wiring, filled_files
 
 RULES: tuple[Rule, ...] = (*rules_pods.RULES, *rules_text.RULES, *rules_connections.RULES, *rules_release.RULES)
@@ -73,7 +73,9 @@ def look(
     )
     files = Files.of(release.documents, release.applied)
     release = replace(release, executed=execute_all(release.containers, files, runner))
-    findings = tuple(_finding(rule, seen, release) for rule in RULES for seen in rule.test(release))
+    findings = tuple(
+        _finding(rule, seen, container, release) for rule in RULES for seen in rule.test(release) for container in seen.containers
+    )
     return Looked(
         findings=tuple(dict.fromkeys(findings)),
         objects=len(release.documents),
@@ -98,8 +100,7 @@ def stand_ins(rendered: Iterable[Document], wiring: Wiring, credentials: Iterabl
     return filled_files(tuple(rendered), wiring, "", reveal)
 
 
-def _finding(rule: Rule, seen: Seen, release: Release) -> Finding:
-    container = seen.container
+def _finding(rule: Rule, seen: Seen, container: Container | None, release: Release) -> Finding:
     return Finding(
         rule=rule.id,
         object=f"{container.kind}/{container.object}" if container else seen.object,

@@ -41,11 +41,6 @@ class Executed:
     settings: Mapping[str, Any]
     connections: tuple[Connection, ...]
 
-    @property
-    def container(self) -> Container:
-        """The one that stands for all in messages."""
-        return self.containers[0]
-
 
 def executed(containers: tuple[Container, ...], result: Mapping[str, Any]) -> Executed:
     return Executed(

@@ -47,13 +47,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a test reports: the place, and in a few words what is there."""
+    """What a test reports: the place, and in a few words what is there. Several containers give a finding each."""
 
     found: str
-    container: Container | None = None
+    container: Container | tuple[Container, ...] | None = None
     object: str = ""
     store: str | None = None
     fix: str = ""  # where the fix depends on what was found
+
+    @property
+    def containers(self) -> tuple[Container | None, ...]:
+        return self.container if isinstance(self.container, tuple) else (self.container,)
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,13 @@ def _each(release: Release) -> Iterator[tuple[Executed, Connection]]:
 
 
 def _seen(executed: Executed, connection: Connection, found: str, fix: str = "") -> Seen:
-    others = len(executed.containers) - 1
-    more = f" (and {others} more)" if others else ""
-    return Seen(f"{connection.use} of {connection.client}: {found}{more}", executed.container, store=connection.store, fix=fix)
+    return Seen(f"{connection.use} of {connection.client}: {found}", executed.containers, store=connection.store, fix=fix)
 
 
 def _runs(release: Release) -> Iterator[Seen]:
     for executed in release.executed:
         if executed.error is not None:
-            yield Seen(executed.error, executed.container)
+            yield Seen(executed.error, executed.containers)
 
 
 def _tls_on(release: Release) -> Iterator[Seen]:
@@ -130,7 +128,7 @@ def _nodestore(release: Release) -> Iterator[Seen]:
     for executed in release.executed:
         has = any(connection.use == "SENTRY_NODESTORE_OPTIONS" for connection in executed.connections)
         if executed.kind == "sentry" and executed.error is None and not has:
-            yield Seen(f"SENTRY_NODESTORE is {executed.settings.get('nodestore')}", executed.container, store="s3")
+            yield Seen(f"SENTRY_NODESTORE is {executed.settings.get('nodestore')}", executed.containers, store="s3")
 
 
 def _own_keys(release: Release) -> Iterator[Seen]:

@@ -6,8 +6,9 @@ Most are a pattern with the store that it betrays. Lines of comment are not look
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from kit.sentry.check.families import facts, family_of
 from kit.sentry.check.pods import secret_data
@@ -166,11 +167,23 @@ def _no_known_secret(release: Release) -> Iterator[Seen]:
     for text in texts(release):
         if any(word in text.text for word in words):
             yield text.seen("holds a secret in clear", None)
+    for path, value in _leaves(release.values or {}):
+        if any(word in value for word in words):
+            yield Seen(f"{path}: holds a secret in clear", object="values")
     for document in release.documents:
         annotations = document["metadata"].get("annotations") or {}
         for name, value in annotations.items():
             if any(word in str(value) for word in words):
                 yield Seen(f"annotation {name}: holds a secret in clear", object=name_of(document))
+
+
+def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every word of the values by its path: "externalKafka.sasl.password"."""
+    if isinstance(node, Mapping | list):
+        for key, value in node.items() if isinstance(node, Mapping) else enumerate(node):
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, str(node)
 
 
 SHORTEST_SECRET = 6  # shorter words occur everywhere

@@ -1,0 +1,92 @@
+"""Every rule holds on a good release, and is seen to fail on a mistake that was made on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kit.endpoints import Secret
+from kit.sentry.check.check import RULES, Looked, look, stand_ins
+from kit.sentry.manifests import parse
+from kit.sentry.wiring import from_document, wire
+
+FOLDER = Path(__file__).parents[1] / "manifests"
+MISTAKES: list[dict[str, Any]] = yaml.safe_load((FOLDER / "mistakes.yaml").read_text())
+KNOWN = (Secret("hunter2-of-redis"),)
+ADDRESSES = {
+    "kafka": {("kafka", 9091)},
+    "postgres": {("postgres", 6432)},
+    "redis": {("redis", 6380)},
+    "clickhouse": {("clickhouse", 8443), ("clickhouse", 9440)},
+    "s3": {("s3", 9000)},
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    name: str = "seed"
+    chart_name: str = "sentry"
+    chart_range: str = ">=26.14.0 <26.23.0"
+
+
+def looked(mistake: Mapping[str, Any]) -> Looked:
+    """The good set with one mistake in it, wired and checked as a real release is."""
+    text = {name: (FOLDER / f"{name}.yaml").read_text() for name in ("release", "wiring", "applied", "values")}
+    changes = {mistake.get("in", "release"): mistake.get("replace", {}), **mistake.get("also", {})}
+    for name, replacements in changes.items():
+        for old, new in replacements.items():
+            assert old in text[name], f"{old!r} is not in {name}.yaml"
+            text[name] = text[name].replace(old, new)
+    if "add" in mistake:
+        text["release"] += "\n---\n" + yaml.safe_dump(mistake["add"])
+    rendered, applied = parse(text["release"]), parse(text["applied"])
+    wiring = from_document("test", yaml.safe_load(text["wiring"]))
+    given = (*applied, *stand_ins(rendered, wiring, applied))
+    wired = rendered if mistake.get("unwired") else wire(rendered, wiring)
+    values = yaml.safe_load(text["values"])
+    return look(wired, Line(), applied=given, known_secrets=KNOWN, addresses=ADDRESSES, **values)
+
+
+def test_a_good_release_has_no_findings() -> None:
+    result = looked({})
+    assert [f"{f.rule} {f.place}: {f.found}" for f in result.findings] == []
+    # So that it is not good for want of anything to look at.
+    assert (result.containers, result.init_containers, result.hooks) == (8, 1, 3)
+    assert result.configurations == 5
+    assert result.connections == 16
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake["mistake"])
+def test_a_mistake_is_named_with_component_store_and_fix(mistake: Mapping[str, Any]) -> None:
+    findings = looked(mistake).findings
+    here = [f for f in findings if f.rule == mistake["rule"] and f.object == mistake["object"]]
+    assert here, f"{mistake['rule']} at {mistake['object']} expected, found {[(f.rule, f.place) for f in findings]}"
+    if "container" in mistake:
+        here = [f for f in here if f.container == mistake["container"]]
+    if "store" in mistake:
+        here = [f for f in here if f.store == mistake["store"]]
+    assert here
+    assert all(f.found and f.why and f.fix for f in here)
+    if "fix" in mistake:
+        assert here[0].fix == mistake["fix"]
+
+
+def test_every_rule_has_a_mistake_that_it_catches() -> None:
+    assert {mistake["rule"] for mistake in MISTAKES} == {rule.id for rule in RULES}
+
+
+def test_rules_have_ids_of_their_own_a_sentence_and_a_fix() -> None:
+    assert len({rule.id for rule in RULES}) == len(RULES)
+    assert all(rule.sentence.endswith(".") and rule.fix for rule in RULES)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake["mistake"])
+def test_no_finding_prints_a_secret(mistake: Mapping[str, Any]) -> None:
+    for finding in looked(mistake).findings:
+        assert "hunter2" not in str(finding)
+        assert "unknown-to-kit" not in str(finding)
