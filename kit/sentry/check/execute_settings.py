@@ -247,14 +247,18 @@ def _nodestore(backend: str, given: Options, env: Mapping[str, str]) -> list[Con
     variables = ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"]
     if backend.startswith("sentry_nodestore_s3."):
         variables.insert(0, "DEFAULT_CA_BUNDLE")  # that package's own variable; botocore does not know it
-    ca = _first(("ca_bundle", given.get("ca_bundle")), *((name, env.get(name)) for name in variables))
-    facts = {"class": backend, "bucket": given.get("bucket_name") or given.get("bucket"), "acl": given.get("default_acl")}
+    named = [(name, given.get(name)) for name in ("ca_bundle", "ca_certs")]
+    ca = _first(*named, *((name, env.get(name)) for name in variables))
+    acl = given.get("default_acl") or given.get("acl")
+    facts = {"class": backend, "bucket": given.get("bucket_name") or given.get("bucket"), "acl": acl}
     facts |= {"region": given.get("region_name") or given.get("region"), "path": given.get("bucket_path")}
     facts |= {"addressing": given.get("addressing_style"), "signature": given.get("signature_version")}
     keys = (
         given.get("aws_access_key_id") or given.get("access_key"),
         given.get("aws_secret_access_key") or given.get("secret_key"),
     )
+    if backend.startswith("kit_nodestore."):  # kind/nodestore: its key pair stands in no settings
+        keys = env.get("KIT_NODESTORE_ACCESS_KEY"), env.get("KIT_NODESTORE_SECRET_KEY")
     endpoint = given.get("endpoint_url") or given.get("endpoint")
     return [_s3("SENTRY_NODESTORE_OPTIONS", endpoint, *keys, not given.get("skip_tls_verify"), ca, facts)]
 

@@ -1,0 +1,156 @@
+"""Real chart trees, rendered with the values of our own module, wired and checked: what `kit values check` does, as one function.
+
+Nothing of a chart is in this repository. KIT_CHART_DIR names folders or .tgz files, several with ":" between; where it is empty
+there is nothing to render, and tests say so.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from kit.endpoints import (
+    Bucket,
+    ClickHouseEndpoint,
+    Endpoints,
+    KafkaEndpoint,
+    PostgresEndpoint,
+    RedisEndpoint,
+    S3Endpoint,
+    Secret,
+)
+from kit.engines.helm import Helm
+from kit.engines.terraform import Terraform
+from kit.sentry import chart as charts
+from kit.sentry import credentials, profiles, values
+from kit.sentry.check.check import Looked, look, stand_ins
+from kit.sentry.check.keys import known_keys
+from kit.sentry.manifests import Document
+from kit.sentry.profiles import Profile
+from kit.sentry.values import Place
+from kit.sentry.wiring import from_document, wire
+from kit.supply import version as versions
+from tests.support.terraform import program, supply
+
+MODULE = Path(__file__).parents[2] / profiles.MODULE
+SIZES = ("errors-only", "full")
+HOW_TO_GET_ONE = (
+    "KIT_CHART_DIR names no chart: on a connected machine `helm pull sentry --version 26.15.1 --repo "
+    "https://sentry-kubernetes.github.io/charts`, then KIT_CHART_DIR=sentry-26.15.1.tgz (several with : between)"
+)
+
+ENDPOINTS = Endpoints(
+    kafka=KafkaEndpoint("kafka", 9091, "sentry", Secret("kafka-in-clear")),
+    postgres=PostgresEndpoint("postgres", 6432, "sentry", "sentry", Secret("postgres-in-clear")),
+    redis=RedisEndpoint("redis", 6380, "default", Secret("redis-in-clear")),
+    clickhouse=ClickHouseEndpoint("clickhouse", 8443, 9440, "sentry", "sentry", Secret("clickhouse-in-clear")),
+    s3=S3Endpoint(
+        "s3",
+        9000,
+        "us-east-1",
+        Bucket("sentry-files", "AKFILES", Secret("files-in-clear")),
+        Bucket("sentry-nodes", "AKNODES", Secret("nodes-in-clear")),
+    ),
+)
+SECRETS = (
+    ENDPOINTS.kafka.password,
+    ENDPOINTS.postgres.password,
+    ENDPOINTS.redis.password,
+    ENDPOINTS.clickhouse.password,
+    ENDPOINTS.s3.filestore.secret_key,
+    ENDPOINTS.s3.nodestore.secret_key,
+    Secret("django-in-clear"),
+    Secret("admin-in-clear"),
+)
+ADDRESSES = {
+    "kafka": {("kafka", 9091)},
+    "postgres": {("postgres", 6432)},
+    "redis": {("redis", 6380)},
+    "clickhouse": {("clickhouse", 8443), ("clickhouse", 9440)},
+    "s3": {("s3", 9000)},
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    chart: charts.Chart
+    profile: Profile
+    size: str
+    rendered: tuple[Document, ...]
+    looked: Looked
+    unwired: Looked  # the same manifests without the transformer: what it is there for
+    seconds: float  # parse, wire and check of the whole render
+
+
+def given() -> tuple[Path, ...]:
+    return tuple(Path(word) for word in os.environ.get("KIT_CHART_DIR", "").split(":") if word)
+
+
+@cache
+def helm() -> Helm:
+    supply().ensure(["tool/helm"])
+    return Helm(supply().tool("helm"), Path(os.devnull))
+
+
+def profile_for(chart: charts.Chart) -> Profile | None:
+    """The profile in whose range the chart is."""
+    for name in profiles.NAMES:
+        profile = profiles.load(name)
+        if versions.satisfies(chart.version, ",".join(re.split(r"[,\s]+", profile.chart_range))):
+            return profile
+    return None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Path]:
+    """A chart that Helm renders: a folder whose sub-charts are not there is copied without its list of them; ours are all off."""
+    if not path.is_dir() or not (metadata := yaml.safe_load((path / "Chart.yaml").read_text())).get("dependencies"):
+        yield path
+        return
+    if (path / "charts").is_dir():
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / metadata["name"]
+        for source in [path / "values.yaml", *(path / "templates").rglob("*")]:
+            if source.is_file():
+                (copy / source.relative_to(path)).parent.mkdir(parents=True, exist_ok=True)
+                (copy / source.relative_to(path)).write_bytes(source.read_bytes())
+        metadata.pop("dependencies")
+        (copy / "Chart.yaml").write_text(yaml.safe_dump(metadata))
+        yield copy
+
+
+def measured(path: Path, size: str) -> Measured:
+    with opened(path) as folder:
+        chart = charts.read(folder, helm())
+        profile = profile_for(chart)
+        assert profile is not None, f"no profile is for {chart.name} {chart.version}"
+        place = Place("https://sentry.example.org", "admin@example.org")
+        made = values.inputs(ENDPOINTS, profile, size, place, chart_version=chart.version)
+        found = values.render(Terraform(program()), MODULE, made)
+        rendered = charts.render(chart, "sentry", "sentry", found, helm())
+        known = known_keys(folder)
+    wiring = from_document(profile.name, profile.wiring)
+    objects = credentials.documents(
+        "test",
+        ENDPOINTS,
+        credentials.TrustTexts("", ""),
+        credentials.Logins(SECRETS[-2], SECRETS[-1]),
+        credentials.Certificate("", Secret("vroom-in-clear")),
+    )
+    more = {"values": found, "chart_defaults": known, "known_secrets": SECRETS, "addresses": ADDRESSES}
+    applied = (*objects, *stand_ins(rendered, wiring, objects))
+    start = time.monotonic()
+    looked = look(wire(rendered, wiring), profile, applied=applied, **more)
+    seconds = time.monotonic() - start
+    return Measured(chart, profile, size, rendered, looked, look(rendered, profile, applied=applied, **more), seconds)
