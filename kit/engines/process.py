@@ -7,11 +7,11 @@ can be pasted, unless the caller says that it reads the exit code itself (`check
 from __future__ import annotations
 
 import os
-import queue
 import shlex
 import signal
 import subprocess
-import threading
+import tempfile
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from typing import IO, Protocol
 from kit.errors import ToolFailed, ToolMissing, ToolTimeout
 
 OUTPUT_TAIL_LINES = 30
+FOLLOW_EVERY_S = 0.05
 
 # What runs at this moment, so that an interrupted `kit` ends what it started. Steps run in threads, which Ctrl-C does not reach.
 _running: set[subprocess.Popen[bytes]] = set()
@@ -109,41 +110,19 @@ def stream(
 
     Returns whatever the exit code is. There is no time-out. Ctrl-C becomes one SIGINT to the program alone, which ends in its
     own time, still heard, before `KeyboardInterrupt` goes on its way; each further one, or `end_all`, is a further SIGINT.
+    The program speaks into files: a pipe would break when this process is killed, and the program would die of that.
     """
     command = tuple(argv)
-    process = _started(command, None, env, cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    said: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    complaints: list[str] = []
-    assert process.stdout is not None
-    assert process.stderr is not None
-    listening = [
-        threading.Thread(target=_hear, args=(process.stdout, said.put, lambda: said.put(None)), daemon=True),
-        threading.Thread(target=_hear, args=(process.stderr, complaints.append, lambda: None), daemon=True),
-    ]
-    _asked.add(process)
-    lines: list[str] = []
-    broken: BaseException | None = None
-    try:
-        for thread in listening:
-            thread.start()
-        while True:
-            try:
-                line = said.get()
-                if line is None:
-                    break
-                lines.append(line)
-                if not isinstance(broken, Exception):  # whoever listens has failed: it is not asked again
-                    on_line(masked(line.rstrip("\n"), secrets))
-            except BaseException as error:
-                broken = error
-                _ask(process)
-        process.wait()
-        listening[1].join()
-    finally:
-        _asked.discard(process)
-    if broken is not None:
-        raise broken
-    return Result(command, process.returncode, "".join(lines), "".join(complaints))
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        process = _started(command, None, env, cwd, stdout=stdout, stderr=stderr)
+        _asked.add(process)
+        try:
+            broken = _follow(process, stdout.fileno(), lambda line: on_line(masked(line, secrets)))
+        finally:
+            _asked.discard(process)
+        if broken is not None:
+            raise broken
+        return Result(command, process.returncode, _whole(stdout), _whole(stderr))
 
 
 def failure(result: Result, *, secrets: Collection[str] = (), log: Path | None = None) -> ToolFailed:
@@ -256,12 +235,29 @@ def _started(
         ) from missing
 
 
-def _hear(stream: IO[bytes], line_came: Callable[[str], None], ended: Callable[[], None]) -> None:
-    try:
-        for line in stream:
-            line_came(line.decode(errors="replace"))
-    finally:
-        ended()
+def _follow(process: subprocess.Popen[bytes], descriptor: int, on_line: Callable[[str], None]) -> BaseException | None:
+    """Hand on what is written until the program has ended; returns what went wrong here meanwhile, after asking it to end."""
+    position = 0  # of the first line that was not handed on; a position of one's own, for the file's is the program's
+    broken: BaseException | None = None
+    while True:
+        try:
+            has_ended = process.poll() is not None  # before the read, so that nothing comes after the last one
+            *lines, unfinished = os.pread(descriptor, os.fstat(descriptor).st_size - position, position).split(b"\n")
+            for line in [*lines, unfinished] if has_ended and unfinished else lines:
+                position += len(line) + 1
+                if not isinstance(broken, Exception):  # whoever listens has failed: it is not asked again
+                    on_line(line.decode(errors="replace"))
+            if has_ended:
+                return broken
+            time.sleep(FOLLOW_EVERY_S)
+        except BaseException as error:
+            broken = error
+            _ask(process)
+
+
+def _whole(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
 
 
 def _ask(process: subprocess.Popen[bytes]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -13,6 +14,15 @@ import pytest
 
 from kit.engines import process
 from kit.errors import ToolFailed, ToolMissing, ToolTimeout
+
+ROOT = Path(__file__).parents[2]
+
+
+def waited_for(path: Path) -> bool:
+    until = time.monotonic() + 30
+    while not path.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    return path.exists()
 
 
 def python(code: str) -> list[str]:
@@ -86,7 +96,9 @@ def test_a_stream_is_heard_line_by_line_while_it_runs(tmp_path: Path) -> None:
 import pathlib, time
 print("first hunter2", flush=True)
 while not pathlib.Path({str(heard)!r}).exists(): time.sleep(0.01)
-print("second")
+print("second", end="\\r")
+print()
+print("no end of line", end="")
 raise SystemExit(2)
 """
     lines: list[str] = []
@@ -96,8 +108,8 @@ raise SystemExit(2)
         heard.touch()
 
     result = process.stream(python(code), on_line=on_line, secrets=("hunter2",))
-    assert lines == ["first ***", "second"]
-    assert (result.exit_code, result.stdout) == (2, "first hunter2\nsecond\n")
+    assert lines == ["first ***", "second\r", "no end of line"]
+    assert (result.exit_code, result.stdout) == (2, "first hunter2\nsecond\r\nno end of line")
 
 
 # Ends by itself when it is asked, but takes longer about it than a program has that is merely ended; says how often it was asked.
@@ -138,6 +150,25 @@ def test_what_must_write_down_how_far_it_came_is_never_killed() -> None:
     process.end_all()
     worker.join(30)
     assert [(result.exit_code, result.stdout.splitlines()[-1]) for result in results] == [(0, "asked 1 times, and done")]
+
+
+def test_a_program_outlives_a_kit_that_is_killed(tmp_path: Path) -> None:
+    """It goes on saying things to nobody; into a broken pipe that would be its end, and what it holds stays locked."""
+    ready, done = tmp_path / "ready", tmp_path / "done"
+    program = f"""
+import pathlib, time
+pathlib.Path({str(ready)!r}).touch()
+for number in range(30):
+    print("still here", number, flush=True)
+    time.sleep(0.05)
+pathlib.Path({str(done)!r}).touch()
+"""
+    kit = f"from kit.engines import process; process.stream([{sys.executable!r}, '-c', {program!r}], on_line=print)"
+    parent = subprocess.Popen(python(kit), cwd=ROOT, stdout=subprocess.DEVNULL)
+    assert waited_for(ready)
+    parent.kill()
+    parent.wait()
+    assert waited_for(done)
 
 
 def test_a_listener_that_fails_ends_the_program_before_its_failure_is_told() -> None:
