@@ -83,7 +83,7 @@ def set_password(admin: AdminClient, username: str, password: Secret) -> None:
 
 def grant(admin: AdminClient, username: str) -> int:
     """Give the user the rights that it lacks, in one request; returns how many these were."""
-    (held,) = finish("reading rights", [admin.describe_acls(_all_of(username))])
+    (held,) = finish("reading rights", [admin.describe_acls(all_of(username))])
     lacking = [right for right in _wanted(username) if right not in held]
     if lacking:
         finish("granting rights", admin.create_acls(lacking).values())
@@ -130,7 +130,7 @@ def _wanted(username: str) -> list[AclBinding]:
     ]
 
 
-def _all_of(username: str) -> AclBindingFilter:
+def all_of(username: str) -> AclBindingFilter:
     anything: Any = None  # librdkafka's word for any name and any host; its type hints do not know it
     principal = f"User:{username}"
     return AclBindingFilter(

@@ -1,0 +1,157 @@
+"""Object storage on the stack's MinIO: a bucket is a bucket, and a static key is a user whose policy names what it opens.
+
+MinIO's root key is this side's own and S3's door's; no client ever gets it. The server starts with the first bucket and goes,
+with its data, when the last one has gone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from kit.endpoints import S3Endpoint
+from kit.state.ports import LOOPBACK
+from kit.stores import s3 as store
+from kit.stores import s3_admin
+from kit.stores.contract import NotYet, Ready, StoreError
+from kit.stores.s3_wire import Answer, Key, ask
+from kit.stores.tls import ProtocolBroken, handshake, not_yet
+from kit.yandex.backing.memory import Owner
+from kit.yandex.contract import STORAGE_HOST, BackingFailed, BucketNotEmpty, KeyRights, ObjectStore
+
+if TYPE_CHECKING:
+    from kit.targets.local import LocalTarget
+    from kit.yandex.backing.ground import Ground
+
+NAMES = (STORAGE_HOST, f"*.{STORAGE_HOST}")  # by path and by subdomain
+OWNER = Owner("storage", NAMES)  # nobody's in particular: all buckets share the server
+TIMEOUT_S = 15.0
+LOOK_AGAIN_S = 1.0
+READ = ("s3:GetObject", "s3:GetObjectVersion", "s3:ListMultipartUploadParts")
+LIST = ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions")
+WRITE = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject")
+
+
+class Buckets:
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._keys: tuple[KeyRights, ...] = ()
+        self._looks: dict[str, tuple[float, bool]] = {}
+
+    def put(self, name: str) -> None:
+        with self._ground.store_lock(store.NAME):
+            self._serve()
+            s3_admin.make_bucket(*self._root(), name)
+            self._looks.pop(name, None)
+
+    def remove(self, name: str) -> None:
+        with self._ground.store_lock(store.NAME):
+            self._looks.pop(name, None)
+            if self._ground.container(store.NAME) is None:
+                self._ground.remove_store(store.NAME)  # what is left of it
+                return
+            answer = self._ask("DELETE", f"/{name}")
+            if answer.code == "BucketNotEmpty":
+                raise BucketNotEmpty(name)
+            if answer.status >= 300 and answer.code != "NoSuchBucket":
+                raise StoreError(store.NAME, f"removing bucket {name}", f"{answer.code or answer.status} {answer.message}")
+            if not self._names():
+                self._ground.remove_store(store.NAME)
+
+    def has(self, name: str) -> bool:
+        """At most a second old. Raises where the server is there and does not answer."""
+        looked_s, there = self._looks.get(name, (float("-inf"), False))
+        if time.monotonic() - looked_s < LOOK_AGAIN_S:
+            return there
+        if self._ground.container(store.NAME) is None:
+            return False
+        answer = self._ask("HEAD", f"/{name}")
+        if answer.status not in (200, 404):
+            raise BackingFailed(f"bucket {name}", f"MinIO answered {answer.status}", "kit logs s3")
+        self._looks[name] = (time.monotonic(), answer.status == 200)
+        return answer.status == 200
+
+    def put_keys(self, keys: tuple[KeyRights, ...]) -> None:
+        with self._ground.store_lock(store.NAME):
+            self._keys = keys
+            if self._ground.container(store.NAME) is not None:
+                self._settle_keys()
+
+    def object_store(self) -> ObjectStore | None:
+        if self._ground.container(store.NAME) is None:
+            return None
+        local = self._ground.local()
+        port = local.endpoints().s3.port
+        return ObjectStore(LOOPBACK, port, store.REGION, store.ROOT, local.credentials().s3_root, local.workspace.ca_file)
+
+    def _serve(self) -> None:
+        if self._ground.container(store.NAME) is None or store.NAME not in self._ground.memory.owners():
+            self._ground.memory.own(store.NAME, OWNER)
+            self._ground.put_store(store.NAME, _answers)
+            self._settle_keys()
+
+    def _settle_keys(self) -> None:
+        """The users of exactly these keys, each with a policy of its own under the key's name."""
+        admin = s3_admin.admin_client(*self._root())
+        users: dict[str, Any] = json.loads(admin.user_list())
+        for rights in self._keys:
+            key_id, wanted = rights.key.id, policy(rights)
+            admin.user_add(key_id, rights.key.secret.reveal())
+            if wanted:
+                admin.policy_add(key_id, policy=wanted)
+                if users.get(key_id, {}).get("policyName") != key_id:
+                    admin.policy_set(key_id, user=key_id)
+            elif users.get(key_id, {}).get("policyName"):
+                admin.policy_unset(key_id, user=key_id)
+        for key_id in users.keys() - {rights.key.id for rights in self._keys}:
+            admin.user_remove(key_id)
+
+    def _root(self) -> tuple[S3Endpoint, Key, Any]:
+        local = self._ground.local()
+        return local.endpoints().s3, Key(store.ROOT, local.credentials().s3_root.reveal()), local.trust()
+
+    def _ask(self, method: str, path: str) -> Answer:
+        return _ask(self._ground.local(), method, path)
+
+    def _names(self) -> tuple[str, ...]:
+        import urllib3
+        from minio import Minio
+
+        endpoint, root, trust = self._root()
+        pool = urllib3.PoolManager(timeout=TIMEOUT_S, retries=False, cert_reqs="CERT_REQUIRED", ca_certs=str(trust.ca_file))
+        client = Minio(f"{endpoint.host}:{endpoint.port}", root.access, root.secret, region=endpoint.region, http_client=pool)
+        return tuple(bucket.name for bucket in client.list_buckets())
+
+
+def policy(rights: KeyRights) -> dict[str, Any] | None:
+    """What a key may do, as MinIO takes it; None for nothing at all."""
+    statements = []
+    for buckets, on_bucket, on_objects in ((rights.reads, LIST, READ), (rights.writes, (), WRITE)):
+        for actions, suffix in ((on_bucket, ""), (on_objects, "/*")):
+            if buckets and actions:
+                resources = [f"arn:aws:s3:::{bucket}{suffix}" for bucket in sorted(buckets)]
+                statements.append({"Effect": "Allow", "Action": list(actions), "Resource": resources})
+    return {"Version": "2012-10-17", "Statement": statements} if statements else None
+
+
+def _ask(local: LocalTarget, method: str, path: str) -> Answer:
+    endpoint = local.endpoints().s3
+    root = Key(store.ROOT, local.credentials().s3_root.reveal())
+    with handshake(endpoint.host, endpoint.port, local.trust(), alpn=("http/1.1",), timeout_s=TIMEOUT_S) as connection:
+        return ask(connection, f"{endpoint.host}:{endpoint.port}", endpoint.region, root, method, path)
+
+
+def _answers(local: LocalTarget) -> Ready | NotYet:
+    """The root key lists the buckets; `store.probe` asks for two buckets that are not made here."""
+    started = time.monotonic()
+    endpoint = local.endpoints().s3
+    root = Key(store.ROOT, local.credentials().s3_root.reveal())
+    try:
+        with handshake(endpoint.host, endpoint.port, local.trust(), alpn=("http/1.1",)) as connection:
+            answer = ask(connection, f"{endpoint.host}:{endpoint.port}", endpoint.region, root, "GET", "/")
+            if answer.status != 200:
+                raise ProtocolBroken(f"{answer.code or answer.status} {answer.message}")
+            return Ready(connection.tls, (time.monotonic() - started) * 1000)
+    except Exception as error:
+        return not_yet(error)

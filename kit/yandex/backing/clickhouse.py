@@ -1,0 +1,90 @@
+"""A managed ClickHouse on the stack's server: one user and one database, both called `sentry`.
+
+The server reads its users from a file (the oldest version that kit runs has no users by SQL), and that file names these two.
+Other names are refused with that reason, not accepted and forgotten. A new password means a restart of a second or two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kit.endpoints import ClickHouseEndpoint, Secret
+from kit.state.secrets import password
+from kit.stores import clickhouse as store
+from kit.stores.contract import NotYet, Ready, StoreError
+from kit.yandex.contract import Cluster, Database, Inventory, NotPossible, User
+
+if TYPE_CHECKING:
+    from kit.targets.local import LocalTarget
+    from kit.yandex.backing.ground import Ground
+
+SECRET = "clickhouse_sentry"
+ALWAYS_THERE = "system"  # a database that every user may read
+OWN_DATABASES = frozenset({ALWAYS_THERE, "default", "information_schema", "INFORMATION_SCHEMA"})
+
+
+class ClickHouse:
+    store = store.NAME
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def put(self, cluster: Cluster) -> None:
+        if cluster.password is not None:
+            why = "the ClickHouse behind this emulator takes no users by SQL"
+            raise NotPossible(f"user admin of ClickHouse cluster {cluster.name}", why, "leave sql_user_management off")
+        self._ground.put_store(self.store, _answers)
+
+    def forget(self) -> None: ...
+
+    def observe(self) -> Inventory:
+        local = self._ground.local()
+        try:
+            found = store.ask(local.endpoints().clickhouse, local.trust(), "SELECT name FROM system.databases", ALWAYS_THERE)
+        except StoreError:  # it starts, or stops
+            return Inventory(exists=True)
+        return Inventory(exists=True, databases=frozenset(found.split()) - OWN_DATABASES)
+
+    def put_user(self, user: User) -> None:
+        if user.name != store.USER:
+            raise _only("user", user.name, store.USER)
+        for grant in user.grants:
+            if grant.subject != store.DATABASE:
+                raise _only("database", grant.subject, store.DATABASE)
+        self._log_in_with(user.password)
+
+    def remove_user(self, name: str) -> None:
+        """Nobody knows its password any more."""
+        if name == store.USER and self._ground.container(self.store):
+            self._log_in_with(Secret(password()))
+
+    def put_database(self, database: Database) -> None:
+        if database.name != store.DATABASE:
+            raise _only("database", database.name, store.DATABASE)
+        local = self._ground.local()
+        query = f"CREATE DATABASE IF NOT EXISTS {store.DATABASE}"
+        store.ask(local.endpoints().clickhouse, local.trust(), query, ALWAYS_THERE)
+
+    def remove_database(self, name: str) -> None:
+        local = self._ground.local()
+        if name == store.DATABASE:
+            store.ask(local.endpoints().clickhouse, local.trust(), f"DROP DATABASE IF EXISTS {name}", ALWAYS_THERE)
+
+    def _log_in_with(self, secret: Secret) -> None:
+        if self._ground.local().credentials().clickhouse_sentry != secret:
+            self._ground.change_secret(SECRET, secret)
+        self._ground.put_store(self.store, _answers)
+
+
+def _only(kind: str, asked: str, there: str) -> NotPossible:
+    why = f"the ClickHouse behind this emulator has one {kind}, {there}"
+    return NotPossible(f"{kind} {asked} in ClickHouse", why, f"call it {there}, or rehearse with --control-plane-only")
+
+
+def _anywhere(local: LocalTarget) -> ClickHouseEndpoint:
+    return replace(local.endpoints().clickhouse, database=ALWAYS_THERE)
+
+
+def _answers(local: LocalTarget) -> Ready | NotYet:
+    return store.probe(_anywhere(local), local.trust())

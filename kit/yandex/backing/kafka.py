@@ -1,0 +1,252 @@
+"""A managed Kafka on the stack's one broker: users by SCRAM, their rights as ACLs, topics with all their settings.
+
+One broker can hold one replica of anything. A topic that wants three replicas and two in sync is made with one and one: with its
+own figures every write with `acks=all` would be refused. The API keeps and shows what was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kit.stores import kafka as store
+from kit.stores.contract import NotYet, Ready, StoreError
+from kit.yandex.contract import Cluster, Database, Grant, Inventory, NotPossible, Topic, User
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AclBinding, AclBindingFilter, AdminClient
+
+    from kit.stores import kafka_topics
+    from kit.targets.local import LocalTarget
+    from kit.yandex.backing.ground import Ground
+
+TIMEOUT_S = 15.0
+LOOK_TIMEOUT_S = 3.0
+REPLICAS_IN_SYNC = "min.insync.replicas"
+BROKER_OWN = ("__", store.SMOKE_TOPIC)
+
+# The cluster's settings that a broker takes while it runs: the API's name → the broker's. The others are kept by the API alone.
+SETTINGS: Mapping[str, str] = {
+    name: name.replace("_", ".")
+    for name in (
+        "compression_type",
+        "log_flush_interval_messages",
+        "log_flush_interval_ms",
+        "log_retention_bytes",
+        "log_retention_ms",
+        "log_segment_bytes",
+        "message_max_bytes",
+    )
+}
+
+# Role → (resource, operation) on the topic it is given for, and what a client needs beside it.
+ON_TOPIC: Mapping[str, tuple[str, ...]] = {
+    "PRODUCER": ("WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"),
+    "CONSUMER": ("READ", "DESCRIBE", "DESCRIBE_CONFIGS"),
+    "ADMIN": ("ALL",),
+}
+BESIDE: Mapping[str, tuple[tuple[str, str, str], ...]] = {
+    "PRODUCER": (("TRANSACTIONAL_ID", "*", "WRITE"), ("BROKER", "kafka-cluster", "IDEMPOTENT_WRITE")),
+    "CONSUMER": (("GROUP", "*", "READ"),),
+    "ADMIN": (
+        ("GROUP", "*", "ALL"),
+        ("TRANSACTIONAL_ID", "*", "ALL"),
+        ("BROKER", "kafka-cluster", "IDEMPOTENT_WRITE"),
+        ("BROKER", "kafka-cluster", "DESCRIBE"),
+    ),
+}
+
+
+class Kafka:
+    store = store.NAME
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._admin: tuple[int, AdminClient] | None = None
+
+    def put(self, cluster: Cluster) -> None:
+        self._ground.put_store(self.store, _answers)
+        self._take(cluster.settings)
+
+    def forget(self) -> None:
+        self._admin = None
+
+    def observe(self) -> Inventory:
+        """Without topics and users where the broker does not answer at this moment."""
+        from confluent_kafka import KafkaException
+
+        admin = self._connected()
+        try:
+            topics = frozenset(
+                name for name in admin.list_topics(timeout=LOOK_TIMEOUT_S).topics if not name.startswith(BROKER_OWN)
+            )
+            users = _users(admin)
+        except (KafkaException, StoreError):
+            self.forget()
+            return Inventory(exists=True)
+        return Inventory(exists=True, topics=topics, users=users - {store.ADMIN})
+
+    # -- topics
+
+    def put_topic(self, topic: Topic) -> None:
+        from kit.stores import kafka_topics
+
+        admin, wanted = self._connected(), kafka_topics.Topic(topic.name, topic.partitions, _possible(topic))
+        present = admin.list_topics(timeout=TIMEOUT_S).topics
+        if topic.name not in present:
+            kafka_topics.create(admin, [wanted])
+            return
+        self._set_anew(wanted)
+        if topic.partitions > len(present[topic.name].partitions):
+            self._grow(topic.name, topic.partitions)
+
+    def remove_topic(self, name: str) -> None:
+        from kit.stores import kafka_topics
+
+        admin = self._connected()
+        if name in admin.list_topics(timeout=TIMEOUT_S).topics:
+            kafka_topics.delete(admin, [name])
+
+    def _set_anew(self, wanted: kafka_topics.Topic) -> None:
+        """The topic's settings as asked for: what it has of its own beside them goes back to the broker's default."""
+        from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ConfigSource, ResourceType
+
+        from kit.stores.kafka_admin import finish
+
+        admin, resource = self._connected(), ConfigResource(ResourceType.TOPIC, wanted.name)
+        (held,) = finish("reading a topic's settings", admin.describe_configs([resource]).values())
+        own = {name: entry for name, entry in held.items() if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value}
+        changes = [
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in wanted.settings.items()
+            if name not in own or own[name].value != value
+        ]
+        changes += [
+            ConfigEntry(name, None, incremental_operation=AlterConfigOpType.DELETE) for name in own if name not in wanted.settings
+        ]
+        if changes:
+            change = ConfigResource(ResourceType.TOPIC, wanted.name, incremental_configs=changes)
+            finish("setting a topic", admin.incremental_alter_configs([change]).values())
+
+    def _grow(self, name: str, partitions: int) -> None:
+        from confluent_kafka.admin import NewPartitions
+
+        from kit.stores.kafka_admin import finish
+
+        finish("adding partitions", self._connected().create_partitions([NewPartitions(name, partitions)]).values())
+
+    # -- users
+
+    def put_user(self, user: User) -> None:
+        from kit.stores import kafka_admin
+
+        admin = self._connected()
+        kafka_admin.set_password(admin, user.name, user.password)
+        wanted = _bindings(user.name, user.grants)
+        (held,) = kafka_admin.finish("reading rights", [admin.describe_acls(kafka_admin.all_of(user.name))])
+        if lacking := [binding for binding in wanted if binding not in held]:
+            kafka_admin.finish("granting rights", admin.create_acls(lacking).values())
+        if surplus := [_filter(binding) for binding in held if binding not in wanted]:
+            kafka_admin.finish("taking rights back", admin.delete_acls(surplus).values())
+
+    def remove_user(self, name: str) -> None:
+        from confluent_kafka.admin import ScramMechanism, UserScramCredentialDeletion
+
+        from kit.stores import kafka_admin
+
+        admin = self._connected()
+        kafka_admin.finish("taking rights back", admin.delete_acls([kafka_admin.all_of(name)]).values())
+        if name in _users(admin):
+            change = UserScramCredentialDeletion(name, ScramMechanism.SCRAM_SHA_512)
+            kafka_admin.finish("removing a user", admin.alter_user_scram_credentials([change]).values())
+
+    def put_database(self, database: Database) -> None:
+        raise NotPossible(f"database {database.name} in Kafka", "Kafka has none")
+
+    def remove_database(self, name: str) -> None: ...
+
+    # -- the broker
+
+    def _take(self, settings: Mapping[str, str | int | float | bool]) -> None:
+        from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+        from kit.stores import kafka_admin
+
+        entries = [
+            ConfigEntry(SETTINGS[name], _text(value), incremental_operation=AlterConfigOpType.SET)
+            for name, value in settings.items()
+            if name in SETTINGS
+        ]
+        if entries:
+            order = ConfigResource(ResourceType.BROKER, kafka_admin.NODE_ID, incremental_configs=entries)
+            kafka_admin.finish("setting the broker", self._connected().incremental_alter_configs([order]).values())
+
+    def _connected(self) -> AdminClient:
+        """One client for all calls: each has threads and a login of its own."""
+        from kit.stores import kafka_admin
+
+        local = self._ground.local()
+        endpoint = store.admin_endpoint(local.endpoints().kafka, local.credentials())
+        if self._admin is None or self._admin[0] != endpoint.port:
+            self._admin = (endpoint.port, kafka_admin.connect(endpoint, local.trust()))
+        return self._admin[1]
+
+
+def _answers(local: LocalTarget) -> Ready | NotYet:
+    return store.probe(store.admin_endpoint(local.endpoints().kafka, local.credentials()), local.trust())
+
+
+def _users(admin: AdminClient) -> frozenset[str]:
+    from kit.stores.kafka_admin import finish
+
+    asked: Any = admin.describe_user_scram_credentials()  # of everyone: one answer for all
+    (described,) = finish("listing users", [asked])
+    return frozenset(described)
+
+
+def _possible(topic: Topic) -> Mapping[str, str]:
+    """The topic's settings on one broker."""
+    return {name: "1" if name == REPLICAS_IN_SYNC else value for name, value in topic.config.items()}
+
+
+def _text(value: str | int | float | bool) -> str:
+    """As a broker reads it: `COMPRESSION_TYPE_ZSTD` is `zstd`."""
+    return str(value).removeprefix("COMPRESSION_TYPE_").lower()
+
+
+def _bindings(username: str, grants: tuple[Grant, ...]) -> list[AclBinding]:
+    """Every right once, in a fixed order."""
+    from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
+
+    rights = [
+        right
+        for grant in grants
+        for role in (grant.role.removeprefix("ACCESS_ROLE_"),)
+        for right in (*((("TOPIC", grant.subject, operation)) for operation in ON_TOPIC[role]), *BESIDE[role])
+    ]
+    return [
+        AclBinding(
+            ResourceType[resource],
+            name,
+            ResourcePatternType.LITERAL,
+            f"User:{username}",
+            "*",
+            AclOperation[operation],
+            AclPermissionType.ALLOW,
+        )
+        for resource, name, operation in dict.fromkeys(rights)
+    ]
+
+
+def _filter(binding: AclBinding) -> AclBindingFilter:
+    from confluent_kafka.admin import AclBindingFilter
+
+    return AclBindingFilter(
+        binding.restype,
+        binding.name,
+        binding.resource_pattern_type,
+        binding.principal,
+        binding.host,
+        binding.operation,
+        binding.permission_type,
+    )

@@ -1,0 +1,48 @@
+"""A managed Valkey on the stack's server: the password of the `default` user, and nothing else to set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kit.stores import redis as store
+from kit.stores.contract import NotYet, Ready
+from kit.yandex.contract import Cluster, Database, Inventory, NotPossible, User
+
+if TYPE_CHECKING:
+    from kit.targets.local import LocalTarget
+    from kit.yandex.backing.ground import Ground
+
+SECRET = "redis_sentry"
+
+
+class Redis:
+    store = store.NAME
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def put(self, cluster: Cluster) -> None:
+        self._ground.prepare()  # there are passwords to change
+        if cluster.password is not None and self._ground.local().credentials().redis_sentry != cluster.password:
+            self._ground.change_secret(SECRET, cluster.password)
+        self._ground.put_store(self.store, _answers)
+
+    def forget(self) -> None: ...
+
+    def observe(self) -> Inventory:
+        return Inventory(exists=True)
+
+    def put_user(self, user: User) -> None:
+        why = f"the Valkey behind this emulator has one user, {store.USER}, whose password is the cluster's"
+        raise NotPossible(f"user {user.name} in Valkey", why, "use the cluster's password, or rehearse with --control-plane-only")
+
+    def remove_user(self, name: str) -> None: ...
+
+    def put_database(self, database: Database) -> None:
+        raise NotPossible(f"database {database.name} in Valkey", "Valkey's databases have numbers and are always there")
+
+    def remove_database(self, name: str) -> None: ...
+
+
+def _answers(local: LocalTarget) -> Ready | NotYet:
+    return store.probe(local.endpoints().redis, local.trust())
