@@ -1,0 +1,66 @@
+"""The table says each cause once, with its places; the data say everything."""
+
+from __future__ import annotations
+
+from kit.report import values_check
+from kit.sentry.check.check import RULES, Looked, ReleaseUnfit
+from kit.sentry.check.rule import Finding
+
+
+def finding(number: int, found: str = "speaks plaintext") -> Finding:
+    return Finding(
+        rule="CLIENT-TLS",
+        object=f"Deployment/sentry-{number}",
+        container="snuba",
+        store="clickhouse",
+        found=found,
+        why="Every client speaks TLS.",
+        fix="turn it on",
+    )
+
+
+def looked(*findings: Finding) -> Looked:
+    return Looked(findings, 60, 52, 1, 5, {"Deployment": 45}, 7, 28)
+
+
+def test_alike_findings_are_one_entry_with_their_places() -> None:
+    said = values_check.table(looked(*(finding(number) for number in range(5))))
+    assert said.count("speaks plaintext") == 1
+    assert "clickhouse" in said
+    assert "Deployment/sentry-0 container snuba" in said
+    assert "and 2 more" in said
+    assert "fix  turn it on" in said
+    assert said.endswith("5 findings\n")
+
+
+def test_different_findings_stay_apart() -> None:
+    said = values_check.table(looked(finding(1), finding(2, "verifies nothing")))
+    assert said.count("✗") == 2
+
+
+def test_a_good_release_is_said_in_one_line_with_what_was_looked_at() -> None:
+    said = values_check.table(looked())
+    assert said == f"60 objects, 52 containers, {len(RULES)} rules; 7 configurations executed, 28 connections: no findings\n"
+
+
+def test_the_data_name_every_place() -> None:
+    document = values_check.document(looked(finding(1), finding(2)))
+    assert document["findings"] == [
+        {
+            "rule": "CLIENT-TLS",
+            "object": f"Deployment/sentry-{number}",
+            "container": "snuba",
+            "store": "clickhouse",
+            "found": "speaks plaintext",
+            "why": "Every client speaks TLS.",
+            "fix": "turn it on",
+        }
+        for number in (1, 2)
+    ]
+
+
+def test_the_error_names_component_store_cause_and_fix() -> None:
+    error = ReleaseUnfit((finding(1), finding(2)))
+    assert error.what == "Deployment/sentry-1 container snuba (clickhouse): speaks plaintext, and 1 more"
+    assert error.why.startswith("CLIENT-TLS")
+    assert "turn it on" in error.fix
