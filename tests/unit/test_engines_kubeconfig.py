@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import ssl
 import stat
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,58 +18,20 @@ from kit.engines.kube_credential import ClusterCredentialFailed, ExecToken, Fixe
 from kit.engines.kubeconfig import KubeconfigUnusable, read_kubeconfig, write_exec_kubeconfig
 from kit.engines.process import Result
 from kit.pki import authority
+from tests.support.api_server import Api, anybody, api_server
 
 COMMAND = ("kit", "kube-token")
 
 
-@dataclass
-class Api:
-    """An API server that knows one question, and whom it let in."""
-
-    server: str
-    ca_pem: str
-    accepts: Callable[[str], bool] = lambda token: True
-    bearers: list[str] = field(default_factory=list)
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    now = datetime.now(UTC)
-    made = authority.create("api", now)
-    leaf = authority.issue(made, "api", ("127.0.0.1",), now)
-    pair = tmp_path_factory.mktemp("api") / "pair.pem"
-    pair.write_bytes(leaf.certificate_pem() + made.intermediate.certificate_pem() + leaf.key_pem())
-    state = Api("", made.root.certificate_pem().decode())
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-            state.bearers.append(token)
-            is_known = state.accepts(token)
-            body = json.dumps({"gitVersion": "v1.33.1"} if is_known else {"message": "Unauthorized"}).encode()
-            self.send_response(200 if is_known else 401)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *words: object) -> None:
-            pass
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pair)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        state.server = f"https://127.0.0.1:{server.server_address[1]}"
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        yield state
-        server.shutdown()
-        serving.join()
+    with api_server(tmp_path_factory.mktemp("api")) as started:
+        yield started
 
 
 @pytest.fixture
 def api(served: Api) -> Api:
-    served.accepts, served.bearers = lambda token: True, []
+    served.accepts, served.bearers = anybody, []
     return served
 
 
