@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.support.terraform import program, provider_environment
+from tests.support.terraform import provider_environment
 from tests.terraform.discovery import Discovery, discovery
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +79,7 @@ class PlanRefused(Exception):
 class Planner:
     folder: Path
     server: Discovery
+    program: Path
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, variables: Mapping[str, Any], example: str = "") -> Planned:
@@ -96,7 +97,7 @@ class Planner:
         return Planned(document, warnings, tuple(self.server.other_calls[seen:]))
 
     def terraform(self, *words: str) -> subprocess.CompletedProcess[str]:
-        argv = [str(program()), f"-chdir={self.folder}", *words]
+        argv = [str(self.program), f"-chdir={self.folder}", *words]
         return subprocess.run(argv, env=dict(self.environment), capture_output=True, text=True, timeout=300, check=False)
 
 
@@ -115,12 +116,12 @@ def copied(folder: Path) -> Path:
 
 
 @contextmanager
-def planner(folder: Path) -> Iterator[Planner]:
+def planner(folder: Path, program: Path) -> Iterator[Planner]:
     configuration = copied(folder / "terraform")
     with discovery(folder) as server:
         plain = {name: value for name, value in os.environ.items() if name not in FOREIGN and not name.startswith(("TF_", "YC_"))}
         environment = {**plain, **server.environment, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
-        made = Planner(configuration, server, {**environment, **provider_environment(folder / "mirror")})
+        made = Planner(configuration, server, program, {**environment, **provider_environment(folder / "mirror")})
         ran = made.terraform("init", "-input=false", "-no-color")
         assert ran.returncode == 0, ran.stdout + ran.stderr
         yield made

@@ -17,7 +17,7 @@ import yaml
 
 from kit.engines.terraform import Terraform
 from kit.engines.terraform_errors import TerraformFailed
-from tests.support.terraform import program
+from tests.support.terraform import opentofu, program
 from tests.terraform.planning import KAFKA_PASSWORD, REDIS_PASSWORD, TERRAFORM, Planned, Planner, PlanRefused, copied, planner
 
 DOMAIN = "sentry.example.com"
@@ -32,7 +32,7 @@ TLS_PORTS = {"kafka": {9091}, "clickhouse": {8443, 9440}, "postgres": {6432}, "r
 
 @pytest.fixture(scope="session")
 def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
-    with planner(tmp_path_factory.mktemp("planned")) as made:
+    with planner(tmp_path_factory.mktemp("planned"), program()) as made:
         yield made
 
 
@@ -75,6 +75,13 @@ def test_a_plan_from_nothing_warns_of_nothing_and_reads_nothing(planned: Planned
 @pytest.mark.parametrize("example", sorted(path.name for path in (TERRAFORM / "examples").glob("*.tfvars")))
 def test_every_example_can_be_planned(plans: Planner, example: str) -> None:
     assert plans({}, example).warnings == ()
+
+
+def test_opentofu_plans_the_same(ha: Planned, tmp_path: Path) -> None:
+    with planner(tmp_path, opentofu()) as with_opentofu:
+        planned = with_opentofu({"domain": DOMAIN, "size": "ha"})
+    assert planned.warnings == ()
+    assert planned.resources == ha.resources
 
 
 def test_no_other_provider_is_needed(plans: Planner) -> None:
