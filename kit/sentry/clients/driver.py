@@ -1,0 +1,311 @@
+"""In the place of one component: its variables, its mounts, its configuration, and every connection that it would make.
+
+The configuration is executed once as it is, and once with the trusted files replaced by a foreign authority of the same name.
+The first run connects, writes and reads back; in the second every client must fail, or its verification is only for show. The
+two run side by side, the second in a process of its own, because libraries and OpenSSL read their variables where they please.
+Before a client is tried, its server is asked for its certificate with kit's own handshake: that tells an expired leaf from a
+wrong name, where libraries say "connection failed", and gives the version of TLS.
+
+The last line printed is one JSON document; nothing secret is in it.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from kit.endpoints import Trust
+from kit.sentry.check.execute_settings import execute
+from kit.sentry.clients.contract import Answer, Connection, Wrong, address, library
+from kit.stores import postgres_wire, tls
+
+INPUT = Path("/run/kit/input")  # topics.json, foreign.crt; beside it code/ and volumes/
+REQUEST = "KIT_PREFLIGHT"  # {"kind": …, "version": …, "args": […], "trust": "/etc/kit/trust"}
+STORES = {"postgres": "postgres", "redis": "redis", "kafka": "kafka", "clickhouse": "clickhouse", "s3": "s3"}
+# A server or the cluster's DNS may be younger than this pod; a certificate or a password does not mend itself by waiting.
+PATIENCE_S = 6.0
+PAUSE_S = 0.3
+LIFE_S = 12
+# Where the image of a kind looks for its file; "$NAME" is a variable, "*" what the init containers would have prepared.
+FILES: Mapping[str, Sequence[str]] = {
+    "sentry": ("$SENTRY_CONF/sentry.conf.py", "/etc/sentry/sentry.conf.py"),
+    "snuba": ("$SNUBA_SETTINGS", "/etc/snuba/settings.py"),
+    "relay": ("/work/.relay/config.yml", "/etc/relay/config.yml", "*/config.yml", "*/config.yml.tpl"),
+    "taskbroker": (
+        "$TASKBROKER_CONFIG",
+        "/etc/taskbroker/config.yaml",
+        "/etc/taskbroker/config.yml",
+        "*/config.yaml",
+        "*/config.yml",
+    ),
+}
+# Client → what it imports: once, before the two runs part and before there are threads.
+LIBRARIES: Mapping[str, Sequence[str]] = {
+    "psycopg2": ("psycopg2",),
+    "sqlx": ("psycopg2",),
+    "redis-py": ("redis", "rb"),
+    "kombu": ("redis", "kombu", "kombu.simple", "kombu.transport.redis"),
+    "confluent-kafka": ("confluent_kafka.admin",),
+    "rdkafka": ("confluent_kafka.admin",),
+    "segmentio-kafka": ("confluent_kafka.admin",),
+    "clickhouse-driver": ("clickhouse_driver",),
+    "clickhouse-http": ("urllib3", "clickhouse_connect"),
+    "boto3": ("boto3", "botocore.config"),
+    "gocloud": ("boto3", "botocore.config"),
+}
+
+
+def main() -> None:
+    faulthandler.dump_traceback_later(LIFE_S, exit=True)  # a library that hangs must say where, before the Job's time is over
+    request = json.loads(os.environ.pop(REQUEST))
+    with suppress(ImportError):  # distutils, which redis-py 3.4.1 imports and Python 3.12 lost, as setuptools gives it to Sentry
+        importlib.import_module("_distutils_hack").add_shim()
+    wanted = {"topics": json.loads((INPUT / "topics.json").read_text())}
+    started = time.monotonic()
+    outcome = examine(request, dict(os.environ), wanted, INPUT / "foreign.crt")
+    outcome["seconds"] = round(time.monotonic() - started, 2)
+    for each in outcome["connections"]:
+        print(f"{each['store']:<11} {each['client']:<18} {each['cause'] or each['tls']:<14} {each['said']}", flush=True)
+    print(json.dumps(outcome))
+
+
+def examine(request: Mapping[str, Any], env: Mapping[str, str], wanted: Mapping[str, Any], foreign: Path) -> dict[str, Any]:
+    """{"error": null | text, "connections": [outcome, …]}"""
+    kind, version = request["kind"], request.get("version", "")
+    source = _source(kind, env, request.get("args") or ())
+    found = execute(kind, source, env, version)
+    if found["error"]:
+        return {"error": found["error"], "connections": []}
+    connections = _distinct(found["connections"])
+    _load(connections)
+    swap = _swapped([request["trust"]], connections, foreign)
+    other = _in_a_child(lambda: _foreign(kind, swap(source), {name: swap(value) for name, value in env.items()}, version))
+    own = _side_by_side(connections, lambda each: _own(each, wanted))
+    strangers = other()
+    for outcome in own:
+        if not outcome["cause"] or outcome["cause"] == "note":
+            outcome["foreign"] = strangers.get(f"{outcome['use']} {outcome['client']}", "not tried")
+            if outcome["foreign"] == "accepted":
+                outcome.update(
+                    cause="not-verifying", said="the client took a server whose certificate a foreign authority signed"
+                )
+            elif outcome["foreign"] == "not tried":
+                outcome.update(cause="unproven", said="the same connection with a foreign authority could not be tried")
+    return {"error": None, "connections": own}
+
+
+def _load(connections: Sequence[Connection]) -> None:
+    for each in connections:
+        if each["store"] in STORES:
+            _client(each)
+        for name in LIBRARIES.get(each["client"], ()):
+            with suppress(ImportError):  # not every release has every one; the client itself says what it misses
+                importlib.import_module(name)
+
+
+# ── what is to be tried ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _source(kind: str, env: Mapping[str, str], args: Sequence[str]) -> str:
+    named = [word for word in args if word.endswith((".yml", ".yaml"))]
+    for place in (*named, *FILES.get(kind, ())):
+        for path in _paths(place, env):
+            if path.is_file():
+                return path.read_text() + (_options(path.with_name("config.yml")) if kind == "sentry" else "")
+    return ""
+
+
+def _options(path: Path) -> str:
+    """Sentry reads its options from config.yml as well (filestore.backend stands there), and has them in the same place then."""
+    if not path.is_file():
+        return ""
+    given = library("yaml").safe_load(path.read_text()) or {}
+    return "".join(f"\nSENTRY_OPTIONS.setdefault({key!r}, {value!r})" for key, value in given.items()) + "\n"
+
+
+def _paths(place: str, env: Mapping[str, str]) -> list[Path]:
+    if place.startswith("*"):
+        return sorted((INPUT.parent / "volumes").glob(place))
+    if not place.startswith("$"):
+        return [Path(place)]
+    variable, _, rest = place[1:].partition("/")
+    return [Path(env[variable]) / rest] if env.get(variable) else []
+
+
+def _distinct(connections: Sequence[Connection]) -> list[Connection]:
+    """Snuba names one Redis many times over: the first of the same kind is tried for all."""
+    seen: dict[str, Connection] = {}
+    for each in connections:
+        seen.setdefault(json.dumps({key: value for key, value in each.items() if key != "use"}, sort_keys=True), each)
+    return list(seen.values())
+
+
+def _swapped(folders: Sequence[str], connections: Sequence[Connection], foreign: Path) -> Callable[[str], str]:
+    """Text with every trusted file's path replaced by that of a file with the foreign authority alone."""
+    target = Path("/tmp/kit-foreign")
+    target.mkdir(exist_ok=True)
+    files = {each["tls"]["ca"] for each in connections if each["tls"]["ca"]}
+    files |= {str(path) for folder in folders for path in Path(folder).glob("*.crt")}
+    paths: dict[str, str] = {}
+    for number, path in enumerate(sorted(files, key=len, reverse=True)):
+        paths[path] = str(target / f"{number}.crt")
+        Path(paths[path]).write_text(foreign.read_text())
+
+    def swap(text: str) -> str:
+        for path, replacement in paths.items():
+            text = text.replace(path, replacement)
+        return text
+
+    return swap
+
+
+# ── trying ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _own(connection: Connection, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    outcome: dict[str, Any] = {key: connection[key] for key in ("store", "client", "use", "addresses", "user")}
+    outcome |= {
+        "options": {key: connection["options"].get(key) for key in ("db", "bucket", "database") if key in connection["options"]}
+    }
+    outcome |= {"tls": "", "latency_ms": None, "cause": "", "said": "", "foreign": "not needed"}
+    try:
+        _demand(connection)
+        outcome["tls"] = _patiently(lambda: _shown(connection))
+        started = time.monotonic()
+        answer = _client(connection).ask(connection, True, wanted)
+        outcome |= {"latency_ms": round((time.monotonic() - started) * 1000, 1), "said": answer.did}
+        if answer.troubles:
+            worst = min(answer.troubles, key=lambda trouble: trouble[0] == "note")
+            said = "; ".join(words for cause, words in answer.troubles if (cause == "note") == (worst[0] == "note"))
+            outcome |= {"cause": worst[0], "said": said}
+    except Wrong as wrong:
+        outcome |= {"cause": wrong.cause, "said": wrong.said}
+    except Exception as error:  # the handshake has passed: what the client itself says now is mostly its trust
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        outcome |= {"cause": "client-trust" if _about_trust(said) else "client", "said": said}
+    return outcome
+
+
+def _demand(connection: Connection) -> None:
+    """What is wrong before anything is sent: a login must not be tried in clear."""
+    if connection["store"] not in STORES:
+        raise Wrong("unknown-store", f"{connection['use']} leads to {connection['store']}")
+    address(connection)
+    if not connection["tls"]["on"]:
+        raise Wrong("plaintext", f"{connection['use']} is not set to TLS")
+    if connection["client"] == "psycopg2" and connection["tls"]["verify"] != "full":
+        raise Wrong(
+            "not-verifying",
+            f"sslmode is {connection['options'].get('sslmode', 'prefer')}; only verify-full looks at chain and name",
+        )
+    if connection["tls"]["ca"] and not Path(connection["tls"]["ca"]).is_file():
+        raise Wrong("ca-missing", f"{connection['tls']['ca_from']} names {connection['tls']['ca']}, which is not there")
+
+
+def _shown(connection: Connection) -> str:
+    """The version of TLS that every address speaks, verified by chain and name with the client's own trusted file."""
+    ca, version = connection["tls"]["ca"], ""
+    if not ca:
+        raise Wrong("no-ca", f"{connection['use']} names no trusted file: the image knows public authorities only")
+    preamble = postgres_wire.start_tls if connection["store"] == "postgres" else None
+    for host, port in connection["addresses"]:
+        try:
+            with tls.handshake(host, int(port), Trust(Path(ca)), preamble=preamble) as wire:
+                version = wire.tls.version
+        except Exception as error:
+            raise Wrong(_cause(error), f"{host}:{port}: {tls.not_yet(error).reason}") from error
+    return version
+
+
+def _cause(error: Exception) -> str:
+    code = getattr(error, "verify_code", None)
+    if code is not None:
+        known = {tls.EXPIRED: "expired", tls.NOT_YET_VALID: "clock"}
+        return known.get(code) or ("wrong-name" if code in tls.WRONG_NAME else "unknown-ca")
+    answer = tls.not_yet(error)
+    if "does not resolve" in answer.reason:
+        return "unresolved"
+    if answer.cause == "tls":
+        return "plaintext-port" if "does not speak TLS" in answer.reason or "hung up" in answer.reason else "ca-missing"
+    return {"unreachable": "unreachable", "protocol": "plaintext-port"}.get(answer.cause, "client")
+
+
+def _about_trust(said: str) -> bool:
+    return any(words in said.lower() for words in ("certificate", "ssl", "tls"))
+
+
+def _patiently(ask: Callable[[], str]) -> str:
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return ask()
+        except Wrong as wrong:
+            if wrong.cause not in ("unreachable", "unresolved") or time.monotonic() > end:
+                raise
+        time.sleep(PAUSE_S)
+
+
+def _foreign(kind: str, source: str, env: Mapping[str, str], version: str) -> dict[str, str]:
+    """use and client → "accepted", or why it was refused."""
+    os.environ.clear()
+    os.environ.update(env)
+    connections = _distinct(execute(kind, source, env, version)["connections"])
+
+    def attempt(connection: Connection) -> str:
+        try:
+            _client(connection).ask(connection, False, {})
+        except Wrong as wrong:
+            return f"refused: {wrong.said}"
+        except Exception as error:
+            return f"refused: {type(error).__name__}"
+        return "accepted"
+
+    tried = [each for each in connections if each["store"] in STORES and each["tls"]["on"]]
+    outcomes = _side_by_side(tried, attempt)
+    return {f"{each['use']} {each['client']}": outcome for each, outcome in zip(tried, outcomes, strict=True)}
+
+
+def _client(connection: Connection) -> Any:
+    return importlib.import_module(f"kit.sentry.clients.{STORES[connection['store']]}")
+
+
+def _side_by_side(connections: Sequence[Connection], work: Callable[[Connection], Any]) -> list[Any]:
+    with ThreadPoolExecutor(max_workers=max(1, len(connections))) as pool:
+        return list(pool.map(work, connections))
+
+
+def _in_a_child(work: Callable[[], dict[str, str]]) -> Callable[[], dict[str, str]]:
+    """Started now, in a process that shares nothing but what is loaded; the result when it is called for."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            faulthandler.register(signal.SIGALRM, chain=True)  # says where, then the signal ends the process
+            signal.alarm(LIFE_S - 1)
+            os.close(reading)
+            with os.fdopen(writing, "w") as pipe:
+                json.dump(work(), pipe)
+        finally:
+            os._exit(0)
+    os.close(writing)
+
+    def result() -> dict[str, str]:
+        with os.fdopen(reading) as pipe:
+            text = pipe.read()
+        os.waitpid(child, 0)
+        found: dict[str, str] = json.loads(text) if text else {}
+        return found
+
+    return result
+
+
+__all__ = ["Answer", "examine", "main"]

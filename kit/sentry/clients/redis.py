@@ -1,0 +1,143 @@
+"""Valkey or Redis by each component's own client.
+
+Sentry holds one cluster in two ways: `rb` for what it spreads by key, redis-py alone for the rest; both are tried. Celery's
+broker goes through kombu. Relay and uptime-checker are Rust: for them the same words are sent over a connection that, like
+native-tls, verifies chain and name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from kit.endpoints import Trust
+from kit.sentry.clients.contract import MARK, TIMEOUT_S, Answer, Connection, Wrong, address, library, own_ca, token
+from kit.stores import tls
+
+LIFE_S = 60  # of a key that nobody could take away again
+EXPLICIT = "ssl_ca_certs"
+
+
+def ask(connection: Connection, write: bool, wanted: Mapping[str, Any]) -> Answer:
+    if connection["client"] == "redis-rs":
+        return _over_the_wire(connection, write)
+    redis = library("redis")
+    try:
+        if connection["client"] == "kombu":
+            return _kombu(connection, write)
+        clients = {"redis-py": _redis_py(connection)}
+        if connection["use"].startswith("redis.clusters"):
+            clients["rb"] = _rb(connection)
+        return Answer("; ".join(_roundtrip(name, client, write) for name, client in clients.items()))
+    except redis.exceptions.RedisError as error:
+        raise _understood(error) from error
+
+
+def _understood(error: Exception) -> Exception:
+    said = str(error)
+    for words, cause in (
+        ("WRONGPASS", "password"),
+        ("invalid password", "password"),
+        ("NOAUTH", "password"),
+        ("Authentication required", "password"),
+        ("DB index is out of range", "redis-db"),
+        ("NOPERM", "denied"),
+        ("OOM command", "full"),
+    ):
+        if words in said:
+            return Wrong(cause, said)
+    return error
+
+
+def _place(connection: Connection) -> dict[str, Any]:
+    host, port = address(connection)
+    return {"host": host, "port": port, "db": connection["options"].get("db", 0), "password": connection["password"]}
+
+
+def _ssl_options(connection: Connection) -> dict[str, Any]:
+    """Without a prefix, as rb takes them. What the configuration does not say stays at the library's own default."""
+    ca = own_ca(connection, EXPLICIT)
+    given = {"ca_certs": ca} if ca else {}
+    return given if connection["tls"]["verify"] != "none" else {**given, "cert_reqs": "none"}
+
+
+def _redis_py(connection: Connection) -> Any:
+    given = {f"ssl_{key}": value for key, value in _ssl_options(connection).items()}
+    login = {"username": connection["user"]} if connection["user"] else {}
+    timeouts = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
+    return library("redis").StrictRedis(**_place(connection), **login, ssl=connection["tls"]["on"], **given, **timeouts)
+
+
+def _rb(connection: Connection) -> Any:
+    host = {**_place(connection), "ssl": connection["tls"]["on"], "ssl_options": _ssl_options(connection)}
+    timeouts = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
+    return library("rb").Cluster(hosts={0: host}, pool_options=timeouts).get_local_client(0)
+
+
+def _roundtrip(name: str, client: Any, write: bool) -> str:
+    if not write:
+        client.ping()
+        return f"{name}: PING answered"
+    key, value = token(), token()
+    client.set(key, value, ex=LIFE_S)
+    read = client.get(key)
+    client.delete(key)
+    if read != value.encode():
+        raise Wrong("roundtrip", f"{name} read something else than was written")
+    return f"{name}: a key written, read back and removed"
+
+
+def _kombu(connection: Connection, write: bool) -> Answer:
+    kombu, exceptions = library("kombu"), library("kombu.exceptions")
+    options = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
+    broker = kombu.Connection(_url(connection), connect_timeout=TIMEOUT_S, transport_options=options)
+    try:
+        broker.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=TIMEOUT_S)
+        if not write:
+            return Answer("kombu: connected")
+        queue = broker.SimpleQueue(token(), no_ack=True, queue_opts={"durable": False, "auto_delete": True})
+        value = token()
+        queue.put(value)
+        message = queue.get(block=True, timeout=TIMEOUT_S)
+        queue.queue.delete()
+        queue.close()
+        if message.payload != value:
+            raise Wrong("roundtrip", "kombu took another message than it was given")
+        return Answer("kombu: a message sent and taken")
+    except exceptions.OperationalError as error:
+        raise _understood(error) from error
+    finally:
+        broker.release()
+
+
+def _url(connection: Connection) -> str:
+    """The broker's URL again, with as much of TLS in it as the configured one had."""
+    host, port = address(connection)
+    secure = connection["tls"]
+    query = []
+    if secure["verify"] != "none":
+        query.append("ssl_cert_reqs=CERT_REQUIRED")
+        ca = own_ca(connection, EXPLICIT)
+        query += [f"ssl_ca_certs={quote(ca, safe='')}"] if ca else []
+    login = f"{quote(connection['user'] or '', safe='')}:{quote(connection['password'] or '', safe='')}@"
+    scheme = "rediss" if secure["on"] else "redis"
+    return f"{scheme}://{login}{host}:{port}/{connection['options'].get('db', 0)}" + (f"?{'&'.join(query)}" if query else "")
+
+
+def _over_the_wire(connection: Connection, write: bool) -> Answer:
+    host, port = address(connection)
+    login = [word for word in (connection["user"], connection["password"]) if word]
+    key, value = token(), token()
+    words = [["AUTH", *login]] if login else []
+    words += [["SELECT", str(connection["options"].get("db", 0))], ["PING"]]
+    if write:
+        words += [["SET", key, value, "EX", str(LIFE_S)], ["DEL", key]]
+    with tls.handshake(host, port, Trust(Path(connection["tls"]["ca"] or "")), timeout_s=TIMEOUT_S) as wire:
+        for each in words:
+            wire.send(b"".join([f"*{len(each)}\r\n".encode(), *(f"${len(w.encode())}\r\n{w}\r\n".encode() for w in each)]))
+            said = wire.receive_line().decode(errors="replace")
+            if said.startswith("-"):
+                raise _understood(Wrong("protocol", said))
+    return Answer(f"as Relay's client: logged in{f', a key {MARK}-… written and removed' if write else ''}")

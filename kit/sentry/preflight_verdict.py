@@ -1,0 +1,192 @@
+"""What the preflight found: per component and store, in words, as a table, as JSON, and kept in the cluster.
+
+Pure. The causes' sentences and remedies are data (`causes.yaml`); what only shows when components are held against each other,
+like two numbers for one Redis, is found here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+NOTE = "note"  # said beside a connection that works
+FINE = ("", NOTE)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One component at one store, by one client. `cause` is a key of causes.yaml, "" or "note" where all is as it must be."""
+
+    component: str  # "sentry-web"; stands for its members
+    members: tuple[str, ...]
+    store: str  # "kafka"; "" where the component itself is what is wrong
+    client: str
+    use: str  # the setting it comes from
+    address: str
+    tls: str
+    latency_ms: float | None
+    cause: str
+    said: str
+    foreign: str  # what came of the attempt with a foreign authority: "refused: …"
+    options: Mapping[str, Any]
+
+    @property
+    def holds(self) -> bool:
+        return self.cause in FINE
+
+    @property
+    def what(self) -> str:
+        return "" if self.holds else causes()[self.cause]["what"]
+
+    @property
+    def fix(self) -> str:
+        if self.holds:
+            return ""
+        words = {"component": self.component, "use": self.use or "it", "store": self.store, "address": self.address}
+        return causes()[self.cause]["fix"].format(**words)
+
+    @property
+    def words(self) -> str:
+        place = f"{self.component} → {self.store}" if self.store else self.component
+        return f"{place}: {self.what}: {self.said}" if not self.holds else f"{place}: {self.said}"
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    fingerprint: str  # of what it was run with
+    finished_at: datetime
+    seconds: float
+    probes: tuple[Probe, ...]
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.probes) and all(probe.holds for probe in self.probes)
+
+    @property
+    def wrong(self) -> tuple[Probe, ...]:
+        return tuple(probe for probe in self.probes if not probe.holds)
+
+
+@cache
+def causes() -> Mapping[str, Mapping[str, str]]:
+    import yaml
+
+    found: Mapping[str, Mapping[str, str]] = yaml.safe_load(files(__package__).joinpath("causes.yaml").read_text())
+    return found
+
+
+def broken(component: str, members: Sequence[str], cause: str, said: str) -> Probe:
+    """A component that did not come as far as a store."""
+    return Probe(component, tuple(members), "", "", "", "", "", None, cause, said, "", {})
+
+
+def from_log(component: str, members: Sequence[str], log: str) -> tuple[Probe, ...]:
+    """What the driver printed in that component's place; its last line is JSON."""
+    try:
+        document = json.loads(log.strip().splitlines()[-1])
+        if document["error"]:
+            return (broken(component, members, "settings", document["error"]),)
+        return tuple(_probe(component, members, each) for each in document["connections"])
+    except (IndexError, ValueError, KeyError, TypeError):
+        said = log.strip().splitlines()[-1][:200] if log.strip() else "it said nothing"
+        return (broken(component, members, "not-started", f"the driver came to no result: {said}"),)
+
+
+def _probe(component: str, members: Sequence[str], fields: Mapping[str, Any]) -> Probe:
+    return Probe(
+        component=component,
+        members=tuple(members),
+        store=fields["store"],
+        client=fields["client"],
+        use=fields["use"],
+        address=",".join(f"{host}:{port}" for host, port in fields["addresses"]),
+        tls=fields["tls"],
+        latency_ms=fields["latency_ms"],
+        cause=fields["cause"] if fields["cause"] in (*FINE, *causes()) else "client",
+        said=fields["said"],
+        foreign=fields["foreign"],
+        options=fields["options"],
+    )
+
+
+def held_together(probes: Iterable[Probe]) -> tuple[Probe, ...]:
+    """With what only the comparison of components shows: one Redis, one database number, and it is Sentry's."""
+    given = tuple(probes)
+    numbers = {
+        probe.address: probe for probe in reversed(given) if probe.store == "redis" and probe.use.startswith("redis.clusters")
+    }
+    return tuple(_compared(probe, numbers.get(probe.address)) for probe in given)
+
+
+def _compared(probe: Probe, sentry: Probe | None) -> Probe:
+    if sentry is None or probe.store != "redis" or not probe.holds or probe.options.get("db") == sentry.options.get("db"):
+        return probe
+    said = f"{probe.use} says database {probe.options.get('db')}, {sentry.component} uses {sentry.options.get('db')}"
+    return replace(probe, cause="redis-db", said=said)
+
+
+# ── shown and kept ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def document(result: Preflight) -> dict[str, Any]:
+    probes = [{**asdict(probe), "holds": probe.holds, "what": probe.what, "fix": probe.fix} for probe in result.probes]
+    return {"passed": result.passed, "finished_at": result.finished_at.isoformat(), "seconds": result.seconds, "probes": probes}
+
+
+def table(result: Preflight) -> str:
+    """A line for each component and store, what is wrong below with its remedy; the last line counts."""
+    rows = [
+        (
+            "✓" if probe.holds else "✗",
+            probe.component,
+            probe.store or "–",
+            probe.client,
+            probe.tls,
+            f"{probe.latency_ms:.0f} ms" if probe.latency_ms is not None else "",
+            probe.cause if not probe.holds else "",
+        )
+        for probe in result.probes
+    ]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(6)]
+    lines = ["  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[6]]).rstrip() for row in rows]
+    for (what, said, fix), places in _grouped(result.wrong).items():
+        lines += ["", f"✗ {what}: {', '.join(places)}", f"  why  {said}", f"  fix  {fix}"]
+    count = len({probe.component for probe in result.probes})
+    verdict = "as they must be" if result.passed else f"{len(result.wrong)} of {len(result.probes)} wrong"
+    return (
+        "\n".join([*lines, "", f"{count} components, {len(result.probes)} connections in {result.seconds:.1f} s: {verdict}"])
+        + "\n"
+    )
+
+
+def _grouped(probes: Iterable[Probe]) -> dict[tuple[str, str, str], list[str]]:
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for probe in probes:
+        place = f"{probe.component} → {probe.store}" if probe.store else probe.component
+        found.setdefault((probe.what, probe.said, probe.fix), []).append(place)
+    return found
+
+
+def kept(result: Preflight) -> dict[str, str]:
+    """The data of the ConfigMap."""
+    probes = [asdict(probe) for probe in result.probes]
+    return {
+        "fingerprint": result.fingerprint,
+        "finished_at": result.finished_at.isoformat(),
+        "seconds": str(result.seconds),
+        "results": json.dumps(probes, sort_keys=True),
+    }
+
+
+def from_kept(data: Mapping[str, str]) -> Preflight | None:
+    """None also for what cannot be read: then it is as if it had never run."""
+    try:
+        probes = tuple(Probe(**{**fields, "members": tuple(fields["members"])}) for fields in json.loads(data["results"]))
+        return Preflight(data["fingerprint"], datetime.fromisoformat(data["finished_at"]), float(data["seconds"]), probes)
+    except (KeyError, ValueError, TypeError):
+        return None
