@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -12,9 +13,7 @@ from tests.support.program import ROOT
 
 
 def test_the_wheel_holds_everything_that_kit_needs(engine: None, tmp_path: Path) -> None:
-    argv = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(ROOT)]
-    subprocess.run(argv, check=True)
-    (wheel,) = tmp_path.glob("*.whl")
+    wheel = built(ROOT, tmp_path)
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
     env = {**os.environ, "PYTHONPATH": str(site), "XDG_DATA_HOME": str(tmp_path / "data")}
@@ -24,3 +23,34 @@ def test_the_wheel_holds_everything_that_kit_needs(engine: None, tmp_path: Path)
     assert "prove" in ran.stdout
     assert "supply" not in ran.stdout, "the same recipes, so what this machine has built already serves"
     assert not (tmp_path / "data").exists(), "a plan writes nothing"
+
+
+def test_what_terraform_leaves_in_a_checkout_is_not_shipped(tmp_path: Path) -> None:
+    """A state and a plan hold passwords, and whoever runs terraform by hand has them next to the configuration."""
+    checkout = tmp_path / "checkout"
+    for name in ("kit", "compose", "kind", "examples", "terraform"):
+        shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__", ".terraform", "*.tfstate*"))
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
+        shutil.copy(ROOT / name, checkout / name)
+    left = (
+        ".terraform/providers/p",
+        ".terraform/terraform.tfstate",
+        "terraform.tfstate",
+        "terraform.tfstate.backup",
+        "my.tfplan",
+    )
+    for name in left:
+        path = checkout / "terraform" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("hunter2")
+    with zipfile.ZipFile(built(checkout, tmp_path)) as wheel:
+        shipped = [name for name in wheel.namelist() if wheel.read(name) == b"hunter2"]
+        assert shipped == []
+        assert "kit/_assets/terraform/variables.tf" in wheel.namelist()
+
+
+def built(checkout: Path, into: Path) -> Path:
+    argv = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(into), str(checkout)]
+    subprocess.run(argv, check=True)
+    (wheel,) = into.glob("*.whl")
+    return wheel
