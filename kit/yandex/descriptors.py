@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 ROOT = "yandex.cloud."
 PACKAGES = (
     *("access", "endpoint", "operation", "resourcemanager.v1", "iam.v1", "iam.v1.awscompatibility", "quotamanager.v1"),
-    *("vpc.v1", "dns.v1", "lockbox.v1", "connectionmanager.v1", "storage.v1", "k8s.v1"),
+    *("vpc.v1", "dns.v1", "lockbox.v1", "kms.v1", "connectionmanager.v1", "storage.v1", "k8s.v1"),
     *("mdb.kafka.v1", "mdb.clickhouse.v1", "mdb.postgresql.v1", "mdb.redis.v1"),
 )
 OPERATION = "operation.Operation"
@@ -49,7 +49,7 @@ class Method:
 
     @property
     def is_operation(self) -> bool:
-        return self.answer.DESCRIPTOR.full_name == ROOT + OPERATION
+        return bool(self.answer.DESCRIPTOR.full_name == ROOT + OPERATION)
 
 
 @functools.cache
@@ -86,13 +86,14 @@ def methods(service: str) -> Mapping[str, Method]:
 def message(name: str) -> type[Message]:
     """The class of a message of the API, by its name without `yandex.cloud.`."""
     catalogue()
-    return message_factory.GetMessageClass(_pool().FindMessageTypeByName(ROOT + name))
+    found: type[Message] = message_factory.GetMessageClass(_pool().FindMessageTypeByName(ROOT + name))
+    return found
 
 
 def kind_of(found: Message | type[Message]) -> str:
     """The name by which a message is kept: without `yandex.cloud.`."""
     descriptor: Descriptor = found.DESCRIPTOR
-    return descriptor.full_name.removeprefix(ROOT)
+    return str(descriptor.full_name.removeprefix(ROOT))
 
 
 @functools.cache
@@ -122,7 +123,10 @@ def _resolve(name: str, package: str) -> type[Message] | None:
     parts = package.split(".")
     for depth in range(len(parts), -1, -1):
         try:
-            return message_factory.GetMessageClass(_pool().FindMessageTypeByName(".".join([*parts[:depth], name])))
+            found: type[Message] = message_factory.GetMessageClass(
+                _pool().FindMessageTypeByName(".".join([*parts[:depth], name]))
+            )
+            return found
         except KeyError:
             continue
     raise LookupError(f"{name}, named in {package}, is in no descriptor")

@@ -1,7 +1,8 @@
 """What the emulator knows: in memory, and on disk as an append-only journal.
 
 One line of JSON is one change, whole or absent. It is on disk before the answer that depends on it leaves. A line cut short by a
-kill is the last one and is dropped; any other damage is an error, for clusters hang on it. The journal is written anew, compacted, when most of its lines are history.
+kill is the last one and is dropped; any other damage is an error, for clusters hang on it. The journal is written anew,
+compacted, when most of its lines are history.
 """
 
 from __future__ import annotations

@@ -1,0 +1,30 @@
+"""All services, one module each. What a module does not register is UNIMPLEMENTED."""
+
+from __future__ import annotations
+
+import functools
+
+from kit.yandex.registry import Registry
+
+
+@functools.cache
+def registry() -> Registry:
+    from kit.yandex.services import (
+        clickhouse,
+        connections,
+        dns,
+        iam,
+        kafka,
+        kubernetes,
+        lockbox,
+        platform,
+        postgresql,
+        redis,
+        storage,
+        vpc,
+    )
+
+    found = Registry()
+    for module in (platform, iam, vpc, dns, lockbox, connections, storage, kubernetes, kafka, clickhouse, postgresql, redis):
+        module.register(found)
+    return found

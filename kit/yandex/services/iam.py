@@ -1,0 +1,100 @@
+"""Service accounts and what they log in with. A secret is shown once, when it is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kit.yandex import bindings, descriptors, ids, pages, refusal
+from kit.yandex.journal import Record
+from kit.yandex.references import ACCOUNT
+from kit.yandex.registry import Registry
+from kit.yandex.resource import Resource, Scene, drop
+from kit.yandex.transfer import transfer
+from kit.yandex.world import Call, World, now
+
+ACCESS_KEY = "iam.v1.awscompatibility.AccessKey"
+ROLE = "iam.v1.Role"
+# The roles that Terraform configurations of this kind hand out; the cloud has hundreds, and a binding may name any.
+ROLES = (
+    *("admin", "editor", "viewer", "storage.admin", "storage.editor", "storage.uploader", "storage.viewer"),
+    *("k8s.clusters.agent", "k8s.tunnelClusters.agent", "k8s.cluster-api.cluster-admin", "vpc.publicAdmin", "vpc.user"),
+    *("container-registry.images.puller", "load-balancer.admin", "lockbox.payloadViewer", "lockbox.editor", "dns.editor"),
+    *("kms.keys.encrypterDecrypter", "logging.writer", "monitoring.editor", "connection-manager.viewer"),
+)
+
+
+def register(registry: Registry) -> None:
+    ACCOUNTS.register(registry)
+    bindings.register(registry, ACCOUNTS)
+    ACCESS_KEYS.register(registry)
+    service = ACCESS_KEYS.service
+    registry.add(service, "Create", create_access_key, backed="S3 takes the key")
+    registry.add(service, "List", _keys_of_account(ACCESS_KEY, "access_keys"))
+    registry.add(service, "Delete", ACCESS_KEYS.delete, backed="S3 refuses the key")
+    KEYS.register(registry)
+    registry.add(KEYS.service, "Create", create_key)
+    registry.add(KEYS.service, "List", _keys_of_account("iam.v1.Key", "keys"))
+    registry.add("iam.v1.RoleService", "Get", get_role)
+    registry.add("iam.v1.RoleService", "List", list_roles)
+
+
+def _account_gone(scene: Scene) -> None:
+    """With its keys, and its name in all bindings of the API's own resources."""
+    record = scene.world.find(ACCOUNT, scene.message.id, "Service account")
+    drop(scene.world, scene.change, record)
+
+
+ACCOUNTS = Resource(
+    "iam.v1.ServiceAccountService", ACCOUNT, "Service account", "aje", remove=_account_gone, default_status="ACTIVE"
+)
+ACCESS_KEYS = Resource(
+    "iam.v1.awscompatibility.AccessKeyService", ACCESS_KEY, "Access key", "aje", scope="service_account_id", parent=ACCOUNT
+)
+KEYS = Resource("iam.v1.KeyService", "iam.v1.Key", "Key", "aje", scope="service_account_id", parent=ACCOUNT)
+
+
+def create_access_key(world: World, call: Call) -> Any:
+    """No operation: the answer holds the key and, this once, its secret."""
+    request = call.request
+    world.find(ACCOUNT, request.service_account_id, "Service account")
+    fresh = descriptors.message(ACCESS_KEY)(id=ids.new("aje"), created_at=now())
+    transfer(request, fresh)
+    fresh.key_id, secret = ids.access_key()
+    with world.journal.transaction() as change:
+        change.put(Record(fresh.id, request.service_account_id, fresh, {"secret": secret}))
+    world.announce()
+    return call.method.answer(access_key=fresh, secret=secret)
+
+
+def create_key(world: World, call: Call) -> Any:
+    """An authorized key: its private half leaves once, its public half proves the JWTs that are exchanged for tokens."""
+    from kit.pki import rsa
+
+    request = call.request
+    world.find(ACCOUNT, request.service_account_id, "Service account")
+    private, public = rsa.pair()
+    fresh = descriptors.message("iam.v1.Key")(id=ids.new("aje"), created_at=now(), public_key=public)
+    transfer(request, fresh)
+    with world.journal.transaction() as change:
+        change.put(Record(fresh.id, request.service_account_id, fresh))
+    return call.method.answer(key=fresh, private_key=private)
+
+
+def _keys_of_account(kind: str, field: str) -> Any:
+    def handler(world: World, call: Call) -> Any:
+        owner = call.request.service_account_id
+        world.find(ACCOUNT, owner, "Service account")
+        found = [record.message for record in world.journal.children(kind, owner)]
+        return pages.page(found, call.request, call.method.answer(), field)
+
+    return handler
+
+
+def get_role(world: World, call: Call) -> Any:
+    if call.request.role_id not in ROLES:
+        raise refusal.not_found("Role", call.request.role_id)
+    return call.method.answer(id=call.request.role_id)
+
+
+def list_roles(world: World, call: Call) -> Any:
+    return pages.page([descriptors.message(ROLE)(id=name) for name in ROLES], call.request, call.method.answer())

@@ -1,0 +1,250 @@
+"""Managed Kubernetes: the master as the API shows it, node groups, versions. Behind it stands the cluster of this computer."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from kit.yandex import bindings, contract, ids, offers, pages, refusal
+from kit.yandex.contract import Engine
+from kit.yandex.journal import Record
+from kit.yandex.operations import Amend
+from kit.yandex.references import SUBNET
+from kit.yandex.registry import Registry
+from kit.yandex.resource import Resource, Scene, drop
+from kit.yandex.world import Call, World
+
+CLUSTER, GROUP = "k8s.v1.Cluster", "k8s.v1.NodeGroup"
+RUNNING, STOPPED, HEALTHY = 2, 5, 1
+REGULAR = 2
+CHANNELS = {1: "RAPID", 2: "REGULAR", 3: "STABLE"}
+BACKED = "the Kind cluster of the stack"
+INTERNAL = ipaddress.ip_network("198.18.0.0/15")  # the benchmarking network: nobody's
+
+
+def register(registry: Registry) -> None:
+    for resource in (CLUSTERS, GROUPS):
+        resource.register(registry)
+    bindings.register(registry, CLUSTERS)
+    registry.add(CLUSTERS.service, "ListNodeGroups", list_groups)
+    registry.add(CLUSTERS.service, "Start", CLUSTERS.act(_status(RUNNING)))
+    registry.add(CLUSTERS.service, "Stop", CLUSTERS.act(_status(STOPPED)))
+    registry.add("k8s.v1.VersionService", "List", list_versions)
+
+
+def _cluster(scene: Scene) -> None:
+    request, message = scene.request, scene.message
+    spec, master = request.master_spec, message.master
+    if not spec.WhichOneof("master_type") and not spec.locations:
+        raise refusal.invalid("master_spec.master_type", "one of zonal_master_spec and regional_master_spec must be given")
+    version = spec.version or _newest(request.release_channel or REGULAR)
+    offers.check_version("k8s", version, "master_spec.version")
+    message.status, message.health = RUNNING, HEALTHY
+    message.release_channel = message.release_channel or REGULAR
+    master.version = version
+    master.version_info.current_version = version
+    _place(scene, spec, master)
+    if not master.HasField("maintenance_policy"):
+        master.maintenance_policy.auto_upgrade = True
+    if master.maintenance_policy.maintenance_window.WhichOneof("policy") is None:
+        master.maintenance_policy.maintenance_window.anytime.SetInParent()
+    master.resources.cores, master.resources.memory, master.resources.core_fraction = 2, 8 * offers.GB, 100
+    if spec.scale_policy.WhichOneof("scale_type") is None:
+        master.scale_policy.auto_scale.min_resource_preset_id = "s-c2-m8"
+    _addresses(message)
+    wanted = cluster_of(message)
+    scene.work.deeds.append(lambda: _made(scene.world, wanted, bool(_is_public(spec))))
+    scene.work.undo = lambda: scene.world.backing.remove_kubernetes(wanted)
+
+
+def _place(scene: Scene, spec: Any, master: Any) -> None:
+    """One zone or a region; the locations are shown in both spellings that the API has had."""
+    master.etcd_cluster_size = 1
+    places = [(location.zone_id, location.subnet_id) for location in spec.locations]
+    if spec.WhichOneof("master_type") == "regional_master_spec":
+        given = spec.regional_master_spec.locations
+        places = places or [(found.zone_id, found.internal_v4_address_spec.subnet_id) for found in given]
+        master.regional_master.region_id = spec.regional_master_spec.region_id or "ru-central1"
+    elif spec.WhichOneof("master_type") == "zonal_master_spec":
+        zonal = spec.zonal_master_spec
+        places = places or [(zonal.zone_id, zonal.internal_v4_address_spec.subnet_id)]
+        master.zonal_master.zone_id = zonal.zone_id
+    elif len(places) > 1:
+        master.regional_master.region_id = "ru-central1"
+    else:
+        master.zonal_master.zone_id = places[0][0]
+    if master.WhichOneof("master_type") == "regional_master":
+        master.etcd_cluster_size = 3
+    del master.locations[:]
+    for zone, subnet in places:
+        master.locations.add(zone_id=zone, subnet_id=subnet or _subnet_in(scene, zone))
+
+
+def _subnet_in(scene: Scene, zone: str) -> str:
+    for record in scene.world.journal.all(SUBNET):
+        if record.message.zone_id == zone and record.message.network_id == scene.message.network_id:
+            return record.key
+    raise refusal.invalid("master_spec.locations", f"network {scene.message.network_id} has no subnet in zone {zone}")
+
+
+def _addresses(message: Any) -> None:
+    policy = message.ip_allocation_policy
+    policy.cluster_ipv4_cidr_block = policy.cluster_ipv4_cidr_block or "10.112.0.0/16"
+    policy.service_ipv4_cidr_block = policy.service_ipv4_cidr_block or "10.96.0.0/16"
+    policy.node_ipv4_cidr_mask_size = policy.node_ipv4_cidr_mask_size or 24
+
+
+def _is_public(spec: Any) -> bool:
+    return any(
+        (
+            spec.zonal_master_spec.HasField("external_v4_address_spec"),
+            spec.regional_master_spec.HasField("external_v4_address_spec"),
+            spec.HasField("external_v4_address_spec"),
+        )
+    )
+
+
+def _made(world: World, wanted: contract.Cluster, is_public: bool) -> Amend:
+    access = world.backing.put_kubernetes(wanted)
+
+    def amend(message: Any) -> None:
+        master = message.master
+        master.endpoints.internal_v4_endpoint = access.internal
+        if is_public:
+            master.endpoints.external_v4_endpoint = access.external
+        master.master_auth.cluster_ca_certificate = access.ca_pem
+        kind = getattr(master, master.WhichOneof("master_type"))
+        kind.internal_v4_address = _host(access.internal)
+        if is_public:
+            kind.external_v4_address = _host(access.external)
+
+    return amend
+
+
+def _host(url: str) -> str:
+    """An address for a field that holds addresses: the URL's own if it is one, else one that is nobody's."""
+    name = url.partition("://")[2].rpartition(":")[0]
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        return str(INTERNAL[1])
+
+
+def _cluster_changed(scene: Scene) -> None:
+    spec, master = scene.request.master_spec, scene.message.master
+    if scene.touches("master_spec.version"):
+        _upgrade(scene.message.master, spec.version, "master_spec.version.version")
+    if scene.touches("master_spec.locations"):
+        del master.locations[:]
+        for location in spec.locations:
+            master.locations.add(zone_id=location.zone_id, subnet_id=location.subnet_id or _subnet_in(scene, location.zone_id))
+    _addresses(scene.message)
+
+
+def _upgrade(target: Any, wanted: Any, field: str) -> None:
+    """`version` in an update is a message; applied by name it would have landed in a string."""
+    if wanted.version:
+        offers.check_version("k8s", wanted.version, field)
+        if "version" in target.DESCRIPTOR.fields_by_name:
+            target.version = wanted.version
+        target.version_info.current_version = wanted.version
+
+
+def _cluster_gone(scene: Scene) -> None:
+    gone = cluster_of(scene.message)
+    for record in scene.world.journal.children(GROUP, scene.message.id):
+        scene.change.delete(record.kind, record.key)
+    drop(scene.world, scene.change, scene.world.find(CLUSTER, scene.message.id, "Cluster"))
+    scene.work.deeds.append(lambda: scene.world.backing.remove_kubernetes(gone))
+
+
+def cluster_of(message: Any) -> contract.Cluster:
+    return contract.Cluster(message.id, Engine.KUBERNETES, message.name, message.folder_id, message.master.version)
+
+
+def _cluster_is_there(world: World, record: Record) -> bool:
+    return record.message.status != RUNNING or world.backing.observe_cluster(cluster_of(record.message)).exists
+
+
+def _group(scene: Scene) -> None:
+    message = scene.message
+    owner = scene.world.find(CLUSTER, message.cluster_id, "Cluster").message
+    version = scene.request.version or owner.master.version
+    offers.check_version("k8s", version, "version")
+    message.status = RUNNING
+    message.instance_group_id = ids.new("cl1")
+    message.node_version = version
+    message.version_info.current_version = version
+    template = message.node_template
+    if template.container_runtime_settings.type == 0:
+        template.container_runtime_settings.type = 2  # CONTAINERD
+    if not template.platform_id:
+        template.platform_id = "standard-v3"
+    if not message.HasField("maintenance_policy"):
+        message.maintenance_policy.auto_upgrade = message.maintenance_policy.auto_repair = True
+    if message.maintenance_policy.maintenance_window.WhichOneof("policy") is None:
+        message.maintenance_policy.maintenance_window.anytime.SetInParent()
+    if not message.HasField("deploy_policy"):
+        message.deploy_policy.max_expansion = 3
+    if not message.allocation_policy.locations:
+        zones = [(found.zone_id, found.subnet_id) for found in owner.master.locations]
+        for zone, subnet in zones[:1]:
+            message.allocation_policy.locations.add(zone_id=zone, subnet_id=subnet)
+    for location in message.allocation_policy.locations:
+        if not location.subnet_id:
+            interfaces = template.network_interface_specs
+            location.subnet_id = interfaces[0].subnet_ids[0] if interfaces and interfaces[0].subnet_ids else ""
+
+
+def _group_changed(scene: Scene) -> None:
+    if scene.touches("version"):
+        wanted = scene.request.version
+        if wanted.version:
+            offers.check_version("k8s", wanted.version, "version.version")
+            scene.message.node_version = wanted.version
+            scene.message.version_info.current_version = wanted.version
+
+
+CLUSTERS = Resource(
+    *("k8s.v1.ClusterService", CLUSTER, "Cluster", "cat"),
+    build=_cluster,
+    change=_cluster_changed,
+    remove=_cluster_gone,
+    backed=BACKED,
+    is_there=_cluster_is_there,
+)
+GROUPS = Resource(
+    *("k8s.v1.NodeGroupService", GROUP, "Node group", "cat"),
+    scope="cluster_id",
+    parent=CLUSTER,
+    build=_group,
+    change=_group_changed,
+)
+
+
+def list_groups(world: World, call: Call) -> Any:
+    CLUSTERS.find(world, call.request.cluster_id)
+    found = [record.message for record in world.journal.children(GROUP, call.request.cluster_id)]
+    return pages.page(found, call.request, call.method.answer(), "node_groups")
+
+
+def list_versions(world: World, call: Call) -> Any:
+    answer = call.method.answer()
+    for number, name in CHANNELS.items():
+        open_ones = [version.id for version in offers.open_versions("k8s") if name in version.channels]
+        answer.available_versions.add(release_channel=number, versions=open_ones)
+    return answer
+
+
+def _newest(channel: int) -> str:
+    open_ones = [version.id for version in offers.open_versions("k8s") if CHANNELS[channel] in version.channels]
+    return open_ones[-1]
+
+
+def _status(value: int) -> Any:
+    def hook(scene: Scene) -> None:
+        if scene.message.status == value:
+            raise refusal.precondition(f"cluster {scene.message.id} is so already")
+        scene.message.status = value
+
+    return hook

@@ -1,0 +1,222 @@
+"""Secrets and their versions. The payload lies in the journal (mode 0600) and leaves only through PayloadService."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import string
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kit.yandex import bindings, descriptors, ids, pages, refusal
+from kit.yandex.journal import Change, Record
+from kit.yandex.operations import Work
+from kit.yandex.registry import Registry
+from kit.yandex.resource import Resource, Scene, drop
+from kit.yandex.world import Call, World, now
+
+SECRET, VERSION = "lockbox.v1.Secret", "lockbox.v1.Version"
+SERVICE, PAYLOAD = "lockbox.v1.SecretService", "lockbox.v1.PayloadService"
+ACTIVE, INACTIVE = 2, 3  # of a secret
+VERSION_ACTIVE, SCHEDULED = 1, 2  # of a version
+PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+
+
+def register(registry: Registry) -> None:
+    SECRETS.register(registry)
+    bindings.register(registry, SECRETS)
+    registry.add(SERVICE, "Activate", SECRETS.act(_status(ACTIVE)))
+    registry.add(SERVICE, "Deactivate", SECRETS.act(_status(INACTIVE)))
+    registry.add(SERVICE, "ListVersions", list_versions)
+    registry.add(SERVICE, "AddVersion", add_version)
+    registry.add(SERVICE, "SetCurrentVersion", SECRETS.act(_set_current))
+    registry.add(SERVICE, "ScheduleVersionDestruction", _destruction(True))
+    registry.add(SERVICE, "CancelVersionDestruction", _destruction(False))
+    registry.add(PAYLOAD, "Get", get_payload)
+    registry.add(PAYLOAD, "GetEx", get_payload_ex)
+
+
+def put_secret(world: World, change: Change, folder_id: str, name: str, entries: Mapping[str, str], secret_id: str = "") -> Any:
+    """A secret of the service's own making (Connection Manager): new, or of this id with one more version. Returns the secret."""
+    before = world.journal.get(SECRET, secret_id) if secret_id else None
+    if before is None:
+        secret = descriptors.message(SECRET)(id=secret_id or ids.new("e6q"), folder_id=folder_id, name=name, created_at=now())
+        secret.status = ACTIVE
+    else:
+        secret = before.copy()
+    _add(change, secret, "", {key: ["text", value] for key, value in entries.items()})
+    change.put(Record(secret.id, folder_id, secret, {}))
+    return secret
+
+
+def remove_secret(world: World, change: Change, secret_id: str) -> None:
+    record = world.journal.get(SECRET, secret_id)
+    if record is not None:
+        drop(world, change, record)
+
+
+def _secret(scene: Scene) -> None:
+    request, secret = scene.request, scene.message
+    secret.status = ACTIVE
+    entries = _entries(request.version_payload_entries)
+    if request.WhichOneof("payload_specification"):
+        entries = _generated(request.password_payload_specification)
+    if entries or (request.HasField("create_version") and request.create_version.value):
+        version = _add(scene.change, secret, request.version_description, entries)
+        scene.work.names["version_id"] = version.id
+
+
+def _secret_gone(scene: Scene) -> None:
+    drop(scene.world, scene.change, scene.world.find(SECRET, scene.message.id, "Secret"))
+
+
+def _status(value: int) -> Any:
+    def hook(scene: Scene) -> None:
+        scene.message.status = value
+
+    return hook
+
+
+def _set_current(scene: Scene) -> None:
+    version = _version(scene.world, scene.message.id, scene.request.version_id)
+    scene.message.current_version.CopyFrom(version.message)
+    scene.work.names["version_id"] = version.key
+    scene.work.response = version.message
+
+
+SECRETS = Resource(SERVICE, SECRET, "Secret", "e6q", is_unique=False, build=_secret, remove=_secret_gone)
+
+
+def add_version(world: World, call: Call) -> Any:
+    def prepare(change: Change) -> Work:
+        request = call.request
+        owner = SECRETS.find(world, request.secret_id)
+        if owner.message.status != ACTIVE:
+            raise refusal.precondition(f"Secret {owner.key} is not active")
+        base = dict(_version(world, owner.key, request.base_version_id).extra["entries"]) if request.base_version_id else {}
+        secret = owner.copy()
+        entries = {**base, **_entries(request.payload_entries)}
+        if not entries and secret.WhichOneof("payload_specification"):
+            entries = _generated(secret.password_payload_specification)
+        version = _add(change, secret, request.description, entries)
+        primary = Record(owner.key, owner.parent, secret, owner.extra)
+        change.put(primary)
+        names = {"secret_id": owner.key, "version_id": version.id}
+        return Work("update", change, primary, names=names, response=version)
+
+    return world.operations.run(world, call, prepare)
+
+
+def list_versions(world: World, call: Call) -> Any:
+    SECRETS.find(world, call.request.secret_id)
+    found = [record.message for record in world.journal.children(VERSION, call.request.secret_id)]
+    return pages.page(found, call.request, call.method.answer(), "versions")
+
+
+def get_payload(world: World, call: Call) -> Any:
+    version = _readable(world, call.request.secret_id, call.request.version_id)
+    answer = call.method.answer(version_id=version.key)
+    for key, (kind, value) in version.extra["entries"].items():
+        entry = answer.entries.add(key=key)
+        if kind == "text":
+            entry.text_value = value
+        else:
+            entry.binary_value = base64.b64decode(value)
+    return answer
+
+
+def get_payload_ex(world: World, call: Call) -> Any:
+    request = call.request
+    secret_id = request.secret_id
+    if request.WhichOneof("identifier") == "folder_and_name":
+        wanted = request.folder_and_name
+        siblings = world.journal.children(SECRET, wanted.folder_id)
+        found = [record for record in siblings if record.message.name == wanted.secret_name]
+        if len(found) != 1:
+            raise refusal.not_found("Secret", wanted.secret_name)
+        secret_id = found[0].key
+    version = _readable(world, secret_id, request.version_id)
+    answer = call.method.answer(secret_id=secret_id, version_id=version.key)
+    for key, (kind, value) in version.extra["entries"].items():
+        answer.entries[key] = value.encode() if kind == "text" else base64.b64decode(value)
+    return answer
+
+
+def _destruction(is_scheduled: bool) -> Any:
+    def handler(world: World, call: Call) -> Any:
+        def prepare(change: Change) -> Work:
+            owner = SECRETS.find(world, call.request.secret_id)
+            record = _version(world, owner.key, call.request.version_id)
+            if is_scheduled and owner.message.current_version.id == record.key:
+                versions = world.journal.children(VERSION, owner.key)
+                if len([found for found in versions if found.message.status == VERSION_ACTIVE]) > 1:
+                    raise refusal.precondition(f"Version {record.key} is the current one of secret {owner.key}")
+            fresh = record.copy()
+            fresh.status = SCHEDULED if is_scheduled else VERSION_ACTIVE
+            fresh.ClearField("destroy_at")
+            if is_scheduled:
+                fresh.destroy_at.seconds = now().seconds + call.request.pending_period.seconds
+            primary = Record(record.key, record.parent, fresh, record.extra)
+            change.put(primary)
+            names = {"secret_id": owner.key, "version_id": record.key}
+            return Work("update", change, primary, names=names, response=fresh)
+
+        return world.operations.run(world, call, prepare)
+
+    return handler
+
+
+def _add(change: Change, secret: Any, description: str, entries: Mapping[str, Any]) -> Any:
+    version = descriptors.message(VERSION)(
+        id=ids.new("e6q"), secret_id=secret.id, created_at=now(), description=description, status=VERSION_ACTIVE
+    )
+    version.payload_entry_keys.extend(sorted(entries))
+    secret.current_version.CopyFrom(version)
+    change.put(Record(version.id, secret.id, version, {"entries": dict(entries)}))
+    return version
+
+
+def _version(world: World, secret_id: str, version_id: str) -> Record:
+    record = world.journal.get(VERSION, version_id)
+    if record is None or record.parent != secret_id:
+        raise refusal.not_found("Version", version_id)
+    return record
+
+
+def _readable(world: World, secret_id: str, version_id: str) -> Record:
+    secret = SECRETS.find(world, secret_id).message
+    if secret.status != ACTIVE:
+        raise refusal.precondition(f"Secret {secret_id} is not active")
+    wanted = version_id or secret.current_version.id
+    if not wanted:
+        raise refusal.not_found("Version", f"of secret {secret_id}, which has none")
+    version = _version(world, secret_id, wanted)
+    if version.message.status != VERSION_ACTIVE:
+        raise refusal.precondition(f"Version {wanted} is scheduled for destruction")
+    return version
+
+
+def _entries(changes: Iterable[Any]) -> dict[str, list[str]]:
+    return {
+        change.key: ["binary", base64.b64encode(change.binary_value).decode()]
+        if change.WhichOneof("value") == "binary_value"
+        else ["text", change.text_value]
+        for change in changes
+    }
+
+
+def _generated(spec: Any) -> dict[str, list[str]]:
+    """One password by the specification; every class of characters is in unless it says no."""
+
+    def wants(name: str) -> bool:
+        return not spec.HasField(name) or bool(getattr(spec, name).value)
+
+    alphabet = string.ascii_uppercase if wants("include_uppercase") else ""
+    alphabet += string.ascii_lowercase if wants("include_lowercase") else ""
+    alphabet += string.digits if wants("include_digits") else ""
+    if wants("include_punctuation"):
+        alphabet += "".join(mark for mark in spec.included_punctuation or PUNCTUATION if mark not in spec.excluded_punctuation)
+    if not alphabet:
+        raise refusal.invalid("password_payload_specification", "no character is left to choose from")
+    password = "".join(secrets.choice(alphabet) for _ in range(spec.length or 36))
+    return {spec.password_key: ["text", password]}

@@ -1,0 +1,154 @@
+"""What every client needs before anything else: where the services are, tokens, operations, clouds and folders, quotas."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import grpc
+
+from kit.yandex import bindings, descriptors, ids, pages, quotas, refusal
+from kit.yandex.contract import TOKEN_PREFIX
+from kit.yandex.descriptors import OPERATION
+from kit.yandex.journal import Record
+from kit.yandex.references import CLOUD, FOLDER
+from kit.yandex.refusal import Refusal
+from kit.yandex.registry import Registry
+from kit.yandex.resource import Resource, Scene
+from kit.yandex.world import Call, World, now
+
+# What go-sdk asks for by id; all are this one server.
+ENDPOINTS = (
+    *("endpoint", "iam", "operation", "resource-manager", "resourcemanager", "vpc", "dns", "lockbox", "lockbox-payload"),
+    *("managed-kubernetes", "storage", "storage-api", "compute", "kms", "kms-crypto", "quota-manager", "connection-manager"),
+    *("managed-kafka", "managed-clickhouse", "managed-postgresql", "managed-redis", "mdb-connection-manager", "quotamanager"),
+    *("connectionmanager", "lockboxpayload", "mdb-clickhouse", "mdb-kafka", "mdb-postgresql", "mdb-redis"),
+)
+TOKEN_LIFETIME_S = 12 * 3600
+
+
+def register(registry: Registry) -> None:
+    registry.add("endpoint.ApiEndpointService", "List", list_endpoints)
+    registry.add("endpoint.ApiEndpointService", "Get", get_endpoint)
+    registry.add("operation.OperationService", "Get", get_operation)
+    registry.add("operation.OperationService", "Cancel", cancel_operation)
+    registry.add("iam.v1.IamTokenService", "Create", create_token)
+    for resource in (CLOUDS, FOLDERS):
+        resource.register(registry)
+        bindings.register(registry, resource)
+    service = "quotamanager.v1.QuotaLimitService"
+    registry.add(service, "Get", get_quota)
+    registry.add(service, "List", list_quotas)
+    registry.add(service, "ListServices", list_quota_services)
+
+
+def seed(world: World) -> None:
+    """The cloud and the folder that the environment of `kit yandex env` names."""
+    with world.journal.transaction() as change:
+        if world.journal.get(CLOUD, ids.CLOUD) is None:
+            cloud = descriptors.message(CLOUD)(id=ids.CLOUD, name="kit", description="emulated", created_at=now())
+            change.put(Record(ids.CLOUD, "", cloud))
+        if world.journal.get(FOLDER, ids.FOLDER) is None:
+            folder = descriptors.message(FOLDER)(id=ids.FOLDER, cloud_id=ids.CLOUD, name="default", created_at=now())
+            folder.status = 1  # ACTIVE
+            change.put(Record(ids.FOLDER, ids.CLOUD, folder))
+
+
+def _no_organization(scene: Scene) -> None:
+    scene.message.organization_id = scene.request.organization_id
+
+
+def _active(scene: Scene) -> None:
+    scene.message.status = 1  # ACTIVE
+
+
+CLOUDS = Resource("resourcemanager.v1.CloudService", CLOUD, "Cloud", "b1g", scope="", parent="", build=_no_organization)
+FOLDERS = Resource("resourcemanager.v1.FolderService", FOLDER, "Folder", "b1g", scope="cloud_id", parent=CLOUD, build=_active)
+
+
+def list_endpoints(world: World, call: Call) -> Any:
+    answer = call.method.answer()
+    for name in ENDPOINTS:
+        answer.endpoints.add(id=name, address=world.address)
+    return answer
+
+
+def get_endpoint(world: World, call: Call) -> Any:
+    if call.request.api_endpoint_id not in ENDPOINTS:
+        raise refusal.not_found("Endpoint", call.request.api_endpoint_id)
+    return call.method.answer(id=call.request.api_endpoint_id, address=world.address)
+
+
+def get_operation(world: World, call: Call) -> Any:
+    return world.find(OPERATION, call.request.operation_id, "Operation").message
+
+
+def cancel_operation(world: World, call: Call) -> Any:
+    record = world.find(OPERATION, call.request.operation_id, "Operation")
+    raise refusal.precondition(f"Operation {record.key} cannot be cancelled")
+
+
+def create_token(world: World, call: Call) -> Any:
+    """For a key of an emulated service account (its JWT), or for an emulator's token given as OAuth token."""
+    request = call.request
+    if request.WhichOneof("identity") == "jwt":
+        subject = _account_of(world, request.jwt)
+    elif request.yandex_passport_oauth_token.startswith(TOKEN_PREFIX.rstrip(".")):
+        subject = "kit"
+    else:
+        raise Refusal(
+            grpc.StatusCode.UNAUTHENTICATED, "The OAuth token is not one of this emulator: a real one is not taken here"
+        )
+    expires = int(time.time()) + TOKEN_LIFETIME_S
+    answer = call.method.answer(iam_token=f"{TOKEN_PREFIX}{expires}-{subject}")
+    answer.expires_at.seconds = expires
+    return answer
+
+
+def _account_of(world: World, token: str) -> str:
+    import jwt
+
+    try:
+        key = world.journal.get("iam.v1.Key", jwt.get_unverified_header(token).get("kid", ""))
+        if key is None:
+            raise jwt.InvalidTokenError("its key is unknown")
+        claims = jwt.decode(token, key.message.public_key, algorithms=["PS256"], options={"verify_aud": False})
+    except jwt.PyJWTError as error:
+        raise Refusal(grpc.StatusCode.UNAUTHENTICATED, f"The JWT is invalid: {error}") from None
+    if claims.get("iss") != key.message.service_account_id:
+        raise Refusal(grpc.StatusCode.UNAUTHENTICATED, "The JWT is invalid: its issuer is not the owner of its key")
+    return str(claims["iss"])
+
+
+def get_quota(world: World, call: Call) -> Any:
+    _check_cloud(world, call.request.resource)
+    found = next((quota for quota in quotas.QUOTAS if quota.id == call.request.quota_id), None)
+    if found is None:
+        raise refusal.not_found("Quota", call.request.quota_id)
+    return _quota(world, found)
+
+
+def list_quotas(world: World, call: Call) -> Any:
+    _check_cloud(world, call.request.resource)
+    found = [_quota(world, quota) for quota in quotas.QUOTAS if call.request.service in ("", quota.service)]
+    return pages.page(found, call.request, call.method.answer())
+
+
+def list_quota_services(world: World, call: Call) -> Any:
+    answer = call.method.answer()
+    for name in dict.fromkeys(quota.service for quota in quotas.QUOTAS):
+        answer.services.add(id=name, name=name)
+    return answer
+
+
+def _quota(world: World, quota: quotas.Quota) -> Any:
+    answer = descriptors.message("quotamanager.v1.QuotaLimit")(quota_id=quota.id)
+    answer.limit.value = quotas.limit(world, quota)
+    answer.usage.value = quotas.usage(world, quota)
+    return answer
+
+
+def _check_cloud(world: World, resource: Any) -> None:
+    if resource.type != "resource-manager.cloud":
+        raise refusal.invalid("resource.type", "this emulator knows the quotas of resource-manager.cloud")
+    world.find(CLOUD, resource.id, "Cloud")

@@ -1,0 +1,196 @@
+"""Object storage by gRPC: the bucket, and what S3 has no word for. Settings that S3 has lie in its documents, for both doors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+from google.protobuf import json_format
+
+from kit.yandex import bindings, descriptors, pages, references, refusal, storage
+from kit.yandex.contract import BucketRefused
+from kit.yandex.journal import Change, Record
+from kit.yandex.operations import Work
+from kit.yandex.registry import Registry
+from kit.yandex.resource import Resource, Scene
+from kit.yandex.storage import BUCKET
+from kit.yandex.world import Call, World, now
+
+SERVICE = "storage.v1.BucketService"
+HTTPS = "storage.v1.HTTPSConfig"
+BACKED = "a bucket in MinIO"
+NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+VERSIONING = {1: None, 2: "Enabled", 3: "Suspended"}
+BY_S3 = ("cors", "website_settings", "lifecycle_rules", "acl", "object_lock", "logging")  # said through S3 only
+
+
+def register(registry: Registry) -> None:
+    BUCKETS.register(registry)
+    bindings.register(registry, BUCKETS)
+    registry.add(SERVICE, "Get", get, backed=BACKED)
+    registry.add(SERVICE, "List", listed, backed=BACKED)
+    registry.add(SERVICE, "GetHTTPSConfig", get_https)
+    registry.add(SERVICE, "SetHTTPSConfig", set_https)
+    registry.add(SERVICE, "DeleteHTTPSConfig", delete_https)
+
+
+def _bucket(scene: Scene) -> None:
+    name = scene.request.name
+    try:
+        storage.check_name(name)
+    except BucketRefused as refused:
+        raise refusal.invalid("name", refused.message) from None
+    if storage.Buckets(scene.world).get(name) is not None:
+        raise refusal.already_exists("Bucket", name)
+    fresh = storage.new_record(name, scene.request.folder_id)
+    for field in ("created_at", "resource_id", "id"):
+        value = getattr(fresh.message, field)
+        getattr(scene.message, field).CopyFrom(value) if field == "created_at" else setattr(scene.message, field, value)
+    storage.complete(scene.message)
+    scene.extra["documents"] = {}
+    _to_documents(scene, {field.name for field, _ in scene.request.ListFields()})
+    scene.work.deeds.append(lambda: scene.world.backing.put_bucket(name))
+    scene.work.undo = lambda: scene.world.backing.remove_bucket(name)
+
+
+def _bucket_changed(scene: Scene) -> None:
+    storage.complete(scene.message)
+    _to_documents(scene, {path.partition(".")[0] for path in scene.paths})
+
+
+def _bucket_gone(scene: Scene) -> None:
+    name = scene.message.name
+    storage.drop(scene.change, name)
+    scene.work.deeds.append(lambda: scene.world.backing.remove_bucket(name))
+
+
+def _is_there(world: World, record: Record) -> bool:
+    return world.backing.has_bucket(record.key)
+
+
+BUCKETS = Resource(
+    *(SERVICE, BUCKET, "Bucket"),
+    is_unique=False,
+    build=_bucket,
+    change=_bucket_changed,
+    remove=_bucket_gone,
+    is_there=_is_there,
+    backed=BACKED,
+)
+
+
+def get(world: World, call: Call) -> Any:
+    return _shown(BUCKETS.find(world, call.request.name))
+
+
+def listed(world: World, call: Call) -> Any:
+    world.find(references.FOLDER, call.request.folder_id, "Folder")
+    found = [record for record in world.journal.children(BUCKET, call.request.folder_id) if _is_there(world, record)]
+    return pages.page([_shown(record) for record in found], call.request, call.method.answer(), "buckets")
+
+
+def get_https(world: World, call: Call) -> Any:
+    BUCKETS.find(world, call.request.name)
+    return world.find(HTTPS, call.request.name, "HTTPS configuration of bucket").message
+
+
+def set_https(world: World, call: Call) -> Any:
+    def prepare(change: Change) -> Work:
+        owner = BUCKETS.find(world, call.request.name)
+        config = descriptors.message(HTTPS)(name=owner.key)
+        which = call.request.WhichOneof("params")
+        config.source_type = {"self_managed": 1, "certificate_manager": 2}[which]
+        config.certificate_id = call.request.certificate_manager.certificate_id
+        config.not_before.CopyFrom(now())
+        record = Record(owner.key, owner.key, config)
+        change.put(record)
+        return Work("update", change, record, names={"name": owner.key}, response=config)
+
+    return world.operations.run(world, call, prepare)
+
+
+def delete_https(world: World, call: Call) -> Any:
+    def prepare(change: Change) -> Work:
+        record = world.find(HTTPS, call.request.name, "HTTPS configuration of bucket")
+        change.delete(HTTPS, record.key)
+        return Work("delete", change, record, names={"name": record.key})
+
+    return world.operations.run(world, call, prepare)
+
+
+def _to_documents(scene: Scene, fields: set[str]) -> None:
+    """What S3 can say is kept as S3 says it. What this emulator cannot translate is refused by name."""
+    request, documents = scene.request, dict(scene.extra.get("documents", {}))
+    for name in BY_S3:
+        if name in fields and name in request.DESCRIPTOR.fields_by_name and _is_set(request, name):
+            raise refusal.invalid(name, "this emulator takes it through S3 only")
+    if "versioning" in fields:
+        word = VERSIONING.get(request.versioning)
+        _keep(
+            documents,
+            "versioning",
+            word and f"<VersioningConfiguration {NAMESPACE}><Status>{word}</Status></VersioningConfiguration>",
+        )
+    if "tags" in fields:
+        rows = "".join(f"<Tag><Key>{escape(tag.key)}</Key><Value>{escape(tag.value)}</Value></Tag>" for tag in request.tags)
+        _keep(documents, "tagging", rows and f"<Tagging {NAMESPACE}><TagSet>{rows}</TagSet></Tagging>")
+    if "encryption" in fields:
+        _keep(documents, "encryption", _encryption(request.encryption))
+    if "policy" in fields:
+        _keep(documents, "policy", json.dumps(json_format.MessageToDict(request.policy)) if request.HasField("policy") else None)
+    for name in ("versioning", "tags", "encryption", "policy"):
+        scene.message.ClearField(name)  # shown from the documents
+    scene.extra["documents"] = documents
+
+
+def _keep(documents: dict[str, str], name: str, body: str | None) -> None:
+    if body:
+        documents[name] = body
+    else:
+        documents.pop(name, None)
+
+
+def _encryption(wanted: Any) -> str | None:
+    if not wanted.rules:
+        return None
+    rule = wanted.rules[0]
+    key = f"<KMSMasterKeyID>{escape(rule.kms_master_key_id)}</KMSMasterKeyID>" if rule.kms_master_key_id else ""
+    inner = f"<SSEAlgorithm>{escape(rule.sse_algorithm)}</SSEAlgorithm>{key}"
+    default = f"<ApplyServerSideEncryptionByDefault>{inner}</ApplyServerSideEncryptionByDefault>"
+    return f"<ServerSideEncryptionConfiguration {NAMESPACE}><Rule>{default}</Rule></ServerSideEncryptionConfiguration>"
+
+
+def _shown(record: Record) -> Any:
+    """The bucket with the settings that were made through S3."""
+    message, documents = record.copy(), record.extra["documents"]
+    if "versioning" in documents:
+        words = {word: number for number, word in VERSIONING.items()}
+        message.versioning = words.get(_text(documents["versioning"], "Status"), 1)
+    if "tagging" in documents:
+        for tag in _all(documents["tagging"], "Tag"):
+            message.tags.add(key=_child(tag, "Key"), value=_child(tag, "Value"))
+    if "policy" in documents:
+        json_format.Parse(documents["policy"], message.policy)
+    if "encryption" in documents:
+        for rule in _all(documents["encryption"], "ApplyServerSideEncryptionByDefault"):
+            shown = message.encryption.rules.add()
+            shown.kms_master_key_id, shown.sse_algorithm = _child(rule, "KMSMasterKeyID"), _child(rule, "SSEAlgorithm")
+    return message
+
+
+def _all(text: str, name: str) -> list[Any]:
+    return [found for found in ElementTree.fromstring(text).iter() if found.tag.rpartition("}")[2] == name]
+
+
+def _text(text: str, name: str) -> str:
+    return next((found.text or "" for found in _all(text, name)), "")
+
+
+def _child(element: Any, name: str) -> str:
+    return next((found.text or "" for found in element if found.tag.rpartition("}")[2] == name), "")
+
+
+def _is_set(request: Any, name: str) -> bool:
+    return any(field.name == name for field, _ in request.ListFields())
