@@ -30,6 +30,9 @@ _running: set[subprocess.Popen[bytes]] = set()
 _asked: set[subprocess.Popen[bytes]] = set()
 
 
+Environment = Mapping[str, str | None]  # added to this process's own; None takes a variable away
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     argv: tuple[str, ...]
@@ -44,7 +47,7 @@ class Runner(Protocol):
         argv: Sequence[str],
         *,
         stdin: str | None = None,
-        env: Mapping[str, str] | None = None,
+        env: Environment | None = None,
         cwd: Path | None = None,
         timeout_s: float = 60,
         secrets: Collection[str] = (),
@@ -59,7 +62,7 @@ class Streamer(Protocol):
         argv: Sequence[str],
         *,
         on_line: Callable[[str], None],
-        env: Mapping[str, str] | None = None,
+        env: Environment | None = None,
         cwd: Path | None = None,
         secrets: Collection[str] = (),
     ) -> Result: ...
@@ -69,7 +72,7 @@ def run(
     argv: Sequence[str],
     *,
     stdin: str | None = None,
-    env: Mapping[str, str] | None = None,
+    env: Environment | None = None,
     cwd: Path | None = None,
     timeout_s: float = 60,
     secrets: Collection[str] = (),
@@ -78,9 +81,9 @@ def run(
 ) -> Result:
     """Run a program to its end.
 
-    `env` is added to this process's environment. With `log`, stdout and stderr go to that file (appended, as they come) and
-    `Result.stdout` holds its last lines. The program gets a process group of its own, so that time-outs and Ctrl-C end
-    what it started as well.
+    `env` is added to this process's environment, or takes from it. With `log`, stdout and stderr go to that file (appended, as
+    they come) and `Result.stdout` holds its last lines. The program gets a process group of its own, so that time-outs and
+    Ctrl-C end what it started as well.
     """
     command = tuple(argv)
     if log is not None:
@@ -102,7 +105,7 @@ def stream(
     argv: Sequence[str],
     *,
     on_line: Callable[[str], None],
-    env: Mapping[str, str] | None = None,
+    env: Environment | None = None,
     cwd: Path | None = None,
     secrets: Collection[str] = (),
 ) -> Result:
@@ -162,7 +165,7 @@ def end_all() -> None:
         _end_group(process)
 
 
-def spawn(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> int:
+def spawn(argv: Sequence[str], *, log: Path, env: Environment | None = None) -> int:
     """Start a program that outlives this process (the engine, where no init system would start it); returns its process id."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
@@ -171,7 +174,7 @@ def spawn(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = Non
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **env} if env else None,
+            env=_complete(env),
             start_new_session=True,
             close_fds=True,
         )
@@ -181,7 +184,7 @@ def spawn(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = Non
 def _communicate(
     argv: tuple[str, ...],
     stdin: str | None,
-    env: Mapping[str, str] | None,
+    env: Environment | None,
     cwd: Path | None,
     timeout_s: float,
     secrets: Collection[str],
@@ -211,7 +214,7 @@ def _communicate(
 def _started(
     argv: tuple[str, ...],
     stdin: str | None,
-    env: Mapping[str, str] | None,
+    env: Environment | None,
     cwd: Path | None,
     *,
     stdout: IO[bytes] | int,
@@ -223,7 +226,7 @@ def _started(
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=stdout,
             stderr=stderr,
-            env={**os.environ, **env} if env else None,
+            env=_complete(env),
             cwd=cwd,
             start_new_session=True,
         )
@@ -233,6 +236,13 @@ def _started(
             why="it is neither on PATH nor in kit's cache" if cwd is None or cwd.exists() else f"{cwd} does not exist",
             fix="kit setup",
         ) from missing
+
+
+def _complete(env: Environment | None) -> dict[str, str] | None:
+    """None leaves the environment to the system, which hands on this process's own."""
+    if not env:
+        return None
+    return {name: value for name, value in {**os.environ, **env}.items() if value is not None}
 
 
 def _follow(process: subprocess.Popen[bytes], descriptor: int, on_line: Callable[[str], None]) -> BaseException | None:

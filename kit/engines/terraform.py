@@ -8,6 +8,7 @@ state and must write down what it has made, so Ctrl-C becomes one SIGINT, which 
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -28,8 +29,6 @@ Event = Mapping[str, Any]  # one line of terraform's -json, by its "type": "plan
 
 # Of every call. The rest is for the user: credentials, proxies, logging.
 QUIET: Mapping[str, str] = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
-# What a user's shell may say to terraform, and what an evaluation must not depend on.
-PLAIN: Mapping[str, str] = {"TF_WORKSPACE": "", "TF_CLI_ARGS": "", "TF_CLI_ARGS_apply": "", "TF_LOG": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,9 @@ class Terraform:
             state = scratch / "evaluated.tfstate"
             argv = [str(self.program), f"-chdir={folder.absolute()}", "apply", "-json", "-input=false", "-auto-approve"]
             argv += ["-lock=false", "-backup=-", f"-state={state}", f"-var-file={file}"]
-            env = {**PLAIN, **QUIET, **self.environment, "TF_DATA_DIR": str(scratch / "data")}
+            # What a shell says to terraform for other configurations must not decide how a module is evaluated.
+            plain = dict.fromkeys(name for name in os.environ if name.startswith("TF_"))
+            env = {**plain, **QUIET, **self.environment, "TF_DATA_DIR": str(scratch / "data")}
             result = self.runner(argv, env=env, timeout_s=EVALUATION_S, secrets=self.secrets, check=False)
             if result.exit_code != 0:
                 raise refusal(f"evaluate {folder.name}", result, self.secrets)

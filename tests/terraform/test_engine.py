@@ -22,6 +22,10 @@ variable "given" {
   type = object({ name = string, sizes = list(number), note = optional(string, "none") })
 }
 
+variable "left_out" {
+  default = "default"
+}
+
 variable "password" {
   type      = string
   sensitive = true
@@ -32,6 +36,7 @@ output "values" {
     name  = upper(var.given.name)
     sizes = var.given.sizes
     note  = var.given.note
+    left  = var.left_out
     text  = templatefile("${path.module}/a.tpl", var.given)
   }
 }
@@ -104,7 +109,7 @@ def test_a_module_is_evaluated_quickly_and_nothing_is_written_into_it(terraform:
     outputs = terraform.outputs(module, GIVEN)
     took_s = time.monotonic() - began
     assert outputs == {
-        "values": {"name": "ZOË\n", "sizes": [1, 2.5], "note": "none", "text": "[1,2.5]"},
+        "values": {"name": "ZOË\n", "sizes": [1, 2.5], "note": "none", "left": "default", "text": "[1,2.5]"},
         "password": "hunter2",
     }
     assert contents(module) == before
@@ -117,7 +122,8 @@ def test_an_evaluation_is_the_same_whatever_the_users_shell_says(
     monkeypatch.setenv("TF_WORKSPACE", "elsewhere")
     monkeypatch.setenv("TF_CLI_ARGS", "-no-such-flag")
     monkeypatch.setenv("TF_VAR_given", "broken")
-    assert terraform.outputs(module, GIVEN)["values"]["name"] == "ZOË\n"
+    monkeypatch.setenv("TF_VAR_left_out", "of another configuration")
+    assert terraform.outputs(module, GIVEN)["values"]["left"] == "default"
 
 
 def test_a_refused_variable_is_told_with_its_place_and_without_secrets(terraform: Terraform, module: Path) -> None:
