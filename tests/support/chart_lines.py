@@ -31,7 +31,7 @@ from kit.endpoints import (
 from kit.engines.helm import Helm
 from kit.engines.terraform import Terraform
 from kit.sentry import chart as charts
-from kit.sentry import credentials, profiles, values
+from kit.sentry import credentials, nodestore, profiles, values
 from kit.sentry.check.check import Looked, look, stand_ins
 from kit.sentry.check.keys import known_keys
 from kit.sentry.manifests import Document
@@ -41,7 +41,8 @@ from kit.sentry.wiring import from_document, wire
 from kit.supply import version as versions
 from tests.support.terraform import program, supply
 
-MODULE = Path(__file__).parents[2] / profiles.MODULE
+ROOT = Path(__file__).parents[2]
+MODULE = ROOT / profiles.MODULE
 SIZES = ("errors-only", "full")
 HOW_TO_GET_ONE = (
     "KIT_CHART_DIR names no chart: on a connected machine `helm pull sentry --version 26.15.1 --repo "
@@ -132,7 +133,7 @@ def opened(path: Path) -> Iterator[Path]:
 
 def measured(path: Path, size: str) -> Measured:
     with opened(path) as folder:
-        chart = charts.read(folder, helm())
+        chart = charts.read(folder)
         profile = profile_for(chart)
         assert profile is not None, f"no profile is for {chart.name} {chart.version}"
         place = Place("https://sentry.example.org", "admin@example.org")
@@ -149,7 +150,7 @@ def measured(path: Path, size: str) -> Measured:
         credentials.Certificate("", Secret("vroom-in-clear")),
     )
     more = {"values": found, "chart_defaults": known, "known_secrets": SECRETS, "addresses": ADDRESSES}
-    applied = (*objects, *stand_ins(rendered, wiring, objects))
+    applied = (*objects, nodestore.document("test", ROOT), *stand_ins(rendered, wiring, objects))
     start = time.monotonic()
     looked = look(wire(rendered, wiring), profile, applied=applied, **more)
     seconds = time.monotonic() - start

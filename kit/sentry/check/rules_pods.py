@@ -76,33 +76,39 @@ def _claims(release: Release, container: Container) -> set[str]:
     return {claim["metadata"]["name"] for claim in document["spec"].get("volumeClaimTemplates") or ()} if document else set()
 
 
-def _secrets_there(release: Release) -> Iterator[Seen]:
+def _references_there(release: Release) -> Iterator[Seen]:
     if not release.applied:
         return
     files = Files.of(release.documents, release.applied)
-    keys = {name: set(secret_data(document)) for name, document in {**files.applied, **files.secrets}.items()}
+    there = {("Secret", name): set(secret_data(each)) for name, each in {**files.applied, **files.secrets}.items()}
+    there |= {("ConfigMap", name): set(each.get("data") or {}) for name, each in files.config_maps.items()}
     for container in release.containers:
-        for secret, key, how in _references(container):
-            if secret not in keys:
+        for kind, name, key, how in _references(container):
+            keys = there.get((kind, name))
+            if keys is None:
                 yield Seen(
-                    f"{how}: there is no Secret {secret}", container, fix=f"let kit apply the Secret {secret} before Helm runs"
+                    f"{how}: there is no {kind} {name}", container, fix=f"let kit apply the {kind} {name} before Helm runs"
                 )
-            elif key is not None and key not in keys[secret]:
-                yield Seen(f"{how}: the Secret {secret} has no key {key}, only {', '.join(sorted(keys[secret]))}", container)
+            elif key is not None and key not in keys:
+                yield Seen(f"{how}: the {kind} {name} has no key {key}, only {', '.join(sorted(keys))}", container)
 
 
-def _references(container: Container) -> Iterator[tuple[str, str | None, str]]:
+def _references(container: Container) -> Iterator[tuple[str, str, str | None, str]]:
+    """Kind, name, key (None: all of it) and where: what keeps the pod from starting when it is not there."""
     for name, entry in container.env.items():
-        source = (entry.get("valueFrom") or {}).get("secretKeyRef")
-        if source and not source.get("optional"):
-            yield source["name"], source["key"], name
+        for word, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
+            source = (entry.get("valueFrom") or {}).get(word)
+            if source and not source.get("optional"):
+                yield kind, source["name"], source["key"], name
     for source in container.spec.get("envFrom") or ():
-        if "secretRef" in source and not source["secretRef"].get("optional"):
-            yield source["secretRef"]["name"], None, "envFrom"
+        for word, kind in (("secretRef", "Secret"), ("configMapRef", "ConfigMap")):
+            if word in source and not source[word].get("optional"):
+                yield kind, source[word]["name"], None, "envFrom"
     mounted = {mount["name"] for mount in container.spec.get("volumeMounts") or ()}
     for volume in container.pod.get("volumes") or ():
-        if "secret" in volume and volume["name"] in mounted and not volume["secret"].get("optional"):
-            yield volume["secret"]["secretName"], None, f"volume {volume['name']}"
+        for word, kind, called in (("secret", "Secret", "secretName"), ("configMap", "ConfigMap", "name")):
+            if word in volume and volume["name"] in mounted and not volume[word].get("optional"):
+                yield kind, volume[word][called], None, f"volume {volume['name']}"
 
 
 def _pinned(release: Release) -> Iterator[Seen]:
@@ -201,10 +207,10 @@ RULES = (
         _volumes_defined,
     ),
     Rule(
-        "SECRET-THERE",
-        "Each Secret and key that a container asks for is in the release or applied by kit.",
+        "REFERENCE-THERE",
+        "Each Secret, ConfigMap and key that a container asks for is in the release or applied by kit.",
         "correct the name in existingSecret, or the key",
-        _secrets_there,
+        _references_there,
     ),
     Rule("IMAGE-PINNED", "Images have a fixed tag or a digest.", "give images.….tag, or a digest", _pinned),
     Rule(

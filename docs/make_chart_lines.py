@@ -1,0 +1,101 @@
+"""Writes docs/chart-lines.md from real charts: KIT_CHART_DIR=sentry-26.14.1:sentry-26.18.0.tgz python docs/make_chart_lines.py"""
+
+# ruff: noqa: E501  a row of a Markdown table cannot be broken
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from kit.sentry.check.check import RULES
+from tests.support import chart_lines
+from tests.support.chart_lines import Measured
+
+DOCUMENT = Path(__file__).with_name("chart-lines.md")
+
+INTRODUCTION = """\
+# Chart lines
+
+What was rendered and checked: each chart with the values of [sentry-values](../terraform/modules/sentry-values), all stores outside, wired by
+kit's transformer, held against every rule of `kit values check`, its settings executed. Written by `docs/make_chart_lines.py` from the trees in
+`KIT_CHART_DIR`; nothing of a chart is in this repository.
+"""
+
+UNRENDERED = """\
+Chart 33 (profile `current`) could not be fetched where this page was written: single files of it were read, none rendered. On a connected machine:
+
+```
+helm pull sentry --version 33.8.0 --repo https://sentry-kubernetes.github.io/charts
+KIT_CHART_DIR=$PWD/sentry-33.8.0.tgz python -m pytest tests/terraform/test_chart_lines.py
+```
+"""
+
+CLIENTS = """\
+## Who reads which variable
+
+What the executed rules take for granted, per client. Measured with a throw-away authority and a server whose certificate names `localhost`, or
+read in the source (s). "verifies" is what a client does that has been told the authority.
+
+| client | of | authority from | verifies | trap |
+|---|---|---|---|---|
+| libpq (psycopg2) | Sentry | `sslrootcert`, `PGSSLROOTCERT` (s) | chain and name with `verify-full` only | `require` verifies nothing; `prefer` gives in |
+| redis-py 3.4–4.5 | Sentry, Snuba | `ssl_ca_certs`, `SSL_CERT_FILE` | the chain; the name from 6.0 on | accepts a wrong name |
+| kombu 5.3 | Celery | `ssl_ca_certs` in the URL, `SSL_CERT_FILE` | nothing without `ssl_cert_reqs=required` in the URL | `rediss://` alone accepts anyone |
+| librdkafka | Sentry, Snuba, Relay, taskbroker | `ssl.ca.location` only | chain and name | ignores `SSL_CERT_FILE`; `""` counts as unset |
+| clickhouse-driver, urllib3 | Snuba | `ca_certs`, `SSL_CERT_FILE` | chain and name if `verify` is true | raw values: `"False"` is true, `""` is not |
+| boto3 | Sentry | `AWS_CA_BUNDLE`, `REQUESTS_CA_BUNDLE` | chain and name | ignores `SSL_CERT_FILE`; the filestore's ACL is public-read by default |
+| redis-rs, native-tls | Relay | `SSL_CERT_FILE` (s) | chain and name (s) | `#insecure` in the URL |
+| redis-rs, webpki | uptime-checker | none (s) | public roots only (s) | left out |
+| Go | vroom | `SENTRY_KAFKA_SSL_CA_PATH`, `SSL_CERT_FILE` (s) | chain and name (s) | no TLS without a client certificate |
+"""
+
+
+def page(measured: list[Measured]) -> str:
+    return "\n".join([INTRODUCTION, "## Counts\n", counts(measured), UNRENDERED, rules(measured), CLIENTS])
+
+
+def counts(measured: list[Measured]) -> str:
+    names = [
+        "chart", "Sentry", "profile", "size", "objects", "Deployments", "Jobs", "CronJobs", "containers", "of them init", "hooks",
+        "configurations", "connections", "findings unwired", "**findings**", "check",
+    ]  # fmt: skip
+    lines = [_row(names), _row(["---"] * len(names))]
+    for each in measured:
+        looked = each.looked
+        cells = [each.chart.version, each.chart.app_version, each.profile.name, each.size, looked.objects]
+        cells += [looked.kinds.get(kind, 0) for kind in ("Deployment", "Job", "CronJob")]
+        cells += [looked.containers, looked.init_containers, looked.hooks, looked.configurations, looked.connections]
+        cells += [len(each.unwired.findings), f"**{len(looked.findings)}**", f"{each.seconds:.1f} s"]
+        lines.append(_row(cells))
+    said = (
+        "`hooks` are objects that Helm makes as hooks. `configurations` are distinct settings with distinct variables, each executed once; "
+        "`connections` are what\ntheir clients would make. `findings unwired` are those of the same manifests without the transformer.\n"
+    )
+    return "\n".join([*lines, "", said])
+
+
+def rules(measured: list[Measured]) -> str:
+    """Every rule, and what each line lacks without the transformer."""
+    columns = [f"{each.chart.version} {each.size}" for each in measured]
+    lines = [f"## The {len(RULES)} rules\n", "Each has at least one test in which it catches a mistake made on purpose (tests/manifests/mistakes.yaml). The columns count findings *without*
+the transformer, blank for none; with it there are none.\n"]
+    lines += [_row(["rule", "what holds", *columns]), _row(["---"] * (len(columns) + 2))]
+    found = [Counter(finding.rule for finding in each.unwired.findings) for each in measured]
+    for rule in RULES:
+        lines.append(_row([f"`{rule.id}`", rule.sentence, *(each[rule.id] or "" for each in found)]))
+    return "\n".join([*lines, ""])
+
+
+def _row(cells: list[object] | list[str]) -> str:
+    return f"| {' | '.join(str(cell) for cell in cells)} |"
+
+
+if __name__ == "__main__":
+    trees = chart_lines.given()
+    if not trees:
+        sys.exit(chart_lines.HOW_TO_GET_ONE)
+    DOCUMENT.write_text(page([chart_lines.measured(path, size) for path in trees for size in chart_lines.SIZES]))
+    print(DOCUMENT)
