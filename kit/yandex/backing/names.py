@@ -2,8 +2,8 @@
 
 A fixed rule in the Corefile turns every cloud name into a Service of one namespace: so a cluster that comes or goes is a Service
 more or less, answered at once, and CoreDNS itself is not touched. A store's Service is an alias of its container's name, which
-the engine's DNS knows, also after a restart; object storage needs another port than the container has, so its Service has an address
-and a slice. Records of DNS zones stand in the Corefile as templates: those change seldom.
+the engine's DNS knows, also after a restart. Object storage needs another port than the container has, so its Service has an
+address and a slice. Records of DNS zones stand in the Corefile as templates: those change seldom.
 """
 
 from __future__ import annotations
@@ -92,7 +92,10 @@ def _templates(records: Iterable[Record]) -> list[str]:
     lines: list[str] = []
     for record in supported:
         head = f"{{{{ .Name }}}} {record.ttl_s} IN {record.type}"
-        lines += _template(record.type, record.name, [f'answer "{head} {_quoted(each)}"' for each in record.data])
+        answers = [f'answer "{head} {_literal(each)}"' for each in record.data]
+        # Whatever is asked of an alias is answered with the alias and what stands behind it.
+        is_alias = record.type == "CNAME"
+        lines += _template("ANY" if is_alias else record.type, record.name, [*answers, *(["upstream"] if is_alias else [])])
     for name in dict.fromkeys(record.name for record in supported):
         lines += _template("ANY", name, ["rcode NOERROR"])
     return lines
@@ -101,13 +104,14 @@ def _templates(records: Iterable[Record]) -> list[str]:
 def _template(kind: str, name: str, body: Iterable[str]) -> list[str]:
     asterisk, _, rest = name.partition(".")
     zone, pattern = (rest, rf"^[^.]+\.{re.escape(rest)}$") if asterisk == "*" else (name, f"^{re.escape(name)}$")
-    head = [f"    template IN {kind} {zone} {{", f'      match "{_quoted(pattern)}"']
+    head = [f"    template IN {kind} {zone} {{", f'      match "{pattern}"']
     return [*head, *(f"      {line}" for line in body), "      fallthrough", "    }"]
 
 
-def _quoted(text: str) -> str:
-    """For a quoted word of a Corefile, which also is a Go template."""
-    return text.replace('"', '\\"').replace("{{", '{{ \\"{{\\" }}')
+def _literal(text: str) -> str:
+    """For a quoted word of a Corefile that is a Go template too: no backslash may stand before a quote, and no brace anywhere."""
+    escaped = {'"': '\\"', "\\": '{{printf \\"%c\\" 92}}', "{": '{{printf \\"%c\\" 123}}'}
+    return "".join(escaped.get(character, character) for character in text)
 
 
 def unusable(record: Record) -> str | None:
