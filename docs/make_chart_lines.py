@@ -33,6 +33,11 @@ KIT_CHART_DIR=$PWD/sentry-33.8.0.tgz python -m pytest tests/terraform/test_chart
 ```
 """
 
+RULES_SAY = """\
+Each has at least one test in which it catches a mistake made on purpose (tests/manifests/mistakes.yaml). The columns count findings *without*
+the transformer, blank for none; with it there are none.
+"""
+
 CLIENTS = """\
 ## Who reads which variable
 
@@ -80,8 +85,7 @@ def counts(measured: list[Measured]) -> str:
 def rules(measured: list[Measured]) -> str:
     """Every rule, and what each line lacks without the transformer."""
     columns = [f"{each.chart.version} {each.size}" for each in measured]
-    lines = [f"## The {len(RULES)} rules\n", "Each has at least one test in which it catches a mistake made on purpose (tests/manifests/mistakes.yaml). The columns count findings *without*
-the transformer, blank for none; with it there are none.\n"]
+    lines = [f"## The {len(RULES)} rules\n", RULES_SAY]
     lines += [_row(["rule", "what holds", *columns]), _row(["---"] * (len(columns) + 2))]
     found = [Counter(finding.rule for finding in each.unwired.findings) for each in measured]
     for rule in RULES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kit.report import values_check
-from kit.sentry.check.check import RULES, Looked, ReleaseUnfit
+from kit.sentry.check.check import RULES, Looked, RulesBroken
 from kit.sentry.check.rule import Finding
 
 
@@ -60,7 +60,7 @@ def test_the_data_name_every_place() -> None:
 
 
 def test_the_error_names_component_store_cause_and_fix() -> None:
-    error = ReleaseUnfit((finding(1), finding(2)))
+    error = RulesBroken((finding(1), finding(2)))
     assert error.what == "Deployment/sentry-1 container snuba (clickhouse): speaks plaintext, and 1 more"
     assert error.why.startswith("CLIENT-TLS")
     assert "turn it on" in error.fix

@@ -26,10 +26,10 @@ from kit.sentry.wiring import Key, Wiring, filled_files
 RULES: tuple[Rule, ...] = (*rules_pods.RULES, *rules_text.RULES, *rules_connections.RULES, *rules_release.RULES)
 
 
-class ReleaseUnfit(KitError):
+class RulesBroken(KitError):
     """The rendered release breaks rules; nothing of it was applied."""
 
-    code = "KIT-RELEASE-UNFIT"
+    code = "KIT-RULES"
     exit_code = 14
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
