@@ -13,8 +13,9 @@ resource "yandex_iam_service_account" "nodes" {
 }
 
 locals {
-  # The roles the service asks for, no `editor`: nodes and disks; a load balancer with a public address; and a public address for the API if it has one.
-  cluster_roles = ["k8s.clusters.agent", "load-balancer.admin", "vpc.publicAdmin"]
+  # What the service asks for and no more, no `editor`: nodes and disks; load balancers, whose addresses are public; and a public address for the API
+  # only where it has one.
+  cluster_roles = concat(["k8s.clusters.agent", "load-balancer.admin"], length(var.kubernetes_api_cidrs) > 0 ? ["vpc.publicAdmin"] : [])
   node_roles    = ["container-registry.images.puller"]
 }
 

@@ -88,8 +88,8 @@ resource "yandex_mdb_kafka_topic" "sentry" {
   }
 }
 
-# Two permissions instead of two for each of 76 topics: the cluster holds Sentry's topics and nobody else's. The roles without access to a schema
-# registry, for there is none. No role may change a topic's configuration or delete it: that is this file's business.
+# Two permissions instead of two for each of 76 topics: the cluster holds Sentry's topics and nobody else's. These two roles read and write topics and
+# see their configuration; they reach no schema registry (there is none), and neither changes nor deletes a topic: that is this file's business.
 resource "yandex_mdb_kafka_user" "sentry" {
   cluster_id = yandex_mdb_kafka_cluster.sentry.id
   name       = "sentry"
@@ -97,11 +97,11 @@ resource "yandex_mdb_kafka_user" "sentry" {
 
   permission {
     topic_name = "*"
-    role       = "ACCESS_ROLE_CONSUMER"
+    role       = "ACCESS_ROLE_TOPIC_CONSUMER"
   }
 
   permission {
     topic_name = "*"
-    role       = "ACCESS_ROLE_PRODUCER"
+    role       = "ACCESS_ROLE_TOPIC_PRODUCER"
   }
 }

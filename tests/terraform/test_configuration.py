@@ -173,7 +173,7 @@ def two_zones_of_names(planned: Planned) -> bool:
 
 def no_broad_role_in_the_folder(planned: Planned) -> bool:
     roles = {each["role"] for each in planned.of_type("yandex_resourcemanager_folder_iam_member").values()}
-    return roles == {"k8s.clusters.agent", "load-balancer.admin", "vpc.publicAdmin", "container-registry.images.puller"}
+    return roles == {"k8s.clusters.agent", "load-balancer.admin", "container-registry.images.puller"}
 
 
 def each_bucket_has_its_own_account(planned: Planned) -> bool:
@@ -229,8 +229,8 @@ def large_messages_pass_broker_and_topic(planned: Planned) -> bool:
 def two_permissions_for_all_topics(planned: Planned) -> bool:
     permissions = planned.one("yandex_mdb_kafka_user")["permission"]
     return {(each["topic_name"], each["role"]) for each in permissions} == {
-        ("*", "ACCESS_ROLE_CONSUMER"),
-        ("*", "ACCESS_ROLE_PRODUCER"),
+        ("*", "ACCESS_ROLE_TOPIC_CONSUMER"),
+        ("*", "ACCESS_ROLE_TOPIC_PRODUCER"),
     }
 
 
@@ -454,6 +454,8 @@ def test_opening_the_doors_opens_these_and_no_others(plans: Planner) -> None:
     ]
     assert sorted((rule["protocol"], rule["port"]) for rule in to_everywhere) == [("TCP", 443), ("TCP", 587), ("UDP", 123)]
     assert planned.one("yandex_kubernetes_cluster")["master"][0]["public_ip"] is True
+    roles = {each["role"] for each in planned.of_type("yandex_resourcemanager_folder_iam_member").values()}
+    assert "vpc.publicAdmin" in roles
 
 
 # ── secrets ──
