@@ -121,8 +121,7 @@ class _Reader:
         if node.id != "mapping":
             raise self.refuse(node, "a mapping is expected here", "write names of variables and their values")
         loader = yaml.SafeLoader("")
-        found: dict[str, Any] = loader.construct_mapping(node, deep=True)
-        return found
+        return {str(key): value for key, value in loader.construct_mapping(node, deep=True).items()}
 
     def text(self, node: Any) -> str:
         if node.id != "scalar":

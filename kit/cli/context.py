@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import sys
@@ -9,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from kit.blueprint.stack import SentryWanted
 
 if TYPE_CHECKING:
     from kit.blueprint.stack import Stack
@@ -27,9 +30,29 @@ class Session:
 
     @functools.cached_property
     def stack(self) -> Stack:
+        """As kit.yaml describes it; which Sentry the last `kit up` was asked for counts where kit.yaml says nothing."""
+        from kit import workspace
         from kit.blueprint import file
+        from kit.state import choice
 
-        return file.load(Path(self.config_path) if self.config_path else None, name=self.stack_name)
+        described = file.load(Path(self.config_path) if self.config_path else None, name=self.stack_name)
+        remembered = choice.load(workspace.find(described.name).state)
+        if remembered is None or described.sentry != SentryWanted():
+            return described
+        return dataclasses.replace(described, sentry=remembered)
+
+    def wanting(self, sentry: str | None, profile: str | None, size: str | None, chart: str | None) -> LocalTarget:
+        """The local target with another Sentry than was described or remembered; remembered from then on."""
+        from kit.targets.local import LocalTarget
+
+        if chart is not None and "://" not in chart:
+            chart = str(Path(chart).resolve())  # remembered for calls from other folders
+        given = {"flavour": sentry, "profile": profile, "size": size, "chart": chart}
+        chosen: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        if not chosen:
+            return self.local
+        wanted = dataclasses.replace(self.stack.sentry, **chosen)
+        return LocalTarget(dataclasses.replace(self.stack, sentry=wanted), self.workspace)
 
     @functools.cached_property
     def workspace(self) -> Workspace:

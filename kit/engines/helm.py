@@ -53,14 +53,6 @@ class Helm:
         """What the running release consists of, without its hooks."""
         return self._run(["get", "manifest", name, "--namespace", namespace])
 
-    def chart_file(self, chart: Path) -> str:
-        """Chart.yaml of a directory or archive."""
-        return self._run(["show", "chart", str(chart)], with_cluster=False)
-
-    def default_values(self, chart: Path) -> str:
-        """values.yaml of a directory or archive."""
-        return self._run(["show", "values", str(chart)], with_cluster=False)
-
     def pull(self, reference: str, version: str, folder: Path, repository: str = "") -> None:
         """A chart's archive into `folder`, from an OCI reference or, with its name, from a repository."""
         argv = ["pull", reference, "--version", version, "--destination", str(folder)]

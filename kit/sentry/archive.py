@@ -12,16 +12,27 @@ from pathlib import Path
 
 from kit.workspace import PACKAGE
 
-ROOMS = ("__init__.py", "errors.py", "endpoints.py", "stores", "sentry/__init__.py", "sentry/preflight_job.py")
+ROOMS = ("__init__.py", "errors.py", "endpoints.py", "stores", "sentry/__init__.py", "sentry/probes_job.py")
+# What takes the place of Sentry's components.
+CLIENTS = (
+    "__init__.py",
+    "errors.py",
+    "endpoints.py",
+    "stores",
+    "sentry/__init__.py",
+    "sentry/check/__init__.py",
+    "sentry/check/execute_settings.py",
+    "sentry/clients",
+)
 LIMIT_BYTES = 1_000_000  # a ConfigMap holds 1 MiB with everything in it
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can tell
 
 
-def archive(package: Path = PACKAGE) -> bytes:
+def archive(package: Path = PACKAGE, rooms: tuple[str, ...] = ROOMS) -> bytes:
     """A zip of `kit/…` that works as an entry of PYTHONPATH."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
-        for path in _sources(package):
+        for path in _sources(package, rooms):
             entry = zipfile.ZipInfo(str(Path("kit") / path.relative_to(package)), EPOCH)
             entry.external_attr = 0o644 << 16
             entry.create_system = 3  # Unix, wherever it is packed
@@ -33,9 +44,9 @@ def archive(package: Path = PACKAGE) -> bytes:
     return content
 
 
-def _sources(package: Path) -> list[Path]:
+def _sources(package: Path, rooms: tuple[str, ...]) -> list[Path]:
     found: list[Path] = []
-    for room in ROOMS:
+    for room in rooms:
         path = package / room
         found += path.rglob("*.py") if path.is_dir() else [path]
     return sorted(found)

@@ -12,6 +12,7 @@ an empty one, which is why every secret comes from a Secret that kit makes.
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,23 +97,34 @@ def find(reference: str | None, profile: Profile, cache: Path, helm: Helm) -> Ch
         path = Path(reference).expanduser()
         if not path.exists():
             raise ChartInvalid(reference, "there is no such file or folder")
-    chart = read(path, helm)
+    chart = read(path)
     if chart.name != profile.chart_name or not versions.satisfies(chart.version, profile.chart_range):
         raise ChartForeign(chart, profile)
     return chart
 
 
-def read(path: Path, helm: Helm) -> Chart:
-    """A folder or an archive, asked for what it says of itself."""
+def read(path: Path) -> Chart:
+    """A folder or an archive, by what its Chart.yaml says."""
     import yaml
 
     try:
-        said = yaml.safe_load(helm.chart_file(path))
+        said = yaml.safe_load(_chart_file(path))
         return Chart(path, str(said["name"]), str(said["version"]), str(said.get("appVersion", "")))
-    except ToolFailed as error:
-        raise ChartInvalid(str(path), _last_line(error)) from error
+    except (OSError, tarfile.TarError, StopIteration) as error:
+        raise ChartInvalid(str(path), "there is no Chart.yaml in it") from error
     except (yaml.YAMLError, KeyError, TypeError) as error:
         raise ChartInvalid(str(path), "its Chart.yaml says neither name nor version") from error
+
+
+def _chart_file(path: Path) -> str:
+    if path.is_dir():
+        return (path / "Chart.yaml").read_text()
+    with tarfile.open(path) as archive:
+        # name/Chart.yaml is the chart itself; those further down are of its dependencies.
+        member = next(each for each in archive if each.isfile() and each.name.removeprefix("./").split("/")[1:] == ["Chart.yaml"])
+        file = archive.extractfile(member)
+        assert file is not None  # it is a file
+        return file.read().decode()
 
 
 def _kept_or_fetched(reference: str | None, profile: Profile, folder: Path, helm: Helm) -> Path:
@@ -144,14 +156,6 @@ def render(chart: Chart, release: str, namespace: str, values: Mapping[str, Any]
         return manifests.parse(helm.template(release, chart.path, namespace, values))
     except ToolFailed as error:
         raise ChartInvalid(str(chart.path), _last_line(error)) from error
-
-
-def default_values(chart: Chart, helm: Helm) -> dict[str, Any]:
-    """What the chart assumes where the values say nothing."""
-    import yaml
-
-    found: dict[str, Any] = yaml.load(helm.default_values(chart.path), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return found or {}
 
 
 def write_wrapper(folder: Path, chart: Chart, documents: Iterable[Document]) -> Path:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from kit.endpoints import Bucket, Endpoints, Secret
 from kit.errors import KitError
-from kit.sentry.lite import NAMESPACE, STACK_LABEL, Document, secret
+from kit.sentry.objects import NAMESPACE, STACK_LABEL, Document, secret
 from kit.sentry.wiring import TRUST
 
 KAFKA, POSTGRES, REDIS, CLICKHOUSE = "kit-kafka", "kit-postgres", "kit-redis", "kit-clickhouse"

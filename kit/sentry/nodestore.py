@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kit.sentry.lite import NAMESPACE, STACK_LABEL, Document
+from kit.sentry.objects import NAMESPACE, STACK_LABEL, Document
 
 CONFIG_MAP = "kit-nodestore-code"
 MOUNT = "/etc/kit/nodestore"  # the mount's place, and what PYTHONPATH holds

@@ -1,22 +1,20 @@
-"""The light Sentry in the real cluster: what its pods may do, what the preflight keeps, what a browser shows."""
+"""The light Sentry in the real cluster, on the common road: what its pods may do, what is kept, what a browser shows."""
 
 from __future__ import annotations
 
 import gzip
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
-from itertools import product
 from typing import Any
 
 import pytest
 
-from kit import stores
 from kit.engines.helm import Helm
 from kit.engines.kube import ClusterRefused
 from kit.errors import ToolFailed
-from kit.sentry import lite, preflight, release
-from kit.sentry.preflight_job import TRUSTS
+from kit.sentry import installation, lite, preflight_release
+from kit.sentry.manifests import containers
+from kit.sentry.objects import NAMESPACE, RELEASE, Document
 from kit.targets.local import LocalTarget
 from tests.e2e.browser import newest_issue
 from tests.support.program import Program
@@ -29,51 +27,47 @@ def local(whole: Program) -> LocalTarget:
 
 
 @pytest.fixture(scope="module")
-def manifests(local: LocalTarget) -> list[dict[str, Any]]:
-    import yaml
+def manifests(local: LocalTarget) -> tuple[Document, ...]:
+    """As they are applied."""
+    return local.sentry.installation().wired()
 
+
+def test_every_container_that_runs_is_confined_and_bounded(manifests: tuple[Document, ...]) -> None:
+    running = [document for document in manifests if document["kind"] == "Deployment" and document["spec"]["replicas"]]
+    found = [container for document in running for container in containers(document)]
+    assert [container.name for container in found] == ["prepare", "web"]
+    for container in found:
+        assert container.pod["automountServiceAccountToken"] is False
+        assert container.pod["securityContext"]["runAsNonRoot"] is True
+        assert container.pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        security = container.spec["securityContext"]
+        assert security["readOnlyRootFilesystem"] is True
+        assert security["allowPrivilegeEscalation"] is False
+        assert security["capabilities"] == {"drop": ["ALL"]}
+        assert container.spec["resources"]["limits"]["memory"]
+        assert container.spec["resources"]["requests"]["cpu"]
+
+
+def test_what_is_stood_in_for_is_wired_like_what_runs(manifests: tuple[Document, ...]) -> None:
+    found = [container for document in manifests for container in containers(document)]
+    assert {"web", "prepare", "relay", "snuba-api", "snuba-consumer", "taskbroker"} <= {container.name for container in found}
+    for container in found:
+        assert container.env["PGSSLROOTCERT"]["value"] == "/etc/kit/trust/ca.crt"
+        assert "/etc/kit/trust" in {mount["mountPath"] for mount in container.spec["volumeMounts"]}
+
+
+def test_the_release_holds_no_secret(local: LocalTarget) -> None:
+    """Neither its manifests, nor its values, nor the record that Helm keeps of it."""
     helm = Helm(local.supply.tool("helm"), local.workspace.kubeconfig)
-    values = {"images": {"bugsink": "bugsink:1", "probe": "probe:1"}}
-    rendered = helm.template(lite.RELEASE, local.workspace.assets / lite.CHART, lite.NAMESPACE, values)
-    return [document for document in yaml.safe_load_all(rendered) if document]
-
-
-def pod_specs(manifests: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for document in manifests:
-        if document["kind"] == "Deployment":
-            yield document["spec"]["template"]["spec"]
-        if document["kind"] == "CronJob":
-            yield document["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-
-
-def test_every_container_is_confined_and_bounded(manifests: list[dict[str, Any]]) -> None:
-    specs = list(pod_specs(manifests))
-    assert len(specs) == 2
-    for spec in specs:
-        assert spec["automountServiceAccountToken"] is False
-        assert spec["securityContext"]["runAsNonRoot"] is True
-        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        for container in (*spec.get("initContainers", ()), *spec["containers"]):
-            security = container["securityContext"]
-            assert security["readOnlyRootFilesystem"] is True
-            assert security["allowPrivilegeEscalation"] is False
-            assert security["capabilities"] == {"drop": ["ALL"]}
-            assert container["resources"]["limits"]["memory"]
-            assert container["resources"]["requests"]["cpu"]
-            mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
-            assert "/run/kit/authority" in mounted
-
-
-def test_chart_holds_no_secret_and_no_plaintext_address(manifests: list[dict[str, Any]]) -> None:
-    assert {document["kind"] for document in manifests} == {"ConfigMap", "Service", "Deployment", "CronJob"}
-    text = str(manifests)
-    assert "http://" not in text
+    text = helm.manifest(RELEASE, NAMESPACE) + json.dumps(helm.values(RELEASE, NAMESPACE))
+    secrets = {name: secret.reveal() for name, secret in local.secrets().items()}
+    assert [name for name, secret in secrets.items() if secret in text] == []
     assert "verify-full" in text
 
 
 def test_namespace_takes_no_pod_that_is_root(local: LocalTarget) -> None:
     container = {"name": "root", "image": "bugsink:1", "securityContext": {"privileged": True}}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "root", "namespace": lite.NAMESPACE}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "root", "namespace": NAMESPACE}}
     with pytest.raises(ClusterRefused) as refused:
         local.kube.create({**pod, "spec": {"containers": [container]}})
     assert refused.value.status == 403
@@ -85,7 +79,7 @@ def test_sentry_speaks_tls_to_postgres(local: LocalTarget) -> None:
     import psycopg
 
     postgres = local.endpoints().postgres
-    server = local.sentry.server()
+    server = local.sentry.receiver()
     server.find("0" * 32)  # makes Sentry hold at least one session
     with psycopg.connect(
         host=postgres.host,
@@ -102,49 +96,48 @@ def test_sentry_speaks_tls_to_postgres(local: LocalTarget) -> None:
     assert {(is_tls, version) for is_tls, version in rows} <= {(True, "TLSv1.2"), (True, "TLSv1.3")}
 
 
-def test_preflight_is_kept_with_what_it_was_run_with(local: LocalTarget) -> None:
-    kept = preflight.last(local.kube)
+def test_preflight_is_kept_and_says_what_was_proven(local: LocalTarget) -> None:
+    kept = preflight_release.last(local.kube)
     assert kept is not None
     assert kept.passed
-    assert kept.fingerprint == local.sentry.preflight_fingerprint()
-    assert {(probe.store, probe.trust) for probe in kept.probes} == set(product(stores.NAMES, TRUSTS))
-    assert all(probe.roundtrip for probe in kept.probes if probe.trust == "authority")
-    assert {probe.cause for probe in kept.probes if probe.trust != "authority"} == {"tls"}
+    assert {probe.store for probe in kept.probes} == {"kafka", "postgres", "redis", "clickhouse", "s3"}
+    assert all(probe.foreign.startswith("refused") for probe in kept.probes)
+    assert {probe.tls for probe in kept.probes} <= {"TLSv1.2", "TLSv1.3"}
 
 
 def test_cluster_shows_the_fingerprint_of_what_is_wanted(local: LocalTarget) -> None:
-    seen = release.look(local.kube)
+    seen = installation.installed(local.kube)
     assert seen is not None
-    assert (seen.complaint, seen.chart) == (None, "sentry-lite")
+    assert (seen.complaint, seen.chart, seen.profile) == (None, "sentry-lite", "current")
     assert seen.fingerprint == local.sentry.fingerprint()
 
 
 def test_a_helm_that_was_killed_does_not_stop_the_next(local: LocalTarget) -> None:
     helm = Helm(local.supply.tool("helm"), local.workspace.kubeconfig)
-    deployed = helm.release(lite.RELEASE, lite.NAMESPACE)
+    deployed = helm.release(RELEASE, NAMESPACE)
     assert deployed is not None
     local.kube.create(interrupted_record(local, deployed.revision))
     with pytest.raises(ToolFailed) as refused:
-        helm.upgrade(lite.RELEASE, local.workspace.assets / lite.CHART, lite.NAMESPACE, {})
+        helm.upgrade(RELEASE, local.workspace.assets / lite.CHART, NAMESPACE, {"lite": {"images": {"bugsink": "none"}}})
     assert "in progress" in refused.value.why
     local.sentry.install(lambda reason: None)
     local.sentry.wait(lambda reason: None)
-    again = helm.release(lite.RELEASE, lite.NAMESPACE)
+    again = helm.release(RELEASE, NAMESPACE)
     assert again is not None
     assert (again.status, again.revision) == ("deployed", deployed.revision + 1)
 
 
 def interrupted_record(local: LocalTarget, revision: int) -> dict[str, Any]:
     """What a killed `helm upgrade` leaves: the record of the next revision, pending."""
-    record = local.kube.get("Secret", f"sh.helm.release.v1.{lite.RELEASE}.v{revision}", lite.NAMESPACE)
+    record = local.kube.get("Secret", f"sh.helm.release.v1.{RELEASE}.v{revision}", NAMESPACE)
     assert record is not None
     content = json.loads(gzip.decompress(b64decode(b64decode(record["data"]["release"]))))
     content["version"] = revision + 1
     content["info"]["status"] = "pending-upgrade"
     packed = b64encode(b64encode(gzip.compress(json.dumps(content).encode()))).decode()
     labels = {**record["metadata"]["labels"], "status": "pending-upgrade", "version": str(revision + 1)}
-    name = f"sh.helm.release.v1.{lite.RELEASE}.v{revision + 1}"
-    metadata = {"name": name, "namespace": lite.NAMESPACE, "labels": labels}
+    name = f"sh.helm.release.v1.{RELEASE}.v{revision + 1}"
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": labels}
     return {"apiVersion": "v1", "kind": "Secret", "type": record["type"], "metadata": metadata, "data": {"release": packed}}
 
 

@@ -34,11 +34,10 @@ if TYPE_CHECKING:
     from kit.sentry.demo import DemoResult
     from kit.stores.kafka_topics import Comparison
     from kit.supply import Supply
-    from kit.targets.local.lite import LiteSentry
+    from kit.targets.local.sentry import LocalSentry
     from kit.verify.checks import Check
 
 
-SCHEMAS = {"current": "3.0.2", "seed": "1.0.4"}
 LOCK_FILE = Path(__file__).parents[2] / "supply" / "lock.yaml"
 
 
@@ -86,10 +85,10 @@ class LocalTarget:
         return KubeApi(self.workspace.kubeconfig)
 
     @functools.cached_property
-    def sentry(self) -> LiteSentry:
-        from kit.targets.local.lite import LiteSentry
+    def sentry(self) -> LocalSentry:
+        from kit.targets.local.sentry import LocalSentry
 
-        return LiteSentry(self)
+        return LocalSentry(self)
 
     def compose(self) -> Compose:
         from kit.engines.compose import Compose
@@ -117,9 +116,9 @@ class LocalTarget:
         return self.workspace.state / "ports.json"
 
     def secret_makers(self) -> Mapping[str, Callable[[], str]]:
-        from kit.sentry import lite
+        from kit.targets.local import sentry
 
-        return {**layout.makers(), **lite.secret_makers()}
+        return {**layout.makers(), **sentry.secret_makers()}
 
     def secrets(self) -> Mapping[str, Secret]:
         return secrets.load(self.secrets_file)
@@ -171,7 +170,7 @@ class LocalTarget:
         return files.digest({"config": self.cluster_config(), "image": self.supply.image("kind-node").reference})
 
     def cluster_images(self) -> tuple[str, ...]:
-        return tuple(self.supply.image(name).reference for name in layout.CLUSTER_IMAGES)
+        return tuple(self.supply.image(name).reference for name in layout.cluster_images(self.stack.sentry))
 
     # -- plan and its execution
 
@@ -183,7 +182,7 @@ class LocalTarget:
         if "cluster" in self.stack.parts:
             names += ["kind", "kind-node"]
         if "sentry" in self.stack.parts:
-            names += [*layout.CLUSTER_IMAGES, "helm", "kubectl"]
+            names += [*layout.cluster_images(self.stack.sentry), "helm", "kubectl", "terraform"]
         return tuple(names)
 
     def plan(self) -> Plan:
@@ -218,7 +217,10 @@ class LocalTarget:
     @property
     def schemas_file(self) -> Path:
         """Which topics the profile's Sentry needs."""
-        return self.workspace.assets / "terraform" / "topics" / f"{SCHEMAS[self.stack.sentry.profile]}.json"
+        from kit.sentry import profiles
+
+        schemas = profiles.load(self.stack.sentry.profile).schemas
+        return self.workspace.assets / "terraform" / "topics" / f"{schemas}.json"
 
     def compare_topics(self) -> Comparison:
         from kit.sentry import topics
@@ -247,7 +249,7 @@ class LocalTarget:
         from kit.verify import checks
 
         self.credentials()  # no stack: say so before anything is tried
-        return (*checks.from_host(self.endpoints(), self.ports(), self.trust(), self.stack.name), *self.sentry.preflight_checks())
+        return (*checks.from_host(self.endpoints(), self.ports(), self.trust(), self.stack.name), *self.sentry.probe_checks())
 
     def client_env(self) -> Mapping[str, str]:
         endpoints, trust = self.endpoints(), self.trust()

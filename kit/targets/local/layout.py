@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from kit import files, stores
-from kit.blueprint.stack import SENTRY_PORT, STORES, Stack
+from kit.blueprint.stack import SENTRY_PORT, STORES, SentryWanted, Stack
 from kit.endpoints import Endpoints, Secret
-from kit.sentry import lite
 from kit.state import secrets
 from kit.state.ports import LOOPBACK
 from kit.stores.contract import Credentials, Port
@@ -28,7 +27,8 @@ CONFIG_LABEL = "dev.kit.config"
 HOME_LABEL = "dev.kit.home"  # the folder whose kit runs the stack
 SENTRY_HOLDER = "sentry"
 SENTRY_KEY = "sentry.https"
-CLUSTER_IMAGES = ("bugsink", "probe")
+SENTRY_NAMES = ("sentry", "sentry.sentry", "sentry.sentry.svc", "localhost", "127.0.0.1", "::1")  # the host's, and the Service's
+KUBERNETES = "1.34.0"  # what templates are rendered for; the node's minor version
 VOLUME_TOOL_IMAGE = "postgres"  # any image with chown; this one is needed anyway
 
 
@@ -39,6 +39,16 @@ class Login:
     url: str
     username: str
     password: Secret
+
+
+def probe_image(profile: str) -> str:
+    """The supply's name of the image with the client libraries of that profile's release."""
+    return f"probe-{profile}"
+
+
+def cluster_images(wanted: SentryWanted) -> tuple[str, ...]:
+    """What the supply puts into the node, by its names. The chart's own images come from their registry, or by `load`."""
+    return ("bugsink" if wanted.flavour == "lite" else "front", "probe", probe_image(wanted.profile))
 
 
 def volume_name(stack: Stack, store: str) -> str:
@@ -58,7 +68,7 @@ def usual_ports() -> Mapping[str, int]:
 
 def holders(stack: Stack) -> Mapping[str, tuple[str, ...]]:
     """Who gets a leaf, and for which names."""
-    return {**{name: (*stores.module(name).names(), *stack.names.get(name, ())) for name in STORES}, SENTRY_HOLDER: lite.names()}
+    return {**{name: (*stores.module(name).names(), *stack.names.get(name, ())) for name in STORES}, SENTRY_HOLDER: SENTRY_NAMES}
 
 
 def makers() -> Mapping[str, Callable[[], str]]:

@@ -13,7 +13,7 @@ from kit.plan import local as planning
 from kit.plan.events import Listener, StepEvent
 from kit.plan.execute import Note, execute
 from kit.plan.steps import Plan, Step
-from kit.state import ports
+from kit.state import choice, ports
 from kit.supply.errors import NotSupplied
 from kit.targets.local import foreign, layout, observe
 from kit.targets.local.errors import NoStack
@@ -48,6 +48,7 @@ def remember(local: LocalTarget) -> None:
     """What every step may rely on. Written only when it differs: containers mount the account file, by its inode."""
     owner = files.store_owner()
     ports.save(local.ports_file, local.ports())
+    choice.save(local.workspace.state, local.stack.sentry)
     account, text = local.workspace.state / "passwd", f"kit:x:{owner.uid}:{owner.gid}:kit:/tmp:/bin/false\n"
     if not account.exists() or account.read_text() != text:
         files.write(account, text)
@@ -86,7 +87,9 @@ def _desired(local: LocalTarget, needs: Mapping[str, Need]) -> planning.Desired:
         },
         topics="stores" in parts,
         cluster=_or_unknown(local.cluster_fingerprint) if "cluster" in parts else None,
-        cluster_images=tuple(_reference(local, name, needs) for name in layout.CLUSTER_IMAGES) if wants_sentry else (),
+        cluster_images=tuple(_reference(local, name, needs) for name in layout.cluster_images(local.stack.sentry))
+        if wants_sentry
+        else (),
         release=_or_unknown(local.sentry.fingerprint) if wants_sentry else None,
         preflight=_or_unknown(local.sentry.preflight_fingerprint) if wants_sentry else None,
     )

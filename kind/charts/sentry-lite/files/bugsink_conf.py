@@ -2,16 +2,12 @@
 no state beside Postgres), so an event that was accepted is visible, and two pods can overlap while one replaces the other.
 """
 
-import json
 import os
-from pathlib import Path
 
 from bugsink.settings.default import *  # noqa: F403
 from bugsink.settings.default import DATABASES
 
-_kit = json.loads(Path("/run/kit/settings/bugsink.json").read_text())
-
-SECRET_KEY = _kit["secret_key"]
+SECRET_KEY = os.environ["KIT_SECRET_KEY"]
 ALLOWED_HOSTS = os.environ["KIT_HOSTS"].split(",")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 TIME_ZONE = "UTC"
@@ -20,17 +16,17 @@ TIME_ZONE = "UTC"
 SCHEMA = "bugsink"
 DATABASES["default"] = {
     "ENGINE": "django.db.backends.postgresql",
-    "HOST": _kit["postgres"]["host"],
-    "PORT": _kit["postgres"]["port"],
-    "NAME": _kit["postgres"]["database"],
-    "USER": _kit["postgres"]["username"],
-    "PASSWORD": _kit["postgres"]["password"],
+    "HOST": os.environ["POSTGRES_HOST"],
+    "PORT": os.environ["POSTGRES_PORT"],
+    "NAME": os.environ["POSTGRES_NAME"],
+    "USER": os.environ["POSTGRES_USER"],
+    "PASSWORD": os.environ["POSTGRES_PASSWORD"],
     # One connection per thread, kept: a new one costs a TLS handshake and SCRAM's key derivation.
     "CONN_MAX_AGE": 60,
     "CONN_HEALTH_CHECKS": True,
     "OPTIONS": {
         "sslmode": "verify-full",
-        "sslrootcert": "/run/kit/authority/ca.crt",
+        "sslrootcert": os.environ["PGSSLROOTCERT"],  # from the wiring, like in every other container
         "connect_timeout": 5,
         "options": f"-c search_path={SCHEMA}",
     },

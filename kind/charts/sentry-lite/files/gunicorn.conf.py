@@ -1,4 +1,4 @@
-"""TLS ends in the server itself: no plaintext listener, not even inside the pod."""
+"""TLS ends in the server itself: no listener without it, not even inside the pod."""
 
 import os
 import ssl

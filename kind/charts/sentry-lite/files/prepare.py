@@ -5,6 +5,7 @@ again, also with changed secrets: what differs is set to what the Secret says.
 """
 
 import json
+import os
 import socket
 import time
 from pathlib import Path
@@ -29,12 +30,12 @@ PATIENCE_S = 90
 
 def main() -> None:
     wanted = json.loads(Path("/run/kit/settings/bugsink.json").read_text())
-    wait_for(wanted["postgres"]["host"], wanted["postgres"]["port"])
+    wait_for(os.environ["POSTGRES_HOST"], int(os.environ["POSTGRES_PORT"]))
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {settings.SCHEMA}")
     call_command("migrate", interactive=False)
     with transaction.atomic():
-        user = ensure_user(wanted["admin"]["username"], wanted["admin"]["password"])
+        user = ensure_user(os.environ["KIT_ADMIN"], os.environ["KIT_ADMIN_PASSWORD"])
         ensure_project(wanted["project"]["id"], wanted["project"]["name"], UUID(wanted["project"]["key"]), user)
         ensure_token(wanted["token"])
     print("prepared")

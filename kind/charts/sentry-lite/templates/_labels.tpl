@@ -3,7 +3,7 @@ app.kubernetes.io/part-of: kit
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
-dev.kit.stack: {{ .Values.stack }}
+dev.kit.stack: {{ .Values.lite.stack }}
 {{- end }}
 
 {{- /* Not root, nothing writable but what is mounted, no capability, no way to get one. */ -}}

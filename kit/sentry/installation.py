@@ -1,0 +1,365 @@
+"""From endpoints to a running release: the one road that both targets and both kinds of Sentry take.
+
+values → manifests → wiring → rules → objects applied → preflight → Helm → roll-out watched → key and token known. A target
+says where (`Site`) and, by `Flavour`, which chart and what goes with it; nothing here asks which target it is. Whether there
+is something to do is decided without rendering: the fingerprint is of what the release is made from.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from kit import files
+from kit.endpoints import Endpoints, Secret
+from kit.engines.helm import Helm, Release
+from kit.engines.kube import KubeApi
+from kit.errors import KitError
+from kit.sentry import chart as charts
+from kit.sentry import credentials, hooks, nodestore, preflight_release, rollout, wiring
+from kit.sentry.archive import CLIENTS, archive
+from kit.sentry.chart import Chart
+from kit.sentry.check import check as rules
+from kit.sentry.check import keys
+from kit.sentry.check.pods import secret_data
+from kit.sentry.check.rule import Finding
+from kit.sentry.credentials import Certificate, Logins, TrustTexts
+from kit.sentry.manifests import Document
+from kit.sentry.objects import NAMESPACE, RELEASE, config_map, namespace
+from kit.sentry.preflight_verdict import Preflight
+from kit.sentry.profiles import Profile
+from kit.sentry.receiver import Receiver
+from kit.stores.contract import NotYet, Ready
+
+RECORD = "kit-release"  # a ConfigMap of the release itself: what it was made from
+HOOKS_TIMEOUT_S = 2400.0
+ANSWER_TIMEOUT_S = 120.0
+POLL_S = 0.2
+
+Note = Callable[[str], None]
+
+
+class ValuesUnfit(KitError):
+    """The rendered manifests break rules that a verified installation keeps."""
+
+    code = "KIT-VALUES-UNFIT"
+    exit_code = 14
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        first = findings[0]
+        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+        super().__init__(
+            what=f"{first.place}: {first.found}{more}",
+            why=f"{first.rule}: {first.why}",
+            fix=f"{first.fix}; kit values check shows all of it",
+            detail="\n".join(f"{each.rule}  {each.place}: {each.found}" for each in findings),
+        )
+
+
+class SentrySilent(KitError):
+    """Everything is rolled out, and Sentry's address does not answer."""
+
+    code = "KIT-SENTRY-NOT-READY"
+    exit_code = 53
+
+    def __init__(self, url: str, reason: str, waited_s: float) -> None:
+        super().__init__(
+            what=f"Sentry at {url} did not answer within {waited_s:.0f} s", why=reason, fix="kit status, kit logs sentry"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the release goes, and everything about it that differs from place to place."""
+
+    stack: str
+    profile: Profile
+    size: str
+    endpoints: Endpoints  # as pods see them
+    trust: TrustTexts
+    logins: Logins
+    values: Callable[[], Mapping[str, Any]]  # the module's, of the chart's version
+    values_made_from: str  # fingerprint of what they are made from
+    probe_image: str  # the profile's
+    topics: Path  # terraform/topics/<schemas>.json
+    assets: Path
+    vroom: Certificate | None = None  # where profiling runs
+
+
+class Flavour(Protocol):
+    """Which Sentry: its chart, and what kit brings along for it."""
+
+    @property
+    def is_stand_in(self) -> bool: ...
+
+    def chart(self) -> Chart: ...
+
+    def values(self, given: Mapping[str, Any], secrets: Mapping[str, str]) -> Mapping[str, Any]:
+        """The module's values with what the chart needs besides. `secrets` are texts whose change must roll the pods."""
+
+    def applied(self) -> tuple[Document, ...]:
+        """Objects of its own that must be there before Helm runs. Hold secrets in clear."""
+
+    def added(self, resolver: str) -> tuple[Document, ...]:
+        """Objects of its own that belong to the release. `resolver` is the address of the cluster's DNS."""
+
+    def made_from(self) -> Mapping[str, str]:
+        """What `values` and `added` are made from, for the fingerprint."""
+
+    def finish(self, installation: Installation, note: Note) -> None:
+        """Whatever is to be done once the pods are up."""
+
+    def receiver(self) -> Receiver | None:
+        """None where kit does not know how the release is reached from here."""
+
+
+class Installation:
+    def __init__(self, site: Site, flavour: Flavour, api: KubeApi, helm: Helm) -> None:
+        self.site = site
+        self.flavour = flavour
+        self.api = api
+        self.helm = helm
+
+    # -- what the release is made from
+
+    @functools.cached_property
+    def wiring(self) -> wiring.Wiring:
+        return wiring.from_document(self.site.profile.name, self.site.profile.wiring)
+
+    @functools.cached_property
+    def chart(self) -> Chart:
+        return self.flavour.chart()
+
+    @functools.cached_property
+    def credentials(self) -> tuple[Document, ...]:
+        """What does not depend on the manifests: trust, passwords, keys, code."""
+        site = self.site
+        made = credentials.documents(site.stack, site.endpoints, site.trust, site.logins, site.vroom)
+        code = nodestore.document(site.stack, site.assets)
+        return (*made, code, *self.flavour.applied())
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Equal to the one in the cluster exactly when there is nothing to install. Renders nothing."""
+        code = {path.name: path.read_bytes() for path in (Path(wiring.__file__), Path(charts.__file__), Path(__file__))}
+        return files.digest(
+            {
+                "values": self.site.values_made_from,
+                "chart": f"{self.chart.name} {self.chart.version} {self.chart.digest}",
+                "wiring": json.dumps(dict(self.site.profile.wiring), sort_keys=True),
+                **{f"credential {name}": text for name, text in self._secret_texts().items()},
+                **{f"flavour {name}": text for name, text in self.flavour.made_from().items()},
+                **{f"code {name}": text for name, text in code.items()},
+            }
+        )
+
+    @functools.cached_property
+    def preflight_fingerprint(self) -> str:
+        """Of what the preflight is run with; known without rendering, like the release's own."""
+        parts = {"release": self.fingerprint, "image": self.site.probe_image, "topics": self.site.topics.read_text()}
+        return files.digest({**parts, "driver": archive(rooms=CLIENTS)})
+
+    def _secret_texts(self) -> dict[str, str]:
+        return {each["metadata"]["name"]: json.dumps(each, sort_keys=True) for each in self.credentials}
+
+    @functools.cached_property
+    def values(self) -> Mapping[str, Any]:
+        return self.flavour.values(self.site.values(), self._secret_texts())
+
+    @functools.cached_property
+    def rendered(self) -> tuple[Document, ...]:
+        """As the chart made them."""
+        return charts.render(self.chart, RELEASE, NAMESPACE, self.values, self.helm)
+
+    def wired(self) -> tuple[Document, ...]:
+        """As they would be applied, but for what needs the cluster's own addresses."""
+        return wiring.wire(self.rendered, self.wiring)
+
+    @functools.cached_property
+    def applied(self) -> tuple[Document, ...]:
+        """Everything that must be in the namespace before Helm runs. Holds secrets in clear."""
+        known = {each["metadata"]["name"]: each for each in self.credentials if each["kind"] == "Secret"}
+
+        def reveal(key: wiring.Key) -> Secret:
+            return Secret(secret_data(known[key.secret])[key.key])
+
+        return (*self.credentials, *wiring.filled_files(self.rendered, self.wiring, NAMESPACE, reveal))
+
+    # -- what is said about it before anything runs
+
+    def look(self) -> rules.Looked:
+        """Every container of every object against every rule, and the settings executed."""
+        stand_ins = rules.stand_ins(self.rendered, self.wiring, self.credentials)
+        return rules.look(
+            self.wired(),
+            self.site.profile,
+            values=self.values,
+            chart_defaults=None if self.flavour.is_stand_in else keys.known_keys(self.chart.path),
+            known_secrets=known_secrets(self.site),
+            applied=(*self.credentials, *stand_ins),
+            addresses=addresses(self.site.endpoints),
+        )
+
+    def check(self) -> rules.Looked:
+        """Raises `ValuesUnfit`."""
+        found = self.look()
+        if found.findings:
+            raise ValuesUnfit(found.findings)
+        return found
+
+    # -- deeds
+
+    def prepare(self) -> None:
+        """The namespace and what stands in it before Helm comes."""
+        self.api.apply(namespace(self.site.stack, restricted=self.flavour.is_stand_in))
+        for document in self.applied:
+            self.api.apply(document)
+
+    def preflight(self, note: Note = lambda said: None) -> Preflight:
+        """Every component's connections, tried in the cluster. What a failed one means the caller decides."""
+        self.prepare()
+        wanted = json.loads(self.site.topics.read_text())["topics"]
+        release = preflight_release.Release(
+            stack=self.site.stack,
+            documents=self.wired(),
+            app_version=self.site.profile.app_version,
+            probe_image=self.site.probe_image,
+            trust=self.wiring.mount,
+            topics={name: topic["config"] for name, topic in wanted.items()},
+            credentials=self.applied,
+        )
+        return preflight_release.run(release, self.api, note=note)
+
+    def install(self, note: Note = lambda said: None) -> Release:
+        """Helm, with the roll-out watched beside it; resumable after whatever happened to an earlier one."""
+        self.prepare()
+        forget_interrupted(self.api)
+        documents = (*self.wired(), *self.flavour.added(self._resolver()), self._record())
+        rollout.restart_hopeless(self.api, documents, release=RELEASE, namespace=NAMESPACE)
+        with tempfile.TemporaryDirectory(prefix="kit-release-") as folder:
+            wrapper = charts.write_wrapper(Path(folder), self.chart, documents)
+
+            def helm() -> Release:
+                return self.helm.upgrade(RELEASE, wrapper, NAMESPACE, {}, hooks_timeout_s=HOOKS_TIMEOUT_S)
+
+            def watching(running: Future[Release]) -> object:
+                return rollout.watch(
+                    self.api,
+                    documents,
+                    release=RELEASE,
+                    namespace=NAMESPACE,
+                    helm=running,
+                    note=note,
+                    secrets=[each.reveal() for each in known_secrets(self.site)],
+                )
+
+            return rollout.install(helm, watching)
+
+    def wait(self, note: Note = lambda said: None, sleep: Callable[[float], None] = time.sleep) -> str:
+        """Until Sentry's address answers; where it is."""
+        self.flavour.finish(self, note)
+        receiver = self.flavour.receiver()
+        if receiver is None:
+            return "rolled out; nothing here knows its address"
+        started = time.monotonic()
+        while True:
+            answer: Ready | NotYet = receiver.probe()
+            if isinstance(answer, Ready):
+                return receiver.url
+            waited_s = time.monotonic() - started
+            if waited_s > ANSWER_TIMEOUT_S:
+                raise SentrySilent(receiver.url, answer.reason, waited_s)
+            note(answer.reason)
+            sleep(POLL_S)
+
+    def uninstall(self) -> tuple[str, ...]:
+        """The release and what Helm forgets of it; returns the names of the latter. Data outside the cluster stays."""
+        self.helm.uninstall(RELEASE, NAMESPACE)
+        return hooks.remove_hooks(self.api, self.wired(), NAMESPACE)
+
+    def _record(self) -> Document:
+        site = self.site
+        made_from = {"fingerprint": self.fingerprint, "profile": site.profile.name, "size": site.size}
+        of_chart = {"chart": self.chart.name, "version": self.chart.version, "app_version": self.chart.app_version}
+        return config_map(site.stack, RECORD, {**made_from, **of_chart})
+
+    def _resolver(self) -> str:
+        service = self.api.get("Service", "kube-dns", "kube-system")
+        return str(service["spec"]["clusterIP"]) if service else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What the cluster says about the release."""
+
+    fingerprint: str
+    profile: str
+    size: str
+    chart: str
+    version: str
+    complaint: str | None  # None: all of it is up
+
+
+def installed(api: KubeApi) -> Installed | None:
+    """The release in the cluster, or None. Asks for its record, and for the Deployments that are not up."""
+    record = api.get("ConfigMap", RECORD, NAMESPACE)
+    if record is None:
+        return None
+    data = record.get("data") or {}
+    said = {key: str(data.get(key, "")) for key in ("fingerprint", "profile", "size", "chart", "version")}
+    return Installed(**said, complaint=complaint(api))
+
+
+def complaint(api: KubeApi) -> str | None:
+    """Which Deployments of the release are not rolled out, and why the first is not."""
+    from kit.sentry.pods import is_rolled_out, newest, pod_trouble
+
+    late = [each for each in api.list("Deployment", NAMESPACE) if not is_rolled_out(each)]
+    if not late:
+        return None
+    labels = late[0]["spec"]["selector"].get("matchLabels") or {}
+    pod = newest(api.list("Pod", NAMESPACE, ",".join(f"{key}={value}" for key, value in labels.items())))
+    reason = pod_trouble(pod).reason if pod else "no pod yet"
+    more = f" (and {len(late) - 1} more)" if len(late) > 1 else ""
+    return f"{late[0]['metadata']['name']}: {reason}{more}"
+
+
+def forget_interrupted(api: KubeApi) -> tuple[str, ...]:
+    """Remove the records of Helm runs that were killed, which would have it refuse every further one; returns their names.
+
+    The stack's lock is held, so no other `kit` is in the middle of one. What such a run made is adopted by the next: it bears
+    the release's name.
+    """
+    pending = "status in (pending-install,pending-upgrade,pending-rollback)"
+    records = api.list("Secret", NAMESPACE, f"owner=helm,name={RELEASE},{pending}")
+    names = tuple(record["metadata"]["name"] for record in records)
+    for name in names:
+        api.delete("Secret", name, NAMESPACE)
+    return names
+
+
+def known_secrets(site: Site) -> tuple[Secret, ...]:
+    """Every secret value that must appear in no manifest, log or error."""
+    ends = site.endpoints
+    logins = (ends.kafka.password, ends.postgres.password, ends.redis.password, ends.clickhouse.password)
+    keys_of_buckets = (ends.s3.filestore.secret_key, ends.s3.nodestore.secret_key)
+    return (*logins, *keys_of_buckets, site.logins.django_key, site.logins.admin_password)
+
+
+def addresses(endpoints: Endpoints) -> dict[str, frozenset[tuple[str, int]]]:
+    """Store → where pods must look for it."""
+    kafka, clickhouse = endpoints.kafka, endpoints.clickhouse
+    return {
+        "kafka": frozenset((host, kafka.port) for host in (kafka.host, *kafka.more_hosts)),
+        "postgres": frozenset({(endpoints.postgres.host, endpoints.postgres.port)}),
+        "redis": frozenset({(endpoints.redis.host, endpoints.redis.port)}),
+        "clickhouse": frozenset({(clickhouse.host, clickhouse.https_port), (clickhouse.host, clickhouse.native_port)}),
+        "s3": frozenset({(endpoints.s3.host, endpoints.s3.port)}),
+    }

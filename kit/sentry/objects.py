@@ -1,0 +1,39 @@
+"""What every object that kit puts into the cluster has in common: namespace, labels, and how a Secret is written. Pure."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+NAMESPACE = RELEASE = "sentry"
+STACK_LABEL = "dev.kit.stack"
+
+Document = Mapping[str, Any]
+
+
+def namespace(stack: str, *, restricted: bool) -> Document:
+    """`restricted`: Kubernetes itself refuses a pod here that is root, privileged or without a seccomp profile.
+
+    The real chart's pods set no security context, so with it only a baseline can be enforced; the rest is warned of.
+    """
+    level = "restricted" if restricted else "baseline"
+    labels = {
+        STACK_LABEL: stack,
+        "pod-security.kubernetes.io/enforce": level,
+        "pod-security.kubernetes.io/warn": "restricted",
+    }
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
+
+
+def secret(stack: str, name: str, data: Mapping[str, str], kind: str = "Opaque") -> Document:
+    encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
+    return {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": metadata(stack, name), "data": encoded}
+
+
+def config_map(stack: str, name: str, data: Mapping[str, str]) -> Document:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(stack, name), "data": dict(data)}
+
+
+def metadata(stack: str, name: str) -> dict[str, Any]:
+    return {"name": name, "namespace": NAMESPACE, "labels": {STACK_LABEL: stack}}

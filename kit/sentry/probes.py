@@ -1,0 +1,147 @@
+"""kit's own probes of the five stores, run inside the cluster as a Job: the inner half of `kit verify`.
+
+The very lines that probe from the host probe here, shipped as an archive. Whether Sentry's components can connect is another
+question, which the preflight answers with their own libraries and settings.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kit.endpoints import Endpoints, to_document
+from kit.engines.helm import Helm
+from kit.engines.kube import KubeApi
+from kit.errors import KitError
+from kit.sentry.archive import archive
+from kit.sentry.lite import CHART
+from kit.sentry.objects import NAMESPACE, RELEASE, Document, metadata, secret
+from kit.sentry.pods import Trouble, newest, pod_trouble
+from kit.sentry.probes_job import AUTHORITY, holds
+
+TEMPLATE = "templates/probes.yaml"
+ENDPOINTS_SECRET, AUTHORITY_SECRET, CODE = "kit-probes", "kit-authority", "kit-code"
+CONTAINER = "probes"
+POLL_S = 0.15
+TIMEOUT_S = 120.0
+
+
+class ProbesBroken(KitError):
+    """The Job with the probes did not come to a result."""
+
+    code = "KIT-PROBES-JOB"
+    exit_code = 55
+
+    def __init__(self, why: str, log: str) -> None:
+        super().__init__(what="the probes' Job gave no result", why=why, fix="kubectl -n sentry describe jobs", detail=log)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One store asked with one trust. `cause` and `reason` are empty where all went well, `tls` where there was no handshake."""
+
+    store: str
+    trust: str  # "authority", "foreign", "empty"
+    tls: str
+    latency_ms: float | None
+    cause: str
+    reason: str
+    roundtrip: str  # what was written and read back; only with the authority
+
+    @property
+    def holds(self) -> bool:
+        return holds(self.trust, self.cause)
+
+    @property
+    def words(self) -> str:
+        known = {AUTHORITY: "with the authority", "foreign": "with a foreign authority", "empty": "with no authority"}
+        return f"{self.store} {known.get(self.trust, self.trust)}: {self.reason or self.roundtrip or f'answered over {self.tls}'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is probed, and with what."""
+
+    stack: str
+    endpoints: Endpoints  # as pods see them
+    authority: str  # PEM
+    image: str
+    assets: Path
+
+
+def run(
+    subject: Subject,
+    api: KubeApi,
+    helm: Helm,
+    *,
+    note: Callable[[str], None] = lambda reason: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> tuple[Probe, ...]:
+    """Every store with every trust. The namespace must be there. Raises `ProbesBroken`."""
+    for document in documents(subject):
+        api.apply(document)
+    values = {"lite": {"stack": subject.stack, "images": {"probe": subject.image}, "probes": {"enabled": True}}}
+    rendered = helm.template(RELEASE, subject.assets / CHART, NAMESPACE, values, only=TEMPLATE)
+    job = api.create(job_document(rendered))
+    return parse(_finished(job["metadata"]["name"], api, note, sleep))
+
+
+def documents(subject: Subject) -> tuple[Document, ...]:
+    """What the Job mounts. Holds secrets in clear, and a foreign authority that is new each time."""
+    from kit.pki import authority
+
+    foreign = authority.create(subject.stack, datetime.now(UTC)).root.certificate_pem().decode()
+    mounted = {"endpoints.json": json.dumps(to_document(subject.endpoints)), "foreign.crt": foreign, "empty.crt": ""}
+    code = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(subject.stack, CODE)}
+    return (
+        secret(subject.stack, AUTHORITY_SECRET, {"ca.crt": subject.authority}),
+        secret(subject.stack, ENDPOINTS_SECRET, mounted),
+        {**code, "binaryData": {"kit.zip": base64.b64encode(archive()).decode()}},
+    )
+
+
+def job_document(rendered: str) -> Document:
+    """A Job from the chart's suspended CronJob, as `kubectl create job --from` would make it."""
+    import yaml
+
+    template = yaml.safe_load(rendered)
+    prefix = f"{template['metadata']['name']}-"
+    made = template["spec"]["jobTemplate"]
+    named = {**made["metadata"], "generateName": prefix, "namespace": NAMESPACE}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": named, "spec": made["spec"]}
+
+
+def parse(log: str) -> tuple[Probe, ...]:
+    """The probes out of the Job's log, whose last line is their JSON."""
+    lines = log.strip().splitlines()
+    try:
+        return tuple(Probe(**fields) for fields in json.loads(lines[-1])["probes"])
+    except (IndexError, ValueError, KeyError, TypeError) as error:
+        raise ProbesBroken("its last line is not what finished probes print", log) from error
+
+
+def log(api: KubeApi, tail: int) -> str:
+    """The end of what the newest Job's pod wrote; empty where none is left."""
+    pod = newest(api.list("Pod", NAMESPACE, "app.kubernetes.io/name=probes"))
+    return api.logs(pod["metadata"]["name"], NAMESPACE, CONTAINER, tail) if pod else ""
+
+
+def _finished(job: str, api: KubeApi, note: Callable[[str], None], sleep: Callable[[float], None]) -> str:
+    """The Job's log once it has ended, whether it liked what it saw or not."""
+    started = time.monotonic()
+    while True:
+        pod: Mapping[str, Any] | None = newest(api.list("Pod", NAMESPACE, f"batch.kubernetes.io/job-name={job}"))
+        phase = pod["status"].get("phase") if pod else None
+        if pod and phase in ("Succeeded", "Failed"):
+            return api.logs(pod["metadata"]["name"], NAMESPACE, CONTAINER)
+        trouble = pod_trouble(pod) if pod else Trouble("no pod yet")
+        if trouble.is_final or time.monotonic() - started > TIMEOUT_S:
+            raise ProbesBroken(trouble.reason, api.logs(pod["metadata"]["name"], NAMESPACE, CONTAINER) if pod else "")
+        note("the probes are running" if phase == "Running" else trouble.reason)
+        sleep(POLL_S)

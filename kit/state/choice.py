@@ -1,0 +1,30 @@
+"""Which Sentry this stack was last brought up with, so that `kit status` and a plain `kit up` mean the same one.
+
+kit.yaml wins over it, and an option of the command line over both. A file that cannot be read is as none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+from kit import files
+from kit.blueprint.stack import FLAVOURS, PROFILES, SIZES, SentryWanted
+
+NAME = "sentry.json"
+
+
+def load(state: Path) -> SentryWanted | None:
+    try:
+        found = SentryWanted(**json.loads((state / NAME).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    is_known = found.flavour in FLAVOURS and found.profile in PROFILES and found.size in SIZES
+    return found if is_known else None
+
+
+def save(state: Path, wanted: SentryWanted) -> None:
+    if load(state) != wanted:
+        state.mkdir(parents=True, exist_ok=True)
+        files.write_json(state / NAME, dataclasses.asdict(wanted))
