@@ -1,0 +1,219 @@
+"""The values of a stack's Sentry, for stores here or elsewhere: made, compared with what runs, held against the rules.
+
+Values need addresses and names, never a password, so they can be looked at before there is a stack: the local stores' names and
+ports are fixed, and those of the cloud are an output of its configuration. Where a rule wants to see that a Secret exists,
+stand-ins are put in its place; what is checked is which Secret is named, not what it holds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kit.blueprint.stack import SentryWanted
+from kit.endpoints import (
+    Bucket,
+    ClickHouseEndpoint,
+    Endpoints,
+    KafkaEndpoint,
+    PostgresEndpoint,
+    RedisEndpoint,
+    S3Endpoint,
+    Secret,
+)
+from kit.errors import KitError
+from kit.sentry import credentials, nodestore, profiles, values, wiring
+from kit.sentry.objects import NAMESPACE, RELEASE, Document
+from kit.sentry.profiles import Profile
+from kit.sentry.values import Place
+from kit.state.ports import LOOPBACK
+from kit.stores.contract import Credentials
+from kit.targets.local import LocalTarget, layout
+
+if TYPE_CHECKING:
+    from kit.engines.helm import Helm
+    from kit.engines.terraform import Terraform
+    from kit.sentry.chart import Chart
+    from kit.sentry.check.check import Looked
+
+ADMIN_EMAIL = "admin@sentry.local"
+STAND_IN = "stand-in"  # for every secret where only its name matters
+
+
+class EndpointsUnreadable(KitError):
+    """A file of endpoints is not what `terraform output -json endpoints` prints."""
+
+    code = "KIT-ENDPOINTS"
+    exit_code = 10
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(what=f"{path} holds no endpoints", why=why, fix="terraform output -json endpoints > FILE")
+
+
+class NoCloudEndpoints(KitError):
+    """The cloud's endpoints were asked for without saying where they are."""
+
+    code = "KIT-NO-CLOUD-ENDPOINTS"
+    exit_code = 10
+
+    def __init__(self) -> None:
+        super().__init__(
+            what="the cloud's endpoints are not known",
+            why="they are an output of the Terraform configuration, which is not read here",
+            fix="terraform -chdir=terraform output -json endpoints > endpoints.json, then --endpoints endpoints.json",
+        )
+
+
+class NoRelease(KitError):
+    """There is nothing running to compare with."""
+
+    code = "KIT-NO-RELEASE"
+    exit_code = 4
+
+    def __init__(self, why: str) -> None:
+        super().__init__(what="no release of the Sentry chart runs", why=why, fix="kit up --local --sentry chart")
+
+
+@dataclass(frozen=True)
+class SentryValues:
+    """One Sentry wanted on one set of stores. Programs are opened when they are asked for."""
+
+    local: LocalTarget  # lends its programs, its cluster and its folder
+    wanted: SentryWanted
+    variables: Mapping[str, Any]  # of the module, but for the chart's version
+    endpoints: Endpoints  # with stand-ins for passwords
+
+    @property
+    def profile(self) -> Profile:
+        return profiles.load(self.wanted.profile)
+
+    @cached_property
+    def helm(self) -> Helm:
+        from kit.engines.helm import Helm
+
+        self.local.supply.ensure(["tool/helm"])
+        return Helm(self.local.supply.tool("helm"), self.local.workspace.kubeconfig, kubernetes=layout.KUBERNETES)
+
+    @cached_property
+    def terraform(self) -> Terraform:
+        from kit.engines.terraform import Terraform
+
+        self.local.supply.ensure(["tool/terraform"])
+        return Terraform(self.local.supply.tool("terraform"))
+
+    @cached_property
+    def chart(self) -> Chart:
+        """The chart at hand. Raises what `kit.sentry.chart.find` raises."""
+        from kit.sentry import chart
+
+        return chart.find(self.wanted.chart, self.profile, self.local.workspace.cache, self.helm)
+
+    @cached_property
+    def written(self) -> str:
+        """YAML with comments, for the chart that was named, else for the profile's own version."""
+        version = self.chart.version if self.wanted.chart else ""
+        return values.written(self.terraform, self._module, {**self.variables, "chart_version": version})
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return values.parse(self.written)
+
+    def difference(self) -> str:
+        """What an upgrade would change in the running release; empty: nothing. Raises `NoRelease`."""
+        if not self.local.workspace.kubeconfig.exists():
+            raise NoRelease("the stack has no cluster")
+        release = self.helm.release(RELEASE, NAMESPACE)
+        if release is None or release.chart != self.profile.chart_name:
+            raise NoRelease("the cluster has none" if release is None else f"what runs is {release.chart}")
+        running = self.helm.values(RELEASE, NAMESPACE)
+        if not running:
+            raise NoRelease("what runs was installed without leaving its values")
+        return values.difference(running, self.data)
+
+    def look(self) -> Looked:
+        """The chart rendered with the values, wired, and held against every rule."""
+        from kit.sentry import chart
+        from kit.sentry.check import check, keys
+
+        # Named or not, it is this chart that is rendered, so the values are made for its version.
+        made = values.render(self.terraform, self._module, {**self.variables, "chart_version": self.chart.version})
+        rendered = chart.render(self.chart, RELEASE, NAMESPACE, made, self.helm)
+        how = wiring.from_document(self.profile.name, self.profile.wiring)
+        applied = self._applied()
+        return check.look(
+            wiring.wire(rendered, how),
+            self.profile,
+            values=made,
+            chart_defaults=keys.known_keys(self.chart.path),
+            applied=(*applied, *check.stand_ins(rendered, how, applied)),
+        )
+
+    def _applied(self) -> tuple[Document, ...]:
+        stack, assets = self.local.stack.name, self.local.workspace.assets
+        trust = credentials.TrustTexts(STAND_IN, STAND_IN)
+        logins = credentials.Logins(Secret(STAND_IN), Secret(STAND_IN))
+        client = credentials.Certificate(STAND_IN, Secret(STAND_IN))
+        made = credentials.documents(stack, self.endpoints, trust, logins, client)
+        return (*made, nodestore.document(stack, assets))
+
+    @property
+    def _module(self) -> Path:
+        return self.local.workspace.assets / profiles.MODULE
+
+
+def of_local(local: LocalTarget, wanted: SentryWanted) -> SentryValues:
+    """For the stack's own stores, as pods see them; there need not be a stack yet."""
+    fields = {field.name: Secret(STAND_IN) for field in dataclasses.fields(Credentials)}
+    endpoints = layout.endpoints_from_cluster(Credentials(**fields))
+    known = {**layout.usual_ports(), **local.stack.ports, **local.ports()}
+    place = Place(f"https://{LOOPBACK}:{known[layout.SENTRY_KEY]}", ADMIN_EMAIL, wanted.retention_days)
+    return SentryValues(local, wanted, values.inputs(endpoints, profiles.load(wanted.profile), wanted.size, place), endpoints)
+
+
+def of_file(local: LocalTarget, wanted: SentryWanted, path: Path, url: str) -> SentryValues:
+    """For stores that `terraform output -json endpoints` described. Raises `EndpointsUnreadable`."""
+    try:
+        document = json.loads(path.read_text())
+        endpoints = _endpoints(document)
+    except OSError as error:
+        raise EndpointsUnreadable(path, error.strerror or str(error)) from error
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise EndpointsUnreadable(path, f"{type(error).__name__}: {error}") from error
+    place = Place(url, ADMIN_EMAIL, wanted.retention_days)
+    made = values.inputs(endpoints, profiles.load(wanted.profile), wanted.size, place)
+    # The document is the module's own input, and says more than the endpoints keep (Redis' database, ClickHouse's cluster).
+    return SentryValues(local, wanted, {**made, "endpoints": document}, endpoints)
+
+
+def _endpoints(document: Mapping[str, Any]) -> Endpoints:
+    from urllib.parse import urlsplit
+
+    nobody = Secret(STAND_IN)
+    kafka, s3 = document["kafka"], document["s3"]
+    hosts, numbers = zip(*(broker.rsplit(":", 1) for broker in kafka["brokers"]), strict=True)
+    address = urlsplit(s3["endpoint"])
+    login = {name: document[name] for name in ("postgres", "clickhouse")}
+    return Endpoints(
+        kafka=KafkaEndpoint(hosts[0], int(numbers[0]), kafka["username"], nobody, tuple(hosts[1:])),
+        postgres=PostgresEndpoint(**_fields(login["postgres"], "host port database username"), password=nobody),
+        redis=RedisEndpoint(document["redis"]["host"], document["redis"]["port"], "default", nobody),
+        clickhouse=ClickHouseEndpoint(
+            **_fields(login["clickhouse"], "host https_port native_port database username"), password=nobody
+        ),
+        s3=S3Endpoint(
+            address.hostname or "",
+            address.port or values.HTTPS,
+            s3["region"],
+            Bucket(s3["filestore"]["bucket"], STAND_IN, nobody),
+            Bucket(s3["nodestore"]["bucket"], STAND_IN, nobody),
+        ),
+    )
+
+
+def _fields(entry: Mapping[str, Any], names: str) -> dict[str, Any]:
+    return {name: entry[name] for name in names.split()}
