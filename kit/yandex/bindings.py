@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from kit.yandex import descriptors, pages, refusal
@@ -15,18 +15,23 @@ from kit.yandex.world import Call, World
 ADD, REMOVE = 1, 2  # access.AccessBindingAction
 
 
-def register(registry: Registry, resource: Resource) -> None:
-    """For a service that has the three methods."""
+def register(registry: Registry, resource: Resource, find: Callable[[World, str], Record] | None = None) -> None:
+    """For a service that has the three methods. `find`: how a resource is found by what these requests call its id."""
     names = descriptors.methods(resource.service)
     if "ListAccessBindings" not in names:
         return
 
+    find = find or resource.find
+
     def change(world: World, call: Call) -> Any:
-        return world.operations.run(world, call, lambda written: _prepare(world, call, resource, written))
+        def prepare(written: Change) -> Work:
+            return _prepare(world, call, find(world, call.request.resource_id).key, written)
+
+        return world.operations.run(world, call, prepare)
 
     def listed(world: World, call: Call) -> Any:
-        resource.find(world, call.request.resource_id)
-        return pages.page(_bindings(world, call.request.resource_id), call.request, call.method.answer(), "access_bindings")
+        owner = find(world, call.request.resource_id)
+        return pages.page(_bindings(world, owner.key), call.request, call.method.answer(), "access_bindings")
 
     registry.add(resource.service, "ListAccessBindings", listed, resource.level)
     registry.add(resource.service, "SetAccessBindings", change, resource.level)
@@ -45,10 +50,9 @@ def _bindings(world: World, resource_id: str) -> list[Any]:
     return list(record.message.access_bindings) if record else []
 
 
-def _prepare(world: World, call: Call, resource: Resource, written: Change) -> Work:
+def _prepare(world: World, call: Call, key: str, written: Change) -> Work:
     request = call.request
-    resource.find(world, request.resource_id)
-    found = _bindings(world, request.resource_id)
+    found = _bindings(world, key)
     if call.method.name == "SetAccessBindings":
         found = list(request.access_bindings)
     for delta in getattr(request, "access_binding_deltas", []):
@@ -60,7 +64,7 @@ def _prepare(world: World, call: Call, resource: Resource, written: Change) -> W
             found.remove(binding)
     answer = descriptors.message(BINDINGS)()
     answer.access_bindings.extend(found)
-    record = Record(request.resource_id, "", answer, {})
+    record = Record(key, "", answer, {})
     written.put(record)
     response = call.method.response() if call.method.response is not None else None
     if response is not None and "effective_deltas" in response.DESCRIPTOR.fields_by_name:

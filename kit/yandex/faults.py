@@ -1,4 +1,4 @@
-"""Faults on demand, for trying how a configuration bears a bad day: `--fail TopicService/Create:UNAVAILABLE:0.3`, `--latency 0.2`."""
+"""Faults on demand, to see how a configuration bears a bad day: `--fail TopicService/Create:UNAVAILABLE:0.3`, `--latency 0.2`."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from kit.yandex.world import World
 FOLDER, CLOUD = "resourcemanager.v1.Folder", "resourcemanager.v1.Cloud"
 NETWORK, SUBNET, GROUP = "vpc.v1.Network", "vpc.v1.Subnet", "vpc.v1.SecurityGroup"
 ROUTES, GATEWAY, ACCOUNT = "vpc.v1.RouteTable", "vpc.v1.Gateway", "iam.v1.ServiceAccount"
+KEY = "kms.v1.SymmetricKey"
 DATABASES = tuple(f"mdb.{engine}.v1.Cluster" for engine in ("kafka", "clickhouse", "postgresql", "redis"))
 CLUSTERS = (*DATABASES, "k8s.v1.Cluster")
 
@@ -25,6 +26,7 @@ FIELDS = {
     "security_group_ids": (GROUP, "Security group"),
     "route_table_id": (ROUTES, "Route table"),
     "gateway_id": (GATEWAY, "Gateway"),
+    "kms_key_id": (KEY, "Symmetric key"),
     "service_account_id": (ACCOUNT, "Service account"),
     "node_service_account_id": (ACCOUNT, "Service account"),
 }

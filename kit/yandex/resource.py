@@ -107,6 +107,8 @@ class Resource:
     def prepare_create(self, world: World, call: Call, change: Change) -> Work:
         request = call.request
         parent = getattr(request, self.scope) if self.scope else ""
+        if self.scope and not parent:
+            raise refusal.invalid(self.scope, "Field is required")
         if self.scope:
             world.find(self.parent, parent, references.FIELDS.get(self.scope, ("", "Cluster"))[1])
         references.check(world, request)
@@ -191,7 +193,14 @@ class Resource:
         if hook is not None:
             hook(scene)
         if verb != "delete":
-            work.primary = Record(record.key, record.parent, scene.message, scene.extra)
+            key = record.key
+            if (
+                verb == "create" and not self.is_named
+            ):  # a hook may have chosen the id: a subnet's tells its zone, a bucket's is its name
+                key = scene.message.id
+                work.names[self.key_fields[0]] = key
+                work.subject = work.subject and key
+            work.primary = Record(key, record.parent, scene.message, scene.extra)
             change.put(work.primary)
         return scene
 

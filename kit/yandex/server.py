@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -97,6 +99,11 @@ class Dispatch(grpc.GenericRpcHandler):  # type: ignore[type-arg]
             _abort(context, refused)
         except KitError as error:
             _abort(context, Refusal(grpc.StatusCode.INTERNAL, f"{error.what}: {error.why}. {error.fix}"))
+        except Exception as error:
+            if context.code() is None:  # else it is our own abort on its way out
+                traceback.print_exc(file=sys.stderr)
+                _abort(context, Refusal(grpc.StatusCode.INTERNAL, f"the emulator failed at {method.label}: {error!r}"))
+            raise
         return None
 
     def _headers(self, method: Method) -> tuple[tuple[str, str], ...]:

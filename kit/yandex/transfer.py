@@ -132,9 +132,11 @@ def _copy(source: Message, field: FieldDescriptor, target: Message, name: str) -
     elif field.message_type is None and wanted.message_type is None:
         setattr(target, name, value)
     elif field.message_type is None:
-        getattr(target, name).value = value  # a number becomes a wrapper
+        if _is_wrapper(wanted.message_type):
+            getattr(target, name).value = value  # a number becomes a wrapper
     elif wanted.message_type is None:
-        setattr(target, name, value.value)  # a wrapper becomes a number
+        if _is_wrapper(field.message_type):
+            setattr(target, name, value.value)  # a wrapper becomes a number
     elif field.message_type is wanted.message_type:
         getattr(target, name).CopyFrom(value)
     elif is_setting_set(wanted.message_type) and not is_setting_set(field.message_type):
@@ -148,13 +150,11 @@ def _copy(source: Message, field: FieldDescriptor, target: Message, name: str) -
 
 
 def _copy_items(value: Any, field: FieldDescriptor, target: Message, name: str, wanted: FieldDescriptor) -> None:
+    target.ClearField(name)
     items = getattr(target, name)
     if _is_map(field):
-        items.clear()
         items.update(value)
-        return
-    target.ClearField(name)
-    if field.message_type is wanted.message_type:
+    elif field.message_type is wanted.message_type:
         items.MergeFrom(value) if field.message_type is None else items.extend(value)
     elif field.message_type is not None and wanted.message_type is not None:
         for item in value:
@@ -163,6 +163,10 @@ def _copy_items(value: Any, field: FieldDescriptor, target: Message, name: str, 
 
 def _is_map(field: FieldDescriptor) -> bool:
     return bool(field.message_type and field.message_type.GetOptions().map_entry)
+
+
+def _is_wrapper(descriptor: Descriptor) -> bool:
+    return bool(descriptor.file.name == "google/protobuf/wrappers.proto")
 
 
 def _is_well_known(descriptor: Descriptor) -> bool:

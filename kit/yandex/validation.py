@@ -17,6 +17,14 @@ from google.protobuf.message import Message
 from kit.yandex.refusal import Violation
 
 Check = Callable[[Any], str | None]
+# Annotated so in the SDK, and left out by the provider when it makes clusters in the real cloud: there they are optional.
+OPTIONAL = {
+    "yandex.cloud.mdb.postgresql.v1.CreateClusterRequest.database_specs",
+    "yandex.cloud.mdb.postgresql.v1.CreateClusterRequest.user_specs",
+    "yandex.cloud.mdb.postgresql.v1.UserSpec.password",  # or generate_password
+    "yandex.cloud.mdb.clickhouse.v1.UserSpec.password",
+    "yandex.cloud.mdb.redis.v1.UserSpec.passwords",
+}
 DURATION_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -80,7 +88,7 @@ class Rule:
         option = {name: extensions[extension] for name, extension in _extensions().items()}
         self.field = field
         self.is_map = bool(field.message_type and field.message_type.GetOptions().map_entry)
-        self.required = bool(option["required"])
+        self.required = bool(option["required"]) and field.full_name not in OPTIONAL
         self.whole: list[Check] = []
         self.each: list[Check] = []
         self.keys: list[Check] = []

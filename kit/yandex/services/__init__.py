@@ -15,6 +15,7 @@ def registry() -> Registry:
         dns,
         iam,
         kafka,
+        kms,
         kubernetes,
         lockbox,
         platform,
@@ -25,6 +26,6 @@ def registry() -> Registry:
     )
 
     found = Registry()
-    for module in (platform, iam, vpc, dns, lockbox, connections, storage, kubernetes, kafka, clickhouse, postgresql, redis):
+    for module in (platform, iam, vpc, dns, kms, lockbox, connections, storage, kubernetes, kafka, clickhouse, postgresql, redis):
         module.register(found)
     return found

@@ -28,7 +28,7 @@ BY_S3 = ("cors", "website_settings", "lifecycle_rules", "acl", "object_lock", "l
 
 def register(registry: Registry) -> None:
     BUCKETS.register(registry)
-    bindings.register(registry, BUCKETS)
+    bindings.register(registry, BUCKETS, _by_resource_id)
     registry.add(SERVICE, "Get", get, backed=BACKED)
     registry.add(SERVICE, "List", listed, backed=BACKED)
     registry.add(SERVICE, "GetHTTPSConfig", get_https)
@@ -64,6 +64,14 @@ def _bucket_gone(scene: Scene) -> None:
     name = scene.message.name
     storage.drop(scene.change, name)
     scene.work.deeds.append(lambda: scene.world.backing.remove_bucket(name))
+
+
+def _by_resource_id(world: World, resource_id: str) -> Record:
+    """Bindings call a bucket by its resource id; its name serves too."""
+    for record in world.journal.all(BUCKET):
+        if resource_id in (record.key, record.message.resource_id):
+            return BUCKETS.find(world, record.key)
+    raise refusal.not_found("Bucket", resource_id)
 
 
 def _is_there(world: World, record: Record) -> bool:
@@ -125,6 +133,8 @@ def _to_documents(scene: Scene, fields: set[str]) -> None:
     request, documents = scene.request, dict(scene.extra.get("documents", {}))
     for name in BY_S3:
         if name in fields and name in request.DESCRIPTOR.fields_by_name and _is_set(request, name):
+            if name == "acl" and not request.acl.grants:  # "private", which is what buckets are
+                continue
             raise refusal.invalid(name, "this emulator takes it through S3 only")
     if "versioning" in fields:
         word = VERSIONING.get(request.versioning)
