@@ -76,7 +76,7 @@ class NoRelease(KitError):
     exit_code = 4
 
     def __init__(self, why: str) -> None:
-        super().__init__(what="no release of the Sentry chart runs", why=why, fix="kit up --local --sentry chart")
+        super().__init__(what="there is no running release to compare with", why=why, fix="kit up --local")
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,8 @@ class SentryValues:
         """What an upgrade would change in the running release; empty: nothing. Raises `NoRelease`."""
         if not self.local.workspace.kubeconfig.exists():
             raise NoRelease("the stack has no cluster")
-        release = self.helm.release(RELEASE, NAMESPACE)
-        if release is None or release.chart != self.profile.chart_name:
-            raise NoRelease("the cluster has none" if release is None else f"what runs is {release.chart}")
+        if self.helm.release(RELEASE, NAMESPACE) is None:
+            raise NoRelease("the cluster has none")
         running = self.helm.values(RELEASE, NAMESPACE)
         if not running:
             raise NoRelease("what runs was installed without leaving its values")

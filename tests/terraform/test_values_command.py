@@ -9,30 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.elsewhere import ENDPOINTS
 from tests.support.program import Program
 from tests.support.terraform import program
 
-ENDPOINTS = {
-    "kafka": {"brokers": ["a.example.net:9091", "b.example.net:9091"], "username": "sentry", "mechanism": "SCRAM-SHA-512"},
-    "postgres": {"host": "pg.example.net", "port": 6432, "database": "sentry", "username": "sentry"},
-    "redis": {"host": "redis.example.net", "port": 6380, "db": 3},
-    "clickhouse": {
-        "host": "ch.example.net",
-        "https_port": 8443,
-        "native_port": 9440,
-        "database": "sentry",
-        "username": "sentry",
-        "single_node": False,
-        "cluster_name": "main",
-    },
-    "s3": {
-        "endpoint": "https://storage.example.net",
-        "region": "eu-1",
-        "addressing_style": "virtual",
-        "filestore": {"bucket": "kit-files"},
-        "nodestore": {"bucket": "kit-events"},
-    },
-}
 # A chart of the seed's line with one container, as careless as charts are.
 CARELESS = """
 apiVersion: apps/v1

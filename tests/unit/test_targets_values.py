@@ -1,0 +1,97 @@
+"""What `kit values` stands on, without a cluster: endpoints from a file, and the comparison with what runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.blueprint.stack import SentryWanted, Stack
+from kit.engines.helm import Release
+from kit.targets import values
+from kit.targets.local import LocalTarget
+from kit.targets.values import EndpointsUnreadable, NoRelease, SentryValues
+from kit.workspace import Workspace
+from tests.support.elsewhere import ENDPOINTS
+
+RELEASE = Release("sentry", "sentry", 3, "deployed", "sentry", "33.8.0", "26.9.0")
+URL = "https://sentry.example.net"
+
+
+class Helm:
+    def __init__(self, release: Release | None, running: Mapping[str, Any]) -> None:
+        self._release, self._running = release, running
+
+    def release(self, name: str, namespace: str) -> Release | None:
+        return self._release
+
+    def values(self, name: str, namespace: str) -> Mapping[str, Any]:
+        return self._running
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> LocalTarget:
+    return LocalTarget(Stack(), Workspace("kit", tmp_path, tmp_path, tmp_path / "cache"))
+
+
+def wanted(local: LocalTarget, helm: Helm, said: str, with_cluster: bool = True) -> SentryValues:
+    made = values.of_local(local, SentryWanted())
+    made.__dict__.update(helm=helm, written=said)  # in place of what the properties would open
+    if with_cluster:
+        local.workspace.kubeconfig.parent.mkdir(parents=True)
+        local.workspace.kubeconfig.write_text("")
+    return made
+
+
+def test_a_running_release_is_compared_line_by_line(local: LocalTarget) -> None:
+    made = wanted(local, Helm(RELEASE, {"externalRedis": {"db": 1, "ssl": True}}), "externalRedis: {ssl: true, db: 0}")
+    lines = made.difference().splitlines()
+    assert [line for line in lines if line[0] in "+-"][2:] == ["-  db: 1", "+  db: 0"]
+
+
+def test_equal_values_have_no_difference(local: LocalTarget) -> None:
+    assert wanted(local, Helm(RELEASE, {"a": {"b": 1}}), "a: {b: 1}").difference() == ""
+
+
+@pytest.mark.parametrize(
+    ("helm", "with_cluster", "why"),
+    [
+        (Helm(RELEASE, {"a": 1}), False, "no cluster"),
+        (Helm(None, {}), True, "has none"),
+        (Helm(RELEASE, {}), True, "without leaving its values"),
+    ],
+)
+def test_where_nothing_runs_that_is_said(local: LocalTarget, helm: Helm, with_cluster: bool, why: str) -> None:
+    with pytest.raises(NoRelease) as refused:
+        wanted(local, helm, "a: 1", with_cluster).difference()
+    assert why in refused.value.why
+
+
+def test_the_local_stores_are_known_before_they_run(local: LocalTarget) -> None:
+    made = values.of_local(local, SentryWanted(retention_days=30))
+    assert made.variables["endpoints"]["kafka"]["brokers"] == ["kafka:9091"]
+    assert made.variables["url"] == "https://127.0.0.1:9443"
+    assert made.variables["retention_days"] == 30
+    assert values.STAND_IN not in json.dumps(made.variables)
+
+
+def test_a_fixed_port_is_in_the_url(tmp_path: Path) -> None:
+    local = LocalTarget(Stack(ports={"sentry.https": 1234}), Workspace("kit", tmp_path, tmp_path, tmp_path))
+    assert values.of_local(local, SentryWanted()).variables["url"] == "https://127.0.0.1:1234"
+
+
+def test_a_file_goes_to_the_module_as_it_is(local: LocalTarget, tmp_path: Path) -> None:
+    (tmp_path / "e.json").write_text(json.dumps(ENDPOINTS))
+    made = values.of_file(local, SentryWanted(), tmp_path / "e.json", URL)
+    assert made.variables["endpoints"] == ENDPOINTS
+    assert made.endpoints.kafka.brokers == ("a.example.net:9091", "b.example.net:9091")
+    assert (made.endpoints.s3.host, made.endpoints.s3.port) == ("storage.example.net", 443)
+
+
+def test_a_file_that_is_not_there_is_named(local: LocalTarget, tmp_path: Path) -> None:
+    with pytest.raises(EndpointsUnreadable) as refused:
+        values.of_file(local, SentryWanted(), tmp_path / "none.json", URL)
+    assert "none.json" in refused.value.what
