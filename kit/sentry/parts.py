@@ -21,6 +21,8 @@ LISTED = (*KINDS, "Pod")
 # Labels that say what a pod is for, the chart's own first; without any of them the object's name must do.
 COMPONENT_LABELS = ("role", "app.kubernetes.io/component", "app.kubernetes.io/name")
 
+STEADY_S, STEADY_AFTER_CRASH_S = 3.0, 30.0  # for how long a container must have been running to count as up
+
 State = Literal["absent", "waiting", "done", "failed"]
 Snapshot = Mapping[str, Sequence[Mapping[str, Any]]]  # kind → its objects
 
@@ -148,10 +150,23 @@ def _part(
         if "Complete" in conditions or "SuccessCriteriaMet" in conditions:
             return Part(wanted, "done", Trouble(""), age_s, name)
     elif is_rolled_out(there):
+        if pod and (unsteady := _unsteady(pod, now)):
+            return Part(wanted, "waiting", unsteady, age_s, name)
         return Part(wanted, "done", Trouble(""), age_s, name)
     if refused := conditions.get("ReplicaFailure"):
         return Part(wanted, "waiting", Trouble(_words(refused)), age_s, name)
     return Part(wanted, "waiting", _trouble(wanted, pod) if pod else Trouble("no pod yet"), age_s, name)
+
+
+def _unsteady(pod: Mapping[str, Any], now: datetime) -> Trouble | None:
+    """A container without a readiness probe counts as ready while it runs, be it for a moment between two crashes."""
+    for container in pod.get("status", {}).get("containerStatuses", ()):
+        since = container.get("state", {}).get("running", {}).get("startedAt")
+        has_crashed = container.get("lastState", {}).get("terminated", {}).get("exitCode", 0) != 0
+        steady_s = STEADY_AFTER_CRASH_S if has_crashed else STEADY_S
+        if since and (now - datetime.fromisoformat(since)).total_seconds() < steady_s:
+            return Trouble(f"{container['name']} has only just been started{' again' if has_crashed else ''}")
+    return None
 
 
 def _trouble(wanted: Wanted, pod: Mapping[str, Any]) -> Trouble:

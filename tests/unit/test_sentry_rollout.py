@@ -183,6 +183,16 @@ def test_what_may_pass_is_given_its_time_and_forgotten_when_it_passes() -> None:
     assert cluster.watch(WEB)[0] == 100
 
 
+@pytest.mark.parametrize(("crashed_before", "steady_s"), [(False, parts.STEADY_S), (True, parts.STEADY_AFTER_CRASH_S)])
+def test_a_container_that_runs_for_a_moment_only_is_not_up(crashed_before: bool, steady_s: float) -> None:
+    state = {"state": {"running": {"startedAt": START.isoformat()}}, "ready": True, "restartCount": int(crashed_before)}
+    state |= {"lastState": {"terminated": {"exitCode": 1, "finishedAt": "before"}}} if crashed_before else {}
+    cluster = Cluster([there("Deployment", "web", ready=True), pod("Deployment", "web", state)])
+    took, notes = cluster.watch(WEB)
+    assert took == steady_s
+    assert notes[0].startswith("0/1 ready · web (web has only just been started")
+
+
 def test_an_image_gets_a_second_try_and_no_more() -> None:
     cluster = Cluster([there("Deployment", "web"), pod("Deployment", "web", NO_IMAGE)])
     error = cluster.fails(WEB)
