@@ -168,6 +168,15 @@ def test_the_filestores_own_default_is_public() -> None:
     assert tls(connections("sentry", source % "http://s3:9000")["filestore.options"])[:2] == (False, "none")
 
 
+def test_config_yml_is_stored_over_what_the_python_says() -> None:
+    source = (
+        START + "SENTRY_OPTIONS['filestore.backend'] = 'filesystem'\nSENTRY_OPTIONS['filestore.options'] = {'bucket_name': 'b'}"
+    )
+    result = execute("sentry", source, {}, options="filestore.backend: s3")
+    assert [each["use"] for each in result["connections"] if each["store"] == "s3"] == ["filestore.options"]
+    assert not [each for each in execute("sentry", source, {})["connections"] if each["store"] == "s3"]
+
+
 def test_kits_nodestore_gets_its_keys_from_its_variables() -> None:
     source = START + (
         "SENTRY_NODESTORE = 'kit_nodestore.S3NodeStorage'\n"
@@ -282,6 +291,15 @@ def test_taskbroker_on_postgres_is_verified_by_its_url() -> None:
         "tasks",
         (True, "full", "/ca"),
     )
+
+
+def test_taskbroker_in_parts_of_its_file_takes_its_password_from_a_variable() -> None:
+    file = (
+        "store: {adapter: postgres, pg: {host: pg, port: 6432, username: u, query_params: 'sslmode=verify-full&sslrootcert=/ca'}}"
+    )
+    found = connections("taskbroker", file, {"TASKBROKER_STORE__PG__PASSWORD": "p"})["store.pg"]
+    assert (found["addresses"], found["user"], found["password"]) == ([["pg", 6432]], "u", "p")
+    assert tls(found) == (True, "full", "/ca")
 
 
 def test_vroom_speaks_tls_only_with_a_client_certificate() -> None:

@@ -7,9 +7,10 @@ container's own variables; Relay's file and the variables of taskbroker and vroo
 This file needs nothing but the standard library (PyYAML only where a source is YAML and not JSON), so it can be shipped alone:
 `values check` runs it with placeholders in place of secrets, the preflight inside the cluster with the true variables.
 
-    execute(kind, source, env, version="25.2.0") -> Result     as a library; `source` is "" where there is no file
+    execute(kind, source, env, version="25.2.0", options="") -> Result     as a library; `source` is "" where there is no file,
+                                                               `options` the text of Sentry's config.yml beside sentry.conf.py
     python -I execute_settings.py < request > answer           as a program, which may open no socket and write no file
-        request  {"runs":    {id: {"kind": …, "source": …, "env": {…}, "version": …}}}
+        request  {"runs":    {id: {"kind": …, "source": …, "env": {…}, "version": …, "options": …}}}
         answer   {"results": {id: Result}}
 
 Result (everything JSON; the passwords in it are whatever `env` held, so only a caller that gave placeholders may print it):
@@ -38,6 +39,7 @@ Which client reads which variable, and who only pretends to verify, was measured
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.abc
 import importlib.machinery
 import json
@@ -69,11 +71,12 @@ Options = Mapping[str, Any]
 Connection = dict[str, Any]
 
 
-def execute(kind: str, source: str, env: Mapping[str, str], version: str = "") -> dict[str, Any]:
+def execute(kind: str, source: str, env: Mapping[str, str], version: str = "", options: str = "") -> dict[str, Any]:
     """One component's connections; never raises for what the configuration does wrong, that is in `error`."""
     result: dict[str, Any] = {"kind": kind, "error": None, "settings": {}, "connections": []}
     try:
-        result["settings"], result["connections"] = READERS[kind](source, env, _version(version))
+        reader = functools.partial(_sentry, given=options) if kind == "sentry" else READERS[kind]
+        result["settings"], result["connections"] = reader(source, env, _version(version))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: settings may say anything
@@ -84,10 +87,11 @@ def execute(kind: str, source: str, env: Mapping[str, str], version: str = "") -
 # ── Sentry ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _sentry(source: str, env: Mapping[str, str], version: tuple[int, ...]) -> tuple[Options, list[Connection]]:
+def _sentry(source: str, env: Mapping[str, str], version: tuple[int, ...], given: str = "") -> tuple[Options, list[Connection]]:
     base = _sentry_defaults(version)
     found = _run(source, env, {"sentry.conf.server": base, "distutils.util": {"strtobool": _strtobool}})
-    options = found["SENTRY_OPTIONS"]
+    # What config.yml says is stored over what the Python says (bootstrap_options in sentry/runner/initializer.py).
+    options = {**found["SENTRY_OPTIONS"], **(_load(given) or {} if given.strip() else {})}
     connections = [_postgres(name, database, env) for name, database in found["DATABASES"].items()]
     for name, cluster in options.get("redis.clusters", {}).items():
         connections += _redis_cluster(name, cluster, env)
@@ -415,15 +419,24 @@ def _taskbroker(source: str, env: Mapping[str, str], version: tuple[int, ...]) -
         connections = [_taskbroker_kafka("kafka_cluster", tree, "kafka_cluster", "kafka_")]
         dead = {"kafka_deadletter_cluster": tree.get("kafka_cluster"), **tree}
         connections.append(_taskbroker_kafka("kafka_deadletter_cluster", dead, "kafka_deadletter_cluster", "kafka_deadletter_"))
-    postgres = tree.get("pg_url") or ((tree.get("store") or {}).get("postgres") or {}).get("url")
-    if postgres:
-        parts = urlsplit(str(postgres))
-        query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-        options = {"database": parts.path.strip("/") or tree.get("pg_database_name"), **query}
-        connections.append(
-            _connection("postgres", "sqlx", "pg_url", _address(parts), *_login(parts), _libpq_tls(query, env), options)
-        )
-    return {}, connections
+    return {}, connections + _taskbroker_postgres(tree, env)
+
+
+def _taskbroker_postgres(tree: Options, env: Mapping[str, str]) -> list[Connection]:
+    """Activations in Postgres instead of SQLite: a URL at first, parts from chart 33.7 on. sqlx reads libpq's variables."""
+    pg = (tree.get("store") or {}).get("pg") if (tree.get("store") or {}).get("adapter") == "postgres" else None
+    if pg is not None:
+        query = {key: values[-1] for key, values in parse_qs(pg.get("query_params") or "").items()}
+        address = [[pg.get("host", ""), _number(pg.get("port"), 5432)]]
+        options = {"database": pg.get("database_name"), **query}
+        login = pg.get("username"), pg.get("password", "password")
+        return [_connection("postgres", "sqlx", "store.pg", address, *login, _libpq_tls(query, env), options)]
+    if not tree.get("pg_url"):
+        return []
+    parts = urlsplit(str(tree["pg_url"]))
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    options = {"database": parts.path.strip("/") or tree.get("pg_database_name"), **query}
+    return [_connection("postgres", "sqlx", "pg_url", _address(parts), *_login(parts), _libpq_tls(query, env), options)]
 
 
 def _taskbroker_kafka(use: str, tree: Options, address: str, prefix: str) -> Connection:
@@ -717,7 +730,10 @@ def main() -> None:
         import yaml  # noqa: F401
     sys.dont_write_bytecode = True
     sys.addaudithook(_guard)
-    results = {name: execute(r["kind"], r["source"], r["env"], r.get("version", "")) for name, r in request["runs"].items()}
+    results = {
+        name: execute(r["kind"], r["source"], r["env"], r.get("version", ""), r.get("options", ""))
+        for name, r in request["runs"].items()
+    }
     json.dump({"results": results}, sys.stdout)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from kit.engines.process import Runner, run
 from kit.errors import KitError
 from kit.sentry.check import connections
-from kit.sentry.check.families import Settings, family_of, tag
+from kit.sentry.check.families import family_of, tag
 from kit.sentry.check.pods import Files, environment, file_at
 from kit.sentry.manifests import Container
 
@@ -61,15 +61,13 @@ def _request(container: Container, files: Files) -> dict[str, Any] | None:
     family = family_of(container)
     if family is None or family.settings is None or (container.role == "init" and family.name in ("relay", "sentry")):
         return None
-    env = environment(container, files)
-    path = _path(family.settings, env)
+    wanted, env = family.settings, environment(container, files)
+    path = env.get(wanted.variable, wanted.file) if wanted.variable else wanted.file
     source = file_at(container, path, files) if path else ""
-    request: dict[str, Any] = {"kind": family.settings.kind, "version": tag(container.image), "env": env}
-    return {"kind": family.settings.kind, "missing": path} if source is None else {**request, "source": source}
-
-
-def _path(settings: Settings, env: Mapping[str, str]) -> str:
-    return env.get(settings.variable, settings.file) if settings.variable else settings.file
+    if source is None and not wanted.optional:
+        return {"kind": wanted.kind, "missing": path}
+    options = (file_at(container, wanted.options, files) if wanted.options else "") or ""
+    return {"kind": wanted.kind, "source": source or "", "env": env, "version": tag(container.image), "options": options}
 
 
 def _results(runs: Mapping[str, Any], runner: Runner) -> dict[str, Any]:

@@ -16,6 +16,8 @@ class Settings:
     kind: str
     file: str = ""
     variable: str = ""
+    options: str = ""
+    optional: bool = False  # without the file the variables say everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Family:
     image: str
     named: Mapping[str, str] = field(default_factory=dict)
     settings: Settings | None = None
+    stores: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,13 @@ def facts() -> Facts:
 
 def _family(entry: Mapping[str, Any]) -> Family:
     settings = entry.get("settings")
-    return Family(entry["name"], entry["image"], entry["named"], Settings(**settings) if settings else None)
+    return Family(
+        name=entry["name"],
+        image=entry["image"],
+        named=entry["named"],
+        settings=Settings(**settings) if settings else None,
+        stores=tuple(entry.get("stores") or ()),
+    )
 
 
 def family_of(container: Container) -> Family | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kit.sentry.check.connections import Connection, Executed
-from kit.sentry.check.families import facts
+from kit.sentry.check.families import facts, family_of
 from kit.sentry.check.pods import placeholder
 from kit.sentry.check.rule import Release, Rule, Seen
 from kit.sentry.check.rules_pods import trust_file
@@ -76,6 +76,15 @@ def _address_given(release: Release) -> Iterator[Seen]:
             yield _seen(executed, connection, f"no address but the software's own {', '.join(hosts) or '(none)'}")
 
 
+def _stores_named(release: Release) -> Iterator[Seen]:
+    for executed in release.executed:
+        family = family_of(executed.containers[0])
+        named = {connection.store for connection in executed.connections}
+        for store in family.stores if family and executed.error is None else ():
+            if store not in named:
+                yield Seen(f"its settings name no {store}", executed.containers, store=store)
+
+
 def _plain_port(release: Release) -> Iterator[Seen]:
     for executed, connection in _each(release):
         for host, port in connection.addresses:
@@ -122,6 +131,13 @@ def _private(release: Release) -> Iterator[Seen]:
         acl = connection.options.get("acl")
         if connection.store == "s3" and acl not in (None, "private"):
             yield _seen(executed, connection, f"default_acl {acl}")
+
+
+def _filestore(release: Release) -> Iterator[Seen]:
+    for executed in release.executed:
+        has = any(connection.use.startswith("filestore.") for connection in executed.connections)
+        if executed.kind == "sentry" and executed.error is None and not has:
+            yield Seen("filestore.backend is not s3", executed.containers, store="s3")
 
 
 def _nodestore(release: Release) -> Iterator[Seen]:
@@ -181,6 +197,12 @@ RULES = (
         _ca_there,
     ),
     Rule("STORE-GIVEN", "Every client has the address of its store.", "set its external… values", _address_given),
+    Rule(
+        "STORES-NAMED",
+        "The settings of each component name every store that it works with.",
+        "set the values of that store",
+        _stores_named,
+    ),
     Rule("STORE-PORT", "No client goes to a port without TLS.", "use 9091, 9440, 8443, 6380 or 6432", _plain_port),
     Rule(
         "STORE-KNOWN", "Every client goes to the store of this installation.", "take host and port from `kit env`", _address_known
@@ -209,6 +231,7 @@ RULES = (
         "set filestore.s3.default_acl: private",
         _private,
     ),
+    Rule("FILESTORE-S3", "Files are in S3, or they are on one pod's disk.", "set filestore.backend: s3", _filestore),
     Rule(
         "NODESTORE-S3",
         "The nodestore is in S3, or Postgres grows with every event.",
