@@ -56,11 +56,11 @@ locals {
     accessKeyIdRef     = "access-key"
     secretAccessKeyRef = "secret-key"
   }
-  # The Go CDK's form of a bucket; `prefix` keeps profiles apart from files.
+  # The Go CDK's form of a bucket, as vroom's release of it (0.29) reads it. No prefix: on newer lines Sentry itself writes the
+  # profiles that vroom reads, and it knows none.
   profiles_url = join("", [
     "s3://${var.endpoints.s3.filestore.bucket}?region=${var.endpoints.s3.region}&endpoint=${urlencode(var.endpoints.s3.endpoint)}",
     var.endpoints.s3.addressing_style == "path" ? "&s3ForcePathStyle=true" : "",
-    "&prefix=profiles/",
   ])
 
   values = templatefile("${path.module}/values_sentry.yaml.tpl", {
