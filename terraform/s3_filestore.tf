@@ -26,24 +26,17 @@ resource "yandex_storage_bucket" "filestore" {
     }
   }
 
+  # Rules without a filter hold for every object. (A filter with an empty prefix says the same and never plans clean.)
   lifecycle_rule {
     id                                     = "abort-incomplete-uploads"
     enabled                                = true
     abort_incomplete_multipart_upload_days = 7
-
-    filter {
-      prefix = ""
-    }
   }
 
   # What was deleted or overwritten can be brought back for a month; then it goes, or versioning would keep everything for ever.
   lifecycle_rule {
     id      = "forget-old-versions"
     enabled = true
-
-    filter {
-      prefix = ""
-    }
 
     noncurrent_version_expiration {
       days = 30

@@ -26,23 +26,16 @@ resource "yandex_storage_bucket" "nodestore" {
     }
   }
 
+  # Rules without a filter hold for every object. (A filter with an empty prefix says the same and never plans clean.)
   lifecycle_rule {
     id                                     = "abort-incomplete-uploads"
     enabled                                = true
     abort_incomplete_multipart_upload_days = 7
-
-    filter {
-      prefix = ""
-    }
   }
 
   lifecycle_rule {
     id      = "expire-with-the-events"
     enabled = true
-
-    filter {
-      prefix = ""
-    }
 
     expiration {
       days = var.retention_days
@@ -53,10 +46,6 @@ resource "yandex_storage_bucket" "nodestore" {
   lifecycle_rule {
     id      = "forget-old-versions"
     enabled = true
-
-    filter {
-      prefix = ""
-    }
 
     noncurrent_version_expiration {
       days = 7
