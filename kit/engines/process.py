@@ -12,8 +12,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -22,6 +22,8 @@ from kit.errors import ToolFailed, ToolMissing, ToolTimeout
 
 OUTPUT_TAIL_LINES = 30
 FOLLOW_EVERY_S = 0.05
+
+BESIDE_GRACE_S = 30.0  # what runs beside writes down what it keeps
 
 # What runs at this moment, so that an interrupted `kit` ends what it started. Steps run in threads, which Ctrl-C does not reach.
 _running: set[subprocess.Popen[bytes]] = set()
@@ -285,3 +287,23 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+@contextmanager
+def beside(argv: Sequence[str], *, log: Path, env: Environment | None = None) -> Iterator[Callable[[], int | None]]:
+    """A program that runs as long as the block does, its output in `log`; the value tells its exit code, or None while it runs.
+
+    It is asked to end by SIGTERM and waited for, so that what it keeps is written down; Ctrl-C does not reach it before.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as file:
+        process = _started(tuple(argv), None, env, None, stdout=file, stderr=subprocess.STDOUT)
+        try:
+            yield process.poll
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            try:
+                process.wait(BESIDE_GRACE_S)
+            except subprocess.TimeoutExpired:
+                _end_group(process)

@@ -60,15 +60,13 @@ def test_only_what_holds_data_is_destructive() -> None:
 
 
 def test_the_sums_are_those_of_the_configuration_and_money_only_by_the_user_s_prices() -> None:
-    services = {
-        "kafka": {"hosts": 3, "cores": 6, "memory_gb": 24, "disk_gb": 600},
-        "nodes": {"cores": 4, "memory_gb": 16, "disk_gb": 96},
-    }
-    plan = {"planned_values": {"outputs": {"cost_inputs": {"value": {"services": services}}}}}
+    services = {"kafka": {"hosts": 3, "preset": "s3-c2-m8", "vcpu": 6, "memory_gb": 24, "disk_gb": 600}}
+    total = {"hosts": 3, "vcpu": 6, "memory_gb": 24, "disk_gb": 600}
+    plan = {"planned_values": {"outputs": {"cost_inputs": {"value": {"services": services, "total": total}}}}}
     found = changes.sums(plan)
     assert found is not None
-    assert (found.cores, found.memory_gb, found.disk_gb) == (10, 40, 696)
-    assert changes.price(found, {"core": 2, "memory_gb": 1, "disk_gb": 0.5}) == 20 + 40 + 348
+    assert (found.vcpu, found.memory_gb, found.disk_gb) == (6, 24, 600)
+    assert changes.price(found, {"vcpu": 2, "memory_gb": 1, "disk_gb": 0.5}) == 12 + 24 + 300
     assert changes.sums({}) is None
 
 

@@ -6,7 +6,6 @@ their names are, and only of those that differ.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +37,7 @@ REASONS: Mapping[str, str] = {
 class Sums:
     """What the plan needs in all, from the configuration's own output `cost_inputs`. GB are 10^9 or 2^30 as the cloud has it."""
 
-    cores: float
+    vcpu: float
     memory_gb: float
     disk_gb: float
     per_service: Mapping[str, Mapping[str, float]]
@@ -90,16 +89,13 @@ def sums(plan: Mapping[str, Any]) -> Sums | None:
 def of_cost_inputs(value: Mapping[str, Any] | None) -> Sums | None:
     if not value:
         return None
-    totals: Counter[str] = Counter()
-    services: Mapping[str, Mapping[str, float]] = value.get("services", {})
-    for service in services.values():
-        totals.update({key: amount for key, amount in service.items() if isinstance(amount, int | float)})
-    return Sums(totals["cores"], totals["memory_gb"], totals["disk_gb"], services)
+    total = value["total"]
+    return Sums(total["vcpu"], total["memory_gb"], total["disk_gb"], value["services"])
 
 
 def price(found: Sums, prices: Mapping[str, float]) -> float:
-    """Per month, from the user's own price of a core, a GB of memory and a GB of disk per month. kit knows no prices."""
-    return found.cores * prices["core"] + found.memory_gb * prices["memory_gb"] + found.disk_gb * prices["disk_gb"]
+    """Per month, from the user's own prices of a vCPU, a GB of memory and a GB of disk for a month. kit knows no prices."""
+    return found.vcpu * prices["vcpu"] + found.memory_gb * prices["memory_gb"] + found.disk_gb * prices["disk_gb"]
 
 
 def existing(state: Mapping[str, Any]) -> tuple[str, ...]:

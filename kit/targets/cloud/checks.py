@@ -1,0 +1,173 @@
+"""What is asked before anything is planned or made: who one is, where, with what, and whether the cloud has room for it.
+
+Each check raises the error that names its own remedy. They go from the cheap to the dear, and none of them changes anything.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kit.blueprint.stack import SentryWanted
+from kit.errors import KitError
+from kit.sentry.profiles import Profile
+from kit.targets.cloud.errors import (
+    DomainMissing,
+    FolderMissing,
+    ForeignState,
+    ProfileTooOld,
+    QuotaTooSmall,
+    StateLost,
+    UnknownVariable,
+    VersionClosed,
+)
+from kit.targets.cloud.place import Place
+
+if TYPE_CHECKING:
+    from kit.engines.yandex import Folder, Quota, Yandex
+    from kit.targets.cloud.changes import Sums
+
+# Set by kit itself: from its own secrets, and from `sentry:` of kit.yaml, which both targets share.
+OURS = {
+    "kafka_password": "kit makes it and keeps it in a file of mode 0600",
+    "redis_password": "kit makes it and keeps it in a file of mode 0600",
+    "profile": "`sentry: {profile: …}` says it for both targets",
+    "sentry_size": "`sentry: {size: …}` says it for both targets",
+    "retention_days": "`sentry: {retention_days: …}` says it for both targets",
+}
+MARK = "applied"  # in the markers: something was applied with the state that lies here
+EMULATED = "b1gemu"  # how the ids of the emulator's cloud and folder begin
+# Quota → the type of resource that counts, or the sum that must fit. The ids are those of the quota manager.
+COUNTS: Mapping[str, Mapping[str, str]] = {
+    "managed-databases": {"mdb.clusters.count": "yandex_mdb_[a-z]+_cluster(_v2)?"},
+    "managed-kubernetes": {
+        "managed-kubernetes.clusters.count": "yandex_kubernetes_cluster",
+        "managed-kubernetes.nodeGroups.count": "yandex_kubernetes_node_group",
+    },
+    "vpc": {
+        "vpc.networks.count": "yandex_vpc_network",
+        "vpc.subnets.count": "yandex_vpc_subnet",
+        "vpc.securityGroups.count": "yandex_vpc_security_group",
+        "vpc.gateways.count": "yandex_vpc_gateway",
+        "vpc.externalAddresses.count": "yandex_vpc_address",
+    },
+    "iam": {"iam.serviceAccounts.count": "yandex_iam_service_account"},
+    "lockbox": {"lockbox.secrets.count": "yandex_lockbox_secret"},
+    "storage": {"storage.buckets.count": "yandex_storage_bucket"},
+}
+SUMS: Mapping[str, Mapping[str, str]] = {
+    "managed-databases": {"mdb.cpu.count": "vcpu", "mdb.memory.size": "memory_gb", "mdb.ssd.size": "disk_gb"},
+    "compute": {
+        "compute.instanceCores.count": "vcpu",
+        "compute.instanceMemory.size": "memory_gb",
+        "compute.ssdDisks.size": "disk_gb",
+    },
+}
+GIB = 1024**3
+
+
+def variables(terraform_folder: Path, wanted: Mapping[str, Any], sentry: SentryWanted) -> dict[str, Any]:
+    """The configuration's variables without the secret ones. Raises `UnknownVariable`, `DomainMissing`."""
+    known = re.findall(r'^variable "([a-z_]+)"', (terraform_folder / "variables.tf").read_text(), re.MULTILINE)
+    for name in wanted:
+        if name in OURS:
+            raise UnknownVariable(name, OURS[name], f"remove cloud.{name}")
+        if name not in known:
+            raise UnknownVariable(name, "the configuration has no such variable", _near(name, known))
+    if not wanted.get("domain"):
+        raise DomainMissing
+    said = {"profile": sentry.profile, "sentry_size": sentry.size, "retention_days": sentry.retention_days}
+    return {**said, **wanted}
+
+
+def _near(name: str, known: list[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else "terraform/variables.tf has them all"
+
+
+def profile(wanted: Profile) -> None:
+    """Whether the cloud still makes the stores that this Sentry can use. Raises `ProfileTooOld`."""
+    newest = str(wanted.document.get("maximum_kafka", ""))
+    if newest and int(newest.split(".")[0]) < 4:
+        why = (
+            f"its Kafka client logs in to brokers up to {newest} only, and new clusters are 4.x: {wanted.app_version} came before"
+        )
+        raise ProfileTooOld(wanted.name, why)
+
+
+def state(place: Place, applied: bool) -> None:
+    """A state that is lost or of the other world is not gone on with. Raises `StateLost`, `ForeignState`."""
+    if not place.state.exists():
+        if applied and not any(place.configuration.glob("*backend*.tf")):
+            raise StateLost(str(place.state))
+        return
+    try:
+        resources = json.loads(place.state.read_text()).get("resources", [])
+    except ValueError as error:
+        raise StateLost(str(place.state)) from error
+    folders = {
+        str(instance.get("attributes", {}).get("folder_id") or "")
+        for resource in resources
+        if resource.get("mode") == "managed"
+        for instance in resource.get("instances", [])
+    }
+    if any(folder.startswith(EMULATED) != place.rehearses for folder in folders if folder):
+        raise ForeignState(str(place.state), place.rehearses)
+
+
+def cloud(yandex: Yandex, folder: str, kubernetes: str | None) -> Folder:
+    """Credentials, folder and versions. Raises what is wrong."""
+    yandex.iam_token()
+    found = yandex.folder(folder) if folder else None
+    if found is None or not found.is_active:
+        raise FolderMissing(folder)
+    if kubernetes:
+        offered = {version for versions in yandex.kubernetes_versions().values() for version in versions}
+        if offered and kubernetes not in offered:
+            raise VersionClosed(f"Kubernetes {kubernetes}", sorted(offered))
+    return found
+
+
+def quotas(yandex: Yandex, cloud_id: str, created: Mapping[str, int], sums: Sums | None) -> tuple[str, ...]:
+    """Whether what would be created fits; what could not be asked comes back in words. Raises `QuotaTooSmall`.
+
+    `created` counts resources by type. Sums are held against the quotas only while nothing stands yet (`sums` is None later):
+    what stands already is in the usage.
+    """
+    lacking: list[str] = []
+    unasked: list[str] = []
+    for service in sorted({*COUNTS, *SUMS}):
+        try:
+            limits = yandex.quotas(cloud_id, service)
+        except KitError as error:
+            unasked.append(f"the quotas of {service} were not checked: {error.why}")
+            continue
+        needs = {
+            identity: sum(count for kind, count in created.items() if re.fullmatch(pattern, kind))
+            for identity, pattern in COUNTS.get(service, {}).items()
+        }
+        if sums is not None:
+            needs |= {identity: _needed(sums, service, kind) for identity, kind in SUMS.get(service, {}).items()}
+        lacking += [said for identity, need in needs.items() if (said := _lack(limits.get(identity), need, identity))]
+    if lacking:
+        raise QuotaTooSmall(lacking)
+    return tuple(unasked)
+
+
+def _needed(sums: Sums, service: str, kind: str) -> float:
+    """In the quota's own unit: pieces, or bytes."""
+    of_nodes = float(sums.per_service.get("kubernetes_nodes", {}).get(kind, 0))
+    total = {"vcpu": sums.vcpu, "memory_gb": sums.memory_gb, "disk_gb": sums.disk_gb}[kind]
+    return (of_nodes if service == "compute" else total - of_nodes) * (1 if kind == "vcpu" else GIB)
+
+
+def _lack(quota: Quota | None, need: float, identity: str) -> str:
+    if quota is None or quota.limit is None or need <= quota.limit - (quota.usage or 0):
+        return ""
+    unit, name = (GIB, " GB") if identity.endswith(".size") else (1, "")
+    return f"{identity}: {need / unit:g}{name} needed, {(quota.limit - (quota.usage or 0)) / unit:g}{name} free of {quota.limit / unit:g}"

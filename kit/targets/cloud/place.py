@@ -1,0 +1,93 @@
+"""Where a cloud stack's files lie: apart from the local stack's, and a rehearsal's apart from the real one's.
+
+Terraform works in a copy of the shipped configuration, for it writes its lock file and its state there, and the shipped files
+may be read-only. The state holds what the provider could not be kept from writing into it, so the whole folder is the user's
+alone.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit import files
+from kit.workspace import Workspace
+
+SHIPPED = ("*.tf", "topics/*.json", "modules/**/*.tf", "modules/**/*.tpl", "modules/**/*.yaml")
+STATE = "terraform.tfstate"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    workspace: Workspace
+    rehearses: bool
+
+    @property
+    def root(self) -> Path:
+        return self.workspace.state / ("rehearsal" if self.rehearses else "cloud")
+
+    @property
+    def configuration(self) -> Path:
+        return self.root / "configuration"
+
+    @property
+    def data(self) -> Path:
+        """Terraform's own folder (TF_DATA_DIR)."""
+        return self.root / "data"
+
+    @property
+    def plan(self) -> Path:
+        return self.root / "plan.bin"
+
+    @property
+    def mirror(self) -> Path:
+        return self.root / "mirror"
+
+    @property
+    def secrets(self) -> Path:
+        return self.root / "secrets.json"
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.root / "kubeconfig"
+
+    @property
+    def markers(self) -> Path:
+        return self.root / "markers.json"
+
+    @property
+    def ca_file(self) -> Path:
+        """The authority of the managed stores."""
+        return self.root / "ca.crt"
+
+    @property
+    def state(self) -> Path:
+        """Where it lies while no other backend was chosen."""
+        return self.configuration / STATE
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    def prepare(self) -> None:
+        """The folders, and a copy of the shipped configuration as it is now; what terraform or the user put beside it stays."""
+        files.private_folder(self.root)
+        files.private_folder(self.configuration)
+        source = self.workspace.assets / "terraform"
+        wanted = {path.relative_to(source): path for pattern in SHIPPED for path in source.glob(pattern) if path.is_file()}
+        for relative, path in wanted.items():
+            target = self.configuration / relative
+            content = path.read_bytes()
+            if not target.exists() or target.read_bytes() != content:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                files.write(target, content)
+        for target in self.configuration.glob("*.tf"):
+            if target.relative_to(self.configuration) not in wanted and not target.name.endswith("override.tf"):
+                target.unlink()  # of an older kit
+        if self.state.exists():
+            self.state.chmod(files.PRIVATE)
+
+    def forget(self) -> None:
+        """Everything of it, once nothing stands any more."""
+        shutil.rmtree(self.root, ignore_errors=True)
