@@ -6,6 +6,7 @@ topics there are and how large a message they take is compared with what the rel
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,9 @@ from kit.stores import kafka_wire, tls
 SMOKE_TOPIC = "kit-smoke"  # made by kit for this purpose; records are written nowhere else
 SIZE = "max.message.bytes"
 STEP_S = 0.4
+AFTER = re.compile(
+    r"[ ]?\(after \d+ms in state \w+(, \d+ identical error\(s\) suppressed)?\)"
+)  # the same trouble, the same words
 NOT_FOR_ADMIN = ("compression.type", "acks", "linger.ms", "batch.size", "message.timeout.ms", "request.timeout.ms")
 
 
@@ -80,7 +84,8 @@ def _metadata(admin: Any, errors: list[Any], quiet: Quiet) -> Mapping[str, Any]:
                 raise _understood(str(errors[-1].str() if errors else error), quiet.said) from error
 
 
-def _understood(said: str, logged: list[str]) -> Exception:
+def _understood(told: str, logged: list[str]) -> Exception:
+    said = AFTER.sub("", told)
     text = said + " " + " ".join(logged[-3:])
     for words, cause in (
         ("Unsupported SASL mechanism", "mechanism"),

@@ -35,11 +35,13 @@ def ask(connection: Connection, write: bool, wanted: Mapping[str, Any]) -> Answe
         raise _understood(error) from error
 
 
-def _understood(error: Exception) -> Exception:
-    said = str(error)
+def _understood(error: Exception, said: str = "") -> Exception:
+    """`Wrong` for the server's known complaints, the error itself for others."""
+    said = said or str(error)
     for words, cause in (
         ("WRONGPASS", "password"),
         ("invalid password", "password"),
+        ("invalid username-password pair", "password"),  # redis-py 4 leaves the code out
         ("NOAUTH", "password"),
         ("Authentication required", "password"),
         ("DB index is out of range", "redis-db"),
@@ -139,5 +141,5 @@ def _over_the_wire(connection: Connection, write: bool) -> Answer:
             wire.send(b"".join([f"*{len(each)}\r\n".encode(), *(f"${len(w.encode())}\r\n{w}\r\n".encode() for w in each)]))
             said = wire.receive_line().decode(errors="replace")
             if said.startswith("-"):
-                raise _understood(Wrong("protocol", said))
+                raise _understood(Wrong("protocol", said), said)
     return Answer(f"as Relay's client: logged in{f', a key {MARK}-… written and removed' if write else ''}")

@@ -1,0 +1,426 @@
+"""The preflight of a release in the real cluster: green on what the module renders, red on every mistake, each by its name.
+
+Mistakes at different stores are made together, in few runs: what one of them causes must not hide another.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit import stores
+from kit.endpoints import Endpoints, Secret
+from kit.engines.helm import Helm
+from kit.engines.kind import Kind
+from kit.engines.terraform import Terraform
+from kit.pki import authority, folder
+from kit.sentry import credentials, lite, manifests, nodestore, objects, preflight_release, profiles, topics, values, wiring
+from kit.sentry.preflight_release import Release
+from kit.sentry.preflight_verdict import Preflight
+from kit.targets.local import LocalTarget
+from tests.support.program import Program
+from tests.support.reach import local_target
+
+IMAGES = {"seed": "probe-seed", "current": "probe-current"}
+# A server that ends TLS with what it is given, or does not speak TLS at all. Clients never come far enough to ask it anything.
+SERVER = """
+import socket, ssl, sys
+listening = socket.create_server(("", 6380))
+context = None
+if len(sys.argv) > 1:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain("/tls/tls.crt", "/tls/tls.key")
+while True:
+    plain, _ = listening.accept()
+    try:
+        if context: context.wrap_socket(plain, server_side=True).close()
+        else: plain.sendall(b"-ERR no TLS here\\r\\n"); plain.close()
+    except OSError:
+        plain.close()
+"""
+
+
+@dataclass
+class Case:
+    """One release, before it is rendered: what a user could get wrong."""
+
+    values: dict[str, Any]
+    credentials: dict[str, dict[str, Any]]  # by name; taken out: not applied, and not there
+    topics: dict[str, dict[str, str]]
+    hosts: dict[str, str]  # servers prepared wrong
+    after: list[Callable[[list[Any]], None]] = field(default_factory=list)  # on the wired manifests
+
+    def secret(self, name: str, **data: str) -> None:
+        self.credentials[name]["data"].update({key: base64.b64encode(text.encode()).decode() for key, text in data.items()})
+
+    def sentry(self, lines: str) -> None:
+        self.values["config"]["sentryConfPy"] += f"\n{lines}\n"
+
+    def snuba(self, lines: str) -> None:
+        self.values["config"]["snubaSettingsPy"] += f"\n{lines}\n"
+
+
+@dataclass(frozen=True)
+class Rig:
+    """The cluster with stores beside it, and everything that a release is made from."""
+
+    local: LocalTarget
+    images: dict[str, str]
+    hosts: dict[str, str]
+
+    def case(self, profile: str) -> Case:
+        loaded = profiles.load(profile)
+        terraform = Terraform(self.local.supply.tool("terraform"), {})
+        place = values.Place("https://127.0.0.1:9443", "admin@sentry.local")
+        asked = values.inputs(self.endpoints, loaded, "errors-only", place)
+        rendered = values.render(terraform, self.local.workspace.assets / profiles.MODULE, asked)
+        rendered["lite"] = {
+            "stack": self.stack,
+            "sentryVersion": loaded.app_version,
+            "images": {"bugsink": "none:1", "probe": "none:1"},
+        }
+        schemas = json.loads(self.schemas(profile).read_text())["topics"]
+        wanted = {name: dict(topic["config"]) for name, topic in schemas.items()}
+        applied = {each["metadata"]["name"]: copy.deepcopy(dict(each)) for each in self.objects}
+        return Case(rendered, applied, wanted, self.hosts)
+
+    def run(self, profile: str, case: Case) -> Preflight:
+        """With the case's objects in the namespace, and the right ones again afterwards."""
+        release = self.release(profile, case)
+        gone = {each["metadata"]["name"] for each in self.objects} - case.credentials.keys()
+        try:
+            for document in release.credentials:
+                self.local.kube.apply(document)
+            for name in gone:
+                self.local.kube.delete("Secret", name, objects.NAMESPACE)
+            return preflight_release.run(release, self.local.kube)
+        finally:
+            for document in self.objects:
+                self.local.kube.apply(document)
+
+    def release(self, profile: str, case: Case) -> Release:
+        loaded = profiles.load(profile)
+        helm = Helm(self.local.supply.tool("helm"), self.local.workspace.kubeconfig)
+        chart = self.local.workspace.assets / lite.CHART
+        rendered = manifests.parse(helm.template(objects.RELEASE, chart, objects.NAMESPACE, case.values))
+        wires = wiring.from_document(profile, loaded.wiring)
+        wired = [copy.deepcopy(dict(document)) for document in wiring.wire(rendered, wires)]
+        for change in case.after:
+            change(wired)
+
+        def reveal(key: wiring.Key) -> Secret:
+            return Secret(base64.b64decode(case.credentials[key.secret]["data"][key.key]).decode())
+
+        filled = wiring.filled_files(rendered, wires, objects.NAMESPACE, reveal)
+        known = [*case.credentials.values(), *filled]
+        return Release(self.stack, wired, loaded.app_version, self.images[profile], wires.mount, case.topics, known)
+
+    @property
+    def stack(self) -> str:
+        return self.local.stack.name
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """As pods see them."""
+        logins = self.local.credentials()
+        known = {name: stores.module(name) for name in stores.NAMES}
+        ports = {name: {port.name: port.number for port in module.PORTS} for name, module in known.items()}
+        return Endpoints(**{name: module.endpoint(name, ports[name], logins) for name, module in known.items()})
+
+    @property
+    def objects(self) -> tuple[Any, ...]:
+        space = self.local.workspace
+        trust = credentials.TrustTexts(space.ca_file.read_text(), space.bundle_file.read_text())
+        logins = credentials.Logins(Secret("k" * 50), Secret("an-admin-s-password"))
+        return (*credentials.documents(self.stack, self.endpoints, trust, logins), nodestore.document(self.stack, space.assets))
+
+    def schemas(self, profile: str) -> Path:
+        return self.local.workspace.assets / "terraform" / "topics" / f"{profiles.load(profile).schemas}.json"
+
+    def mend_topics(self, profile: str) -> None:
+        topics.mend(self.local.endpoints().kafka, self.local.credentials(), self.local.trust(), self.schemas(profile))
+
+
+@pytest.fixture(scope="module")
+def rig(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    program = Program(tmp_path_factory.mktemp("preflight"), f"preflight-{os.getpid()}")
+    try:
+        program.must("up", "--local", "--only", "stores", timeout_s=1800)
+        program.must("up", "--local", "--only", "cluster", timeout_s=1800)
+        yield from _equipped(local_target(program), tmp_path_factory.mktemp("leafs"))
+    finally:
+        program.must("purge", "--yes")
+
+
+def _equipped(local: LocalTarget, leafs: Path) -> Iterator[Rig]:
+    local.supply.ensure([*IMAGES.values(), "terraform", "helm"])
+    images = {profile: local.supply.image(name).reference for profile, name in IMAGES.items()}
+    Kind(local.supply.tool("kind")).load(local.stack.name, *images.values())
+    local.kube.apply(objects.namespace(local.stack.name, restricted=True))
+    names = {name: f"{local.stack.name}-{name}" for name in ("expired", "foreign", "plain")}
+    try:
+        for kind, name in names.items():
+            _serve(local, images["current"], leafs, kind, name)
+        yield Rig(local, images, names)
+    finally:
+        subprocess.run(["docker", "rm", "--force", *names.values()], check=False, capture_output=True)
+
+
+def _serve(local: LocalTarget, image: str, leafs: Path, kind: str, name: str) -> None:
+    now = datetime.now(UTC)
+    known = folder.load_authority(local.workspace.certs, now)
+    assert known is not None
+    signer = authority.create(local.stack.name, now) if kind == "foreign" else known
+    leaf = authority.issue(signer, name, (name,), now - timedelta(days=200 if kind == "expired" else 0))
+    place = leafs / name
+    place.mkdir()
+    place.chmod(0o755)
+    (place / "tls.crt").write_bytes(leaf.certificate_pem() + signer.intermediate.certificate_pem())
+    (place / "tls.key").write_bytes(leaf.key_pem())
+    for made in place.iterdir():
+        made.chmod(0o644)
+    arguments = [
+        "docker",
+        "run",
+        "--detach",
+        "--name",
+        name,
+        "--network",
+        local.stack.name,
+        "--volume",
+        f"{place}:/tls:ro",
+        image,
+    ]
+    words = [*arguments, "/usr/bin/python3", "-c", SERVER, *([] if kind == "plain" else ["tls"])]
+    subprocess.run(words, check=True, capture_output=True)
+
+
+# ── green ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def green(rig: Rig) -> Preflight:
+    rig.mend_topics("current")
+    return rig.run("current", rig.case("current"))
+
+
+def test_what_the_module_renders_for_the_current_line_reaches_every_store(green: Preflight) -> None:
+    assert green.passed, "\n".join(probe.words for probe in green.wrong)
+    seen = {(probe.component, probe.store) for probe in green.probes}
+    sentry = {("sentry-web", store) for store in stores.NAMES if store != "clickhouse"}
+    assert seen >= sentry | {("sentry-snuba-api", store) for store in ("clickhouse", "redis", "kafka")}
+    assert seen >= {("sentry-relay", "kafka"), ("sentry-relay", "redis"), ("sentry-taskbroker", "kafka")}
+
+
+def test_every_client_refuses_a_foreign_authority_of_the_same_name(green: Preflight) -> None:
+    assert {probe.foreign.partition(":")[0] for probe in green.probes} == {"refused"}
+
+
+def test_every_connection_tells_latency_and_version_of_tls(green: Preflight) -> None:
+    assert {probe.tls for probe in green.probes} <= {"TLSv1.2", "TLSv1.3"}
+    assert all(probe.latency_ms is not None and probe.latency_ms > 0 for probe in green.probes)
+
+
+def test_all_components_are_tried_within_twenty_seconds(green: Preflight) -> None:
+    assert green.seconds <= 20
+
+
+def test_the_outcome_is_kept_and_nothing_else_is_left(rig: Rig, green: Preflight) -> None:
+    api = rig.local.kube
+    kept = preflight_release.last(api)
+    assert kept is not None
+    assert kept.probes  # of the last run, whichever that was
+    left = [each for kind in ("ConfigMap", "Secret") for each in api.list(kind, objects.NAMESPACE, "dev.kit.preflight=run")]
+    assert left == []
+
+
+def test_the_article_s_line_gets_everywhere_but_by_its_old_librdkafka_into_kafka_4(rig: Rig) -> None:
+    """Sentry 25.2.0 pins confluent-kafka 2.3.0. Its SCRAM is refused by Kafka 4 (librdkafka#4895), and said to be what it is."""
+    rig.mend_topics("seed")
+    outcome = rig.run("seed", rig.case("seed"))
+    wrong = {(probe.component, probe.store, probe.cause) for probe in outcome.wrong}
+    assert wrong == {("sentry-web", "kafka", "scram-nonce"), ("sentry-relay", "kafka", "scram-nonce")}
+    assert {probe.client for probe in outcome.probes if probe.holds} >= {
+        "psycopg2",
+        "redis-py",
+        "kombu",
+        "boto3",
+        "clickhouse-driver",
+    }
+    assert {probe.store for probe in outcome.probes if probe.holds and probe.component == "sentry-snuba-api"} >= {"kafka"}
+
+
+# ── red ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _address(rig: Rig, store: str) -> str:
+    """The container's number: a server's certificate on the stores' network carries names only."""
+    template = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    argv = ["docker", "inspect", "--format", template, f"{rig.stack}-{store}"]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _without(variables: set[str], component: str) -> Callable[[list[Any]], None]:
+    def change(documents: list[Any]) -> None:
+        for document in documents:
+            if document["metadata"]["name"] == component and document["kind"] == "Deployment":
+                for container in manifests.containers(document):
+                    kept = [entry for entry in container.spec["env"] if entry["name"] not in variables]
+                    container.spec["env"][:] = kept  # type: ignore[index]
+
+    return change
+
+
+def _first(rig: Rig, case: Case) -> None:
+    case.values["externalPostgresql"]["host"] = _address(rig, "postgres")
+    case.values["externalRedis"]["host"] = case.hosts["expired"]
+    case.values["filestore"]["s3"]["default_acl"] = "public-read"
+    case.snuba('CLUSTERS[0]["secure"] = False')
+    case.topics["no-such-topic"] = {}
+
+
+def _second(rig: Rig, case: Case) -> None:
+    case.secret(credentials.POSTGRES, password="wrong")
+    case.secret(credentials.REDIS, **{"redis-password": "wrong"})
+    case.secret(credentials.CLICKHOUSE, **{"clickhouse-password": "wrong"})
+    case.secret(credentials.KAFKA, password="wrong")
+    case.secret(credentials.FILESTORE, **{"secret-key": "wrong-wrong-wrong"})
+
+
+def _third(rig: Rig, case: Case) -> None:
+    own, other = case.credentials[credentials.FILESTORE]["data"], case.credentials[credentials.NODESTORE]["data"]
+    case.credentials[credentials.FILESTORE]["data"], case.credentials[credentials.NODESTORE]["data"] = other, own
+    case.secret(credentials.KAFKA, mechanism="SCRAM-SHA-256")
+    case.sentry('DATABASES["default"]["OPTIONS"]["sslmode"] = "require"')
+    case.snuba("REDIS_DB = 1\nCLUSTERS[0]['verify'] = False")
+
+
+def _fourth(rig: Rig, case: Case) -> None:
+    case.values["externalRedis"]["host"] = case.hosts["plain"]
+    case.values["externalPostgresql"]["host"] = "nowhere.invalid"
+    case.after.append(_without({"AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "DEFAULT_CA_BUNDLE"}, "sentry-web"))
+    case.sentry('DEFAULT_KAFKA_OPTIONS["common"]["enable.ssl.certificate.verification"] = "false"')
+    case.topics["events"]["max.message.bytes"] = "52428801"
+
+
+def _fifth(rig: Rig, case: Case) -> None:
+    case.values["externalRedis"]["host"] = case.hosts["foreign"]
+    case.values["filestore"]["s3"]["bucketName"] = "no-such-bucket"
+    case.sentry('SENTRY_NODESTORE_OPTIONS["skip_tls_verify"] = True')
+    case.snuba("raise RuntimeError('a line of mine')")
+    del case.credentials[credentials.SENTRY]
+
+
+def _sixth(rig: Rig, case: Case) -> None:
+    stranger = authority.create(rig.stack, datetime.now(UTC)).root.certificate_pem().decode()
+    case.credentials[wiring.TRUST]["data"] = {"ca.crt": stranger, "bundle.crt": stranger}
+
+
+BATCHES: dict[str, Callable[[Rig, Case], None]] = {
+    "first": _first,
+    "second": _second,
+    "third": _third,
+    "fourth": _fourth,
+    "fifth": _fifth,
+    "sixth": _sixth,
+}
+WEB, SNUBA, RELAY = "sentry-web", "sentry-snuba-api", "sentry-relay"
+MISTAKES = {
+    "wrong host name": ("first", WEB, "postgres", "wrong-name"),
+    "expired leaf": ("first", WEB, "redis", "expired"),
+    "expired leaf, seen by Relay": ("first", RELAY, "redis", "expired"),
+    "public ACL": ("first", WEB, "s3", "public-acl"),
+    "ClickHouse without secure": ("first", SNUBA, "clickhouse", "plaintext"),
+    "missing topic": ("first", WEB, "kafka", "missing-topic"),
+    "wrong password of Postgres": ("second", WEB, "postgres", "password"),
+    "wrong password of Redis": ("second", SNUBA, "redis", "password"),
+    "wrong password of Redis, in Relay": ("second", RELAY, "redis", "password"),
+    "wrong password of ClickHouse": ("second", SNUBA, "clickhouse", "password"),
+    "wrong password of Kafka": ("second", WEB, "kafka", "password"),
+    "wrong password of Kafka, in taskbroker": ("second", "sentry-taskbroker", "kafka", "password"),
+    "wrong key of the filestore": ("second", WEB, "s3", "password"),
+    "swapped keys": ("third", WEB, "s3", "denied"),
+    "wrong SCRAM mechanism": ("third", WEB, "kafka", "mechanism"),
+    "sslmode require": ("third", WEB, "postgres", "not-verifying"),
+    "Redis database mismatch": ("third", SNUBA, "redis", "redis-db"),
+    "ClickHouse without verify": ("third", SNUBA, "clickhouse", "not-verifying"),
+    "plaintext port": ("fourth", WEB, "redis", "plaintext-port"),
+    "name that does not resolve": ("fourth", WEB, "postgres", "unresolved"),
+    "no authority named": ("fourth", WEB, "s3", "no-ca"),
+    "Kafka client that does not verify": ("fourth", WEB, "kafka", "not-verifying"),
+    "topic with too small a message size": ("fourth", SNUBA, "kafka", "topic-too-small"),
+    "server of a foreign authority": ("fifth", RELAY, "redis", "unknown-ca"),
+    "settings that do not run": ("fifth", SNUBA, "", "settings"),
+    "Secret missing": ("fifth", WEB, "", "missing-object"),
+    "wrong authority": ("sixth", WEB, "postgres", "unknown-ca"),
+    "wrong authority, for Snuba": ("sixth", SNUBA, "clickhouse", "unknown-ca"),
+    "wrong authority, for Relay": ("sixth", RELAY, "kafka", "unknown-ca"),
+}
+
+
+@pytest.fixture(scope="module")
+def batches(rig: Rig, green: Preflight) -> Callable[[str], Preflight]:
+    done: dict[str, Preflight] = {}
+
+    def run(name: str) -> Preflight:
+        if name not in done:
+            rig.mend_topics("current")
+            case = rig.case("current")
+            BATCHES[name](rig, case)
+            done[name] = rig.run("current", case)
+        return done[name]
+
+    return run
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake_is_named_by_component_store_cause_and_remedy(mistake: str, batches: Callable[[str], Preflight]) -> None:
+    batch, component, store, cause = MISTAKES[mistake]
+    outcome = batches(batch)
+    found = [probe for probe in outcome.probes if (probe.component, probe.store, probe.cause) == (component, store, cause)]
+    assert found, "\n".join(f"{probe.component} {probe.store} {probe.cause}: {probe.said}" for probe in outcome.probes)
+    assert not outcome.passed
+    assert found[0].what
+    assert found[0].fix
+    assert found[0].said
+
+
+def test_what_is_right_stays_green_beside_what_is_wrong(batches: Callable[[str], Preflight]) -> None:
+    right = {(probe.component, probe.store) for probe in batches("first").probes if probe.holds}
+    assert right >= {(WEB, "s3")}  # the nodestore beside the public filestore
+    assert {(probe.component, probe.store) for probe in batches("second").probes if probe.holds} >= {(WEB, "s3")}  # the nodestore
+
+
+def test_celery_s_broker_that_accepts_any_certificate_is_found_out(rig: Rig) -> None:
+    rig.mend_topics("seed")
+    case = rig.case("seed")
+    case.sentry('BROKER_URL = BROKER_URL.partition("?")[0]')
+    outcome = rig.run("seed", case)
+    broker = next(probe for probe in outcome.probes if probe.client == "kombu")
+    assert (broker.component, broker.store, broker.cause, broker.foreign) == (WEB, "redis", "not-verifying", "accepted")
+
+
+def test_no_secret_is_in_what_the_preflight_keeps_or_says(rig: Rig, batches: Callable[[str], Preflight]) -> None:
+    batches("second")
+    kept = rig.local.kube.get("ConfigMap", preflight_release.RESULT, objects.NAMESPACE)
+    assert kept is not None
+    said = json.dumps(kept)
+    assert not [name for name, secret in rig.local.secrets().items() if secret.reveal() in said]
+    assert "wrong-wrong-wrong" not in said
+
+
+def test_an_image_that_the_node_has_not_is_told_early(rig: Rig) -> None:
+    release = replace(rig.release("current", rig.case("current")), probe_image="kit.local/none:1")
+    outcome = preflight_release.run(release, rig.local.kube)
+    assert {probe.cause for probe in outcome.probes} == {"not-started"}
+    assert outcome.seconds < 20
