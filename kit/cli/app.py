@@ -32,11 +32,13 @@ COMMANDS = {
     "certs": ("certs", "Show the authority and its certificates."),
     "chart": ("chart", "Render Sentry's chart as it would be applied."),
     "topics": ("topics", "List, compare and mend the Kafka topics that Sentry needs."),
+    "preflight": ("preflight", "Try every connection of the release in the cluster, before Helm would."),
     "values": ("values", "Show, compare and check the values that the Sentry chart is given."),
     "images": ("images", "List, build, pull, save and load the tools and images."),
     "setup": ("setup", "Prepare this computer: the engine and the tools."),
     "doctor": ("doctor", "Check this computer and say what to mend."),
     "kube-token": ("kube_token", "Print a token for the cloud's cluster; kubeconfigs that kit wrote call this."),
+    "yandex": ("yandex", "Emulate the Yandex Cloud API, for any Terraform."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
 

@@ -1,0 +1,38 @@
+"""`kit preflight`: every component's connections, tried in its place in the cluster."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from kit.cli.context import Session
+
+UNFIT = 54
+
+
+@click.command("preflight", epilog="Example: kit preflight -o json")
+@click.pass_obj
+def command(session: Session) -> int:
+    """Try every connection of the release as it would be applied: with each component's own configuration, mounts and
+    variables, by Sentry's own client libraries, and again with a foreign authority, which must be refused. Helm does not run.
+
+    The stores and the cluster must be up. Exit 54 where something is wrong.
+    """
+    from kit.sentry import preflight_verdict
+
+    said: set[str] = set()
+
+    def note(reason: str) -> None:
+        if reason not in said and sys.stderr.isatty():
+            print(reason, file=sys.stderr)
+        said.add(reason)
+
+    with session.lock("preflight"):
+        outcome = session.local.sentry.run_preflight(note)
+    if session.is_json:
+        print(json.dumps(preflight_verdict.document(outcome), indent=2))
+    else:
+        print(preflight_verdict.table(outcome), end="")
+    return 0 if outcome.passed else UNFIT
