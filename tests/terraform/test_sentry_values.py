@@ -286,10 +286,13 @@ def test_celerys_broker_is_verified_and_its_password_escaped(
     assert "BROKER_URL" not in sentry_settings(rendered["current/errors-only/cloud"], monkeypatch)
 
 
-def test_seeds_node_store_is_kits_own_module(rendered: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", profiles.NAMES)
+def test_kits_module_speaks_to_the_bucket_of_events(
+    rendered: Mapping[str, Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from kit.sentry import nodestore
 
-    found = sentry_settings(rendered["seed/errors-only/cloud"], monkeypatch)
+    found = sentry_settings(rendered[f"{name}/errors-only/cloud"], monkeypatch)
     assert found["SENTRY_NODESTORE"] == nodestore.BACKEND
     options = found["SENTRY_NODESTORE_OPTIONS"]
     assert options["bucket"] == "kit-events"
@@ -298,6 +301,21 @@ def test_seeds_node_store_is_kits_own_module(rendered: Mapping[str, Any], monkey
     accepted = re.search(r"def __init__\(\s*self,(.*?)\) ->", source, re.DOTALL)
     assert accepted is not None
     assert set(options) <= set(re.findall(r"(\w+):", accepted[1]))
+    for_sentry = next(
+        each for each in wiring.from_document(name, profiles.load(name).wiring).images if each.image == "getsentry/sentry"
+    )
+    assert for_sentry.env["PYTHONPATH"] == nodestore.MOUNT
+    assert (nodestore.CONFIG_MAP, nodestore.MOUNT) in {(mount.config_map, mount.path) for mount in for_sentry.mounts}
+    assert for_sentry.secret_env["KIT_NODESTORE_SECRET_KEY"] == wiring.Key("kit-nodestore", "secret-key")
+
+
+def test_the_charts_own_module_is_left_alone_where_the_image_holds_it(
+    terraform: Terraform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = {"sentry": {"repository": "example/sentry", "tag": "26.9.0-1"}}
+    found = values.render(terraform, MODULE, given("current", images=images, nodestore_module="chart"))
+    assert found["nodestore"]["backend"] == "s3"
+    assert "SENTRY_NODESTORE" not in sentry_settings(found, monkeypatch)
 
 
 @pytest.mark.parametrize("name", profiles.NAMES)
@@ -349,6 +367,8 @@ REFUSED = [
     (("chart_version",), "26", "three numbers"),
     (("images",), {"sentry": {"repository": "a", "tag": "latest"}}, "moves"),
     (("trust",), "etc/kit", "absolute path"),
+    (("nodestore_module",), "chart", "needs images.sentry"),
+    (("nodestore_module",), "django", "kit or chart"),
     (("secrets",), {"kafka": "Kit Kafka"}, "names of Kubernetes Secrets"),
 ]
 

@@ -72,6 +72,7 @@ locals {
     endpoints     = var.endpoints
     secrets       = var.secrets
     trust         = var.trust
+    kit_nodestore = local.rules.nodestore == "kit" || var.nodestore_module == "kit"
     release       = var.release
     url           = var.url
     is_https      = startswith(var.url, "https://")

@@ -230,7 +230,7 @@ config:
         "ssl_cert_reqs=CERT_REQUIRED&ssl_check_hostname=true&ssl_ca_certs=${trust}/ca.crt",
     )
 %{ endif ~}
-%{ if rules.nodestore == "kit" ~}
+%{ if kit_nodestore ~}
 
     # Events go to their own private bucket, with their own key (KIT_NODESTORE_ACCESS_KEY, KIT_NODESTORE_SECRET_KEY), never to Postgres.
     SENTRY_NODESTORE = "kit_nodestore.S3NodeStorage"

@@ -181,6 +181,22 @@ variable "secrets" {
   }
 }
 
+variable "nodestore_module" {
+  description = "What speaks to the nodestore's bucket. kit: kit_nodestore, mounted or in the image. chart: sentry_nodestore_s3, where the chart knows it and images.sentry holds it."
+  type        = string
+  default     = "kit"
+  nullable    = false
+
+  validation {
+    condition     = contains(["kit", "chart"], var.nodestore_module)
+    error_message = "nodestore_module must be kit or chart."
+  }
+  validation {
+    condition     = var.nodestore_module == "kit" || contains(keys(var.images), "sentry")
+    error_message = "nodestore_module = chart needs images.sentry: upstream's image does not hold sentry_nodestore_s3, and Sentry would not start."
+  }
+}
+
 variable "trust" {
   description = "Where every container finds ca.crt (the stores' authority alone) and bundle.crt (public roots and the authority)."
   type        = string
