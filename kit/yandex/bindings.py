@@ -65,7 +65,10 @@ def _prepare(world: World, call: Call, key: str, written: Change) -> Work:
     answer = descriptors.message(BINDINGS)()
     answer.access_bindings.extend(found)
     record = Record(key, "", answer, {})
-    written.put(record)
+    if found:
+        written.put(record)
+    else:
+        written.delete(record.kind, key)
     response = call.method.response() if call.method.response is not None else None
     if response is not None and "effective_deltas" in response.DESCRIPTOR.fields_by_name:
         response.effective_deltas.extend(getattr(request, "access_binding_deltas", []))

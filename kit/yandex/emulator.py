@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from kit import files
 from kit.errors import KitError
 from kit.pki import folder as pki
 from kit.yandex import server, services
-from kit.yandex.contract import Backing, S3Server
+from kit.yandex.contract import Backing, PortTaken, S3Server
+from kit.yandex.environment import Address
 from kit.yandex.faults import Faults
 from kit.yandex.journal import Journal
 from kit.yandex.operations import Operations
@@ -21,6 +23,7 @@ from kit.yandex.services import platform
 from kit.yandex.storage import Buckets
 from kit.yandex.world import Options, World
 
+Served = TypeVar("Served")
 HOLDER = "yandex-emulator"
 NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -56,13 +59,15 @@ class Emulator:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`folder`: where the journal lies, None for memory alone. `certificate` and `key`: PEM, the chain and its key."""
+    """`folder`: where the journal lies, None for memory alone. `certificate` and `key`: PEM, the chain and its key. `last`: the
+    addresses of the last run, which environments out there still name."""
 
     folder: Path | None
     certificate: bytes
     key: bytes
-    port: int = 0
-    s3_port: int = 0
+    port: int | None = 0  # 0: a free one. None: the last one if it is free, else a free one
+    s3_port: int | None = 0
+    last: Address | None = None
     options: Options = field(default_factory=Options)
     faults: Faults = field(default_factory=Faults)
 
@@ -95,13 +100,33 @@ def start(settings: Settings, backing: Backing) -> Emulator:
     platform.seed(world)
     world.operations.load(world)
     world.announce()
-    api = server.start(world, services.registry(), settings.faults, settings.certificate, settings.key, settings.port)
+    last = settings.last or Address(0, 0)
+    registry = services.registry()
+
+    def serve(port: int) -> server.Server:
+        return server.start(world, registry, settings.faults, settings.certificate, settings.key, port)
+
     try:
-        s3 = object_storage.start(buckets, backing, settings.s3_port)
+        api = _at(settings.port, last.port, serve)
+    except BaseException:
+        journal.close()
+        raise
+    try:
+        s3 = _at(settings.s3_port, last.s3_port, lambda port: object_storage.start(buckets, backing, port))
     except BaseException:
         api.stop()
         raise
     return Emulator(world, api.port, s3.port, api, s3)
+
+
+def _at(wanted: int | None, last: int, serve: Callable[[int], Served]) -> Served:
+    """At the port that the user fixed; else at the last one, else at a free one."""
+    if wanted is not None:
+        return serve(wanted)
+    try:
+        return serve(last)
+    except PortTaken:
+        return serve(0)
 
 
 @contextlib.contextmanager

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import string
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuv"
 LENGTH = 20
+FORM = re.compile(r"[a-z0-9]{3}[0-9a-v]{17}")
 CLOUD = "b1gemu" + "0" * 14  # the emulator's own, the same in every stack: `kit yandex env` names them before it runs
 FOLDER = "b1gemu" + "0" * 13 + "1"
 
 
+MARK = "emu"  # after the prefix, in every id: a state that holds other ids belongs to the real cloud
+
+
 def new(prefix: str) -> str:
-    return prefix + _random(LENGTH - len(prefix), ALPHABET)
+    return prefix + MARK + _random(LENGTH - len(prefix) - len(MARK), ALPHABET)
+
+
+def is_foreign(key: str) -> bool:
+    """An id of the cloud's form that is none of this emulator's."""
+    return bool(FORM.fullmatch(key)) and key[3:6] != MARK
 
 
 def host(zone_id: str) -> str:

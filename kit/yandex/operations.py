@@ -11,7 +11,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from kit.yandex.refusal import Refusal
 from kit.yandex.transfer import transfer
 from kit.yandex.world import Call, World, now
 
+ANSWERED_WITHIN_S = 1.5  # what is made in this time is done in the first answer, and nobody polls for it
 KEPT = 2000  # finished operations that can still be asked for
 PREFIXES = {"mdb": "mdb", "vpc": "enp", "k8s": "cat", "iam": "aje", "lockbox": "e6q", "dns": "dns", "storage": "e3e"}
 ANNOUNCED = {"storage.v1.Bucket", "iam.v1.awscompatibility.AccessKey", "access.ListAccessBindingsResponse"}
@@ -77,14 +78,20 @@ class Operations:
     def run(self, world: World, call: Call, prepare: Callable[[Change], Work]) -> Message:
         """The operation that `prepare` describes: done where all is quick, else begun."""
         key = _idempotency(call)
+        started: Future[None] | None = None
         with world.journal.lock:
             if key and key in self._by_key and (before := world.journal.get(OPERATION, self._by_key[key])):
                 return before.message
-            is_quick = world.backing.is_quick and not world.options.async_s
-            record = self._at_once(world, call, prepare, key) if is_quick else self._begin(world, call, prepare, key)
+            if world.backing.is_quick and not world.options.async_s:
+                record = self._at_once(world, call, prepare, key)
+            else:
+                record, started = self._begin(world, call, prepare, key)
             if key:
                 self._by_key[key] = record.key
-            return record.message
+        if started is not None and not world.options.async_s:
+            wait([started], timeout=ANSWERED_WITHIN_S)
+        current = world.journal.get(OPERATION, record.key)
+        return (current or record).message
 
     def _at_once(self, world: World, call: Call, prepare: Callable[[Change], Work], key: str) -> Record:
         with world.journal.transaction() as change:
@@ -97,7 +104,7 @@ class Operations:
         _announce(world, work)
         return record
 
-    def _begin(self, world: World, call: Call, prepare: Callable[[Change], Work], key: str) -> Record:
+    def _begin(self, world: World, call: Call, prepare: Callable[[Change], Work], key: str) -> tuple[Record, Future[None]]:
         planned = Change()
         work = prepare(planned)
         if world.options.is_strict and (busy := self._busy.get(work.subject)):
@@ -110,8 +117,7 @@ class Operations:
             self._keep(change, record)
         if work.subject:
             self._busy[work.subject] = record.key
-        self._pool.submit(self._carry_out, world, call, work, record, before)
-        return record
+        return record, self._pool.submit(self._carry_out, world, call, work, record, before)
 
     def _carry_out(
         self, world: World, call: Call, work: Work, record: Record, before: Mapping[tuple[str, str], Record | None]

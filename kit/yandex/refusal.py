@@ -49,6 +49,14 @@ def not_found(noun: str, name: str) -> Refusal:
     return Refusal(grpc.StatusCode.NOT_FOUND, f"{noun} {name} not found")
 
 
+def foreign(noun: str, name: str) -> Refusal:
+    """Never NOT_FOUND: terraform would drop from its state, as deleted, what stands in the real cloud."""
+    return Refusal(
+        grpc.StatusCode.PERMISSION_DENIED,
+        f"{noun} {name} is none of this emulator's: the state seems to be the real cloud's. Give the emulator a state of its own",
+    )
+
+
 def already_exists(noun: str, name: str) -> Refusal:
     return Refusal(grpc.StatusCode.ALREADY_EXISTS, f"{noun} with name {name} already exists")
 

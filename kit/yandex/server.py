@@ -57,7 +57,6 @@ def start(world: World, registry: Registry, faults: Faults, certificate: bytes, 
     except RuntimeError:
         bound = 0
     if not bound:
-        world.journal.close()
         raise PortTaken(port, "--port")
     world.address = f"localhost:{bound}"
     server.start()

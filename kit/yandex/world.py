@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from kit.yandex import refusal
+from kit.yandex import ids, refusal
 from kit.yandex.contract import Backing
 from kit.yandex.descriptors import Method
 from kit.yandex.journal import Journal, Record
@@ -47,6 +47,8 @@ class World:
     def find(self, kind: str, key: str, noun: str) -> Record:
         """The record, or NOT_FOUND."""
         record = self.journal.get(kind, key)
+        if record is None and ids.is_foreign(key.partition("/")[0]):
+            raise refusal.foreign(noun, key)
         if record is None:
             raise refusal.not_found(noun, key)
         return record

@@ -1,0 +1,172 @@
+"""`kit yandex`: the emulator of the Yandex Cloud API, for anyone's Terraform."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kit.cli.context import Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kit.yandex.contract import Backing
+    from kit.yandex.environment import Address
+
+
+@click.group("yandex")
+def command() -> None:
+    """Emulate the Yandex Cloud API on this computer."""
+
+
+@command.command(
+    "emulate", epilog="Example: kit yandex emulate --control-plane-only --fail 'TopicService/Create:UNAVAILABLE:0.3'"
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="gRPC over TLS (default: the last one, or a free one).")
+@click.option(
+    "--s3-port", type=click.IntRange(0, 65535), help="S3 by HTTP, as forward proxy (default: the last one, or a free one)."
+)
+@click.option("--control-plane-only", is_flag=True, help="Only answer: no container, bucket or cluster behind it.")
+@click.option(
+    "--async", "async_s", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Let every operation last so long."
+)
+@click.option("--strict", is_flag=True, help="One operation at a time for each cluster, as in the cloud.")
+@click.option("--fail", "faults", multiple=True, metavar="METHOD:CODE:RATE", help="Let calls fail, with this probability.")
+@click.option("--latency", "latency_s", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Let every call wait.")
+@click.option("--quota", "quotas", multiple=True, metavar="NAME=NUMBER", help="Another limit than a new cloud's.")
+@click.pass_obj
+def emulate(
+    session: Session,
+    port: int | None,
+    s3_port: int | None,
+    control_plane_only: bool,
+    async_s: float,
+    strict: bool,
+    faults: tuple[str, ...],
+    latency_s: float,
+    quotas: tuple[str, ...],
+) -> int:
+    """Run the emulator until it is told to stop (Ctrl-C, SIGTERM). What it knows stays, and is there at the next start."""
+    from kit.yandex import emulator, environment
+    from kit.yandex import faults as fault_module
+    from kit.yandex import quotas as quota_module
+    from kit.yandex.world import Options
+
+    space = session.workspace
+    certificate, key = emulator.leaf(space.certs, session.stack.name)
+    settings = emulator.Settings(
+        folder=environment.folder(space),
+        certificate=certificate,
+        key=key,
+        port=port,
+        s3_port=s3_port,
+        last=environment.usual(space),
+        options=Options(async_s=async_s, is_strict=strict, quotas=quota_module.parse(quotas)),
+        faults=fault_module.Faults(tuple(fault_module.parse(text) for text in faults), latency_s),
+    )
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    backing = _backing(session, control_plane_only)
+    with emulator.running(settings, backing) as running:
+        address = environment.Address(running.port, running.s3_port)
+        environment.publish(space, address)
+        _tell(session, address, backing.name)
+        stop.wait()
+    return 0
+
+
+@command.command("env", epilog='Example: eval "$(kit yandex env)" && terraform init && terraform apply')
+@click.option(
+    "--provider",
+    type=click.Choice(["auto", "built", "registry"]),
+    default="auto",
+    help="Where terraform gets the provider: the one that kit built (made now with `built`), or where it always looks.",
+)
+@click.pass_obj
+def env(session: Session, provider: str) -> int:
+    """Print the variables with which terraform takes the emulator for the cloud."""
+    from kit.yandex import environment
+
+    address = environment.address_of(session.workspace)
+    variables = environment.variables(session.workspace, address, _cli_configuration(session, provider))
+    if session.is_json:
+        print(json.dumps(variables, indent=2))
+        return 0
+    for name, value in variables.items():
+        print(f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+@command.command("coverage", epilog="Example: kit yandex coverage -o json")
+@click.option("--page", is_flag=True, help="Print docs/yandex-coverage.md.")
+@click.pass_obj
+def coverage(session: Session, page: bool) -> int:
+    """List every method of the API and how it is answered."""
+    from kit.yandex import coverage as found
+
+    if page:
+        print(found.page(), end="")
+    elif session.is_json:
+        document: dict[str, Any] = {"counts": found.counts(), "methods": []}
+        for row in found.rows():
+            document["methods"].append(
+                {"method": f"{row.service}/{row.method}", "level": row.level, "backed_by": row.backed or None}
+            )
+        print(json.dumps(document, indent=2))
+    else:
+        for row in found.rows():
+            print(f"{row.level:<13}  {row.service}/{row.method}{'  ← ' + row.backed if row.backed else ''}")
+        print(", ".join(f"{count} {level}" for level, count in found.counts().items()), file=sys.stderr)
+    return 0
+
+
+def _backing(session: Session, control_plane_only: bool) -> Backing:
+    from kit.yandex.contract import NoBacking
+
+    if control_plane_only:
+        return NoBacking()
+    from kit.yandex.backing import LocalBacking
+
+    return LocalBacking(session.stack.name, session.workspace)
+
+
+def _tell(session: Session, address: Address, backing: str) -> None:
+    """One line when calls are answered, for people and for scripts that wait for it."""
+    if session.is_json:
+        ready = {
+            "ready": True,
+            "port": address.port,
+            "s3_port": address.s3_port,
+            "endpoint": f"localhost:{address.port}",
+            "backing": backing,
+        }
+        print(json.dumps(ready), flush=True)
+        return
+    print(f"ready: API localhost:{address.port}, S3 127.0.0.1:{address.s3_port}, behind it: {backing}", flush=True)
+    print('in another terminal: eval "$(kit yandex env)"', file=sys.stderr)
+
+
+def _cli_configuration(session: Session, provider: str) -> Path | None:
+    """Terraform's configuration with kit's mirror; None where terraform shall look where it always does."""
+    import os
+
+    from kit.supply.errors import NotSupplied
+    from kit.targets.cloud.provider import ARTIFACT, mirrored_provider
+    from kit.yandex import environment
+
+    if provider == "registry" or (provider == "auto" and os.environ.get("TF_CLI_CONFIG_FILE")):
+        return None
+    supply = session.supply()
+    if provider == "built":
+        supply.ensure([ARTIFACT])
+    try:
+        return mirrored_provider(supply, environment.folder(session.workspace) / environment.MIRROR)
+    except NotSupplied:
+        return None
