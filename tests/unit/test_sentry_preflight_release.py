@@ -1,0 +1,270 @@
+"""The preflight as data: which containers are tried, what their pod looks like, and what is said of what they found."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.sentry import archive, clients, preflight_release
+from kit.sentry import preflight_components as parts
+from kit.sentry import preflight_verdict as verdict
+from kit.sentry.clients import driver
+from kit.sentry.preflight_verdict import Preflight
+
+LABELS = {"dev.kit.stack": "a"}
+
+
+def deployment(name: str, image: str = "getsentry/sentry:26.9.0", **spec: Any) -> dict[str, Any]:
+    container = {"name": "main", "image": image, "env": [], **spec.pop("container", {})}
+    pod = {"containers": [container], **spec}
+    return {"kind": "Deployment", "metadata": {"name": name}, "spec": {"template": {"spec": pod}}}
+
+
+def config_map(name: str, **data: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
+def mounted(config: str, path: str = "/etc/sentry") -> dict[str, Any]:
+    return {
+        "container": {"volumeMounts": [{"name": "config", "mountPath": path}]},
+        "volumes": [{"name": "config", "configMap": {"name": config}}],
+    }
+
+
+def made(documents: list[dict[str, Any]], own: frozenset[tuple[str, str]] = frozenset()) -> dict[str, Any]:
+    job = parts.job(
+        parts.components(documents), own, image="probe:1", version="26.9.0", trust="/t", labels=LABELS, namespace="sentry"
+    )
+    pod: dict[str, Any] = job["spec"]["template"]["spec"]
+    return pod
+
+
+# ── which are tried ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_containers_that_connect_alike_are_tried_once_in_the_name_of_all() -> None:
+    found = parts.components([deployment("web", **mounted("c")), deployment("worker", **mounted("c"))])
+    assert [(each.name, each.members) for each in found] == [("web", ("Deployment/web", "Deployment/worker"))]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"container": {"env": [{"name": "BROKER_URL", "value": "x"}]}},
+        mounted("another"),
+        mounted("c", "/elsewhere"),
+        {"container": {"envFrom": [{"secretRef": {"name": "s"}}]}},
+    ],
+)
+def test_what_a_connection_hangs_on_tells_containers_apart(other: dict[str, Any]) -> None:
+    same = mounted("c")
+    assert len(parts.components([deployment("web", **same), deployment("worker", **other)])) == 2
+
+
+def test_what_speaks_to_no_store_is_not_tried() -> None:
+    assert parts.components([deployment("a", "busybox:1"), deployment("b", "getsentry/symbolicator:1"), config_map("c")]) == ()
+
+
+def test_disks_become_folders_and_make_no_difference() -> None:
+    disk = {"name": "data", "persistentVolumeClaim": {"claimName": "d"}}
+    mount = {"container": {"volumeMounts": [{"name": "data", "mountPath": "/data"}]}, "volumes": [disk]}
+    found = parts.components([deployment("web", **mount), deployment("worker")])
+    assert len(found) == 1
+    assert "persistentVolumeClaim" not in json.dumps(made([deployment("web", **mount)]))
+
+
+def test_relay_s_driver_sees_what_its_init_container_sees() -> None:
+    init = {"name": "init", "image": "busybox:1", "env": [{"name": "PASSWORD", "value": "x"}]}
+    volumes = [{"name": "template", "configMap": {"name": "relay"}}, {"name": "work", "emptyDir": {}}]
+    mount = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
+    found = parts.components(
+        [deployment("relay", "getsentry/relay:26.9.0", container=mount, volumes=volumes, initContainers=[init])]
+    )[0]
+    assert {"name": "template", "mountPath": "/run/kit/volumes/template", "readOnly": True} in found.mounts
+    assert {"name": "PASSWORD", "value": "x"} in found.env
+
+
+# ── the Job ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_release_s_own_configuration_comes_under_a_name_of_the_preflight_s() -> None:
+    documents = [config_map("sentry-sentry", a="1"), config_map("unused"), deployment("web", **mounted("sentry-sentry"))]
+    brought = parts.brought(documents, parts.components(documents), LABELS, "sentry")
+    assert [(each["metadata"]["name"], each["data"]) for each in brought] == [("kit-preflight-sentry-sentry", {"a": "1"})]
+    pod = made(documents, frozenset({("ConfigMap", "sentry-sentry")}))
+    assert {"name": "kit-preflight-sentry-sentry"} in [volume.get("configMap") for volume in pod["volumes"]]
+
+
+def test_references_in_variables_and_projections_follow_too() -> None:
+    own = frozenset({("Secret", "env"), ("ConfigMap", "c")})
+    entry = {"name": "X", "valueFrom": {"secretKeyRef": {"name": "env", "key": "k"}}}
+    sources = [{"secret": {"name": "env"}}, {"configMap": {"name": "c"}}, {"secret": {"name": "kit-redis"}}]
+    renamed = parts.renamed([entry, {"projected": {"sources": sources}}], own)
+    assert "kit-preflight-env" in json.dumps(renamed[0])
+    names = [next(iter(source.values()))["name"] for source in renamed[1]["projected"]["sources"]]
+    assert names == ["kit-preflight-env", "kit-preflight-c", "kit-redis"]
+
+
+def test_every_container_keeps_to_the_namespace_s_restrictions() -> None:
+    pod = made([deployment("web", **mounted("c")), deployment("api", "getsentry/snuba:26.9.0")])
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in pod["containers"]:
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["resources"]["limits"]["memory"]
+        assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}
+
+
+def test_volumes_of_one_pod_do_not_meet_under_one_name() -> None:
+    pod = made([deployment("web", **mounted("a")), deployment("worker", **mounted("b"))])
+    names = [volume["name"] for volume in pod["volumes"]]
+    assert len(names) == len(set(names))
+    for container in pod["containers"]:
+        assert {mount["name"] for mount in container["volumeMounts"]} <= set(names)
+
+
+def test_everything_that_a_pod_cannot_start_without_is_known_beforehand() -> None:
+    env = [
+        {"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+        {"name": "B", "valueFrom": {"secretKeyRef": {"name": "maybe", "key": "k", "optional": True}}},
+    ]
+    given = {**mounted("c"), "container": {**mounted("c")["container"], "env": env}}
+    found = parts.references(parts.components([deployment("web", **given)])[0])
+    assert {(each.kind, each.name, each.key) for each in found} == {("Secret", "s", "k"), ("ConfigMap", "c", "")}
+
+
+# ── the driver's own ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_trusted_paths_are_swapped_in_text_and_variables(tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_text("ours")
+    foreign = tmp_path / "foreign.pem"
+    foreign.write_text("theirs")
+    connection = {"tls": {"ca": str(tmp_path / "elsewhere.pem")}}
+    swap = driver._swapped([str(tmp_path)], [connection], foreign)
+    swapped = swap(f"ca={tmp_path}/ca.crt other={tmp_path}/elsewhere.pem")
+    assert str(tmp_path) not in swapped
+    assert {Path(word.partition("=")[2]).read_text() for word in swapped.split()} == {"theirs"}
+
+
+def test_one_redis_named_many_times_is_tried_once() -> None:
+    connection = {"store": "redis", "use": "REDIS cache", "options": {"db": 0}}
+    assert len(driver._distinct([connection, {**connection, "use": "REDIS dlq"}, {**connection, "options": {"db": 1}}])) == 2
+
+
+def test_the_driver_and_all_clients_import_from_the_archive_alone(tmp_path: Path) -> None:
+    (tmp_path / "kit.zip").write_bytes(archive.archive(rooms=archive.CLIENTS))
+    names = sorted(path.stem for path in Path(clients.__path__[0]).glob("*.py") if path.stem != "__init__")
+    code = "import importlib; " + "; ".join(f"importlib.import_module('kit.sentry.clients.{name}')" for name in names)
+    environment = {"PYTHONPATH": str(tmp_path / "kit.zip"), "PATH": os.environ["PATH"]}
+    argv = [sys.executable, "-S", "-c", code]  # without site-packages: the probe image has none of kit's libraries
+    ran = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_every_cause_that_is_said_has_a_sentence_and_a_remedy() -> None:
+    said = {
+        cause
+        for path in (*Path(clients.__path__[0]).glob("*.py"), Path(verdict.__file__), Path(preflight_release.__file__))
+        for cause in _causes(path)
+    }
+    assert len(said) > 25
+    assert said <= verdict.causes().keys()
+    for name, cause in verdict.causes().items():
+        assert cause["what"], name
+        assert cause["fix"].format(component="c", use="u", store="s", address="a"), name
+
+
+def _causes(path: Path) -> set[str]:
+    """First words of `Wrong(…)`, values of tables from words to causes, and `cause=…`."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Wrong":
+            found |= _texts(node.args[0])
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "broken":
+            found |= _texts(node.args[2])
+        elif isinstance(node, ast.keyword) and node.arg == "cause":
+            found |= _texts(node.value)
+        elif isinstance(node, ast.Assign) and any(getattr(target, "id", "") == "KNOWN" for target in node.targets):
+            found |= {text for value in getattr(node.value, "values", []) for text in _texts(value)}
+        elif isinstance(node, ast.For) and isinstance(node.iter, ast.Tuple):
+            pairs = [each.elts for each in node.iter.elts if isinstance(each, ast.Tuple) and len(each.elts) == 2]
+            found |= {text for _, cause in pairs for text in _texts(cause)}
+    return found
+
+
+def _texts(node: ast.AST) -> set[str]:
+    return {node.value} if isinstance(node, ast.Constant) and isinstance(node.value, str) else set()
+
+
+# ── what is said ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def outcome(**fields: Any) -> dict[str, Any]:
+    usual = {"store": "redis", "client": "redis-py", "use": "redis.clusters.default.0", "addresses": [["redis", 6380]]}
+    seen = {"tls": "TLSv1.3", "latency_ms": 4.2, "cause": "", "said": "fine", "foreign": "refused: x", "options": {"db": 0}}
+    return {**usual, **seen, **fields}
+
+
+def log(*outcomes: dict[str, Any], error: str | None = None) -> str:
+    return "chatter\n" + json.dumps({"error": error, "connections": list(outcomes)}) + "\n"
+
+
+def result(*probes: verdict.Probe) -> Preflight:
+    return Preflight("f", datetime(2026, 1, 1, tzinfo=UTC), 3.0, probes)
+
+
+def test_what_the_driver_says_is_kept_whole() -> None:
+    probes = verdict.from_log("sentry-web", ["Deployment/sentry-web"], log(outcome(), outcome(cause="expired", said="at noon")))
+    kept = verdict.from_kept(verdict.kept(result(*probes)))
+    assert kept == result(*probes)
+    assert [probe.holds for probe in probes] == [True, False]
+
+
+def test_settings_that_do_not_run_are_the_component_s_trouble() -> None:
+    (probe,) = verdict.from_log("sentry-web", ["a"], log(error="NameError: x (line 3)"))
+    assert (probe.cause, probe.said, probe.holds) == ("settings", "NameError: x (line 3)", False)
+
+
+@pytest.mark.parametrize("said", ["", "Killed", '{"half": ', "[]"])
+def test_a_driver_without_a_last_word_has_failed(said: str) -> None:
+    (probe,) = verdict.from_log("sentry-web", ["a"], said)
+    assert probe.cause == "not-started"
+
+
+def test_another_database_number_than_sentry_s_is_found_by_comparing() -> None:
+    sentry = verdict.from_log("sentry-web", ["a"], log(outcome()))
+    snuba = verdict.from_log("sentry-snuba-api", ["b"], log(outcome(use="REDIS default", options={"db": 1})))
+    found = verdict.held_together((*snuba, *sentry))
+    assert [(probe.component, probe.cause) for probe in found] == [("sentry-snuba-api", "redis-db"), ("sentry-web", "")]
+
+
+def test_an_empty_preflight_has_not_passed() -> None:
+    assert not result().passed
+
+
+def test_the_table_groups_one_trouble_of_many_components() -> None:
+    wrong = log(outcome(cause="expired", said="yesterday", latency_ms=None))
+    probes = (*verdict.from_log("web", ["a"], wrong), *verdict.from_log("relay", ["b"], wrong))
+    text = verdict.table(result(*probes))
+    assert text.count("why  yesterday") == 1
+    assert "web → redis, relay → redis" in text
+    assert "2 of 2 wrong" in text
+
+
+def test_a_failure_leads_with_component_cause_and_remedy() -> None:
+    probes = verdict.from_log("sentry-web", ["a"], log(outcome(cause="password", said="no")))
+    error = preflight_release.ReleaseUnfit(result(*probes))
+    assert "sentry-web" in error.what
+    assert "(redis)" in error.what
+    assert "sentry-web" in error.fix
