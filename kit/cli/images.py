@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kit.blueprint.stack import PROFILES
+
 if TYPE_CHECKING:
     from kit.supply import Supply
+    from kit.supply.lock import PulledImage
     from kit.supply.resolve import Way
 
 GB = 1024**3
@@ -24,6 +27,7 @@ Examples:
   kit images build postgres          make one image, and what it needs
   kit images save kit.tar            everything in one file …
   kit images load kit.tar            … for a machine without any registry
+  kit images build --custom sentry --base getsentry/sentry@sha256:…
   KIT_REGISTRY_PREFIX=127.0.0.1:5000/ kit images pull
 """
 
@@ -63,10 +67,58 @@ def show(session: Any) -> None:
 
 @images.command()
 @click.argument("names", nargs=-1)
+@click.option("--custom", is_flag=True, help="Build sentry, snuba, relay (NAMES) with the stack's authority in them.")
+@click.option("--base", metavar="REF", help="With --custom: upstream's image by digest (default: upstream.yaml's).")
+@click.option("--profile", type=click.Choice(PROFILES), help="With --custom: whose upstream images (default: the stack's).")
 @click.pass_obj
-def build(session: Any, names: tuple[str, ...]) -> None:
+def build(session: Any, names: tuple[str, ...], custom: bool, base: str | None, profile: str | None) -> None:
     """Build what is not there (NAMES, or everything) from its recipe, without asking a registry."""
+    if custom:
+        _build_custom(session, names, base, profile or session.stack.sentry.profile)
+        return
+    if base or profile:
+        raise click.UsageError("--base and --profile belong to --custom")
     _ensure(session.supply(), names or None, ways=("built",))
+
+
+def _build_custom(session: Any, names: tuple[str, ...], base: str | None, profile: str) -> None:
+    from kit.cli.certs import NoAuthority
+    from kit.sentry import custom_images
+
+    if unknown := [name for name in names if name not in custom_images.NAMES]:
+        raise click.UsageError(f"--custom builds {', '.join(custom_images.NAMES)}, and not {', '.join(unknown)}")
+    if base and len(names) != 1:
+        raise click.UsageError("--base is of one image: name it")
+    supply, space = session.supply(), session.workspace
+    if not (space.ca_file.is_file() and space.bundle_file.is_file()):
+        raise NoAuthority(session.stack.name)
+    trusted = custom_images.Trusted(space.ca_file.read_bytes(), space.bundle_file.read_bytes())
+    bases = {name: custom_images.base_of(name, profile, base, space.assets) for name in names or custom_images.NAMES}
+    log = supply.cache.temporary() / "custom-images.log"
+
+    def fetch(image: PulledImage, local: str) -> None:
+        supply.registry.pull(image, local, log=log, interrupted=lambda: False)
+
+    made = []
+    for name, chosen in bases.items():
+        _say(f"· custom {name}  on {chosen.reference}")
+        made.append(
+            custom_images.build(
+                supply.docker,
+                space.assets,
+                name,
+                chosen,
+                trusted,
+                fetch=fetch,
+                log=log,
+            )
+        )
+        _say(f"✓ {made[-1].reference}{'' if made[-1].is_new else '  was there'}")
+    if session.output == "json":
+        print(json.dumps([{"name": each.name, "reference": each.reference, "base": each.base} for each in made], indent=2))
+        return
+    for each in made:
+        print(f"{each.name:<8} {each.reference}")
 
 
 @images.command()
@@ -114,10 +166,13 @@ def load(session: Any, file: Path) -> None:
 @click.pass_obj
 def lock(session: Any) -> None:
     """Ask a registry for the digest behind each tag and write it into the lock."""
+    from kit.sentry import custom_images
     from kit.supply import pin
+    from kit.supply.lock_file import read
 
     supply = session.supply()
-    pinned = pin.pin(supply.lock, supply.registry.digest)
+    upstream = read(session.workspace.assets / custom_images.UPSTREAM)
+    pinned = [*pin.pin(supply.lock, supply.registry.digest), *pin.pin(upstream, supply.registry.digest)]
     if session.output == "json":
         print(json.dumps([{"name": p.name, "reference": p.reference, "before": p.before, "after": p.after} for p in pinned]))
         return

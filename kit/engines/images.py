@@ -58,6 +58,11 @@ class ImageStore:
                 return None
         return _image({**raw, "Labels": (raw.get("Config") or {}).get("Labels")})
 
+    def user(self, reference: str) -> str:
+        """What its programs run as; empty for root."""
+        with self._docker.doing(f"look at {reference}"):
+            return str((self._docker.api.inspect_image(reference).get("Config") or {}).get("User") or "")
+
     def tag(self, image: str, reference: str) -> None:
         repository, _, tag = reference.rpartition(":")
         with self._docker.doing(f"name {image} {reference}"):
