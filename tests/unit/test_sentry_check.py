@@ -11,8 +11,10 @@ import pytest
 import yaml
 
 from kit.endpoints import Secret
+from kit.sentry import profiles
 from kit.sentry.check.check import RULES, Looked, look, stand_ins
 from kit.sentry.manifests import parse
+from kit.sentry.profiles import Profile
 from kit.sentry.wiring import from_document, wire
 
 FOLDER = Path(__file__).parents[1] / "manifests"
@@ -35,8 +37,8 @@ class Line:
 
 
 def looked(mistake: Mapping[str, Any]) -> Looked:
-    """The good set with one mistake in it, wired and checked as a real release is."""
-    text = {name: (FOLDER / f"{name}.yaml").read_text() for name in ("release", "wiring", "applied", "values")}
+    """A good set with one mistake in it, wired and checked as a real release is."""
+    text = {name: (FOLDER / f"{name}.yaml").read_text() for name in ("release", "current", "wiring", "applied", "values")}
     changes = {mistake.get("in", "release"): mistake.get("replace", {}), **mistake.get("also", {})}
     for name, replacements in changes.items():
         for old, new in replacements.items():
@@ -44,12 +46,14 @@ def looked(mistake: Mapping[str, Any]) -> Looked:
             text[name] = text[name].replace(old, new)
     if "add" in mistake:
         text["release"] += "\n---\n" + yaml.safe_dump(mistake["add"])
-    rendered, applied = parse(text["release"]), parse(text["applied"])
-    wiring = from_document("test", yaml.safe_load(text["wiring"]))
+    is_current = mistake.get("in") == "current"
+    rendered, applied = parse(text["current" if is_current else "release"]), parse(text["applied"])
+    line = profiles.load("current") if is_current else Line()
+    wiring = from_document("test", line.wiring if isinstance(line, Profile) else yaml.safe_load(text["wiring"]))
     given = (*applied, *stand_ins(rendered, wiring, applied))
     wired = rendered if mistake.get("unwired") else wire(rendered, wiring)
     values = yaml.safe_load(text["values"])
-    return look(wired, Line(), applied=given, known_secrets=KNOWN, addresses=ADDRESSES, **values)
+    return look(wired, line, applied=given, known_secrets=KNOWN, addresses=ADDRESSES, **values)
 
 
 def test_a_good_release_has_no_findings() -> None:
@@ -59,6 +63,12 @@ def test_a_good_release_has_no_findings() -> None:
     assert (result.containers, result.init_containers, result.hooks) == (8, 1, 3)
     assert result.configurations == 5
     assert result.connections == 16
+
+
+def test_a_good_release_of_chart_33_has_no_findings_with_its_profiles_wiring() -> None:
+    result = looked({"in": "current"})
+    assert [f"{f.rule} {f.place}: {f.found}" for f in result.findings] == []
+    assert (result.containers, result.configurations, result.connections) == (5, 4, 12)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake["mistake"])

@@ -161,11 +161,16 @@ def _own_keys(release: Release) -> Iterator[Seen]:
 
 
 def _secret_of(connection: Connection) -> str | None:
-    if connection.store != "s3":
-        return facts().keys.get(connection.store)
-    if connection.use in facts().keys:
-        return facts().keys[connection.use]
-    return facts().keys["filestore"] if connection.use.startswith("filestore") else None
+    """By the setting where one store has two keys; what is not the nodestore's is the files'."""
+    keys = facts().keys
+    return keys.get(connection.use, keys["filestore"]) if connection.store == "s3" else keys.get(connection.store)
+
+
+def _django_key(release: Release) -> Iterator[Seen]:
+    for executed in release.executed:
+        key = str(executed.settings.get("secret_key") or "")
+        if executed.kind == "sentry" and executed.error is None and not key.startswith(placeholder("kit-sentry", "")):
+            yield Seen(f"system.secret-key is {'a literal' if key else 'empty'}", executed.containers)
 
 
 def _source(value: str) -> str:
@@ -239,4 +244,10 @@ RULES = (
         _nodestore,
     ),
     Rule("KEYS-OWN", "Every client holds the key of its own store.", "correct existingSecret and its keys", _own_keys),
+    Rule(
+        "DJANGO-KEY",
+        "Sentry's secret key comes from kit's Secret: the chart would make another at every rendering, and end all sessions.",
+        "set sentry.existingSecret: kit-sentry, existingSecretKey: key",
+        _django_key,
+    ),
 )

@@ -188,7 +188,7 @@ def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 SHORTEST_SECRET = 6  # shorter words occur everywhere
 
-_SECRET_VARIABLE = re.compile(r"(?:PASSWORD|PASSWD|SECRET|TOKEN|ACCESS_KEY|PRIVATE_KEY|API_KEY)(?:_ID)?$")
+_SECRET_VARIABLE = re.compile(r"(?:PASSWORD|PASSWD|SECRET|SECRET_KEY|TOKEN|ACCESS_KEY|PRIVATE_KEY|API_KEY)(?:_ID)?$")
 _NO_SECRET = re.compile(r"^(?:\$\(\w+\)|\$\{\w+\}|/\S*|true|false|none|)$", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"[a-z][a-z0-9+]*://[^\s:/@\"']*:(?!//)([^\s@/\"']+)@")
 _SETTING = r"(?:sasl\.)?password|secret[_.-]?(?:access[_.-]?)?key|(?:aws_)?access[_.-]?key(?:[_.-]id)?"
