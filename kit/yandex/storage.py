@@ -84,10 +84,11 @@ class Buckets:
 
     def may(self, service_account_id: str, bucket: str, *, write: bool) -> bool:
         record = self._world.journal.get(BUCKET, bucket)
-        if record is None:
-            return False
+        account = self._world.journal.get(ACCOUNT, service_account_id)
+        # A bucket that is not there yet, or no more, is the account's own folder's: it may be made, and missed.
+        folder = record.parent if record else account.parent if account else ""
         wanted = WRITERS if write else READERS
-        places = (bucket, record.parent, ids.CLOUD)
+        places = (bucket, folder, ids.CLOUD)
         return any(role in wanted for place in places for role in bindings.roles(self._world, place, service_account_id))
 
     def rights(self) -> tuple[KeyRights, ...]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 API_PORT = 6443  # Kind's, in the node
 DNS, DNS_NAMESPACE = "coredns", "kube-system"
-DNS_TIMEOUT_S = 90.0
+DNS_TIMEOUT_S = 180.0
 DNS_POLL_S = 0.25
 MARK = "dev.kit/corefile"
 
