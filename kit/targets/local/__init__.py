@@ -90,10 +90,14 @@ class LocalTarget:
 
         return LocalSentry(self)
 
+    def store_images(self) -> Mapping[str, str]:
+        """Store → the supply's name of its image."""
+        return {store: layout.store_image(store, self.stack.sentry.profile) for store in STORES}
+
     def compose(self) -> Compose:
         from kit.engines.compose import Compose
 
-        images = {name: self.supply.image(name).reference for name in STORES}
+        images = {store: self.supply.image(name).reference for store, name in self.store_images().items()}
         return Compose(
             program=self.supply.tool("compose"),
             file=self.workspace.assets / "compose" / "compose.yaml",
@@ -178,7 +182,7 @@ class LocalTarget:
         """What the wanted parts need from the supply."""
         names: list[str] = []
         if "stores" in self.stack.parts:
-            names += [*STORES, "compose"]
+            names += [*self.store_images().values(), "compose"]
         if "cluster" in self.stack.parts:
             names += ["kind", "kind-node"]
         if "sentry" in self.stack.parts:

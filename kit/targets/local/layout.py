@@ -29,6 +29,8 @@ SENTRY_HOLDER = "sentry"
 SENTRY_KEY = "sentry.https"
 SENTRY_NAMES = ("sentry", "sentry.sentry", "sentry.sentry.svc", "localhost", "127.0.0.1", "::1")  # the host's, and the Service's
 KUBERNETES = "1.34.0"  # what templates are rendered for; the node's minor version
+# A store's image bears the store's name, unless the clients of a profile's release need another line of it.
+STORE_IMAGES = {("kafka", "seed"): "kafka-3"}  # Kafka 4 refuses the SCRAM of librdkafka before 2.6.1 (librdkafka#4895)
 VOLUME_TOOL_IMAGE = "postgres"  # any image with chown; this one is needed anyway
 
 
@@ -44,6 +46,11 @@ class Login:
 def probe_image(profile: str) -> str:
     """The supply's name of the image with the client libraries of that profile's release."""
     return f"probe-{profile}"
+
+
+def store_image(store: str, profile: str) -> str:
+    """The supply's name of a store's image."""
+    return STORE_IMAGES.get((store, profile), store)
 
 
 def cluster_images(wanted: SentryWanted) -> tuple[str, ...]:

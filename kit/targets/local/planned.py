@@ -82,8 +82,9 @@ def _desired(local: LocalTarget, needs: Mapping[str, Need]) -> planning.Desired:
     fingerprints = local.container_fingerprints() if "stores" in parts else {}
     return planning.Desired(
         stores={
-            name: planning.StoreWanted(_reference(local, name, needs), fingerprints[name], layout.setup_fingerprint(name))
-            for name in fingerprints
+            name: planning.StoreWanted(_reference(local, image, needs), fingerprints[name], layout.setup_fingerprint(name))
+            for name, image in local.store_images().items()
+            if name in fingerprints
         },
         topics="stores" in parts,
         cluster=_or_unknown(local.cluster_fingerprint) if "cluster" in parts else None,
