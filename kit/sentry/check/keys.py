@@ -25,7 +25,7 @@ def known_keys(chart: Path) -> dict[str, Any]:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     files = dict(_texts(chart))
-    tree: dict[str, Any] = yaml.load(files["values.yaml"], loader) or {}
+    tree: dict[str, Any] = yaml.load(files.get("values.yaml", ""), loader) or {}
     templates = [text for name, text in files.items() if name.startswith("templates/")]
     for path in (path for text in templates for path in _paths(_READ, text)):
         _add(tree, path)

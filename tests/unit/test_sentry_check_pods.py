@@ -1,0 +1,167 @@
+"""What a container would find when it starts: variables as Kubernetes resolves them, files as they are mounted."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.sentry.check.families import family_of, repository, tag
+from kit.sentry.check.keys import known_keys
+from kit.sentry.check.pods import Files, environment, file_at
+from kit.sentry.check.rules_release import suggestion, unknown
+from kit.sentry.manifests import Container
+
+
+def container(
+    spec: dict[str, Any], volumes: list[dict[str, Any]] | None = None, inits: list[dict[str, Any]] | None = None
+) -> Container:
+    pod = {"volumes": volumes or [], "initContainers": inits or [], "containers": [spec]}
+    return Container("Deployment", "web", "main", {"name": "web", "image": "getsentry/sentry:1", **spec}, pod, {})
+
+
+def objects(kind: str, name: str, **data: str) -> dict[str, Any]:
+    return {"kind": kind, "metadata": {"name": name}, ("stringData" if kind == "Secret" else "data"): data}
+
+
+FILES = Files.of(
+    [objects("ConfigMap", "config", **{"a.py": "A", "b.py": "B"}), objects("Secret", "rendered", PORT="9440")],
+    [objects("Secret", "kit-kafka", password="real", username="sentry", mechanism="SCRAM-SHA-512")],
+)
+
+
+def test_a_variable_is_taken_from_above_and_a_later_one_of_the_name_wins() -> None:
+    env = [
+        {"name": "LATE", "value": "$(UNKNOWN) $(PW)"},
+        {"name": "PW", "valueFrom": {"secretKeyRef": {"name": "kit-kafka", "key": "password"}}},
+        {"name": "URL", "value": "rediss://:$(PW)@redis"},
+        {"name": "ESCAPED", "value": "$$(PW)"},
+        {"name": "TWICE", "value": "1"},
+        {"name": "TWICE", "value": "2"},
+    ]
+    found = environment(container({"env": env}), FILES)
+    assert found["LATE"] == "$(UNKNOWN) $(PW)"
+    assert found["URL"] == "rediss://:SECRET.kit-kafka.password@redis"
+    assert found["ESCAPED"] == "$(PW)"
+    assert found["TWICE"] == "2"
+
+
+def test_a_secret_of_kits_is_never_read_and_what_is_no_secret_is() -> None:
+    refs = {key: {"secretKeyRef": {"name": "kit-kafka", "key": key}} for key in ("password", "username", "mechanism")}
+    found = environment(container({"env": [{"name": key, "valueFrom": ref} for key, ref in refs.items()]}), FILES)
+    assert found == {"password": "SECRET.kit-kafka.password", "username": "sentry", "mechanism": "SCRAM-SHA-512"}
+
+
+def test_whole_secrets_and_config_maps_come_first() -> None:
+    spec = {
+        "envFrom": [
+            {"secretRef": {"name": "rendered"}},
+            {"prefix": "C_", "configMapRef": {"name": "config"}},
+            {"secretRef": {"name": "kit-kafka"}},
+        ],
+        "env": [{"name": "PORT", "value": "1"}],
+    }
+    found = environment(container(spec), FILES)
+    assert found["PORT"] == "1"
+    assert found["C_a.py"] == "A"
+    assert found["password"] == "SECRET.kit-kafka.password"
+
+
+VOLUMES = [
+    {"name": "config", "configMap": {"name": "config"}},
+    {"name": "renamed", "configMap": {"name": "config", "items": [{"key": "a.py", "path": "settings.py"}]}},
+    {"name": "both", "projected": {"sources": [{"configMap": {"name": "config"}}]}},
+    {"name": "empty", "emptyDir": {}},
+]
+
+
+@pytest.mark.parametrize(
+    ("mounts", "expected"),
+    [
+        ([{"name": "config", "mountPath": "/etc/sentry"}], "A"),
+        ([{"name": "config", "mountPath": "/etc/sentry/a.py", "subPath": "b.py"}], "B"),
+        ([{"name": "empty", "mountPath": "/etc"}, {"name": "both", "mountPath": "/etc/sentry/"}], "A"),
+        ([{"name": "config", "mountPath": "/etc"}], None),
+        ([{"name": "renamed", "mountPath": "/etc/sentry"}], None),
+        ([{"name": "empty", "mountPath": "/etc/sentry"}], None),
+        ([{"name": "config", "mountPath": "/etc/sentry-other"}], None),
+        ([], None),
+    ],
+)
+def test_a_file_is_found_where_the_deepest_mount_puts_it(mounts: list[dict[str, Any]], expected: str | None) -> None:
+    assert file_at(container({"volumeMounts": mounts}, VOLUMES), "/etc/sentry/a.py", FILES) == expected
+
+
+def test_items_give_files_other_names() -> None:
+    mounted = container({"volumeMounts": [{"name": "renamed", "mountPath": "/etc/sentry"}]}, VOLUMES)
+    assert file_at(mounted, "/etc/sentry/settings.py", FILES) == "A"
+
+
+@pytest.mark.parametrize(
+    ("image", "name", "version", "family"),
+    [
+        ("getsentry/sentry:25.2.0", "getsentry/sentry", "25.2.0", "sentry"),
+        ("ghcr.io/getsentry/snuba:26.9.0", "ghcr.io/getsentry/snuba", "26.9.0", "snuba"),
+        ("registry.test:5000/mirror/relay", "registry.test:5000/mirror/relay", "", "relay"),
+        ("registry.test:5000/own/sentry-with-ca:25.2.0@sha256:0", "registry.test:5000/own/sentry-with-ca", "25.2.0", "sentry"),
+        ("getsentry/uptime-checker:1", "getsentry/uptime-checker", "1", "uptime-checker"),
+        ("getsentry/taskbroker:1", "getsentry/taskbroker", "1", "taskbroker"),
+        ("busybox:1.38.0", "busybox", "1.38.0", None),
+    ],
+)
+def test_an_image_is_of_its_family_wherever_it_comes_from(image: str, name: str, version: str, family: str | None) -> None:
+    found = family_of(container({"image": image}))
+    assert (repository(image), tag(image), found.name if found else None) == (name, version, family)
+
+
+# ── which keys a chart reads
+
+CHART = {
+    "Chart.yaml": "{name: sentry, version: 1.0.0, dependencies: [{name: redis}, {name: kafka, alias: queue}]}",
+    "values.yaml": "{web: {replicas: 1, env: [], nodeSelector: {}, resources: {limits: {cpu: 1}}}, redis: {enabled: true}}",
+    "templates/web.yaml": "{{ .Values.externalRedis.existingSecretKey }}{{ toYaml .Values.web.resources | indent 2 }}\n"
+    "{{ .Values.web.sidecars | toYaml }}",
+    "templates/hooks/init.yaml": "{{ default 1 $root.Values.hooks.dbInit.enabled }}",
+}
+
+
+@pytest.fixture(params=["folder", "archive"])
+def chart(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    folder = tmp_path / "sentry"
+    for name, text in CHART.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    if request.param == "folder":
+        return folder
+    with tarfile.open(tmp_path / "sentry.tgz", "w:gz") as archive:
+        archive.add(folder, "sentry")
+    return tmp_path / "sentry.tgz"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"web": {"replicas": 2, "env": [{"name": "A"}]}}, []),
+        ({"web": {"nodeSelector": {"any": "thing"}}}, []),
+        ({"web": {"resources": {"requests": {"cpu": "1m"}}}}, []),  # printed whole, so anything may stand in it
+        ({"web": {"sidecars": [{"name": "s"}]}}, []),
+        ({"externalRedis": {"existingSecretKey": "k"}, "hooks": {"dbInit": {"enabled": False}}}, []),  # in templates alone
+        ({"redis": {"auth": {"enabled": False}}, "queue": {"x": 1}}, []),  # a sub-chart's keys are its own
+        ({"global": {"anything": 1}}, []),
+        ({"web": {"replica": 2}}, [("web", "replica")]),
+        ({"externalRedis": {"existingsecretkey": "k"}}, [("externalRedis", "existingsecretkey")]),
+        ({"wbe": {"replicas": 2}}, [("wbe",)]),
+    ],
+)
+def test_a_key_is_known_when_the_chart_lists_it_or_a_template_reads_it(
+    chart: Path, values: dict[str, Any], expected: list[tuple[str, ...]]
+) -> None:
+    assert [path for path, _ in unknown(values, known_keys(chart))] == expected
+
+
+def test_a_misspelt_key_gets_a_suggestion() -> None:
+    assert suggestion("sslmode", ["sslMode", "host", "port"]) == "sslMode"
+    assert suggestion("replica", ["replicas", "env"]) == "replicas"
+    assert suggestion("zzz", ["replicas", "env"]) is None
