@@ -6,6 +6,7 @@ module "sentry_values" {
   endpoints      = local.endpoints
   profile        = var.profile
   size           = local.sentry_size
+  chart_version  = var.chart_version
   url            = "https://${var.domain}"
   admin_email    = coalesce(var.admin_email, "admin@${var.domain}")
   retention_days = var.retention_days

@@ -432,6 +432,18 @@ variable "redis_password_version" {
 
 # ── Sentry ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+variable "chart_version" {
+  description = "The version of the Sentry chart that the values are for, within the profile's range. Empty: the profile's own."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = var.chart_version == "" || can(regex("^[0-9]+\\.[0-9]+\\.[0-9]+$", var.chart_version))
+    error_message = "chart_version is three numbers, such as 33.8.0."
+  }
+}
+
 variable "admin_email" {
   description = "Sentry's first user, an administrator. Null: admin@ the domain."
   type        = string

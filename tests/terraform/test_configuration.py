@@ -554,6 +554,7 @@ REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
     "a short password": ({"redis_password": "short"}, "redis_password: 16 to 128"),
     "a password with a quote": ({"kafka_password": 'sixteen-and-a-"-more'}, "kafka_password: 16 to 128"),
     "a password with a dollar": ({"redis_password": "sixteen-and-a-$HOME"}, "redis_password: 16 to 128"),
+    "a chart without its patch number": ({"chart_version": "33.8"}, "chart_version is three numbers"),
     "no address of the administrator": ({"admin_email": "admin"}, "admin_email"),
     "a pause without end": ({"iam_pause_s": 3600}, "iam_pause_s"),
     "no version of the password": ({"redis_password_version": 0}, "redis_password_version"),
