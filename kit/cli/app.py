@@ -34,6 +34,8 @@ COMMANDS = {
     "topics": ("topics", "List, compare and mend the Kafka topics that Sentry needs."),
     "preflight": ("preflight", "Try every connection of the release in the cluster, before Helm would."),
     "values": ("values", "Show, compare and check the values that the Sentry chart is given."),
+    "secrets": ("secrets", "Show where the cloud stack's secrets lie, or one of them."),
+    "cloud": ("cloud", "Keep the cloud stack's state elsewhere."),
     "images": ("images", "List, build, pull, save and load the tools and images."),
     "setup": ("setup", "Prepare this computer: the engine and the tools."),
     "doctor": ("doctor", "Check this computer and say what to mend."),
@@ -44,6 +46,7 @@ COMMANDS = {
 
 # Known to every command, before or after its name: option → whether a value follows.
 GLOBAL_OPTIONS = {"--config": True, "--stack": True, "-o": True, "--output": True, "-v": False, "--verbose": False}
+GLOBAL_OPTIONS |= {"--cloud": False, "--rehearse": False}
 
 EXAMPLES = """
 \b
@@ -78,15 +81,23 @@ class Lazy(click.Group):
 @click.option("--config", metavar="FILE", help="The description of the stack (default: kit.yaml, if there is one).")
 @click.option("--stack", metavar="NAME", envvar="KIT_STACK", help="The stack's name (default: kit, or what kit.yaml says).")
 @click.option("-o", "--output", type=click.Choice(["table", "json", "env"]), envvar="KIT_OUTPUT", help="How data is printed.")
+@click.option("--cloud", is_flag=True, help="The stack in Yandex Cloud, instead of the one on this computer.")
+@click.option(
+    "--rehearse", is_flag=True, help="With --cloud: against the emulator of the cloud's API, with real stores behind it."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show what tools said, and Python tracebacks.")
 @click.version_option(__version__, prog_name="kit")
 @click.pass_context
-def kit(ctx: click.Context, config: str | None, stack: str | None, output: str | None, verbose: bool) -> None:
+def kit(
+    ctx: click.Context, config: str | None, stack: str | None, output: str | None, cloud: bool, rehearse: bool, verbose: bool
+) -> None:
     """The same Sentry installation, first against TLS stores and a cluster on this computer, then against the cloud.
 
     The options below may stand before or after the command.
     """
-    ctx.obj = Session(config_path=config, stack_name=stack, output=output or "table", verbose=verbose)
+    if rehearse and not cloud:
+        raise click.UsageError("--rehearse goes with --cloud")
+    ctx.obj = Session(config, stack, output or "table", verbose, cloud=cloud, rehearse=rehearse)
 
 
 def hoisted(argv: Sequence[str]) -> list[str]:

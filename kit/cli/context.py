@@ -17,6 +17,7 @@ from kit.blueprint.stack import SentryWanted
 if TYPE_CHECKING:
     from kit.blueprint.stack import Stack
     from kit.supply import Supply
+    from kit.targets.cloud import CloudTarget
     from kit.targets.local import LocalTarget
     from kit.workspace import Workspace
 
@@ -27,6 +28,8 @@ class Session:
     stack_name: str | None
     output: str
     verbose: bool
+    cloud: bool = False
+    rehearse: bool = False
 
     @functools.cached_property
     def stack(self) -> Stack:
@@ -41,18 +44,33 @@ class Session:
             return described
         return dataclasses.replace(described, sentry=remembered)
 
-    def wanting(self, sentry: str | None, profile: str | None, size: str | None, chart: str | None) -> LocalTarget:
-        """The local target with another Sentry than was described or remembered; remembered from then on."""
-        from kit.targets.local import LocalTarget
+    @contextmanager
+    def in_cloud(self, wanted: SentryWanted | None = None) -> Iterator[CloudTarget]:
+        """The cloud target, with the emulator beside it where it rehearses."""
+        from kit.targets.cloud import CloudTarget
 
+        stack = dataclasses.replace(self.stack, sentry=wanted) if wanted else self.stack
+        with CloudTarget(stack, self.workspace, rehearses=self.rehearse).opened() as target:
+            yield target
+
+    def sentry_wanted(self, sentry: str | None, profile: str | None, size: str | None, chart: str | None) -> SentryWanted:
+        """What was described or remembered, with what the command line says instead."""
         if chart is not None and "://" not in chart:
             chart = str(Path(chart).resolve())  # remembered for calls from other folders
         given = {"flavour": sentry, "profile": profile, "size": size, "chart": chart}
         chosen: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-        if not chosen:
-            return self.local
-        wanted = dataclasses.replace(self.stack.sentry, **chosen)
-        return LocalTarget(dataclasses.replace(self.stack, sentry=wanted), self.workspace)
+        return dataclasses.replace(self.stack.sentry, **chosen)
+
+    def wanting(self, **chosen: str | None) -> LocalTarget:
+        """The local target with another Sentry than was described or remembered; remembered once it is brought up."""
+        from kit.targets.local import LocalTarget
+
+        wanted = self.sentry_wanted(**{name: chosen.get(name) for name in ("sentry", "profile", "size", "chart")})
+        return (
+            self.local
+            if wanted == self.stack.sentry
+            else LocalTarget(dataclasses.replace(self.stack, sentry=wanted), self.workspace)
+        )
 
     @functools.cached_property
     def workspace(self) -> Workspace:

@@ -14,7 +14,11 @@ from kit.cli.context import Session
 @click.pass_obj
 def command(session: Session) -> int:
     """Raise a real exception with the example sender, wait until Sentry's API shows that very event, print the link."""
-    result = session.local.demo()
+    if session.cloud:
+        with session.in_cloud() as target:
+            result = target.demo()
+    else:
+        result = session.local.demo()
     if session.is_json:
         print(json.dumps({"event_id": result.event_id, "url": result.url, "seconds": round(result.seconds, 2)}, indent=2))
     else:

@@ -10,9 +10,15 @@ from kit.cli.context import Session
 
 
 @click.command("down")
+@click.option("--yes", is_flag=True, help="With --cloud: do not ask before everything is removed, data included.")
 @click.pass_obj
-def command(session: Session) -> int:
-    """Stop the stack. Volumes, certificates and passwords stay; `kit up` brings everything back."""
+def command(session: Session, yes: bool) -> int:
+    """Stop the stack. Volumes, certificates and passwords stay; `kit up` brings everything back.
+
+    With --cloud everything that terraform made is removed, and its data with it: that is named, and asked for first.
+    """
+    if session.cloud:
+        return _in_cloud(session, yes)
     with session.lock("down"):
         kept = session.local.down()
     if kept:
@@ -21,3 +27,21 @@ def command(session: Session) -> int:
     else:
         print("nothing to stop, and no data", file=sys.stderr)
     return 0
+
+
+def _in_cloud(session: Session, yes: bool) -> int:
+    from kit.cli import render
+    from kit.plan import steps
+    from kit.report import progress
+
+    with session.lock("down --cloud"), session.in_cloud() as target:
+        planned = target.plan_down()
+        print(steps.text(planned), end="", file=sys.stderr)
+        lost = [step.subject for step in planned if step.destructive]
+        render.confirm(session, yes, f"This removes {len(planned)} resources, and the data in {', '.join(lost)}.")
+        with progress.listener() as listen:
+            left = target.down(planned, listen)
+    for address in left:
+        print(f"still there: {address}", file=sys.stderr)
+    print("nothing is left" if not left else f"{len(left)} resources are left", file=sys.stderr)
+    return 0 if not left else 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Iterable
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kit.blueprint.stack import PROFILES
+from kit.blueprint.stack import PROFILES, SIZES
 
 if TYPE_CHECKING:
+    from kit.sentry.chart import Chart
+    from kit.sentry.chart_images import Used
     from kit.supply import Supply
     from kit.supply.lock import PulledImage
     from kit.supply.resolve import Way
@@ -29,6 +32,8 @@ Examples:
   kit images load kit.tar            … for a machine without any registry
   kit images build --custom sentry --base getsentry/sentry@sha256:…
   KIT_REGISTRY_PREFIX=127.0.0.1:5000/ kit images pull
+  kit images list --for chart --chart ./sentry-26.18.0.tgz --profile seed
+  kit images save --for chart sentry.tar   Sentry's chart and all its images in one file
 """
 
 
@@ -40,12 +45,46 @@ def images() -> None:
 command = images  # the name under which the frame finds every command
 
 
+def of_chart(verb: Any) -> Any:
+    """Whose images: those of the lock, or those of a rendered chart."""
+    every = [
+        click.option("--for", "whose", type=click.Choice(["chart"]), help="The images of Sentry's chart, not of the lock."),
+        click.option("--chart", metavar="REF", help="With --for chart: a folder, a .tgz or oci://… (default: the profile's)."),
+        click.option("--profile", type=click.Choice(PROFILES), help="With --for chart: the line of chart and Sentry."),
+        click.option("--size", type=click.Choice(SIZES), help="With --for chart: how much of Sentry."),
+    ]
+    for option in reversed(every):
+        verb = option(verb)
+    return verb
+
+
+def _release(session: Any, whose: str | None, **chosen: str | None) -> tuple[Chart, tuple[Used, ...]] | None:
+    """The chart and every image of it, rendered with the stack's values; None where the lock is meant."""
+    given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
+    if whose is None:
+        if given:
+            raise click.UsageError(f"--{', --'.join(given)} belongs to --for chart")
+        return None
+    from kit.sentry import chart, chart_images
+    from kit.sentry.objects import NAMESPACE, RELEASE
+    from kit.targets import values
+
+    wanted = dataclasses.replace(session.stack.sentry, flavour="chart", **given)
+    found = values.of_local(session.local, wanted)
+    documents = chart.render(found.chart, RELEASE, NAMESPACE, found.data, found.helm)
+    return found.chart, chart_images.images_of(documents)
+
+
 @images.command("list")
+@of_chart
 @click.pass_obj
-def show(session: Any) -> None:
-    """Every entry of the lock: its version, where it is, or why it is not there."""
+def show(session: Any, whose: str | None, **chosen: str | None) -> None:
+    """Every entry of the lock: its version, where it is, or why it is not there. With --for chart: every image of the chart."""
     from kit.supply.resolve import Missing
 
+    if release := _release(session, whose, **chosen):
+        _show_release(session, *release)
+        return
     rows = [
         {
             "name": listed.entry.key,
@@ -63,6 +102,19 @@ def show(session: Any) -> None:
     width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
         print(f"{row['name']:<{width}}  {row['version']:<12}  {row['source'] or '-':<9}  {row['place'] or row['reason']}")
+
+
+def _show_release(session: Any, chart: Chart, used: tuple[Used, ...]) -> None:
+    from kit.sentry import chart_images
+
+    absent = chart_images.missing(session.supply().docker, chart_images.names(used))
+    rows = [{"image": each.reference, "containers": each.containers, "here": each.reference not in absent} for each in used]
+    if session.output == "json":
+        print(json.dumps({"chart": chart.name, "version": chart.version, "images": rows}, indent=2))
+        return
+    for row in rows:
+        print(f"{'here' if row['here'] else 'absent':<6}  {row['containers']:>3} containers  {row['image']}")
+    _say(f"{chart.name} {chart.version}: {len(rows)} images, {len(absent)} not here")
 
 
 @images.command()
@@ -123,10 +175,17 @@ def _build_custom(session: Any, names: tuple[str, ...], base: str | None, profil
 
 @images.command()
 @click.argument("names", nargs=-1)
+@of_chart
 @click.pass_obj
-def pull(session: Any, names: tuple[str, ...]) -> None:
-    """Pull NAMES, or everything that has an upstream image, by digest; through KIT_REGISTRY_PREFIX when it is set."""
+def pull(session: Any, names: tuple[str, ...], whose: str | None, **chosen: str | None) -> None:
+    """Pull NAMES, or everything that has an upstream image, by digest; through KIT_REGISTRY_PREFIX when it is set.
+
+    With --for chart: every image of the chart, and into the cluster with them, if there is one.
+    """
     supply = session.supply()
+    if release := _release(session, whose, **chosen):
+        _bring(session, release[1])
+        return
     upstream = [entry for entry in supply.wanted(names or None) if entry.pulled is not None or names]
     unknown = [] if names else [entry for entry in upstream if not entry.can_be_pulled]
     for entry in unknown:
@@ -135,18 +194,49 @@ def pull(session: Any, names: tuple[str, ...]) -> None:
     _ensure(supply, chosen, ways=("pulled",), counting=("installed", "pulled"))
 
 
+def _bring(session: Any, used: tuple[Used, ...]) -> None:
+    from kit.engines.kind import Kind, node_name
+    from kit.sentry import chart_images
+
+    supply, stack = session.supply(), session.stack.name
+    log = supply.cache.temporary() / "chart-images.log"
+    pulled = chart_images.bring(supply.docker, supply.registry, chart_images.names(used), log=log, say=_say)
+    _say(f"{len(pulled)} of {len(used)} images pulled, the others were here")
+    if any(container.name == node_name(stack) for container in supply.docker.containers()):
+        Kind(supply.tool("kind")).load(stack, *(chart_images.local_name(each.reference) for each in used))
+        _say(f"all of them are in the cluster of stack {stack}")
+
+
 @images.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.argument("names", nargs=-1)
+@of_chart
 @click.pass_obj
-def save(session: Any, file: Path, names: tuple[str, ...]) -> None:
-    """Write all tools and images (or NAMES) to one FILE, making first what is missing."""
+def save(session: Any, file: Path, names: tuple[str, ...], whose: str | None, **chosen: str | None) -> None:
+    """Write all tools and images (or NAMES) to one FILE, making first what is missing.
+
+    With --for chart: the chart and every image of it (and NAMES), pulling first what is missing.
+    """
+    import tempfile
+
+    from kit.sentry import chart_images
     from kit.supply import archive
     from kit.supply.resolve import PORTABLE
 
     supply = session.supply()
-    _ensure(supply, names or None, counting=PORTABLE)
-    _moved("saved", archive.save(supply, file, names or None), file)
+    release = _release(session, whose, **chosen)
+    if release is None:
+        _ensure(supply, names or None, counting=PORTABLE)
+        _moved("saved", archive.save(supply, file, names or None), file)
+        return
+    chart, used = release
+    if names:
+        _ensure(supply, names, counting=PORTABLE)
+    _bring(session, used)
+    others = [chart_images.local_name(each.reference) for each in used]
+    with tempfile.TemporaryDirectory(prefix="kit-chart-") as folder:
+        charts = [chart_images.archived(chart, Path(folder))]
+        _moved("saved", archive.save(supply, file, names, others=others, charts=charts), file)
 
 
 @images.command()
@@ -157,7 +247,11 @@ def load(session: Any, file: Path) -> None:
     from kit.supply import archive
 
     supply = session.supply()
-    _moved("loaded", archive.load(supply, file), file)
+    moved = archive.load(supply, file)
+    _moved("loaded", moved, file)
+    if moved.charts:
+        _say(f"{', '.join(moved.charts)} is where kit looks for it; kit images pull --for chart takes the images into a cluster")
+        return
     if missing := supply.plan():
         _say(f"the lock of this kit also needs: {', '.join(need.key for need in missing)}")
 
@@ -233,7 +327,8 @@ def _ensure(
 
 
 def _moved(verb: str, moved: Any, file: Path) -> None:
-    _say(f"{verb} {len(moved.images)} images and {len(moved.tools)} tools, {moved.size_bytes / MB:.0f} MB, {file}")
+    charts = f" and {len(moved.charts)} chart" if moved.charts else ""
+    _say(f"{verb} {len(moved.images)} images and {len(moved.tools)} tools{charts}, {moved.size_bytes / MB:.0f} MB, {file}")
 
 
 def _say(line: str) -> None:

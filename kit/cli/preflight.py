@@ -30,7 +30,11 @@ def command(session: Session) -> int:
         said.add(reason)
 
     with session.lock("preflight"):
-        outcome = session.local.sentry.run_preflight(note)
+        if session.cloud:
+            with session.in_cloud() as target:
+                outcome = target.run_preflight(note)
+        else:
+            outcome = session.local.sentry.run_preflight(note)
     if session.is_json:
         print(json.dumps(preflight_verdict.document(outcome), indent=2))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from kit.plan import steps
 from kit.report import status as reports
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kit.targets.cloud import CloudPlan
     from kit.targets.local import LocalTarget
 
 
@@ -48,6 +52,39 @@ def plan(plan: steps.Plan, session: Session) -> None:
         print(json.dumps(rows, indent=2))
     else:
         print(steps.text(plan), end="")
+
+
+def cloud_plan(plan: CloudPlan, session: Session, prices: Path | None, *, to_stdout: bool) -> None:
+    """Resources with their causes, then Sentry's steps, then what it all needs; and what could not be checked."""
+    import yaml
+
+    from kit.targets.cloud import changes
+
+    sums, costs = plan.sums, yaml.safe_load(prices.read_text()) if prices else None
+    if session.is_json and to_stdout:
+        rows = [
+            {"step": step.id, "after": list(step.needs), "cause": step.cause, "destructive": step.destructive}
+            for step in plan.steps
+        ]
+        totals = {"vcpu": sums.vcpu, "memory_gb": sums.memory_gb, "disk_gb": sums.disk_gb} if sums else None
+        print(json.dumps({"steps": rows, "sums": totals, "services": sums.per_service if sums else None}, indent=2))
+        return
+    out = sys.stdout if to_stdout else sys.stderr
+    print(steps.text(plan.resources) + (steps.text(plan.sentry) if plan.sentry else ""), end="", file=out)
+    if sums and plan.resources:
+        print(f"needs {sums.vcpu:g} vCPU, {sums.memory_gb:g} GB of memory, {sums.disk_gb:g} GB of disk", file=out)
+        if costs:
+            print(f"about {changes.price(sums, costs):.2f} a month by the prices in {prices}", file=out)
+    for said in plan.left_out:
+        print(f"- {said}", file=sys.stderr)
+
+
+def cloud_question(plan: CloudPlan, *, rehearses: bool) -> str:
+    counts = Counter(step.verb for step in plan.resources)
+    said = ", ".join(f"{verb} {count}" for verb, count in counts.items())
+    lost = [step.subject for step in plan.resources if step.destructive]
+    where = "the rehearsal" if rehearses else "Yandex Cloud, where it costs money"
+    return f"This will {said} resources in {where}." + (f" Data is lost in {', '.join(lost)}." if lost else "")
 
 
 def next_steps(local: LocalTarget, session: Session) -> None:

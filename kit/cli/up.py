@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from kit.blueprint.stack import FLAVOURS, PARTS, PROFILES, SIZES
@@ -18,21 +20,7 @@ class NoTarget(KitError):
     def __init__(self) -> None:
         super().__init__(
             what="kit up needs a target",
-            why="neither --local nor --cloud was given",
-            fix="kit up --local",
-        )
-
-
-class NotBuiltYet(KitError):
-    """A part of kit that is announced and does not exist yet."""
-
-    code = "KIT-NOT-BUILT-YET"
-    exit_code = 60
-
-    def __init__(self, option: str) -> None:
-        super().__init__(
-            what=f"{option} does not exist yet",
-            why="this version of kit builds the local stack only",
+            why="exactly one of --local and --cloud says where",
             fix="kit up --local",
         )
 
@@ -47,37 +35,75 @@ Examples:
 
 
 @click.command("up", epilog=EXAMPLES)
-@click.option("--local", "target", flag_value="local", help="Stores in containers, a Kind cluster, on this computer.")
-@click.option("--cloud", "target", flag_value="cloud", help="The same in Yandex Cloud (not built yet).")
+@click.option("--local", is_flag=True, help="Stores in containers, a Kind cluster, on this computer.")
 @click.option("--plan", "plan_only", is_flag=True, help="Print what would be done and why, and do nothing.")
 @click.option("--only", type=click.Choice(PARTS), help="Bring up this part alone, with what it needs.")
 @click.option("--sentry", type=click.Choice(FLAVOURS), help="The small stand-in (lite), or Sentry's own chart.")
 @click.option("--profile", type=click.Choice(PROFILES), help="The line of chart and Sentry.")
 @click.option("--size", type=click.Choice(SIZES), help="How much of Sentry.")
 @click.option("--chart", metavar="REF", help="The chart: a folder, a .tgz or oci://… (default: where the profile says).")
-@click.option("--yes", is_flag=True, help="Do not ask before a step that destroys data.")
+@click.option(
+    "--prices", type=click.Path(exists=True, path_type=Path), metavar="FILE", help="With --cloud: your prices, for a sum."
+)
+@click.option(
+    "--yes", is_flag=True, help="Do not ask: neither before data is destroyed, nor before the cloud makes what costs money."
+)
 @click.option(
     "--wait-lock", type=float, default=600, show_default=True, metavar="SECONDS", help="How long to wait for another kit."
 )
 @click.pass_obj
 def command(  # click gives each option as an argument
-    session: Session, /, target: str | None, plan_only: bool, only: str | None, yes: bool, wait_lock: float, **chosen: str | None
+    session: Session,
+    /,
+    local: bool,
+    plan_only: bool,
+    only: str | None,
+    prices: Path | None,
+    yes: bool,
+    wait_lock: float,
+    **chosen: str | None,
 ) -> int:
     """Bring the stack up. A second run changes nothing; after an interruption it goes on from there."""
-    if target is None:
+    if local == session.cloud:
         raise NoTarget
-    if target == "cloud":
-        raise NotBuiltYet("--cloud")
+    if session.cloud:
+        return _in_cloud(session, plan_only, only, yes, wait_lock, prices, **chosen)
+    return _on_this_computer(session, plan_only, only, yes, wait_lock, **chosen)
+
+
+def _on_this_computer(
+    session: Session, plan_only: bool, only: str | None, yes: bool, wait_lock: float, **chosen: str | None
+) -> int:
     from kit.cli import render
     from kit.report import progress
 
-    local = session.wanting(**chosen).only(only)
+    target = session.wanting(**chosen).only(only)
     if plan_only:
-        render.plan(local.plan(), session)
+        render.plan(target.plan(), session)
         return 0
     with session.lock("up", wait_lock), progress.listener() as listen:
-        local.up(listen, allowed=render.permission(session, yes))
-    status = local.status()
+        target.up(listen, allowed=render.permission(session, yes))
+    status = target.status()
     render.status(status, session)
-    render.next_steps(local, session)
+    render.next_steps(target, session)
     return status.exit_code
+
+
+def _in_cloud(
+    session: Session, plan_only: bool, only: str | None, yes: bool, wait_lock: float, prices: Path | None, **chosen: str | None
+) -> int:
+    from kit.cli import render
+    from kit.report import progress
+
+    with session.lock("up --cloud", wait_lock), session.in_cloud(session.sentry_wanted(**chosen)) as target:
+        planned = target.only(only).plan()
+        render.cloud_plan(planned, session, prices, to_stdout=plan_only)
+        if plan_only:
+            return 0
+        if planned.resources:
+            render.confirm(session, yes, render.cloud_question(planned, rehearses=session.rehearse))
+        with progress.listener() as listen:
+            target.up(planned, listen)
+        status = target.status()
+        render.status(status, session)
+        return status.exit_code

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kit.engines.process import Result, Runner, Streamer, run, stream
+from kit.engines.process import Environment, Result, Runner, Streamer, run, stream
 from kit.engines.terraform_errors import document_in, refusal
 
 EVALUATION_S = 60.0
@@ -42,7 +42,7 @@ class Terraform:
     """The program. `environment` is added to this process's, `secrets` are masked in everything that is shown."""
 
     program: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Environment = field(default_factory=dict)
     runner: Runner = run
     streamer: Streamer = stream
     secrets: Collection[str] = ()
@@ -93,6 +93,10 @@ class Configuration:
         argv = ["init", "-input=false", "-no-color", "-reconfigure", *(["-upgrade"] if upgrade else [])]
         with _scratch(backend or {}) as (_, file):
             self._run([*argv, *([f"-backend-config={file}"] if backend else [])], timeout_s=INIT_S)
+
+    def move_state(self) -> None:
+        """After the backend has changed: what the old one holds is copied into the new one."""
+        self._run(["init", "-input=false", "-no-color", "-migrate-state", "-force-copy"], timeout_s=INIT_S)
 
     def validate(self) -> None:
         """Raises `TerraformFailed` with the place of the first mistake."""
@@ -182,7 +186,7 @@ class Configuration:
     def _argv(self, argv: list[str]) -> list[str]:
         return [str(self.terraform.program), f"-chdir={self.folder}", *argv]
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self) -> Environment:
         return {**QUIET, **self.terraform.environment, "TF_DATA_DIR": str(self.data)}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from kit.yandex.contract import STORAGE_HOST, TOKEN_PREFIX
 FOLDER = "yandex"  # below the stack's state
 ADDRESS = "address.json"
 MIRROR = "mirror"
-TOKEN = f"{TOKEN_PREFIX}kit"
+SUBJECT = "kit"
 UNSET = (
     "AWS_CA_BUNDLE",
     "YC_SERVICE_ACCOUNT_KEY_FILE",
@@ -91,7 +92,7 @@ def variables(workspace: Workspace, address: Address, cli_configuration: Path | 
         "no_proxy": "localhost,127.0.0.1",
         "YC_ENDPOINT": f"localhost:{address.port}",
         "YC_STORAGE_ENDPOINT_URL": f"http://{STORAGE_HOST}",
-        "YC_TOKEN": TOKEN,
+        "YC_TOKEN": token(workspace),
         "YC_CLOUD_ID": ids.CLOUD,
         "YC_FOLDER_ID": ids.FOLDER,
         "YC_TERRAFORM_INITIALIZATION_SILENCE": "true",
@@ -100,6 +101,15 @@ def variables(workspace: Workspace, address: Address, cli_configuration: Path | 
     if cli_configuration is not None:
         found["TF_CLI_CONFIG_FILE"] = str(cli_configuration)
     return found
+
+
+def token(workspace: Workspace) -> str:
+    """The stack's own, made once: the rehearsal's cluster lets in whoever has it, so it cannot be the same everywhere."""
+    path = folder(workspace) / "token"
+    if not path.exists():
+        files.private_folder(folder(workspace))
+        files.write(path, f"{TOKEN_PREFIX}{secrets.token_hex(16)}-{SUBJECT}", files.PRIVATE)
+    return path.read_text()
 
 
 def _is_held(lock: Path) -> bool:

@@ -115,3 +115,13 @@ def costly(addresses: Sequence[str]) -> tuple[str, ...]:
     """Those that cost money while they stand: clusters, node groups, addresses, buckets, gateways, keys."""
     billed = ("_cluster", "_node_group", "_vpc_address", "_storage_bucket.", "_vpc_gateway", "_symmetric_key", "_lockbox_secret.")
     return tuple(address for address in addresses if any(part in address for part in billed))
+
+
+def protected(state: Mapping[str, Any]) -> tuple[str, ...]:
+    """The addresses that the cloud itself would refuse to delete."""
+    root = (state.get("values") or {}).get("root_module") or {}
+    found = (
+        *root.get("resources", ()),
+        *(each for child in root.get("child_modules", ()) for each in child.get("resources", ())),
+    )
+    return tuple(each["address"] for each in found if (each.get("values") or {}).get("deletion_protection") is True)

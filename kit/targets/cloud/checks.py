@@ -93,7 +93,7 @@ def _near(name: str, known: list[str]) -> str:
 def profile(wanted: Profile) -> None:
     """Whether the cloud still makes the stores that this Sentry can use. Raises `ProfileTooOld`."""
     newest = str(wanted.document.get("maximum_kafka", ""))
-    if newest and int(newest.split(".")[0]) < 4:
+    if newest and int(newest.partition(".")[0]) < 4:
         why = (
             f"its Kafka client logs in to brokers up to {newest} only, and new clusters are 4.x: {wanted.app_version} came before"
         )
@@ -147,7 +147,7 @@ def quotas(yandex: Yandex, cloud_id: str, created: Mapping[str, int], sums: Sums
         except KitError as error:
             unasked.append(f"the quotas of {service} were not checked: {error.why}")
             continue
-        needs = {
+        needs: dict[str, float] = {
             identity: sum(count for kind, count in created.items() if re.fullmatch(pattern, kind))
             for identity, pattern in COUNTS.get(service, {}).items()
         }
@@ -170,4 +170,5 @@ def _lack(quota: Quota | None, need: float, identity: str) -> str:
     if quota is None or quota.limit is None or need <= quota.limit - (quota.usage or 0):
         return ""
     unit, name = (GIB, " GB") if identity.endswith(".size") else (1, "")
-    return f"{identity}: {need / unit:g}{name} needed, {(quota.limit - (quota.usage or 0)) / unit:g}{name} free of {quota.limit / unit:g}"
+    free = quota.limit - (quota.usage or 0)
+    return f"{identity}: {need / unit:g}{name} needed, {free / unit:g}{name} free of {quota.limit / unit:g}"

@@ -91,3 +91,26 @@ class Place:
     def forget(self) -> None:
         """Everything of it, once nothing stands any more."""
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+BACKEND = "backend_override.tf"
+
+
+def backend(bucket: str, key: str, endpoint: str, region: str) -> str:
+    """A backend in Object Storage. What opens it comes from the environment; nothing secret stands here."""
+    return f"""\
+terraform {{
+  backend "s3" {{
+    bucket                      = "{bucket}"
+    key                         = "{key}"
+    region                      = "{region}"
+    endpoints                   = {{ s3 = "{endpoint}" }}
+    use_lockfile                = true
+    skip_region_validation      = true
+    skip_credentials_validation = true
+    skip_requesting_account_id  = true
+    skip_s3_checksum            = true
+    skip_metadata_api_check     = true
+  }}
+}}
+"""

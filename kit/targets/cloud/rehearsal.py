@@ -11,14 +11,25 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from kit.blueprint.stack import Stack
+from kit.endpoints import Secret
 from kit.engines import process
 from kit.errors import KitError
 from kit.targets.cloud.place import Place
 
+if TYPE_CHECKING:
+    from kit.sentry.installation import Flavour
+    from kit.sentry.profiles import Profile
+    from kit.targets.local import LocalTarget
+
 START_S = 30.0
 POLL_S = 0.05
+# The backing stack is named after the stack: kit.yandex.backing.ground does it the same way.
+SUFFIX, LONGEST_NAME = "-yc", 30
 
 
 class EmulatorFailed(KitError):
@@ -63,3 +74,44 @@ def _await_ready(log: Path, exit_code: Callable[[], int | None]) -> None:
         if exit_code() is not None or time.monotonic() > end:
             raise EmulatorFailed(log, said)
         time.sleep(POLL_S)
+
+
+def backing(place: Place, stack: Stack) -> LocalTarget:
+    """The local stack that stands behind the emulator: its node takes the images, its port leads to the stand-in."""
+    from kit.targets.local import LocalTarget
+
+    name = stack.name[: LONGEST_NAME - len(SUFFIX)] + SUFFIX
+    workspace = replace(place.workspace, stack=name)
+    return LocalTarget(Stack(name=name, sentry=stack.sentry), workspace)
+
+
+def stand_in(place: Place, local: LocalTarget, own: Mapping[str, Secret], profile: Profile) -> Flavour:
+    """The light Sentry in the rehearsal's cluster, with a leaf of the rehearsal's own authority."""
+    from datetime import UTC, datetime
+
+    from kit.pki import folder
+    from kit.sentry.flavours import StandIn
+    from kit.sentry.lite import Lite
+    from kit.state.ports import LOOPBACK
+    from kit.targets.local import layout
+
+    certs = local.workspace.certs
+    authority = folder.load_authority(certs, datetime.now(UTC))
+    assert authority is not None  # its stores have leafs of it
+    complaint = folder.leaf_complaint(certs, layout.SENTRY_HOLDER, authority, layout.SENTRY_NAMES, datetime.now(UTC))
+    if complaint:
+        folder.make_leaf(certs, local.stack.name, layout.SENTRY_HOLDER, authority, layout.SENTRY_NAMES, datetime.now(UTC))
+    leaf = certs / layout.SENTRY_HOLDER / "current"
+    made = Lite(
+        stack=place.workspace.stack,
+        sentry_version=profile.app_version,
+        url=f"https://{LOOPBACK}:{local.ports()[layout.SENTRY_KEY]}",
+        hosts=layout.SENTRY_NAMES,
+        bugsink_image=local.supply.image("bugsink").reference,
+        probe_image=local.supply.image("probe").reference,
+        dsn_key=own["sentry_dsn_key"],
+        api_token=own["sentry_api_token"],
+        certificate=(leaf / "tls.crt").read_text(),
+        key=Secret((leaf / "tls.key").read_text()),
+    )
+    return StandIn(made, place.workspace.assets, local.trust())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -52,16 +51,17 @@ class Outputs:
     document: Mapping[str, Any]
     own: Mapping[str, Secret]
     yandex: Yandex
+    _payloads: dict[str, Mapping[str, Secret]] = field(default_factory=dict)  # each Lockbox secret is asked for once
 
     def secret(self, name: str) -> Secret:
         """One of the names in the output `secrets`, wherever it lies. Raises `KeyError` for a name that it does not have."""
         place = self.document["secrets"][name]
         if place["kind"] == "variable":
             return self.own[place["variable"]]
-        return self._lockbox(place["secret_id"])[place["key"]]
-
-    def _lockbox(self, secret_id: str) -> Mapping[str, Secret]:
-        return _payload(self.yandex, secret_id)
+        identity = place["secret_id"]
+        if identity not in self._payloads:
+            self._payloads[identity] = self.yandex.secret(identity)
+        return self._payloads[identity][place["key"]]
 
     def endpoints(self) -> Endpoints:
         said = self.document["endpoints"]
@@ -93,12 +93,6 @@ class Outputs:
 
     def _bucket(self, name: str, use: str) -> Bucket:
         return Bucket(name, self.secret(f"{use}_access_key").reveal(), self.secret(f"{use}_secret_key"))
-
-
-@functools.lru_cache(maxsize=16)
-def _payload(yandex: Yandex, secret_id: str) -> Mapping[str, Secret]:
-    """Each Lockbox secret is asked for once in a run."""
-    return yandex.secret(secret_id)
 
 
 def installation(

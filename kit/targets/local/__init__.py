@@ -168,7 +168,8 @@ class LocalTarget:
 
     def cluster_config(self) -> str:
         template = (self.workspace.assets / "kind" / "cluster.yaml").read_text()
-        return layout.cluster_config(template, self.ports()[layout.SENTRY_KEY])
+        tokens = self.workspace.state / layout.API_TOKENS
+        return layout.cluster_config(template, self.ports()[layout.SENTRY_KEY], tokens if tokens.exists() else None)
 
     def cluster_fingerprint(self) -> str:
         return files.digest({"config": self.cluster_config(), "image": self.supply.image("kind-node").reference})

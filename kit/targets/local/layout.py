@@ -34,6 +34,21 @@ STORE_IMAGES = {("kafka", "seed"): "kafka-3"}  # Kafka 4 refuses the SCRAM of li
 VOLUME_TOOL_IMAGE = "postgres"  # any image with chown; this one is needed anyway
 
 
+API_TOKENS = "api-tokens.csv"  # in the stack's state; there where the cluster stands in for one that knows tokens
+# Goes on where the shipped file ends: in its one node.
+API_TOKENS_CONFIG = """\
+    extraMounts:
+      - {hostPath: "${FILE}", containerPath: /etc/kubernetes/kit/api-tokens.csv, readOnly: true}
+    kubeadmConfigPatches:
+      - |
+        kind: ClusterConfiguration
+        apiServer:
+          extraArgs: {token-auth-file: /etc/kubernetes/kit/api-tokens.csv}
+          extraVolumes:
+            - {name: api-tokens, hostPath: /etc/kubernetes/kit, mountPath: /etc/kubernetes/kit, readOnly: true}
+"""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Login:
     """Where a person opens Sentry, and as whom."""
@@ -133,9 +148,13 @@ def variables(
     return found
 
 
-def cluster_config(template: str, sentry_port: int) -> str:
-    """Kind's configuration: the shipped file with the one port that differs from stack to stack."""
-    return template.replace("${KIT_PORT_SENTRY_HTTPS}", str(sentry_port))
+def cluster_config(template: str, sentry_port: int, api_tokens: Path | None = None) -> str:
+    """Kind's configuration: the shipped file with the one port that differs from stack to stack.
+
+    With `api_tokens`, a file of Kubernetes' static tokens, the API server also lets in whoever has one of these.
+    """
+    written = template.replace("${KIT_PORT_SENTRY_HTTPS}", str(sentry_port))
+    return written if api_tokens is None else written + API_TOKENS_CONFIG.replace("${FILE}", str(api_tokens))
 
 
 def container_fingerprint(

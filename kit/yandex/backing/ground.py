@@ -26,6 +26,7 @@ from kit.supply import schedule
 from kit.targets.local import LocalTarget, layout, observe, planned, teardown
 from kit.targets.local.actions import LOG_LINES, LOOK_AT_CONTAINER_S, POLL_S, STORE_TIMEOUT_S, StoreNotReady, actions
 from kit.workspace import Workspace
+from kit.yandex import environment
 from kit.yandex.backing.memory import Memory
 from kit.yandex.contract import BackingFailed
 
@@ -65,6 +66,7 @@ class Ground:
 
     def __init__(self, emulator: str, workspace: Workspace) -> None:
         self.workspace = replace(workspace, stack=stack_name(emulator))
+        self.token = environment.token(workspace)
         self.memory = Memory(self.workspace.state / "yandex.json")
         self._base = LocalTarget(Stack(name=self.workspace.stack, parts=("stores", "cluster")), self.workspace)
         self._lock = threading.RLock()

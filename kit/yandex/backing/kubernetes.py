@@ -1,7 +1,7 @@
 """A managed Kubernetes cluster: the Kind cluster of the stack, and in it the names that the cloud would have.
 
-Its authority and its addresses are Kind's own. Kind knows no IAM, so what logs in is the client certificate of the stack's
-kubeconfig.
+Its authority and its addresses are Kind's own. Kind knows no IAM, but its API server takes the emulator's token, so whoever
+asks kit for a token is let in here as in the cloud.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from kit import files
 from kit.engines.kube import ClusterUnreachable, KubeApi
 from kit.engines.kubeconfig import read_kubeconfig
 from kit.plan.steps import Step
 from kit.state import markers
 from kit.stores import s3
-from kit.targets.local import observe, teardown
+from kit.targets.local import layout, observe, teardown
 from kit.targets.local.actions import actions
 from kit.yandex.backing import names
 from kit.yandex.backing.buckets import OWNER
@@ -51,11 +52,19 @@ class Kubernetes:
             if found is not None and found.complaint:
                 teardown.remove_cluster(local)
                 found = None
+            self._let_the_token_in()
             if found is None:
                 actions(local)["create"](Step("create", "cluster", ""), quiet)
                 self._ground.look_anew()
             self.settle_names()
             return self._access()
+
+    def _let_the_token_in(self) -> None:
+        """Kind knows no IAM: its API server is told the one token that this emulator's environment names."""
+        line = f'{self._ground.token},kit,kit,"system:masters"\n'
+        path = self._ground.workspace.state / layout.API_TOKENS
+        if not path.exists() or path.read_text() != line:
+            files.write(path, line, files.PRIVATE)
 
     def remove(self) -> None:
         with self._ground.store_lock(KUBERNETES):

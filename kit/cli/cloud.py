@@ -1,0 +1,39 @@
+"""`kit cloud`: where terraform keeps the state of the cloud stack."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from kit.cli.context import Session
+
+
+@click.group("cloud")
+def cloud() -> None:
+    """Keep the cloud stack's state elsewhere than on this computer."""
+
+
+command = cloud  # the name under which the frame finds every command
+
+
+@cloud.command(
+    "init-state", epilog="Example: AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… kit cloud init-state --bucket my-states"
+)
+@click.option("--bucket", required=True, help="A bucket that exists, private and versioned; not one of Sentry's own.")
+@click.option("--key", default="sentry/terraform.tfstate", show_default=True, help="The object in it.")
+@click.option("--endpoint", default="https://storage.yandexcloud.net", show_default=True, help="Its S3 endpoint.")
+@click.option("--region", default="ru-central1", show_default=True, help="Its region.")
+@click.pass_obj
+def init_state(session: Session, bucket: str, key: str, endpoint: str, region: str) -> None:
+    """Move the state into a bucket, with locking: from then on several people can work on the same stack.
+
+    The key that opens the bucket comes from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, now and at every later run.
+    """
+    from kit.targets.cloud import CloudTarget
+
+    with session.lock("cloud init-state"):
+        target = CloudTarget(session.stack, session.workspace, rehearses=session.rehearse)
+        with target.opened():
+            target.move_state(bucket, key, endpoint, region)
+    print(f"the state is in {endpoint}/{bucket}/{key}", file=sys.stderr)
