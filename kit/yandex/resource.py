@@ -239,11 +239,10 @@ def mask(request: Any, key_fields: Iterable[str], method: Method) -> tuple[str, 
     own = {*key_fields, "update_mask"}
     if request.update_mask.paths:
         for path in request.update_mask.paths:
-            if path.partition(".")[0] in own:
-                raise refusal.invalid("update_mask", f"{path} cannot be changed")
             if path.partition(".")[0] not in request.DESCRIPTOR.fields_by_name:
                 raise refusal.invalid("update_mask", f"{method.label} has no field {path}")
-        return tuple(request.update_mask.paths)
+        # The provider names the key as well when it changes a database.
+        return tuple(path for path in request.update_mask.paths if path not in own)
     return tuple(field.name for field, _ in request.ListFields() if field.name not in own)
 
 

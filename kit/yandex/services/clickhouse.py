@@ -21,6 +21,16 @@ DATA, COORDINATORS = 1, (2, 3)  # CLICKHOUSE; ZOOKEEPER, KEEPER
 SHARD, GROUP = "mdb.clickhouse.v1.Shard", "mdb.clickhouse.v1.ShardGroup"
 FIRST_SHARD = "shard1"
 COORDINATOR_HOSTS = 3
+# The provider's schema has these as not computed: the cloud leaves them out of what is in effect until somebody sets them.
+ABSENT_UNLESS_SET = (
+    *("background_fetches_pool_size", "dictionaries_lazy_load", "geobase_enabled", "keep_alive_timeout", "metric_log_enabled"),
+    *("processors_profile_log_enabled", "session_log_enabled", "session_log_retention_size", "trace_log_enabled"),
+    "uncompressed_cache_size",
+)
+ABSENT_UNLESS_SET_OF_MERGE_TREE = (
+    *("replicated_deduplication_window", "replicated_deduplication_window_seconds", "parts_to_delay_insert"),
+    *("parts_to_throw_insert", "max_replicated_merges_in_queue", "max_parts_in_total", "materialize_ttl_recalculate_only"),
+)
 
 
 def register(registry: Registry) -> None:
@@ -58,6 +68,9 @@ def _configure(scene: Scene) -> None:
     config.clickhouse.config.SetInParent()
     settle(config.clickhouse.config)
     fill(config.clickhouse.config.effective_config)
+    user, effective = config.clickhouse.config.user_config, config.clickhouse.config.effective_config
+    _leave_out(user, effective, ABSENT_UNLESS_SET)
+    _leave_out(user.merge_tree, effective.merge_tree, ABSENT_UNLESS_SET_OF_MERGE_TREE)
     config.clickhouse.disk_size_autoscaling.SetInParent()
     fill(config.clickhouse.disk_size_autoscaling)
     config.zookeeper.resources.SetInParent()
@@ -77,6 +90,12 @@ def _configure(scene: Scene) -> None:
             fresh = record.copy()
             _complete_shard(scene.message, fresh)
             scene.change.put(Record(record.key, record.parent, fresh))
+
+
+def _leave_out(user: Any, effective: Any, names: tuple[str, ...]) -> None:
+    for name in names:
+        if not user.HasField(name):
+            effective.ClearField(name)
 
 
 def _hosts(scene: Scene) -> list[Any]:

@@ -95,7 +95,8 @@ def add_version(world: World, call: Call) -> Any:
             raise refusal.precondition(f"Secret {owner.key} is not active")
         base = dict(_version(world, owner.key, request.base_version_id).extra["entries"]) if request.base_version_id else {}
         secret = owner.copy()
-        entries = {**base, **_entries(request.payload_entries)}
+        removed = {found.key for found in request.payload_entries if found.WhichOneof("value") is None}
+        entries = {key: value for key, value in {**base, **_entries(request.payload_entries)}.items() if key not in removed}
         if not entries and secret.WhichOneof("payload_specification"):
             entries = _generated(secret.password_payload_specification)
         version = _add(change, secret, request.description, entries)
@@ -147,10 +148,6 @@ def _destruction(is_scheduled: bool) -> Any:
         def prepare(change: Change) -> Work:
             owner = SECRETS.find(world, call.request.secret_id)
             record = _version(world, owner.key, call.request.version_id)
-            if is_scheduled and owner.message.current_version.id == record.key:
-                versions = world.journal.children(VERSION, owner.key)
-                if len([found for found in versions if found.message.status == VERSION_ACTIVE]) > 1:
-                    raise refusal.precondition(f"Version {record.key} is the current one of secret {owner.key}")
             fresh = record.copy()
             fresh.status = SCHEDULED if is_scheduled else VERSION_ACTIVE
             fresh.ClearField("destroy_at")
@@ -158,6 +155,10 @@ def _destruction(is_scheduled: bool) -> Any:
                 fresh.destroy_at.seconds = now().seconds + call.request.pending_period.seconds
             primary = Record(record.key, record.parent, fresh, record.extra)
             change.put(primary)
+            if owner.message.current_version.id == record.key:  # the secret shows its state too
+                secret = owner.copy()
+                secret.current_version.CopyFrom(fresh)
+                change.put(Record(owner.key, owner.parent, secret, owner.extra))
             names = {"secret_id": owner.key, "version_id": record.key}
             return Work("update", change, primary, names=names, response=fresh)
 

@@ -19,6 +19,7 @@ MASTER, REPLICA = 1, 2
 DEFAULT_RETENTION_DAYS = 7
 DEFAULT_CONNECTIONS = 50
 LOCALE = "C"
+# `deletion_protection` of users and databases stays unset unless somebody sets it: the provider tells "unspecified" from "false".
 
 
 def register(registry: Registry) -> None:
@@ -137,8 +138,6 @@ def _complete_user(scene: Scene, user: Any, extra: dict[str, Any], owner: Any, p
     if not user.HasField("login"):
         user.login.value = True
     user.conn_limit = user.conn_limit or DEFAULT_CONNECTIONS
-    if not user.HasField("deletion_protection"):
-        user.deletion_protection.value = False
     user.auth_method = user.auth_method or 1  # PASSWORD
     user.settings.SetInParent()
     connection = connections.put(scene.world, scene.change, "postgresql", owner, user.name, password)
@@ -213,8 +212,6 @@ def _database(scene: Scene) -> None:
 def _complete_database(database: Any) -> None:
     database.lc_collate = database.lc_collate or LOCALE
     database.lc_ctype = database.lc_ctype or LOCALE
-    if not database.HasField("deletion_protection"):
-        database.deletion_protection.value = False
 
 
 def _database_changed(scene: Scene) -> None:
