@@ -247,7 +247,8 @@ class Installation:
             wrapper = charts.write_wrapper(Path(folder), self.chart, documents)
 
             def helm() -> Release:
-                return self.helm.upgrade(RELEASE, wrapper, NAMESPACE, {}, hooks_timeout_s=HOOKS_TIMEOUT_S)
+                # The wrapper needs no values: they are left with the release for `kit values diff`, and hold no secret.
+                return self.helm.upgrade(RELEASE, wrapper, NAMESPACE, self.values, hooks_timeout_s=HOOKS_TIMEOUT_S)
 
             def watching(running: Future[Release]) -> object:
                 return rollout.watch(

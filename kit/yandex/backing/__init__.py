@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -81,7 +82,8 @@ class LocalBacking:
         }
         self._kubernetes = Kubernetes(self._ground)
         self._buckets = Buckets(self._ground)
-        self._seen: dict[str, tuple[float, Inventory]] = {}
+        self._seen: dict[str, tuple[float, int, Inventory]] = {}  # cluster → when, after how many changes, what
+        self._changes: Counter[str] = Counter()
         self._looking = {engine: threading.Lock() for engine in Engine}
 
     @property
@@ -123,7 +125,7 @@ class LocalBacking:
                 if is_new:  # it was not made, so nobody will remove it
                     self._give_back(managed)
                 raise
-            self._seen.pop(cluster.id, None)
+            self._has_changed(cluster)
 
     def remove_cluster(self, cluster: Cluster) -> None:
         managed = self._managed[cluster.engine]
@@ -133,17 +135,22 @@ class LocalBacking:
                 return
             self._give_back(managed)
             self._kubernetes.settle_names_if_there()
-            self._seen.pop(cluster.id, None)
+            self._has_changed(cluster)
         self._ground.remove_if_empty()
 
     def observe_cluster(self, cluster: Cluster) -> Inventory:
         with made_real(_subject(cluster)), self._looking[cluster.engine]:
-            looked_s, seen = self._seen.get(cluster.id, (float("-inf"), Inventory(exists=False)))
-            if time.monotonic() - looked_s < LOOK_AGAIN_S:
+            changes = self._changes[cluster.id]
+            looked_s, then, seen = self._seen.get(cluster.id, (float("-inf"), 0, Inventory(exists=False)))
+            if time.monotonic() - looked_s < LOOK_AGAIN_S and then == changes:
                 return seen
+            # What is changed while this looks counts as not looked at: whoever made it must find it.
             seen = self._observe(cluster)
-            self._seen[cluster.id] = (time.monotonic(), seen)
+            self._seen[cluster.id] = (time.monotonic(), changes, seen)
             return seen
+
+    def _has_changed(self, cluster: Cluster) -> None:
+        self._changes[cluster.id] += 1
 
     def _observe(self, cluster: Cluster) -> Inventory:
         store = KUBERNETES if cluster.engine == Engine.KUBERNETES else self._managed[cluster.engine].store
@@ -182,35 +189,35 @@ class LocalBacking:
     def put_topic(self, cluster: Cluster, topic: Topic) -> None:
         with made_real(f"topic {topic.name}"):
             self._kafka.put_topic(topic)
-        self._seen.pop(cluster.id, None)
+        self._has_changed(cluster)
 
     def remove_topic(self, cluster: Cluster, name: str) -> None:
         if self._observe(cluster).exists:
             with made_real(f"the removal of topic {name}"):
                 self._kafka.remove_topic(name)
-        self._seen.pop(cluster.id, None)
+        self._has_changed(cluster)
 
     def put_database(self, cluster: Cluster, database: Database) -> None:
         with made_real(f"database {database.name}"):
             self._managed[cluster.engine].put_database(database)
-        self._seen.pop(cluster.id, None)
+        self._has_changed(cluster)
 
     def remove_database(self, cluster: Cluster, name: str) -> None:
         if self._observe(cluster).exists:
             with made_real(f"the removal of database {name}"):
                 self._managed[cluster.engine].remove_database(name)
-        self._seen.pop(cluster.id, None)
+        self._has_changed(cluster)
 
     def put_user(self, cluster: Cluster, user: User) -> None:
         with made_real(f"user {user.name}"):
             self._managed[cluster.engine].put_user(user)
-        self._seen.pop(cluster.id, None)
+        self._has_changed(cluster)
 
     def remove_user(self, cluster: Cluster, name: str) -> None:
         if self._observe(cluster).exists:
             with made_real(f"the removal of user {name}"):
                 self._managed[cluster.engine].remove_user(name)
-        self._seen.pop(cluster.id, None)
+        self._has_changed(cluster)
 
     # -- Kubernetes and names
 
@@ -229,14 +236,14 @@ class LocalBacking:
                     self._kubernetes.remove()
                 raise
             finally:
-                self._seen.pop(cluster.id, None)
+                self._has_changed(cluster)
 
     def remove_kubernetes(self, cluster: Cluster) -> None:
         with made_real(_subject(cluster)), self._ground.store_lock(KUBERNETES):
             owner = self._ground.memory.owners().get(KUBERNETES)
             if owner is not None and owner.id == cluster.id:
                 self._kubernetes.remove()
-                self._seen.pop(cluster.id, None)
+                self._has_changed(cluster)
         self._ground.remove_if_empty()
 
     def put_records(self, records: tuple[Record, ...]) -> None:
