@@ -78,7 +78,7 @@ def _release(session: Any, whose: str | None, **chosen: str | None) -> tuple[Cha
 @images.command("list")
 @of_chart
 @click.pass_obj
-def show(session: Any, whose: str | None, **chosen: str | None) -> None:
+def show(session: Any, /, whose: str | None, **chosen: str | None) -> None:
     """Every entry of the lock: its version, where it is, or why it is not there. With --for chart: every image of the chart."""
     from kit.supply.resolve import Missing
 
@@ -177,7 +177,7 @@ def _build_custom(session: Any, names: tuple[str, ...], base: str | None, profil
 @click.argument("names", nargs=-1)
 @of_chart
 @click.pass_obj
-def pull(session: Any, names: tuple[str, ...], whose: str | None, **chosen: str | None) -> None:
+def pull(session: Any, /, names: tuple[str, ...], whose: str | None, **chosen: str | None) -> None:
     """Pull NAMES, or everything that has an upstream image, by digest; through KIT_REGISTRY_PREFIX when it is set.
 
     With --for chart: every image of the chart, and into the cluster with them, if there is one.
@@ -190,8 +190,8 @@ def pull(session: Any, names: tuple[str, ...], whose: str | None, **chosen: str 
     unknown = [] if names else [entry for entry in upstream if not entry.can_be_pulled]
     for entry in unknown:
         _say(f"- {entry.key}  the lock has no digest for it: kit images lock")
-    chosen = [entry.key for entry in upstream if entry not in unknown]
-    _ensure(supply, chosen, ways=("pulled",), counting=("installed", "pulled"))
+    known = [entry.key for entry in upstream if entry not in unknown]
+    _ensure(supply, known, ways=("pulled",), counting=("installed", "pulled"))
 
 
 def _bring(session: Any, used: tuple[Used, ...]) -> None:
@@ -212,7 +212,7 @@ def _bring(session: Any, used: tuple[Used, ...]) -> None:
 @click.argument("names", nargs=-1)
 @of_chart
 @click.pass_obj
-def save(session: Any, file: Path, names: tuple[str, ...], whose: str | None, **chosen: str | None) -> None:
+def save(session: Any, /, file: Path, names: tuple[str, ...], whose: str | None, **chosen: str | None) -> None:
     """Write all tools and images (or NAMES) to one FILE, making first what is missing.
 
     With --for chart: the chart and every image of it (and NAMES), pulling first what is missing.

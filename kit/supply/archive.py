@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from kit import files
 from kit.supply import fetch
 from kit.supply.cache import SHORT, sync_name
 from kit.supply.errors import ArchiveInvalid, ChecksumWrong
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 FORMAT = 1
 MANIFEST = "manifest.json"
 IMAGES = "images.tar"
+CHARTS = "charts"  # below the cache; kit.sentry.chart looks there
 PROGRAM = re.compile(r"tools/([a-z0-9][a-z0-9.-]*-[0-9a-f]{12})/([a-z0-9][a-z0-9.-]*)")
+CHART = re.compile(r"charts/([a-z0-9][a-z0-9.+-]*\.tgz)")
 BLOCK = 1024 * 1024
 
 
@@ -38,12 +41,25 @@ class Moved:
     images: tuple[str, ...]
     tools: tuple[str, ...]
     size_bytes: int
+    charts: tuple[str, ...] = ()
 
 
-def save(supply: Supply, target: Path, names: Iterable[str] | None = None) -> Moved:
-    """Write an archive of these tools and images (None: all of the lock), which must be there as pulled or built ones."""
+def save(
+    supply: Supply,
+    target: Path,
+    names: Iterable[str] | None = None,
+    *,
+    others: Iterable[str] = (),
+    charts: Iterable[Path] = (),
+) -> Moved:
+    """Write an archive of these tools and images (None: all of the lock), which must be there as pulled or built ones.
+
+    `others` are images of the engine that the lock does not know, `charts` archives of charts (<name>-<version>.tgz).
+    """
     places = {entry.key: supply.place_of(entry.key, PORTABLE) for entry in supply.wanted(names)}
     images = {key: found.place for key, found in places.items() if key.startswith("image/")}
+    images |= {f"other/{reference}": reference for reference in others}
+    chart_files = {f"charts/{path.name}": path for path in charts}
     programs = {key: Path(found.place) for key, found in places.items() if key.startswith("tool/")}
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
@@ -52,10 +68,10 @@ def save(supply: Supply, target: Path, names: Iterable[str] | None = None) -> Mo
         with part.open("wb") as file:
             if images:
                 hashes[IMAGES] = _append(file, IMAGES, supply.docker.images.save(sorted(set(images.values()))))
-            for path in programs.values():
-                name = f"tools/{path.parent.name}/{path.name}"
-                with path.open("rb") as program:
-                    hashes[name] = _append(file, name, _blocks(program))
+            named = {f"tools/{path.parent.name}/{path.name}": path for path in programs.values()}
+            for name, path in {**named, **chart_files}.items():
+                with path.open("rb") as content:
+                    hashes[name] = _append(file, name, _blocks(content))
             manifest = {"format": FORMAT, "images": images, "files": hashes}
             _append(file, MANIFEST, [json.dumps(manifest, indent=2, sort_keys=True).encode()])
             file.write(tarfile.NUL * (2 * tarfile.BLOCKSIZE))
@@ -65,11 +81,12 @@ def save(supply: Supply, target: Path, names: Iterable[str] | None = None) -> Mo
         sync_name(target.parent.resolve())
     finally:
         part.unlink(missing_ok=True)
-    return Moved(tuple(images.values()), tuple(path.name for path in programs.values()), target.stat().st_size)
+    tools = tuple(path.name for path in programs.values())
+    return Moved(tuple(images.values()), tools, target.stat().st_size, tuple(path.name for path in chart_files.values()))
 
 
 def load(supply: Supply, source: Path) -> Moved:
-    """Check every byte of an archive, then put its images into the engine and its programs into the cache."""
+    """Check every byte of an archive, then put its images into the engine, and its programs and charts into the cache."""
     try:
         with tarfile.open(source, "r:") as tar:
             manifest = _manifest(tar, source)
@@ -79,10 +96,13 @@ def load(supply: Supply, source: Path) -> Moved:
             programs = [match for name in manifest["files"] if (match := PROGRAM.fullmatch(name))]
             for match in programs:
                 _land(supply, match, _member(tar, match.group(), source))
+            charts = [match.group(1) for name in manifest["files"] if (match := CHART.fullmatch(name))]
+            for chart in charts:
+                _keep(supply.cache.root / CHARTS / chart, _member(tar, f"charts/{chart}", source))
     except (tarfile.TarError, EOFError) as broken:
         raise ArchiveInvalid(path=source, why=str(broken)) from broken
     names = tuple(match.group(2) for match in programs)
-    return Moved(tuple(manifest["images"].values()), names, source.stat().st_size)
+    return Moved(tuple(manifest["images"].values()), names, source.stat().st_size, tuple(charts))
 
 
 def _land(supply: Supply, match: re.Match[str], content: IO[bytes]) -> None:
@@ -98,6 +118,11 @@ def _land(supply: Supply, match: re.Match[str], content: IO[bytes]) -> None:
         with program.open("wb") as file:
             fetch.copied(_blocks(content), file)
         program.chmod(0o755)
+
+
+def _keep(target: Path, content: IO[bytes]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    files.write(target, content.read())
 
 
 def _append(file: IO[bytes], name: str, blocks: Iterable[bytes]) -> dict[str, Any]:
@@ -122,7 +147,7 @@ def _manifest(tar: tarfile.TarFile, source: Path) -> Mapping[str, Any]:
         files, images = manifest["files"], manifest["images"]
         if manifest["format"] != FORMAT:
             raise ArchiveInvalid(path=source, why=f"its format is {manifest['format']}; this kit reads {FORMAT}")
-        strange = [name for name in files if name != IMAGES and not PROGRAM.fullmatch(name)]
+        strange = [name for name in files if name != IMAGES and not PROGRAM.fullmatch(name) and not CHART.fullmatch(name)]
         if strange or not all(isinstance(reference, str) for reference in images.values()):
             raise ArchiveInvalid(path=source, why=f"it holds what an archive of kit does not: {', '.join(strange)}")
     except (KeyError, TypeError, AttributeError, ValueError) as broken:
