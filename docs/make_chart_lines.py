@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from kit.sentry import profiles
 from kit.sentry.check.check import RULES
 from tests.support import chart_lines
 from tests.support.chart_lines import Measured
@@ -19,9 +20,10 @@ DOCUMENT = Path(__file__).with_name("chart-lines.md")
 INTRODUCTION = """\
 # Chart lines
 
-What was rendered and checked: each chart with the values of [sentry-values](../terraform/modules/sentry-values), all stores outside, wired by
-kit's transformer, held against every rule of `kit values check`, its settings executed. Written by `docs/make_chart_lines.py` from the trees in
-`KIT_CHART_DIR`; nothing of a chart is in this repository.
+What was rendered and checked: each chart, and kit's own stand-in sentry-lite, with the values of
+[sentry-values](../terraform/modules/sentry-values), all stores outside, wired by kit's transformer, held against every rule of
+`kit values check`, its settings executed. Written by `docs/make_chart_lines.py` from the trees in `KIT_CHART_DIR`; nothing of a chart is in
+this repository.
 """
 
 UNRENDERED = """\
@@ -64,13 +66,13 @@ def page(measured: list[Measured]) -> str:
 
 def counts(measured: list[Measured]) -> str:
     names = [
-        "chart", "Sentry", "profile", "size", "objects", "Deployments", "Jobs", "CronJobs", "containers", "of them init", "hooks",
+        "chart", "app", "profile", "size", "objects", "Deployments", "Jobs", "CronJobs", "containers", "of them init", "hooks",
         "configurations", "connections", "findings unwired", "**findings**", "check",
     ]  # fmt: skip
     lines = [_row(names), _row(["---"] * len(names))]
     for each in measured:
         looked = each.looked
-        cells = [each.chart.version, each.chart.app_version, each.profile.name, each.size, looked.objects]
+        cells = [name(each), each.chart.app_version, each.profile.name, each.size, looked.objects]
         cells += [looked.kinds.get(kind, 0) for kind in ("Deployment", "Job", "CronJob")]
         cells += [looked.containers, looked.init_containers, looked.hooks, looked.configurations, looked.connections]
         cells += [len(each.unwired.findings), f"**{len(looked.findings)}**", f"{each.seconds:.1f} s"]
@@ -82,9 +84,14 @@ def counts(measured: list[Measured]) -> str:
     return "\n".join([*lines, "", said])
 
 
+def name(measured: Measured) -> str:
+    """Our own chart by its name, the real ones by their version."""
+    return measured.chart.version if measured.chart.name == measured.profile.chart_name else measured.chart.name
+
+
 def rules(measured: list[Measured]) -> str:
     """Every rule, and what each line lacks without the transformer."""
-    columns = [f"{each.chart.version} {each.size}" for each in measured]
+    columns = [f"{name(each)} {each.profile.name} {each.size}" for each in measured]
     lines = [f"## The {len(RULES)} rules\n", RULES_SAY]
     lines += [_row(["rule", "what holds", *columns]), _row(["---"] * (len(columns) + 2))]
     found = [Counter(finding.rule for finding in each.unwired.findings) for each in measured]
@@ -101,5 +108,6 @@ if __name__ == "__main__":
     trees = chart_lines.given()
     if not trees:
         sys.exit(chart_lines.HOW_TO_GET_ONE)
-    DOCUMENT.write_text(page([chart_lines.measured(path, size) for path in trees for size in chart_lines.SIZES]))
+    charts = [chart_lines.measured(path, size) for path in trees for size in chart_lines.SIZES]
+    DOCUMENT.write_text(page([*charts, *(chart_lines.measured_lite(name) for name in profiles.NAMES)]))
     print(DOCUMENT)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -31,8 +32,8 @@ from kit.endpoints import (
 from kit.engines.helm import Helm
 from kit.engines.terraform import Terraform
 from kit.sentry import chart as charts
-from kit.sentry import credentials, nodestore, profiles, values
-from kit.sentry.check.check import Looked, look, stand_ins
+from kit.sentry import credentials, lite, nodestore, profiles, values
+from kit.sentry.check.check import Looked, addresses_of, look, stand_ins
 from kit.sentry.check.keys import known_keys
 from kit.sentry.manifests import Document
 from kit.sentry.profiles import Profile
@@ -43,6 +44,7 @@ from tests.support.terraform import program, supply
 
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / profiles.MODULE
+PLACE = Place("https://sentry.example.org", "admin@example.org")
 SIZES = ("errors-only", "full")
 HOW_TO_GET_ONE = (
     "KIT_CHART_DIR names no chart: on a connected machine `helm pull sentry --version 26.15.1 --repo "
@@ -72,13 +74,6 @@ SECRETS = (
     Secret("django-in-clear"),
     Secret("admin-in-clear"),
 )
-ADDRESSES = {
-    "kafka": {("kafka", 9091)},
-    "postgres": {("postgres", 6432)},
-    "redis": {("redis", 6380)},
-    "clickhouse": {("clickhouse", 8443), ("clickhouse", 9440)},
-    "s3": {("s3", 9000)},
-}
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,7 @@ class Measured:
     rendered: tuple[Document, ...]
     looked: Looked
     unwired: Looked  # the same manifests without the transformer: what it is there for
-    seconds: float  # parse, wire and check of the whole render
+    seconds: float  # wire and check of the whole render
 
 
 def given() -> tuple[Path, ...]:
@@ -136,22 +131,51 @@ def measured(path: Path, size: str) -> Measured:
         chart = charts.read(folder)
         profile = profile_for(chart)
         assert profile is not None, f"no profile is for {chart.name} {chart.version}"
-        place = Place("https://sentry.example.org", "admin@example.org")
-        made = values.inputs(ENDPOINTS, profile, size, place, chart_version=chart.version)
-        found = values.render(Terraform(program()), MODULE, made)
+        found = values.render(
+            Terraform(program()), MODULE, values.inputs(ENDPOINTS, profile, size, PLACE, chart_version=chart.version)
+        )
         rendered = charts.render(chart, "sentry", "sentry", found, helm())
-        known = known_keys(folder)
-    wiring = from_document(profile.name, profile.wiring)
-    objects = credentials.documents(
-        "test",
-        ENDPOINTS,
-        credentials.TrustTexts("", ""),
-        credentials.Logins(SECRETS[-2], SECRETS[-1]),
-        credentials.Certificate("", Secret("vroom-in-clear")),
+        return held(chart, profile, size, rendered, applied(), values=found, chart_defaults=known_keys(folder))
+
+
+def measured_lite(name: str) -> Measured:
+    """Our own stand-in with the values of a profile: it renders one container for each kind of component."""
+    profile, chart = profiles.load(name), charts.read(ROOT / lite.CHART)
+    found = values.render(Terraform(program()), MODULE, values.inputs(ENDPOINTS, profile, SIZES[0], PLACE))
+    stand_in = lite.Lite(
+        stack="test",
+        sentry_version=profile.app_version,
+        url=PLACE.url,
+        hosts=("sentry.example.org",),
+        bugsink_image="kit.local/bugsink:2",
+        probe_image="kit.local/probe:1",
+        dsn_key=Secret("dsn-in-clear"),
+        api_token=Secret("token-in-clear"),
+        certificate="",
+        key=Secret("key-in-clear"),
     )
-    more = {"values": found, "chart_defaults": known, "known_secrets": SECRETS, "addresses": ADDRESSES}
-    applied = (*objects, nodestore.document("test", ROOT), *stand_ins(rendered, wiring, objects))
+    rendered = charts.render(chart, "sentry", "sentry", {**found, "lite": lite.section(stand_in, {})}, helm())
+    return held(chart, profile, SIZES[0], rendered, (*applied(), *lite.documents(stand_in)))
+
+
+def applied() -> tuple[Document, ...]:
+    """What kit puts into the namespace before Helm comes."""
+    trust, logins = credentials.TrustTexts("", ""), credentials.Logins(SECRETS[-2], SECRETS[-1])
+    client = credentials.Certificate("", Secret("vroom-in-clear"))
+    return (*credentials.documents("test", ENDPOINTS, trust, logins, client), nodestore.document("test", ROOT))
+
+
+def held(
+    chart: charts.Chart, profile: Profile, size: str, rendered: tuple[Document, ...], objects: tuple[Document, ...], **more: Any
+) -> Measured:
+    wiring = from_document(profile.name, profile.wiring)
+    given = {
+        "applied": (*objects, *stand_ins(rendered, wiring, objects)),
+        "known_secrets": SECRETS,
+        "addresses": addresses_of(ENDPOINTS),
+        **more,
+    }
     start = time.monotonic()
-    looked = look(wire(rendered, wiring), profile, applied=applied, **more)
+    looked = look(wire(rendered, wiring), profile, **given)
     seconds = time.monotonic() - start
-    return Measured(chart, profile, size, rendered, looked, look(rendered, profile, applied=applied, **more), seconds)
+    return Measured(chart, profile, size, rendered, looked, look(rendered, profile, **given), seconds)

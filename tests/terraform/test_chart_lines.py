@@ -1,6 +1,6 @@
 """Real charts, rendered with our module's values and wired: nothing to find, and the transformer is why.
 
-Which trees is the caller's choice (KIT_CHART_DIR); without one the whole file is skipped by name.
+Which trees is the caller's choice (KIT_CHART_DIR); without one their tests are skipped by name, and our own light chart is left.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.sentry import profiles
 from tests.support import chart_lines
 from tests.support.chart_lines import Measured
 
@@ -46,3 +47,11 @@ def test_without_the_transformer_containers_lack_the_authority(path: Path, size:
     found = measured(path, size)
     without = {each.place for each in found.unwired.findings if each.rule == "CA-MOUNTED"}
     assert len(without) == found.looked.containers
+
+
+@pytest.mark.parametrize("name", profiles.NAMES)
+def test_the_light_sentry_has_no_findings_with_either_profile(name: str) -> None:
+    found = chart_lines.measured_lite(name)
+    assert [f"{each.rule} {each.place}: {each.found}" for each in found.looked.findings] == []
+    assert found.looked.connections >= 12
+    assert "CA-MOUNTED" in {each.rule for each in found.unwired.findings}
