@@ -29,6 +29,7 @@ from kit.yandex.transfer import transfer
 from kit.yandex.world import Call, World, now
 
 ANSWERED_WITHIN_S = 1.5  # what is made in this time is done in the first answer, and nobody polls for it
+AT_ONCE = "storage.v1."  # the provider reads a bucket out of the first answer, whatever it polls for afterwards
 KEPT = 2000  # finished operations that can still be asked for
 PREFIXES = {"mdb": "mdb", "vpc": "enp", "k8s": "cat", "iam": "aje", "lockbox": "e6q", "dns": "dns", "storage": "e3e"}
 ANNOUNCED = {"storage.v1.Bucket", "iam.v1.awscompatibility.AccessKey", "access.ListAccessBindingsResponse"}
@@ -88,7 +89,9 @@ class Operations:
                 record, started = self._begin(world, call, prepare, key)
             if key:
                 self._by_key[key] = record.key
-        if started is not None and not world.options.async_s:
+        if started is not None and call.method.service.startswith(AT_ONCE):
+            wait([started])
+        elif started is not None and not world.options.async_s:
             wait([started], timeout=ANSWERED_WITHIN_S)
         current = world.journal.get(OPERATION, record.key)
         return (current or record).message

@@ -36,18 +36,27 @@ WRITE = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion",
 class Buckets:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
-        self._keys: tuple[KeyRights, ...] = ()
-        self._looks: dict[str, tuple[float, bool]] = {}
+        self._wanted: tuple[KeyRights, ...] = ()
+        self._settled: dict[str, KeyRights] | None = None  # None: what the server has is not known
+        self._looks: dict[str, tuple[float, int, bool]] = {}  # bucket → when, after how many changes, whether it was there
+        self._changes = 0
 
     def put(self, name: str) -> None:
         with self._ground.store_lock(store.NAME):
             self._serve()
             s3_admin.make_bucket(*self._root(), name)
-            self._looks.pop(name, None)
+            self._changes += 1
+        self._settle_keys()
 
     def remove(self, name: str) -> None:
+        try:
+            self._remove(name)
+        finally:
+            self._changes += 1
+        self._settle_keys()
+
+    def _remove(self, name: str) -> None:
         with self._ground.store_lock(store.NAME):
-            self._looks.pop(name, None)
             if self._ground.container(store.NAME) is None:
                 self._ground.remove_store(store.NAME)  # what is left of it
                 return
@@ -58,25 +67,26 @@ class Buckets:
                 raise StoreError(store.NAME, f"removing bucket {name}", f"{answer.code or answer.status} {answer.message}")
             if not self._names():
                 self._ground.remove_store(store.NAME)
+                self._settled = None
 
     def has(self, name: str) -> bool:
-        """At most a second old. Raises where the server is there and does not answer."""
-        looked_s, there = self._looks.get(name, (float("-inf"), False))
-        if time.monotonic() - looked_s < LOOK_AGAIN_S:
+        """At most a second old, and never from before a change. Raises where the server is there and does not answer."""
+        changes = self._changes
+        looked_s, then, there = self._looks.get(name, (float("-inf"), 0, False))
+        if time.monotonic() - looked_s < LOOK_AGAIN_S and then == changes:
             return there
         if self._ground.container(store.NAME) is None:
             return False
         answer = self._ask("HEAD", f"/{name}")
         if answer.status not in (200, 404):
             raise BackingFailed(f"bucket {name}", f"MinIO answered {answer.status}", "kit logs s3")
-        self._looks[name] = (time.monotonic(), answer.status == 200)
+        self._looks[name] = (time.monotonic(), changes, answer.status == 200)
         return answer.status == 200
 
     def put_keys(self, keys: tuple[KeyRights, ...]) -> None:
-        with self._ground.store_lock(store.NAME):
-            self._keys = keys
-            if self._ground.container(store.NAME) is not None:
-                self._settle_keys()
+        """Nobody waits for a server that is just being started: whoever starts it settles the keys when it answers."""
+        self._wanted = keys
+        self._settle_keys()
 
     def object_store(self) -> ObjectStore | None:
         if self._ground.container(store.NAME) is None:
@@ -88,14 +98,31 @@ class Buckets:
     def _serve(self) -> None:
         if self._ground.container(store.NAME) is None or store.NAME not in self._ground.memory.owners():
             self._ground.memory.own(store.NAME, OWNER)
+            self._settled = None
             self._ground.put_store(store.NAME, _answers)
-            self._settle_keys()
 
     def _settle_keys(self) -> None:
+        """Bring the server's users in line with the keys, unless somebody is at it: then that one sees these keys too."""
+        lock = self._ground.store_lock(store.NAME)
+        while self._settled is None or self._settled != {rights.key.id: rights for rights in self._wanted}:
+            if not lock.acquire(blocking=False):
+                return
+            try:
+                if self._ground.container(store.NAME) is None:
+                    return
+                wanted = self._wanted
+                self._settle(wanted)
+                self._settled = {rights.key.id: rights for rights in wanted}
+            finally:
+                lock.release()
+
+    def _settle(self, keys: tuple[KeyRights, ...]) -> None:
         """The users of exactly these keys, each with a policy of its own under the key's name."""
         admin = s3_admin.admin_client(*self._root())
         users: dict[str, Any] = json.loads(admin.user_list())
-        for rights in self._keys:
+        for rights in keys:
+            if self._settled is not None and self._settled.get(rights.key.id) == rights and rights.key.id in users:
+                continue
             key_id, wanted = rights.key.id, policy(rights)
             admin.user_add(key_id, rights.key.secret.reveal())
             if wanted:
@@ -104,7 +131,7 @@ class Buckets:
                     admin.policy_set(key_id, user=key_id)
             elif users.get(key_id, {}).get("policyName"):
                 admin.policy_unset(key_id, user=key_id)
-        for key_id in users.keys() - {rights.key.id for rights in self._keys}:
+        for key_id in users.keys() - {rights.key.id for rights in keys}:
             admin.user_remove(key_id)
 
     def _root(self) -> tuple[S3Endpoint, Key, Any]:

@@ -6,11 +6,13 @@ own figures every write with `acks=all` would be refused. The API keeps and show
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kit.stores import kafka as store
 from kit.stores.contract import NotYet, Ready, StoreError
+from kit.stores.tls import Deadline
 from kit.yandex.contract import Cluster, Database, Grant, Inventory, NotPossible, Topic, User
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 15.0
 LOOK_TIMEOUT_S = 3.0
+POLL_S = 0.02
 REPLICAS_IN_SYNC = "min.insync.replicas"
 BROKER_OWN = ("__", store.SMOKE_TOPIC)
 
@@ -95,6 +98,7 @@ class Kafka:
         present = admin.list_topics(timeout=TIMEOUT_S).topics
         if topic.name not in present:
             kafka_topics.create(admin, [wanted])
+            _until(lambda: topic.name in admin.list_topics(timeout=TIMEOUT_S).topics)
             return
         self._set_anew(wanted)
         if topic.partitions > len(present[topic.name].partitions):
@@ -106,6 +110,7 @@ class Kafka:
         admin = self._connected()
         if name in admin.list_topics(timeout=TIMEOUT_S).topics:
             kafka_topics.delete(admin, [name])
+            _until(lambda: name not in admin.list_topics(timeout=TIMEOUT_S).topics)
 
     def _set_anew(self, wanted: kafka_topics.Topic) -> None:
         """The topic's settings as asked for: what it has of its own beside them goes back to the broker's default."""
@@ -142,6 +147,7 @@ class Kafka:
 
         admin = self._connected()
         kafka_admin.set_password(admin, user.name, user.password)
+        _until(lambda: user.name in _users(admin))
         wanted = _bindings(user.name, user.grants)
         (held,) = kafka_admin.finish("reading rights", [admin.describe_acls(kafka_admin.all_of(user.name))])
         if lacking := [binding for binding in wanted if binding not in held]:
@@ -159,6 +165,7 @@ class Kafka:
         if name in _users(admin):
             change = UserScramCredentialDeletion(name, ScramMechanism.SCRAM_SHA_512)
             kafka_admin.finish("removing a user", admin.alter_user_scram_credentials([change]).values())
+            _until(lambda: name not in _users(admin))
 
     def put_database(self, database: Database) -> None:
         raise NotPossible(f"database {database.name} in Kafka", "Kafka has none")
@@ -196,6 +203,13 @@ def _answers(local: LocalTarget) -> Ready | NotYet:
     return store.probe(store.admin_endpoint(local.endpoints().kafka, local.credentials()), local.trust())
 
 
+def _until(is_seen: Callable[[], bool]) -> None:
+    """The controller has taken a change before the broker tells of it; whoever asked for the change asks the broker next."""
+    deadline = Deadline(TIMEOUT_S)
+    while not is_seen():
+        time.sleep(min(POLL_S, deadline.remaining_s()))
+
+
 def _users(admin: AdminClient) -> frozenset[str]:
     from kit.stores.kafka_admin import finish
 
@@ -221,7 +235,7 @@ def _bindings(username: str, grants: tuple[Grant, ...]) -> list[AclBinding]:
     rights = [
         right
         for grant in grants
-        for role in (grant.role.removeprefix("ACCESS_ROLE_"),)
+        for role in (_role(grant),)
         for right in (*((("TOPIC", grant.subject, operation)) for operation in ON_TOPIC[role]), *BESIDE[role])
     ]
     return [
@@ -236,6 +250,14 @@ def _bindings(username: str, grants: tuple[Grant, ...]) -> list[AclBinding]:
         )
         for resource, name, operation in dict.fromkeys(rights)
     ]
+
+
+def _role(grant: Grant) -> str:
+    """`ACCESS_ROLE_TOPIC_CONSUMER`, `ACCESS_ROLE_CONSUMER`, `CONSUMER`: they differ in the schema registry, and there is none."""
+    role = grant.role.removeprefix("ACCESS_ROLE_").removeprefix("TOPIC_")
+    if role not in ON_TOPIC:
+        raise NotPossible(f"role {role} on {grant.subject}", "there is no schema registry behind this emulator")
+    return role
 
 
 def _filter(binding: AclBinding) -> AclBindingFilter:

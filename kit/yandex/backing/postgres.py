@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MAINTENANCE = "postgres"  # the database that is always there
 OWN_DATABASES = frozenset({MAINTENANCE, "template0", "template1"})
 OWN_EXTENSION = "plpgsql"
+CONNECTION_LIMIT, UNLIMITED = "conn_limit", -1
 
 Result = TypeVar("Result")
 
@@ -58,7 +59,8 @@ class Postgres:
             name = sql.Identifier(user.name)
             if not server.execute("SELECT FROM pg_roles WHERE rolname = %s", (user.name,)).rowcount:
                 server.execute(sql.SQL("CREATE ROLE {}").format(name))
-            server.execute(sql.SQL("ALTER ROLE {} LOGIN").format(name))
+            limit = int(user.settings.get(CONNECTION_LIMIT) or 0) or UNLIMITED
+            server.execute(sql.SQL("ALTER ROLE {} LOGIN CONNECTION LIMIT {}").format(name, sql.Literal(limit)))
             endpoint = self._ground.local().endpoints().postgres
             store.set_password(server, replace(endpoint, username=user.name, password=user.password))
             self._let_in(server, user)
