@@ -16,6 +16,7 @@ from kit.yandex.services.databases import Product, child, clusters, flat, grants
 from kit.yandex.transfer import settle, transfer
 
 MASTER, REPLICA = 1, 2
+MD5 = 1  # the provider takes anything else for a setting that somebody made
 DEFAULT_RETENTION_DAYS = 7
 DEFAULT_CONNECTIONS = 50
 LOCALE = "C"
@@ -45,8 +46,11 @@ def _configure(scene: Scene) -> None:
         transfer(before, user)  # an upgrade keeps what was set
         getattr(config, _field(config.version)).user_config.CopyFrom(user)
     settings = getattr(config, _field(config.version))
-    settings.SetInParent()
+    if "password_encryption" in settings.user_config.DESCRIPTOR.fields_by_name:
+        settings.user_config.password_encryption = settings.user_config.password_encryption or MD5
     settle(settings)
+    if not config.pooler_config.ListFields():
+        config.ClearField("pooler_config")  # the provider sends an empty one, and expects none back
     config.access.SetInParent()
     config.performance_diagnostics.SetInParent()
     config.disk_size_autoscaling.SetInParent()
