@@ -265,8 +265,8 @@ def lock(session: Any) -> None:
     from kit.supply.lock_file import read
 
     supply = session.supply()
-    upstream = read(session.workspace.assets / custom_images.UPSTREAM)
-    pinned = [*pin.pin(supply.lock, supply.registry.digest), *pin.pin(upstream, supply.registry.digest)]
+    locks = [supply.lock, *map(read, filter(Path.is_file, [supply.assets / custom_images.UPSTREAM]))]
+    pinned = [found for each in locks for found in pin.pin(each, supply.registry.digest)]
     if session.output == "json":
         print(json.dumps([{"name": p.name, "reference": p.reference, "before": p.before, "after": p.after} for p in pinned]))
         return

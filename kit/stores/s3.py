@@ -78,6 +78,23 @@ def bootstrap(endpoint: S3Endpoint, credentials: Credentials, trust: Trust) -> t
         raise StoreError(NAME, "setting it up", error) from error
 
 
+def expire_events(endpoint: S3Endpoint, credentials: Credentials, trust: Trust, days: int) -> bool:
+    """Let the node store forget what Sentry forgets: objects older than its retention. Whether anything was changed.
+
+    Only that bucket: files (source maps, avatars, attachments) are deleted by Sentry itself, and many must never go by age.
+    """
+    from kit.stores import s3_admin
+
+    root = Bucket(endpoint.nodestore.name, ROOT, credentials.s3_root)
+    client = _client(endpoint, root, trust)
+    try:
+        return s3_admin.expire(client, root.name, days)
+    except Exception as error:
+        raise StoreError(NAME, f"setting the lifetime of objects in {root.name}", error) from error
+    finally:
+        client.close()
+
+
 def reload_command() -> tuple[str, ...]:
     """Run in the container after a renewal: MinIO, its first process, reads the leaf again."""
     return ("sh", "-c", "kill -HUP 1")

@@ -15,6 +15,7 @@ from kit.stores.s3_wire import DENIED, Key, ask, look
 from kit.stores.tls import handshake
 
 TIMEOUT_S = 15.0
+LIFETIME = "kit-retention"
 
 
 def set_up(endpoint: S3Endpoint, root: Key, trust: Trust) -> tuple[str, ...]:
@@ -36,6 +37,27 @@ def set_up(endpoint: S3Endpoint, root: Key, trust: Trust) -> tuple[str, ...]:
             admin.policy_set(bucket.name, user=bucket.access_key)
             made.append(f"rights of {bucket.access_key}")
     return tuple(made)
+
+
+def expire(client: Any, bucket: str, days: int) -> bool:
+    """Objects go `days` after they were written; returns whether the bucket had another rule, or none. By a boto3 client."""
+    wanted = {"ID": LIFETIME, "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": days}}
+    if _lifetimes(client, bucket) == [(LIFETIME, days)]:
+        return False
+    client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [wanted]})
+    return True
+
+
+def _lifetimes(client: Any, bucket: str) -> list[tuple[str, int | None]]:
+    from botocore.exceptions import ClientError
+
+    try:
+        rules = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    except ClientError as refused:
+        if refused.response["Error"]["Code"] == "NoSuchLifecycleConfiguration":
+            return []
+        raise
+    return [(rule.get("ID", ""), rule.get("Expiration", {}).get("Days")) for rule in rules if rule["Status"] == "Enabled"]
 
 
 def policy(bucket: str) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError, SSLError
 
+from kit.endpoints import Bucket
+from kit.stores import s3
 from kit.targets.local import LocalTarget
 from kit.verify import checks
 from tests.support.program import Program
@@ -134,3 +136,22 @@ def test_nobody_reads_a_node_without_a_key(module: ModuleType, options: dict[str
         urllib.request.urlopen(f"{options['endpoint']}/{options['bucket']}/{id}", context=context, timeout=10)
     assert refused.value.code == 403
     store.delete(id)
+
+
+def test_events_live_as_long_as_sentry_keeps_them_and_files_have_no_age(local: LocalTarget) -> None:
+    endpoint, credentials, trust = local.endpoints().s3, local.credentials(), local.trust()
+    root = Bucket("", s3.ROOT, credentials.s3_root)
+    try:
+        s3.expire_events(endpoint, credentials, trust, 30)
+        assert s3.expire_events(endpoint, credentials, trust, 31) is True
+        assert s3.expire_events(endpoint, credentials, trust, 31) is False
+        client = s3._client(endpoint, root, trust)
+        rules = client.get_bucket_lifecycle_configuration(Bucket=endpoint.nodestore.name)["Rules"]
+        assert [(rule["Expiration"]["Days"], rule["Status"]) for rule in rules] == [(31, "Enabled")]
+        with pytest.raises(ClientError, match="NoSuchLifecycleConfiguration"):
+            client.get_bucket_lifecycle_configuration(Bucket=endpoint.filestore.name)
+        owner = s3._client(endpoint, endpoint.nodestore, trust)  # Sentry's own key may not change it
+        with pytest.raises(ClientError, match="AccessDenied"):
+            owner.delete_bucket_lifecycle(Bucket=endpoint.nodestore.name)
+    finally:
+        s3.expire_events(endpoint, credentials, trust, 90)
