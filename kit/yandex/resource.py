@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,16 +90,25 @@ class Resource:
         return self.find(world, self.key(call.request)).message
 
     def list(self, world: World, call: Call) -> Any:
-        parent = getattr(call.request, self.scope, "") if self.scope else ""
-        if parent:
-            world.find(self.parent, parent, references.FIELDS.get(self.scope, ("", "Cluster"))[1])
-        records = world.journal.children(self.message, parent) if self.scope else world.journal.all(self.message)
+        records = self._candidates(world, call.request)
         if self.is_there is not None:
             gone = [record for record in records if not self.is_there(world, record)]
             for record in gone:
                 forget(world, record)
             records = [record for record in records if record not in gone]
         return pages.page([record.message for record in records], call.request, call.method.answer())
+
+    def _candidates(self, world: World, request: Any) -> Sequence[Record]:
+        fields = request.DESCRIPTOR.fields_by_name
+        if not self.scope:
+            return world.journal.all(self.message)
+        if self.scope in fields:
+            parent = getattr(request, self.scope)
+            world.find(self.parent, parent, references.FIELDS.get(self.scope, ("", "Cluster"))[1])
+            return world.journal.children(self.message, parent)
+        # What lies in clusters is sometimes listed by the clusters' folder.
+        owners = world.journal.children(self.parent, request.folder_id)
+        return [record for owner in owners for record in world.journal.children(self.message, owner.key)]
 
     def create(self, world: World, call: Call) -> Any:
         return world.operations.run(world, call, lambda change: self.prepare_create(world, call, change))

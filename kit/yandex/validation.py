@@ -48,8 +48,7 @@ def _field(message: Message, rule: Rule, prefix: str, partial: bool) -> Iterator
     name = f"{prefix}{rule.field.name}"
     value = getattr(message, rule.field.name)
     if _is_absent(message, rule.field, value):
-        # Inside an update only the mask says what is meant; its own identifiers stand at the top.
-        if rule.required and not (partial and prefix):
+        if rule.required and (not partial or _is_meant(message, rule.field, prefix)):
             yield Violation(name, "Field is required")
         return
     for check in rule.whole:
@@ -66,6 +65,13 @@ def _field(message: Message, rule: Rule, prefix: str, partial: bool) -> Iterator
                 yield Violation(item_name, complaint)
         if rule.nests:
             yield from _walk(item, f"{item_name}.", partial)
+
+
+def _is_meant(message: Message, field: FieldDescriptor, prefix: str) -> bool:
+    """In an update: what names the resource is declared before the mask; the rest counts if the mask names it whole."""
+    if prefix:
+        return False
+    return field.index < message.DESCRIPTOR.fields_by_name["update_mask"].index or field.name in message.update_mask.paths
 
 
 def _map(rule: Rule, name: str, value: Any, partial: bool) -> Iterator[Violation]:
