@@ -25,6 +25,8 @@ class StoreWanted:
     image: str  # reference
     config: str  # fingerprint of everything its container is made from
     setup: str  # fingerprint of what `bootstrap` makes inside it
+    line: str = ""  # the supply's name of its image: a newer and an older line of a store have different ones
+    opens: tuple[str, ...] = ()  # the lines whose data it can open; empty: everyone's
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Observed:
     secrets_missing: bool = False
     network: bool = True
     volumes: frozenset[str] = frozenset()  # store names whose volume exists and belongs to the stores' user
+    writers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # store → the lines that were started on its volume
     containers: Mapping[str, ContainerSeen] = field(default_factory=dict)
     setups: Mapping[str, str] = field(default_factory=dict)  # store → fingerprint of the set-up done in its present volume
     topics: str | None = None  # why they are not as wanted; None also where no broker could be asked
@@ -108,9 +111,15 @@ def _store(name: str, wanted: StoreWanted, observed: Observed) -> list[Step]:
     subject = f"store/{name}"
     seen = observed.containers.get(name)
     steps = []
-    if name not in observed.volumes:
-        steps.append(Step("create", f"volume/{name}", "no volume yet", ("supply images", "make secrets")))
-    started = _why_start(wanted, seen)
+    unreadable = _why_unreadable(wanted, observed.writers.get(name, ()))
+    if unreadable:
+        # Noticed here, for the store itself would find it out by not starting, over and over.
+        steps.append(Step("delete", f"volume/{name}", unreadable, ("supply images",), destructive=True))
+    is_new_volume = unreadable is not None or name not in observed.volumes
+    if is_new_volume:
+        cause = "the old one is deleted" if unreadable else "no volume yet"
+        steps.append(Step("create", f"volume/{name}", cause, (f"delete volume/{name}", "supply images", "make secrets")))
+    started = _why_start(wanted, seen) or ("new volume" if unreadable else None)
     if started:
         needs = (
             f"create volume/{name}",
@@ -125,7 +134,7 @@ def _store(name: str, wanted: StoreWanted, observed: Observed) -> list[Step]:
         # Not every store takes a new certificate while it runs, and a leaf is renewed once in two months.
         started = "new certificate"
         steps.append(Step("restart", subject, started, (f"issue leaf/{name}", "publish trust")))
-    new = name not in observed.volumes or name not in observed.setups
+    new = is_new_volume or name not in observed.setups
     if new or observed.setups.get(name) != wanted.setup:
         cause = "new volume" if new else "what Sentry needs has changed"
         steps.append(Step("set-up", subject, cause, (f"start {subject}", f"restart {subject}", "make secrets")))
@@ -133,6 +142,11 @@ def _store(name: str, wanted: StoreWanted, observed: Observed) -> list[Step]:
         # Ready means that Sentry's own user can work, and that user may come into being by the set-up.
         steps.append(Step("wait", subject, "just started", (f"start {subject}", f"restart {subject}", f"set-up {subject}")))
     return steps
+
+
+def _why_unreadable(wanted: StoreWanted, writers: tuple[str, ...]) -> str | None:
+    strangers = [line for line in writers if wanted.opens and line not in wanted.opens]
+    return f"written by {' and '.join(strangers)}, which {wanted.line} cannot open" if strangers else None
 
 
 def _topics(desired: Desired, observed: Observed, before: set[str]) -> list[Step]:

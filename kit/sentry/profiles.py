@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kit import workspace
-from kit.blueprint.stack import PROFILES
+from kit.blueprint.stack import PROFILES, STORES
 from kit.errors import KitError
 
 NAMES: tuple[str, ...] = PROFILES
@@ -73,6 +73,7 @@ class Profile:
     app_version: str
     schemas: str  # the release of sentry-kafka-schemas, and the name of a file in terraform/topics
     minimum_clickhouse: str
+    newest: Mapping[str, str]  # store → the newest line of it that its clients can use; not named: any
     sizes: tuple[str, ...]
     components: tuple[Component, ...]
     hard_stops: tuple[HardStop, ...]
@@ -112,6 +113,7 @@ def _profile(document: Mapping[str, Any]) -> Profile:
         app_version=document["app_version"],
         schemas=document["schemas"],
         minimum_clickhouse=document["minimum_clickhouse"],
+        newest={store: str(document[key]) for store in STORES if (key := f"maximum_{store}") in document},
         sizes=tuple(sorted({size for component in components for size in component.sizes})),
         components=components,
         hard_stops=tuple(HardStop(each["chart"], each["app"], each["why"]) for each in document["hard_stops"]),

@@ -7,6 +7,7 @@ sh /etc/kit/keystore.sh
 
 # Serial collector and first compiler only: less memory and a faster start than the defaults, at the load of one computer.
 jvm="-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Dlog4j2.configurationFile=/etc/kit/log4j2.properties"
+jvm="$jvm -Dlog4j.configuration=file:/etc/kit/log4j.properties" # what Kafka 3 reads instead
 # Classes made ready when the image was built; upstream's image lacks them, and Java then goes on without a word.
 jvm="$jvm -XX:SharedArchiveFile=/opt/kafka/classes.jsa -Xshare:auto -Xlog:disable -Xlog:all=error:stderr"
 

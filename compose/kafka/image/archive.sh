@@ -18,8 +18,10 @@ END
 export CLASSPATH='/opt/kafka/libs/*'
 jvm="-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xmx256m"
 java $jvm kafka.tools.StorageTool format --config server.properties --cluster-id kAAAAAAAAAAAAAAAAAAAAA
-# Without a configuration log4j2 prints errors only, and the line that tells of the start is none.
-java $jvm -Dlog4j2.level=info -XX:ArchiveClassesAtExit=/opt/kafka/classes.jsa kafka.Kafka server.properties > log 2>&1 &
+# Without a configuration neither log4j 2 (Kafka 4) nor log4j 1 (Kafka 3) prints the line that tells of the start.
+printf '%s\n' log4j.rootLogger=INFO,out log4j.appender.out=org.apache.log4j.ConsoleAppender \
+  log4j.appender.out.layout=org.apache.log4j.SimpleLayout > log4j.properties
+java $jvm -Dlog4j2.level=info "-Dlog4j.configuration=file:$PWD/log4j.properties" -XX:ArchiveClassesAtExit=/opt/kafka/classes.jsa kafka.Kafka server.properties > log 2>&1 &
 broker=$!
 tries=0
 until grep -q 'Kafka Server started' log; do

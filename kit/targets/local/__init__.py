@@ -90,14 +90,18 @@ class LocalTarget:
 
         return LocalSentry(self)
 
+    @functools.cached_property
     def store_images(self) -> Mapping[str, str]:
         """Store → the supply's name of its image."""
-        return {store: layout.store_image(store, self.stack.sentry.profile) for store in STORES}
+        from kit.sentry import profiles
+
+        profile = profiles.load(self.stack.sentry.profile)
+        return {store: layout.store_image(store, profile) for store in STORES}
 
     def compose(self) -> Compose:
         from kit.engines.compose import Compose
 
-        images = {store: self.supply.image(name).reference for store, name in self.store_images().items()}
+        images = {store: self.supply.image(name).reference for store, name in self.store_images.items()}
         return Compose(
             program=self.supply.tool("compose"),
             file=self.workspace.assets / "compose" / "compose.yaml",
@@ -183,7 +187,7 @@ class LocalTarget:
         """What the wanted parts need from the supply."""
         names: list[str] = []
         if "stores" in self.stack.parts:
-            names += [*self.store_images().values(), "compose"]
+            names += [*self.store_images.values(), "compose"]
         if "cluster" in self.stack.parts:
             names += ["kind", "kind-node"]
         if "sentry" in self.stack.parts:

@@ -19,7 +19,7 @@ from kit.plan.execute import Action, Note
 from kit.plan.steps import Step
 from kit.state import markers, secrets
 from kit.stores.contract import NotYet, Ready
-from kit.targets.local import layout, teardown
+from kit.targets.local import layout, observe, teardown
 
 if TYPE_CHECKING:
     from kit.targets.local import LocalTarget
@@ -54,6 +54,7 @@ def actions(local: LocalTarget) -> Mapping[str, Action]:
         "publish trust": _publish_trust,
         "make secrets": _make_secrets,
         "create network": _create_network,
+        "delete volume": _delete_volume,
         "create volume": _create_volume,
         "start store": _start_store,
         "restart store": _restart_store,
@@ -104,11 +105,21 @@ def _create_network(local: LocalTarget, step: Step, note: Note) -> None:
     local.docker.create_network(local.stack.name, layout.labels(local.stack, local.workspace))
 
 
+def _delete_volume(local: LocalTarget, step: Step, note: Note) -> None:
+    """With the container that holds it. Who wrote into it is forgotten only after it is gone."""
+    local.docker.stop_and_remove(f"{local.stack.name}-{step.name}", 0)
+    local.docker.remove_volume(layout.volume_name(local.stack, step.name))
+    for mark in ("volume", "setup", "written"):
+        markers.forget(local.markers_file, f"{mark}/{step.name}")
+
+
 def _create_volume(local: LocalTarget, step: Step, note: Note) -> None:
     """A volume whose root folder belongs to the stores' user. The marker comes last: without it, this is done again."""
     markers.forget(local.markers_file, f"setup/{step.name}")
     owner = files.store_owner()
     name, labels = layout.volume_name(local.stack, step.name), layout.labels(local.stack, local.workspace)
+    if name not in {volume.name for volume in local.docker.volumes()}:
+        markers.record(local.markers_file, f"written/{step.name}", "")  # by nobody yet; of one that exists it stays as it is
     local.docker.create_volume(name, labels)  # the engine gives back the one that exists
     image = local.supply.image(layout.VOLUME_TOOL_IMAGE).reference
     argv = ["chown", f"{owner.uid}:{owner.gid}", "/volume"]
@@ -121,6 +132,9 @@ def _start_store(local: LocalTarget, step: Step, note: Note) -> None:
     mounted = files.private_folder(local.workspace.state / "secrets" / name, owner)
     for file, text in layout.mounted_secrets(name, local.credentials()).items():
         files.write(mounted / file, text, files.PRIVATE, owner)
+    # Before the start: a line that was killed while it began may have written all the same.
+    lines = {*observe.written(markers.load(local.markers_file), name), local.store_images[name]}
+    markers.record(local.markers_file, f"written/{name}", " ".join(sorted(lines)))
     local.compose().up([name])
 
 

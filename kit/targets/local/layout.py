@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kit import files, stores
 from kit.blueprint.stack import SENTRY_PORT, STORES, SentryWanted, Stack
@@ -21,6 +21,9 @@ from kit.state.ports import LOOPBACK
 from kit.stores.contract import Credentials, Port
 from kit.workspace import Workspace
 
+if TYPE_CHECKING:
+    from kit.sentry.profiles import Profile
+
 STACK_LABEL = "dev.kit.stack"
 STORE_LABEL = "dev.kit.store"
 CONFIG_LABEL = "dev.kit.config"
@@ -29,8 +32,10 @@ SENTRY_HOLDER = "sentry"
 SENTRY_KEY = "sentry.https"
 SENTRY_NAMES = ("sentry", "sentry.sentry", "sentry.sentry.svc", "localhost", "127.0.0.1", "::1")  # the host's, and the Service's
 KUBERNETES = "1.34.0"  # what templates are rendered for; the node's minor version
-# A store's image bears the store's name, unless the clients of a profile's release need another line of it.
-STORE_IMAGES = {("kafka", "seed"): "kafka-3"}  # Kafka 4 refuses the SCRAM of librdkafka before 2.6.1 (librdkafka#4895)
+# A store's image bears the store's name, unless a profile says how new a line of it the release's clients can use.
+OLDER_LINES = {("kafka", "3.9"): "kafka-3"}
+# Whose data an image can open, where it is not everyone's: what the newer line has written, the older one does not read.
+OPENS = {"kafka-3": ("kafka-3",)}
 VOLUME_TOOL_IMAGE = "postgres"  # any image with chown; this one is needed anyway
 
 
@@ -63,9 +68,10 @@ def probe_image(profile: str) -> str:
     return f"probe-{profile}"
 
 
-def store_image(store: str, profile: str) -> str:
-    """The supply's name of a store's image."""
-    return STORE_IMAGES.get((store, profile), store)
+def store_image(store: str, profile: Profile) -> str:
+    """The supply's name of a store's image, which is also the name of its line."""
+    newest = profile.newest.get(store)
+    return OLDER_LINES[store, newest] if newest else store
 
 
 def cluster_images(wanted: SentryWanted) -> tuple[str, ...]:

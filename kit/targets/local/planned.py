@@ -82,8 +82,14 @@ def _desired(local: LocalTarget, needs: Mapping[str, Need]) -> planning.Desired:
     fingerprints = local.container_fingerprints() if "stores" in parts else {}
     return planning.Desired(
         stores={
-            name: planning.StoreWanted(_reference(local, image, needs), fingerprints[name], layout.setup_fingerprint(name))
-            for name, image in local.store_images().items()
+            name: planning.StoreWanted(
+                _reference(local, line, needs),
+                fingerprints[name],
+                layout.setup_fingerprint(name),
+                line,
+                layout.OPENS.get(line, ()),
+            )
+            for name, line in local.store_images.items()
             if name in fingerprints
         },
         topics="stores" in parts,
@@ -121,6 +127,7 @@ def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, 
         secrets_missing=bool(set(local.secret_makers()) - set(local.secrets())),
         network=any(network.name == local.stack.name for network in seen.networks),
         volumes=observe.volumes(seen, local),
+        writers=observe.writers(seen, local),
         containers=observe.containers(seen, local.stack.name),
         setups=observe.setups(local),
         topics=observe.topics(seen, local) if "stores" in local.stack.parts else None,
