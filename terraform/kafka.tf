@@ -56,6 +56,14 @@ resource "yandex_mdb_kafka_cluster" "sentry" {
   }
 }
 
+# A warning and no refusal: such a plan is worth reading, and comparing. `kit` refuses it.
+check "sentry_can_log_in" {
+  assert {
+    condition     = tonumber(split(".", tostring(try(local.profile.maximum_kafka, "9.9")))[0]) >= tonumber(split(".", var.kafka_version)[0])
+    error_message = "Sentry of the profile ${var.profile} logs in to Kafka up to ${try(local.profile.maximum_kafka, "")} only, and Managed Kafka makes no new cluster older than 4.0."
+  }
+}
+
 locals {
   brokers            = length(local.zones) * local.size.kafka.brokers_per_zone
   replication_factor = local.size.kafka.replication_factor
