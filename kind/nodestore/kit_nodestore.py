@@ -1,4 +1,4 @@
-"""Sentry's node store in a private S3 bucket, for releases whose chart brings none (the `seed` profile: Sentry 25.2).
+"""Sentry's node store in a private S3 bucket, for images that bring none: Sentry 25.2 and what follows it.
 
 One file, so that a ConfigMap can put it on the path of an unchanged image. It runs inside Sentry and uses only what Sentry
 brings: boto3, and zstandard, which `sentry.utils.codecs` imports. Objects are laid out as getsentry/sentry-nodestore-s3 lays them
@@ -22,7 +22,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from sentry.exceptions import InvalidConfiguration
-from sentry.nodestore.base import NodeStorage
+
+try:
+    from sentry.services.nodestore.base import NodeStorage  # where later releases have it
+except ImportError:
+    from sentry.nodestore.base import NodeStorage
 
 try:
     import zstandard

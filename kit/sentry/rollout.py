@@ -106,6 +106,7 @@ class Watch:
         self._jobs_seen |= {part.wanted.name for part in found if part.wanted.is_hook_job and part.state != "absent"}
         if self._hooks_over is None and not any(part.is_open for part in found if part.wanted.is_hook_job):
             self._hooks_over = self.clock()
+            self._retry(found, seen["Pod"])
         pods = {pod["metadata"]["name"]: pod for pod in seen["Pod"]}
         for part in found:
             if part.state in ("absent", "done"):
@@ -113,6 +114,13 @@ class Watch:
             else:
                 self._judge(part, pods.get(part.pod or ""))
         return found
+
+    def _retry(self, found: Sequence[Part], pods: Sequence[Mapping[str, Any]]) -> None:
+        """What crashed for want of a schema has one now, and would wait for minutes before its own next try."""
+        waiting = {part.pod for part in found if part.state == "waiting" and part.wanted.kind != "Job"}
+        for pod in pods:
+            if self._jobs_seen and pod["metadata"]["name"] in waiting and last_end(pod):
+                self.api.delete("Pod", pod["metadata"]["name"], self.namespace)
 
     def said(self) -> Mapping[str, str]:
         """Place → the last line that was heard of it, cut to what a line of progress has room for."""

@@ -89,13 +89,14 @@ class ZstdDecompressor:
 
 
 @contextmanager
-def backend(*, has_zstd: bool = True) -> Iterator[ModuleType]:
-    """The module `kit_nodestore`, imported as Sentry imports it."""
+def backend(*, has_zstd: bool = True, place: str = "sentry.nodestore") -> Iterator[ModuleType]:
+    """The module `kit_nodestore`, imported as Sentry imports it; `place` is where this Sentry has its base class."""
     given = {
         "sentry": _module("sentry"),
         "sentry.exceptions": _module("sentry.exceptions", InvalidConfiguration=InvalidConfiguration),
-        "sentry.nodestore": _module("sentry.nodestore"),
-        "sentry.nodestore.base": _module("sentry.nodestore.base", NodeStorage=NodeStorage),
+        "sentry.services": _module("sentry.services"),
+        place: _module(place),
+        f"{place}.base": _module(f"{place}.base", NodeStorage=NodeStorage),
         "zstandard": _module("zstandard", ZstdCompressor=ZstdCompressor, ZstdDecompressor=ZstdDecompressor) if has_zstd else None,
     }
     before = {name: sys.modules.get(name) for name in given}

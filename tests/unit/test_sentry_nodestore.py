@@ -151,6 +151,12 @@ def test_a_forked_worker_makes_a_connection_of_its_own(module: ModuleType, monke
     assert store.client == 2
 
 
+@pytest.mark.parametrize("place", ["sentry.nodestore", "sentry.services.nodestore"])
+def test_it_stands_on_the_base_class_wherever_this_sentry_has_it(place: str) -> None:
+    with backend(place=place) as module:
+        assert [base.__name__ for base in module.S3NodeStorage.__mro__[:2]] == ["S3NodeStorage", "NodeStorage"]
+
+
 @pytest.mark.usefixtures("keys")
 def test_nothing_is_asked_of_cleanup_and_bootstrap(module: ModuleType) -> None:
     bucket = Bucket()

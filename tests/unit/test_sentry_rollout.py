@@ -171,6 +171,21 @@ def test_an_unknown_crash_is_forgiven_while_hooks_run_and_counted_after_them() -
     assert 300 < cluster.time_s < 310  # the ends at 200 (before the hooks were over, but seen after), 250 and 300
 
 
+def test_what_crashed_before_the_schema_was_there_tries_again_as_soon_as_it_is() -> None:
+    helm: Future[Any] = Future()
+    cluster = Cluster([there("Deployment", "web"), there("Deployment", "worker", ready=True), there("Job", "db-init")])
+    cluster.add(pod("Job", "db-init", RUNNING))
+    cluster.script = {
+        6: lambda: cluster.add(pod("Deployment", "web", crashed(5, 4))),
+        30: lambda: cluster.remove("sentry-db-init", "sentry-db-init-a"),
+        32: lambda: cluster.add(there("Deployment", "web", ready=True)),
+        33: lambda: helm.set_result(None),
+    }
+    cluster.said["sentry-web-a"] = 'psycopg2.errors.UndefinedTable: relation "sentry_option" does not exist'
+    assert cluster.watch(WEB, workload("Deployment", "worker"), INIT, helm=helm)[0] == 33
+    assert cluster.deleted == ["Pod/sentry-web-a"]
+
+
 def test_what_may_pass_is_given_its_time_and_forgotten_when_it_passes() -> None:
     cluster = Cluster([there("Deployment", "web"), pod("Deployment", "web", crashed(1))])
     cluster.said["sentry-web-a"] = "redis.exceptions.ConnectionError: Error 111 connecting to redis:6380. Connection refused."
