@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kit.report import values_check
-from kit.sentry.check.check import RULES, Looked, RulesBroken
+from kit.sentry.check.check import RULES, Looked
 from kit.sentry.check.rule import Finding
 
 
@@ -57,10 +57,3 @@ def test_the_data_name_every_place() -> None:
         }
         for number in (1, 2)
     ]
-
-
-def test_the_error_names_component_store_cause_and_fix() -> None:
-    error = RulesBroken((finding(1), finding(2)))
-    assert error.what == "Deployment/sentry-1 container snuba (clickhouse): speaks plaintext, and 1 more"
-    assert error.why.startswith("CLIENT-TLS")
-    assert "turn it on" in error.fix

@@ -15,7 +15,6 @@ from typing import Any
 from kit.endpoints import Endpoints, Secret
 from kit.engines import kube
 from kit.engines.process import Runner, run
-from kit.errors import KitError
 from kit.sentry.check import rules_connections, rules_pods, rules_release, rules_text
 from kit.sentry.check.executed import execute_all
 from kit.sentry.check.pods import IN_CLEAR, Files, placeholder, secret_data
@@ -24,22 +23,6 @@ from kit.sentry.manifests import HOOK, Container, Document, of_kind
 from kit.sentry.wiring import Key, Wiring, filled_files
 
 RULES: tuple[Rule, ...] = (*rules_pods.RULES, *rules_text.RULES, *rules_connections.RULES, *rules_release.RULES)
-
-
-class RulesBroken(KitError):
-    """The rendered release breaks rules; nothing of it was applied."""
-
-    code = "KIT-RULES"
-    exit_code = 14
-
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
-        first, others = findings[0], len(findings) - 1
-        concerned = f" ({first.store})" if first.store else ""
-        super().__init__(
-            what=f"{first.place}{concerned}: {first.found}" + (f", and {others} more" if others else ""),
-            why=f"{first.rule}: {first.why}",
-            fix=f"{first.fix}; kit values check shows all" if others else first.fix,
-        )
 
 
 @dataclass(frozen=True, slots=True)

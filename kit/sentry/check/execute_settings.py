@@ -246,7 +246,7 @@ def _filestore(use: str, options: Options, env: Mapping[str, str]) -> list[Conne
 
 
 def _nodestore(backend: str, given: Options, env: Mapping[str, str]) -> list[Connection]:
-    if "s3" not in backend.lower() and not {"bucket_name", "bucket"} & set(given):
+    if backend.startswith("sentry.nodestore."):  # Sentry's own: Postgres, or Google's Bigtable
         return []
     variables = ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"]
     if backend.startswith("sentry_nodestore_s3."):

@@ -99,7 +99,7 @@ def volume_at(container: Container, path: str) -> tuple[Mapping[str, Any] | None
     best: tuple[int, Mapping[str, Any] | None, str] = (-1, None, "")
     volumes = {volume["name"]: volume for volume in container.pod.get("volumes") or ()}
     for mount in container.spec.get("volumeMounts") or ():
-        at = posixpath.normpath(mount["mountPath"])
+        at = posixpath.normpath(mount.get("mountPath") or "")  # a chart may leave it out, which a rule of its own says
         if (path == at or path.startswith(at.rstrip("/") + "/")) and len(at) > best[0]:
             rest = posixpath.join(mount.get("subPath", ""), path[len(at) :].lstrip("/")).rstrip("/")
             best = (len(at), volumes.get(mount["name"]), rest)

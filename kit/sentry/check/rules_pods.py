@@ -67,8 +67,10 @@ def _volumes_defined(release: Release) -> Iterator[Seen]:
         defined = {volume["name"] for volume in container.pod.get("volumes") or ()}
         defined |= _claims(release, container)
         for mount in container.spec.get("volumeMounts") or ():
+            if not mount.get("mountPath"):
+                yield Seen(f"mounts {mount['name']} at no path", container)
             if mount["name"] not in defined:
-                yield Seen(f"mounts {mount['name']} at {mount['mountPath']}, and the pod has no such volume", container)
+                yield Seen(f"mounts {mount['name']}, and the pod has no such volume", container)
 
 
 def _claims(release: Release, container: Container) -> set[str]:
@@ -202,7 +204,7 @@ RULES = (
     Rule("CA-LEADS", "A variable that names an authority leads to a file that is there.", "correct the path", _leads),
     Rule(
         "VOLUME-DEFINED",
-        "What a container mounts is a volume of its pod; the API server refuses the pod otherwise.",
+        "What a container mounts is a volume of its pod, at a path; the API server refuses the pod otherwise.",
         "add the volume beside the mount",
         _volumes_defined,
     ),

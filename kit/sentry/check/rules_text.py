@@ -143,7 +143,7 @@ _VARIABLE_STORES = {"POSTGRES": "postgres", "PG": "postgres", "REDIS": "redis", 
 def _no_plain_port(release: Release) -> Iterator[Seen]:
     stores = {port: store for store, ports in facts().plaintext_ports.items() for port in ports if port != 80}
     numbers = "|".join(str(port) for port in stores)
-    address = re.compile(rf"(?<![\w.-])(?<!https://)(?<!rediss://)([A-Za-z][\w.-]*|\d+(?:\.\d+){{3}}):({numbers})\b")
+    address = re.compile(rf"(?<![\w.-])(?<!https://)(?<!http://)(?<!rediss://)([A-Za-z][\w.-]*|\d+(?:\.\d+){{3}}):({numbers})\b")
     waits = re.compile(rf"\bnc\b[^\n]*\s({numbers})\b")
     own = _services(release)
     for text in texts(release):
