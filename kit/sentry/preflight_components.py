@@ -26,7 +26,7 @@ PROGRAM = (
     "import sys; sys.path[:0] = ['/run/kit/code/kit.zip', '/opt/probe/{set}']; from kit.sentry.clients.driver import main; main()"
 )
 REQUEST = "KIT_PREFLIGHT"
-DEADLINE_S = 100
+DEADLINE_S = 120
 # Which of the probe image's two sets of libraries a kind's clients come from; Rust and Go have none of their own there.
 SETS = {
     "sentry": "sentry",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -160,6 +161,27 @@ def test_trusted_paths_are_swapped_in_text_and_variables(tmp_path: Path) -> None
 def test_one_redis_named_many_times_is_tried_once() -> None:
     connection = {"store": "redis", "use": "REDIS cache", "options": {"db": 0}}
     assert len(driver._distinct([connection, {**connection, "use": "REDIS dlq"}, {**connection, "options": {"db": 1}}])) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "is_refusal"),
+    [
+        ("OperationalError: SSL error: certificate verify failed", True),
+        ("Wrong: sasl_ssl://kafka:9091/bootstrap: SSL handshake failed", True),
+        ("ConnectionError: Error 1 connecting to redis:6380. [SSL: CERTIFICATE_VERIFY_FAILED]", True),
+        ("Wrong: sasl_ssl://kafka:9091/bootstrap: SASL authentication error", False),
+        ("timeout: timed out", False),
+        ("gaierror: [Errno -3] Temporary failure in name resolution", False),
+    ],
+)
+def test_only_a_word_about_the_certificate_counts_as_refusing_a_foreign_authority(said: str, is_refusal: bool) -> None:
+    assert driver._about_trust(said) is is_refusal
+
+
+def test_a_silent_name_service_is_told_from_a_name_that_is_not_there() -> None:
+    silent = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+    assert driver._cause(silent) == "dns"
+    assert driver._cause(socket.gaierror(socket.EAI_NONAME, "Name or service not known")) == "unresolved"
 
 
 def test_the_driver_and_all_clients_import_from_the_archive_alone(tmp_path: Path) -> None:

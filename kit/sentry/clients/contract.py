@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-TIMEOUT_S = 5
+TIMEOUT_S = 10  # a pod's first seconds on a busy node
 MARK = "kit-preflight"  # what the preflight writes bears it in its name
 
 Connection = Mapping[str, Any]

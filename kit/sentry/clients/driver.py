@@ -16,6 +16,7 @@ import importlib
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,16 +26,18 @@ from typing import Any
 
 from kit.endpoints import Trust
 from kit.sentry.check.execute_settings import execute
-from kit.sentry.clients.contract import Answer, Connection, Wrong, address, library
+from kit.sentry.clients.contract import TIMEOUT_S, Answer, Connection, Wrong, address, library
 from kit.stores import postgres_wire, tls
 
 INPUT = Path("/run/kit/input")  # topics.json, foreign.crt; beside it code/ and volumes/
 REQUEST = "KIT_PREFLIGHT"  # {"kind": …, "version": …, "args": […], "trust": "/etc/kit/trust"}
 STORES = {"postgres": "postgres", "redis": "redis", "kafka": "kafka", "clickhouse": "clickhouse", "s3": "s3"}
-# A server or the cluster's DNS may be younger than this pod; a certificate or a password does not mend itself by waiting.
-PATIENCE_S = 6.0
+# A server or the cluster's DNS may be younger than this pod; a certificate or a password does not mend itself by waiting, and
+# a name that DNS says does not exist hardly.
+PATIENCE_S = {"dns": 25.0, "unreachable": 8.0, "unresolved": 2.0}
 PAUSE_S = 0.3
-LIFE_S = 45
+LIFE_S = 60
+ATTEMPTS = 2  # with the foreign authority, where something else came between
 # Where the image of a kind looks for its file; "$NAME" is a variable, "*" what the init containers would have prepared.
 FILES: Mapping[str, Sequence[str]] = {
     "sentry": ("$SENTRY_CONF/sentry.conf.py", "/etc/sentry/sentry.conf.py"),
@@ -98,8 +101,8 @@ def examine(request: Mapping[str, Any], env: Mapping[str, str], wanted: Mapping[
                 outcome.update(
                     cause="not-verifying", said="the client took a server whose certificate a foreign authority signed"
                 )
-            elif outcome["foreign"] == "not tried":
-                outcome.update(cause="unproven", said="the same connection with a foreign authority could not be tried")
+            elif not outcome["foreign"].startswith("refused"):
+                outcome.update(cause="unproven", said=outcome["foreign"])
     return {"error": None, "connections": own}
 
 
@@ -226,30 +229,40 @@ def _shown(connection: Connection) -> str:
     return version
 
 
+def _reached(connection: Connection) -> str:
+    host, port = address(connection)
+    try:
+        socket.create_connection((host, port), timeout=TIMEOUT_S).close()
+    except OSError as error:
+        raise Wrong(_cause(error), f"{host}:{port}: {error}") from error
+    return ""
+
+
 def _cause(error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return "dns" if error.errno == socket.EAI_AGAIN else "unresolved"
     code = getattr(error, "verify_code", None)
     if code is not None:
         known = {tls.EXPIRED: "expired", tls.NOT_YET_VALID: "clock"}
         return known.get(code) or ("wrong-name" if code in tls.WRONG_NAME else "unknown-ca")
     answer = tls.not_yet(error)
-    if "does not resolve" in answer.reason:
-        return "unresolved"
     if answer.cause == "tls":
         return "plaintext-port" if "does not speak TLS" in answer.reason or "hung up" in answer.reason else "ca-missing"
     return {"unreachable": "unreachable", "protocol": "plaintext-port"}.get(answer.cause, "client")
 
 
 def _about_trust(said: str) -> bool:
-    return any(words in said.lower() for words in ("certificate", "ssl", "tls"))
+    text = said.lower().replace("sasl_ssl", "")  # the protocol's name, in front of whatever librdkafka says
+    return any(words in text for words in ("certificate", "ssl", "tls"))
 
 
 def _patiently(ask: Callable[[], str]) -> str:
-    end = time.monotonic() + PATIENCE_S
+    started = time.monotonic()
     while True:
         try:
             return ask()
         except Wrong as wrong:
-            if wrong.cause not in ("unreachable", "unresolved") or time.monotonic() > end:
+            if time.monotonic() - started > PATIENCE_S.get(wrong.cause, 0):
                 raise
         time.sleep(PAUSE_S)
 
@@ -261,13 +274,19 @@ def _foreign(kind: str, source: str, env: Mapping[str, str], version: str) -> di
     connections = _distinct(execute(kind, source, env, version)["connections"])
 
     def attempt(connection: Connection) -> str:
-        try:
-            _client(connection).ask(connection, False, {})
-        except Wrong as wrong:
-            return f"refused: {wrong.said}"
-        except Exception as error:
-            return f"refused: {type(error).__name__}"
-        return "accepted"
+        """ "accepted", "refused: …" for the certificate's sake, or "failed: …" for any other: that proves nothing."""
+        said = ""
+        for _ in range(ATTEMPTS):
+            try:
+                _patiently(lambda: _reached(connection))
+                _client(connection).ask(connection, False, {})
+            except Exception as error:
+                said = " ".join(f"{type(error).__name__}: {getattr(error, 'said', error)}".split())[:200]
+                if _about_trust(said):
+                    return f"refused: {said}"
+            else:
+                return "accepted"
+        return f"failed: {said}"
 
     tried = [each for each in connections if each["store"] in STORES and each["tls"]["on"]]
     outcomes = _side_by_side(tried, attempt)
