@@ -218,3 +218,18 @@ def test_a_secret_that_is_not_there_is_told(site: Site) -> None:
 def test_what_helm_itself_refuses_is_helm_s_own_error(site: Site) -> None:
     with pytest.raises(ToolFailed, match="helm"):
         site.install({"apiVersion": "example.org/v1", "kind": "Moon", "metadata": {"name": "moon"}})
+
+
+def test_what_waited_for_the_schema_is_started_again_when_the_hooks_are_through(site: Site) -> None:
+    """Its own next try would be far away: it crashes from the beginning, and the hook lets the back-off grow."""
+    made = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "schema", "annotations": {**HOOK, "helm.sh/hook-weight": "9"}},
+    }
+    web = site.workload("Deployment", "web", f"test -e /schema/there || exit 1; {SERVE}")
+    pod = web["spec"]["template"]["spec"]
+    pod["volumes"] = [{"name": "schema", "configMap": {"name": "schema", "optional": True}}]
+    pod["containers"][0]["volumeMounts"] = [{"name": "schema", "mountPath": "/schema"}]
+    migrate = site.workload("Job", "migrate", "sleep 45", annotations={**HOOK, **GOES, "helm.sh/hook-weight": "8"})
+    assert site.install(web, migrate, {**made, "data": {"there": "yes"}}, timeout_s=200) < 85
