@@ -33,8 +33,9 @@ from kit.engines.helm import Helm
 from kit.engines.terraform import Terraform
 from kit.sentry import chart as charts
 from kit.sentry import credentials, lite, nodestore, profiles, values
-from kit.sentry.check.check import Looked, addresses_of, look, stand_ins
+from kit.sentry.check.check import Looked, look, stand_ins
 from kit.sentry.check.keys import known_keys
+from kit.sentry.installation import addresses
 from kit.sentry.manifests import Document
 from kit.sentry.profiles import Profile
 from kit.sentry.values import Place
@@ -172,7 +173,7 @@ def held(
     given = {
         "applied": (*objects, *stand_ins(rendered, wiring, objects)),
         "known_secrets": SECRETS,
-        "addresses": addresses_of(ENDPOINTS),
+        "addresses": addresses(ENDPOINTS),
         **more,
     }
     start = time.monotonic()

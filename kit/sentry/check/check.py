@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kit.endpoints import Endpoints, Secret
+from kit.endpoints import Secret
 from kit.engines import kube
 from kit.engines.process import Runner, run
 from kit.sentry.check import rules_connections, rules_pods, rules_release, rules_text
@@ -86,18 +86,6 @@ def look(
         configurations=len(release.executed),
         connections=sum(len(executed.connections) for executed in release.executed),
     )
-
-
-def addresses_of(endpoints: Endpoints) -> dict[str, set[tuple[str, int]]]:
-    """For `addresses`: where the stores of this installation are."""
-    kafka, clickhouse = endpoints.kafka, endpoints.clickhouse
-    return {
-        "kafka": {(host, kafka.port) for host in (kafka.host, *kafka.more_hosts)},
-        "postgres": {(endpoints.postgres.host, endpoints.postgres.port)},
-        "redis": {(endpoints.redis.host, endpoints.redis.port)},
-        "clickhouse": {(clickhouse.host, clickhouse.https_port), (clickhouse.host, clickhouse.native_port)},
-        "s3": {(endpoints.s3.host, endpoints.s3.port)},
-    }
 
 
 def stand_ins(rendered: Iterable[Document], wiring: Wiring, credentials: Iterable[Document]) -> tuple[Document, ...]:
