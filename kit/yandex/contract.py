@@ -185,6 +185,10 @@ class Backing(Protocol):
         """True where every call ends within milliseconds: then operations end with the call that starts them."""
         ...
 
+    def retain(self, cluster_ids: frozenset[str]) -> None:
+        """At the emulator's start: of other clusters than these nobody knows; a kill left them half-made, and they go."""
+        ...
+
     def put_cluster(self, cluster: Cluster) -> None:
         """Databases only. On return the cluster answers under all its `names` to whoever uses the stack's DNS."""
         ...
@@ -238,6 +242,8 @@ class NoBacking:
 
     name = "nothing"
     is_quick = True
+
+    def retain(self, cluster_ids: frozenset[str]) -> None: ...
 
     def put_cluster(self, cluster: Cluster) -> None: ...
 

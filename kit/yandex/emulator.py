@@ -25,6 +25,7 @@ from kit.yandex.world import Options, World
 
 Served = TypeVar("Served")
 HOLDER = "yandex-emulator"
+CLUSTER = ".Cluster"  # what kinds of clusters end in
 NAMES = ("localhost", "127.0.0.1", "::1")
 
 
@@ -99,6 +100,7 @@ def start(settings: Settings, backing: Backing) -> Emulator:
     world.announce = lambda: backing.put_keys(buckets.rights())
     platform.seed(world)
     world.operations.load(world)
+    backing.retain(frozenset(each.key for kind in journal.kinds() if kind.endswith(CLUSTER) for each in journal.all(kind)))
     world.announce()
     last = settings.last or Address(0, 0)
     registry = services.registry()

@@ -24,6 +24,7 @@ class Buckets:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._making: set[str] = set()
 
     def get(self, name: str) -> Bucket | None:
         record = self._world.journal.get(BUCKET, name)
@@ -41,16 +42,20 @@ class Buckets:
 
     def create(self, name: str, folder_id: str) -> Bucket:
         check_name(name)
+        folder = folder_id or ids.FOLDER
         with self._world.journal.lock:
-            if self.get(name) is not None:
+            if self.get(name) is not None or name in self._making:
                 raise BucketRefused("BucketAlreadyExists", f"The bucket name {name} is taken")
-            folder = folder_id or ids.FOLDER
             if self._world.journal.get(FOLDER, folder) is None:
                 raise BucketRefused("AccessDenied", f"There is no folder {folder}")
-            self._world.backing.put_bucket(name)
+            self._making.add(name)
+        try:
+            self._world.backing.put_bucket(name)  # the first one waits for its server; nobody else shall
             record = new_record(name, folder)
             with self._world.journal.transaction() as change:
                 change.put(record)
+        finally:
+            self._making.discard(name)
         self._world.announce()
         return _bucket(record)
 

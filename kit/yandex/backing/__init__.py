@@ -112,6 +112,18 @@ class LocalBacking:
         for managed in self._managed.values():
             managed.forget()
 
+    def retain(self, cluster_ids: frozenset[str]) -> None:
+        stores = {managed.store: managed for managed in self._managed.values()}
+        for store, owner in self._ground.memory.owners().items():
+            if owner.id in cluster_ids or (store not in stores and store != KUBERNETES):
+                continue
+            with made_real(f"the removal of {store}, which no cluster owns"), self._ground.store_lock(store):
+                if store == KUBERNETES:
+                    self._kubernetes.remove()
+                else:
+                    self._give_back(stores[store])
+            self._ground.remove_if_empty()
+
     # -- databases
 
     def put_cluster(self, cluster: Cluster) -> None:

@@ -1,0 +1,162 @@
+"""Object storage has two doors on one state: the API by gRPC and S3 by HTTP, over a backing that takes its time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import grpc
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from yandex.cloud.access import access_pb2
+from yandex.cloud.iam.v1 import service_account_service_pb2, service_account_service_pb2_grpc
+from yandex.cloud.iam.v1.awscompatibility import access_key_service_pb2, access_key_service_pb2_grpc
+from yandex.cloud.resourcemanager.v1 import folder_service_pb2_grpc
+from yandex.cloud.storage.v1 import bucket_pb2, bucket_service_pb2, bucket_service_pb2_grpc
+
+from kit.yandex import emulator, ids
+from kit.yandex.contract import TOKEN_PREFIX, KeyRights, NoBacking
+
+SLOW_S = 2.0  # longer than the API waits before it tells a client to poll
+
+
+@dataclass
+class SlowBacking(NoBacking):
+    is_quick = False
+    buckets: set[str] = field(default_factory=set)
+    keys: tuple[KeyRights, ...] = ()
+    kept: frozenset[str] | None = None
+
+    def put_bucket(self, name: str) -> None:
+        time.sleep(SLOW_S)
+        self.buckets.add(name)
+
+    def remove_bucket(self, name: str) -> None:
+        self.buckets.discard(name)
+
+    def has_bucket(self, name: str) -> bool:
+        return name in self.buckets
+
+    def put_keys(self, keys: tuple[KeyRights, ...]) -> None:
+        self.keys = keys
+
+    def retain(self, cluster_ids: frozenset[str]) -> None:
+        self.kept = cluster_ids
+
+
+@dataclass
+class Cloud:
+    running: emulator.Emulator
+    backing: SlowBacking
+    roots: bytes
+
+    def call(self, stub: Any, method: str, request: Any) -> Any:
+        with grpc.secure_channel(f"localhost:{self.running.port}", grpc.ssl_channel_credentials(self.roots)) as channel:
+            return getattr(stub(channel), method)(request, metadata=[("authorization", f"Bearer {TOKEN_PREFIX}me")], timeout=20)
+
+    def s3(self, key_id: str, secret: str) -> Any:
+        proxy = {"http": f"http://127.0.0.1:{self.running.s3_port}"}
+        config = Config(proxies=proxy, retries={"total_max_attempts": 1}, s3={"addressing_style": "virtual"})
+        session = boto3.session.Session(key_id, secret, region_name="ru-central1")
+        return session.client("s3", endpoint_url="http://storage.yandexcloud.net", config=config)
+
+    def key(self, name: str, role: str) -> tuple[str, str]:
+        """A static key of a new service account that has this role in the folder."""
+        accounts = service_account_service_pb2_grpc.ServiceAccountServiceStub
+        wanted = service_account_service_pb2.CreateServiceAccountRequest(folder_id=ids.FOLDER, name=name)
+        made = service_account_service_pb2.CreateServiceAccountMetadata()
+        self.call(accounts, "Create", wanted).metadata.Unpack(made)
+        binding = access_pb2.AccessBinding(
+            role_id=role, subject=access_pb2.Subject(id=made.service_account_id, type="serviceAccount")
+        )
+        delta = access_pb2.AccessBindingDelta(action=access_pb2.AccessBindingAction.ADD, access_binding=binding)
+        change = access_pb2.UpdateAccessBindingsRequest(resource_id=ids.FOLDER, access_binding_deltas=[delta])
+        self.call(folder_service_pb2_grpc.FolderServiceStub, "UpdateAccessBindings", change)
+        request = access_key_service_pb2.CreateAccessKeyRequest(service_account_id=made.service_account_id)
+        key = self.call(access_key_service_pb2_grpc.AccessKeyServiceStub, "Create", request)
+        return key.access_key.key_id, key.secret
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    folder: Path = tmp_path_factory.mktemp("doors")
+    certificate, key = emulator.leaf(folder, "doors")
+    backing = SlowBacking()
+    with emulator.running(emulator.Settings(None, certificate, key), backing) as running:
+        yield Cloud(running, backing, (folder / "ca.crt").read_bytes())
+
+
+def create(name: str) -> bucket_service_pb2.CreateBucketRequest:
+    return bucket_service_pb2.CreateBucketRequest(name=name, folder_id=ids.FOLDER)
+
+
+def test_a_bucket_is_in_the_first_answer_however_long_it_takes(cloud: Cloud) -> None:
+    """The provider reads the bucket out of the answer that starts the operation, not out of the one that ends it."""
+    operation = cloud.call(bucket_service_pb2_grpc.BucketServiceStub, "Create", create("patient"))
+    assert operation.done
+    bucket = bucket_pb2.Bucket()
+    assert operation.response.Unpack(bucket)
+    assert bucket.name == "patient"
+
+
+def test_what_one_door_makes_the_other_shows(cloud: Cloud) -> None:
+    s3 = cloud.s3(*cloud.key("owner", "storage.editor"))
+    s3.create_bucket(Bucket="by-s3")
+    s3.put_bucket_versioning(Bucket="by-s3", VersioningConfiguration={"Status": "Enabled"})
+    request = bucket_service_pb2.GetBucketRequest(name="by-s3", view=bucket_service_pb2.GetBucketRequest.VIEW_FULL)
+    shown = cloud.call(bucket_service_pb2_grpc.BucketServiceStub, "Get", request)
+    assert shown.folder_id == ids.FOLDER
+    assert bucket_pb2.Versioning.Name(shown.versioning) == "VERSIONING_ENABLED"
+    cloud.call(bucket_service_pb2_grpc.BucketServiceStub, "Create", create("by-grpc"))
+    s3.head_bucket(Bucket="by-grpc")
+
+
+def test_a_key_can_miss_a_bucket_that_has_gone(cloud: Cloud) -> None:
+    """The provider asks until it is told 404 ten times; 403 would be an error."""
+    s3 = cloud.s3(*cloud.key("remover", "storage.admin"))
+    s3.create_bucket(Bucket="short-lived")
+    s3.delete_bucket(Bucket="short-lived")
+    with pytest.raises(ClientError) as caught:
+        s3.head_bucket(Bucket="short-lived")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+
+
+def test_a_key_without_the_role_makes_nothing(cloud: Cloud) -> None:
+    s3 = cloud.s3(*cloud.key("viewer", "storage.viewer"))
+    with pytest.raises(ClientError) as caught:
+        s3.create_bucket(Bucket="forbidden")
+    assert caught.value.response["Error"]["Code"] == "AccessDenied"
+    assert "forbidden" not in cloud.backing.buckets
+
+
+def test_the_backing_is_told_what_each_key_opens(cloud: Cloud) -> None:
+    key_id, secret = cloud.key("reader", "storage.viewer")
+    cloud.call(bucket_service_pb2_grpc.BucketServiceStub, "Create", create("told"))
+    (rights,) = (each for each in cloud.backing.keys if each.key.id == key_id)
+    assert rights.key.secret.reveal() == secret
+    assert "told" in rights.reads
+    assert "told" not in rights.writes
+
+
+def test_others_are_answered_while_a_bucket_is_being_made(cloud: Cloud) -> None:
+    s3 = cloud.s3(*cloud.key("busy", "storage.editor"))
+    making = threading.Thread(target=lambda: s3.create_bucket(Bucket="slow"))
+    making.start()
+    time.sleep(SLOW_S / 4)
+    started = time.monotonic()
+    s3.list_buckets()
+    with pytest.raises(ClientError) as caught:
+        s3.create_bucket(Bucket="slow")
+    assert caught.value.response["Error"]["Code"] == "BucketAlreadyExists"
+    assert time.monotonic() - started < SLOW_S / 2
+    making.join()
+
+
+def test_at_its_start_the_backing_is_told_which_clusters_there_are(cloud: Cloud) -> None:
+    assert cloud.backing.kept == frozenset()
