@@ -14,11 +14,16 @@ from kit.cli.context import Session
 def command(session: Session) -> int:
     """Print a short-lived IAM token as an ExecCredential, from YC_SERVICE_ACCOUNT_KEY_FILE or YC_TOKEN.
 
-    A kubeconfig that kit wrote names this command; by hand it is only needed to see why the cluster lets nobody in.
+    In a rehearsal it is the emulator's own token, whether that runs or not. A kubeconfig that kit wrote names this command; by hand it is only needed to see why the cluster lets nobody in.
     """
     from kit.engines import yandex
     from kit.engines.kube_credential import credential
 
+    if session.rehearse:
+        from kit.yandex import environment
+
+        print(json.dumps(credential(environment.token(session.workspace), None)))
+        return 0
     token = yandex.from_environment().iam_token()
     print(json.dumps(credential(token.value.reveal(), token.expires_at)))
     return 0

@@ -36,7 +36,7 @@ from kit.state import choice, markers, secrets
 from kit.targets.cloud import changes, checks, rehearsal
 from kit.targets.cloud import sentry as clouds
 from kit.targets.cloud.changes import Sums
-from kit.targets.cloud.errors import ApplyStopped, Kept, NoCloudStack
+from kit.targets.cloud.errors import ApplyStopped, AuthorityMissing, Kept, NoCloudStack
 from kit.targets.cloud.place import BACKEND, Place, backend
 from kit.targets.cloud.progress import Progress
 from kit.targets.cloud.provider import initialised
@@ -52,8 +52,6 @@ if TYPE_CHECKING:
     from kit.sentry.preflight_verdict import Preflight
 
 AUTHORITY_URL = "https://storage.yandexcloud.net/cloud-certs/CA.pem"
-# Names a file to use instead of the download: a rehearsal's authority is its own.
-AUTHORITY_FILE = "KIT_CLOUD_CA_FILE"
 DOWNLOAD_S = 20.0
 STORES = {"kafka": "kafka", "postgres": "postgres", "redis": "redis", "clickhouse": "clickhouse", "s3": "s3"}
 
@@ -189,7 +187,7 @@ class CloudTarget:
             return ()
         wanted, marks = ("unknown", "unknown"), markers.load(self.place.markers)
         seen = planning.Observed(cluster=planning.ClusterSeen("cloud"))
-        if is_settled and self.place.kubeconfig.exists():
+        if is_settled and self.place.kubeconfig.exists() and self.place.ca_file.exists():
             made = self.installation()
             wanted = (made.fingerprint, made.preflight_fingerprint)
             try:
@@ -252,23 +250,28 @@ class CloudTarget:
         from kit.engines.kubeconfig import write_exec_kubeconfig
 
         cluster = self.outputs.document["kubernetes"]
-        command = [*rehearsal.kit(self.place), "kube-token"]
-        names = ("YC_ENDPOINT", "SSL_CERT_FILE", "YC_TOKEN_FILE", "YC_SERVICE_ACCOUNT_KEY_FILE", "KIT_YANDEX_TOKEN_FILE")
-        kept = {name: self.environment[name] for name in names if name in self.environment}
+        options = ["--cloud", "--rehearse"] if self.place.rehearses else ["--cloud"]
+        command = [*rehearsal.kit(self.place), *options, "kube-token"]
+        kept = {"KIT_HOME": str(self.workspace.home)}
         write_exec_kubeconfig(
             self.place.kubeconfig, self.stack.name, cluster["endpoint"], cluster["cluster_ca_certificate"], command, kept
         )
 
     def _publish_trust(self) -> None:
         """The authority of the managed stores, once: from where the cloud publishes it, or from the file that was named."""
-        named = self.environment.get(AUTHORITY_FILE)
-        if named:
-            content = Path(named).read_bytes()
-        elif self.place.ca_file.exists():
+        named = self.environment.get(rehearsal.AUTHORITY_FILE)
+        if named is None and self.place.ca_file.exists():
             return
-        else:
-            with urllib.request.urlopen(AUTHORITY_URL, timeout=DOWNLOAD_S) as answer:
-                content = answer.read()
+        try:
+            if named is not None:
+                content = Path(named).read_bytes()
+            else:
+                with urllib.request.urlopen(AUTHORITY_URL, timeout=DOWNLOAD_S) as answer:
+                    content = answer.read()
+        except OSError as error:
+            raise AuthorityMissing(named or AUTHORITY_URL, str(error)) from error
+        if b"BEGIN CERTIFICATE" not in content:
+            raise AuthorityMissing(named or AUTHORITY_URL, "what is there is no certificate")
         files.write(self.place.ca_file, content)
 
     # -- Sentry

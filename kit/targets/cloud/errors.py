@@ -154,3 +154,17 @@ class ProfileTooOld(KitError):
 
     def __init__(self, profile: str, why: str) -> None:
         super().__init__(what=f"profile {profile} has no place in the cloud", why=why, fix="kit up --cloud --profile current")
+
+
+class AuthorityMissing(KitError):
+    """The certificate authority of the managed stores could not be had."""
+
+    code = "KIT-CLOUD-AUTHORITY"
+    exit_code = 60
+
+    def __init__(self, place: str, why: str) -> None:
+        super().__init__(
+            what=f"the certificate authority of the managed stores could not be read from {place}",
+            why=why,
+            fix="give it as a file: KIT_CLOUD_CA_FILE=CA.pem kit up --cloud",
+        )

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from kit.targets.local import LocalTarget
 
 START_S = 30.0
+# Names a file to use instead of what the cloud publishes: the rehearsal's authority is its own.
+AUTHORITY_FILE = "KIT_CLOUD_CA_FILE"
 POLL_S = 0.05
 # The backing stack is named after the stack: kit.yandex.backing.ground does it the same way.
 SUFFIX, LONGEST_NAME = "-yc", 30
@@ -61,8 +63,9 @@ def emulated(place: Place) -> Iterator[Mapping[str, str | None]]:
     with process.beside([*kit(place), "-o", "json", "yandex", "emulate"], log=log, env=home) as exit_code:
         _await_ready(log, exit_code)
         said = process.run([*kit(place), "-o", "json", "yandex", "env"], env=home).stdout
-        # IAM needs no time to learn of a role here.
-        yield {"TF_VAR_iam_pause_s": "0", **json.loads(said)}
+        # IAM needs no time to learn of a role here, and the managed stores' authority is that of the stack behind.
+        authority = replace(place.workspace, stack=backing_name(place.workspace.stack)).ca_file
+        yield {"TF_VAR_iam_pause_s": "0", AUTHORITY_FILE: str(authority), **json.loads(said)}
 
 
 def _await_ready(log: Path, exit_code: Callable[[], int | None]) -> None:
@@ -77,11 +80,15 @@ def _await_ready(log: Path, exit_code: Callable[[], int | None]) -> None:
         time.sleep(POLL_S)
 
 
+def backing_name(stack: str) -> str:
+    return stack[: LONGEST_NAME - len(SUFFIX)] + SUFFIX
+
+
 def backing(place: Place, stack: Stack) -> LocalTarget:
     """The local stack that stands behind the emulator: its node takes the images, its port leads to the stand-in."""
     from kit.targets.local import LocalTarget
 
-    name = stack.name[: LONGEST_NAME - len(SUFFIX)] + SUFFIX
+    name = backing_name(stack.name)
     workspace = replace(place.workspace, stack=name)
     return LocalTarget(Stack(name=name, sentry=stack.sentry), workspace)
 
