@@ -471,6 +471,15 @@ class TestDrift:
 
 
 class TestEnd:
+    def test_what_a_killed_emulator_left_half_made_goes_at_the_next_start(self, cloud: LocalBacking) -> None:
+        restarted = LocalBacking(NAME, cloud.local.workspace)
+        restarted.retain(frozenset(each.id for each in (POSTGRES, CLICKHOUSE, KUBERNETES)))
+        assert f"{NAME}-yc-redis" not in {container.name for container in Docker().containers()}
+        assert restarted.observe_cluster(POSTGRES).exists
+        assert restarted.observe_cluster(KUBERNETES).exists
+        restarted.put_cluster(dataclasses.replace(VALKEY, id="c9qthenextattempt000"))
+        restarted.remove_cluster(dataclasses.replace(VALKEY, id="c9qthenextattempt000"))
+
     def test_what_failed_to_be_made_leaves_nothing(self, cloud: LocalBacking, monkeypatch: pytest.MonkeyPatch) -> None:
         from kit.yandex.backing import kafka
 

@@ -1,0 +1,94 @@
+"""What the backing decides without an engine: names, what it remembers, what a key may do, what Kafka is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kit.endpoints import Secret
+from kit.yandex.backing import buckets, kafka
+from kit.yandex.backing.ground import LONGEST_NAME, stack_name
+from kit.yandex.backing.memory import Memory, Owner
+from kit.yandex.contract import AccessKey, Grant, KeyRights, NotPossible, Record, Topic
+
+KEY = AccessKey("YCAJE1", Secret("secret"), "aje1", "b1g1")
+
+
+@pytest.mark.parametrize("name", ["kit", "a" * 30, "a-stack-with-a-very-long-name-indeed"])
+def test_the_stack_behind_has_a_short_name_of_its_own(name: str) -> None:
+    found = stack_name(name)
+    assert found != name
+    assert len(found) <= LONGEST_NAME
+    assert found.endswith("-yc")
+
+
+def test_what_is_remembered_survives(tmp_path: Path) -> None:
+    file = tmp_path / "yandex.json"
+    memory = Memory(file)
+    memory.own("kafka", Owner("c9q1", ("a", "b")))
+    memory.keep_records((Record("a.org.", "A", 60, ("192.0.2.1",)),))
+    again = Memory(file)
+    assert again.owners() == {"kafka": Owner("c9q1", ("a", "b"))}
+    assert again.records() == (Record("a.org.", "A", 60, ("192.0.2.1",)),)
+    again.disown("kafka")
+    again.disown("kafka")
+    assert memory.owners() == {}
+
+
+def test_a_damaged_memory_is_an_empty_one(tmp_path: Path) -> None:
+    file = tmp_path / "yandex.json"
+    file.write_text('{"owners":')
+    assert Memory(file).owners() == {}
+    Memory(file).own("kafka", Owner("c9q1", ()))
+    assert set(Memory(file).owners()) == {"kafka"}
+
+
+def allowed(policy: dict[str, object] | None, action: str, resource: str) -> bool:
+    statements: list[dict[str, list[str]]] = (policy or {"Statement": []})["Statement"]  # type: ignore[assignment]
+    return any(action in each["Action"] and f"arn:aws:s3:::{resource}" in each["Resource"] for each in statements)
+
+
+def test_a_key_reads_and_writes_what_it_was_given_and_no_more() -> None:
+    policy = buckets.policy(KeyRights(KEY, frozenset({"read", "both"}), frozenset({"both", "drop"})))
+    assert allowed(policy, "s3:GetObject", "read/*")
+    assert not allowed(policy, "s3:PutObject", "read/*")
+    assert allowed(policy, "s3:PutObject", "both/*")
+    assert allowed(policy, "s3:ListBucket", "both")
+    assert allowed(policy, "s3:PutObject", "drop/*")
+    assert not allowed(policy, "s3:GetObject", "drop/*")
+    assert not allowed(policy, "s3:ListBucket", "drop")
+
+
+def test_a_key_without_buckets_has_no_policy() -> None:
+    assert buckets.policy(KeyRights(KEY, frozenset(), frozenset())) is None
+
+
+def test_a_topic_for_three_brokers_works_on_one() -> None:
+    wanted = Topic("a", 1, 3, {"min.insync.replicas": "2", "retention.ms": "1"})
+    assert kafka._possible(wanted) == {"min.insync.replicas": "1", "retention.ms": "1"}
+
+
+def rights(*grants: Grant) -> set[tuple[str, str, str]]:
+    return {(found.restype.name, found.name, found.operation.name) for found in kafka._bindings("someone", grants)}
+
+
+def test_roles_become_rights() -> None:
+    reads = rights(Grant("events", "ACCESS_ROLE_TOPIC_CONSUMER"))
+    assert ("TOPIC", "events", "READ") in reads
+    assert ("GROUP", "*", "READ") in reads
+    assert not any(operation in ("WRITE", "ALL") for _, _, operation in reads)
+    writes = rights(Grant("events", "ACCESS_ROLE_PRODUCER"))
+    assert ("TOPIC", "events", "WRITE") in writes
+    assert ("TOPIC", "events", "READ") not in writes
+    assert ("TOPIC", "*", "ALL") in rights(Grant("*", "ADMIN"))
+    assert rights() == set()
+
+
+def test_a_role_in_a_schema_registry_is_refused() -> None:
+    with pytest.raises(NotPossible):
+        rights(Grant("*", "ACCESS_ROLE_SCHEMA_READER"))
+
+
+def test_settings_are_worded_as_the_broker_reads_them() -> None:
+    assert [kafka._text(value) for value in ("COMPRESSION_TYPE_ZSTD", 52428800, True)] == ["zstd", "52428800", "true"]
