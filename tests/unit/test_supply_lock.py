@@ -93,7 +93,9 @@ def test_every_dockerfile_takes_its_base_from_the_lock() -> None:
 def test_every_recipe_in_the_tree_belongs_to_an_entry(lock: Lock) -> None:
     folders = {entry.recipe.folder for entry in lock.entries.values() if isinstance(entry.recipe, Dockerfile)}
     dockerfiles = [*ROOT.glob("compose/**/Dockerfile"), *ROOT.glob("kind/**/Dockerfile")]
-    assert {path.parent.relative_to(ROOT).as_posix() for path in dockerfiles} == folders
+    found = {path.parent.relative_to(ROOT).as_posix() for path in dockerfiles}
+    # Custom images stand on what the user names, and have a lock of upstream's images of their own.
+    assert {folder for folder in found if not folder.startswith("kind/images/custom/")} == folders
 
 
 def test_every_tool_and_image_that_the_code_asks_for_is_in_the_lock(lock: Lock) -> None:
