@@ -109,11 +109,13 @@ def confirm(session: Session, yes: bool, what: str) -> None:
 
 
 def permission(session: Session, yes: bool) -> Callable[[steps.Plan], None]:
-    """Asks for a plan with destructive steps before it is carried out."""
+    """Asks for a plan with destructive steps before it is carried out; what was agreed to is not asked again in the next plan."""
+    agreed: set[str] = set()
 
     def ask(plan: steps.Plan) -> None:
-        destructive = [step for step in plan if step.destructive]
-        if destructive:
-            confirm(session, yes, f"This destroys data: {'; '.join(f'{step.id} ({step.cause})' for step in destructive)}.")
+        destructive = {f"{step.id} ({step.cause})" for step in plan if step.destructive}
+        if not destructive <= agreed:
+            confirm(session, yes, f"This destroys data: {'; '.join(sorted(destructive))}.")
+            agreed.update(destructive)
 
     return ask

@@ -1,0 +1,82 @@
+"""A stack goes from one line of Sentry to another, its stores with it: Kafka 3.9 for clients that Kafka 4 refuses, and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from kit.stores import kafka, kafka_admin
+from kit.targets.local import LocalTarget
+from kit.verify import checks
+from tests.support.program import Program, Ran
+from tests.support.reach import local_target
+
+
+@pytest.fixture
+def of_profile(scratch: Program) -> Stores:
+    return Stores(scratch)
+
+
+class Stores:
+    """The five stores of one stack, brought up for one profile after another."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def up(self, profile: str, *words: str) -> Ran:
+        return self.program("up", "--local", "--only", "stores", "--profile", profile, *words, timeout_s=1800)
+
+    @property
+    def local(self) -> LocalTarget:
+        return local_target(self.program)
+
+    def kafka_version(self) -> str:
+        """The program's own word."""
+        argv = ["java", "-cp", "/opt/kafka/libs/*", "kafka.Kafka", "--version"]
+        return self.local.docker.exec(f"{self.program.stack}-kafka", argv).output.split()[-1]
+
+    def records(self) -> tuple[int, int]:
+        """First and next offset of the topic that `smoke` writes to."""
+        from confluent_kafka import Consumer, TopicPartition
+
+        settings = kafka_admin.settings(self.local.endpoints().kafka, self.local.trust())
+        consumer = Consumer({**settings, "group.id": kafka.SMOKE_TOPIC}, logger=kafka_admin.QUIET)
+        try:
+            first, following = consumer.get_watermark_offsets(TopicPartition(kafka.SMOKE_TOPIC, 0), timeout=20)
+            return first, following
+        finally:
+            consumer.close()
+
+    def smoke(self) -> None:
+        """A record, written and read back."""
+        kafka.smoke(self.local.endpoints().kafka, self.local.trust())
+
+
+def test_kafka_follows_the_profile_and_a_queue_is_deleted_only_with_leave(of_profile: Stores) -> None:
+    first = of_profile.up("seed")
+    assert first.exit_code == 0, first.stderr
+    assert of_profile.kafka_version().startswith("3.9.")
+    local = of_profile.local
+    promises = checks.from_host(local.endpoints(), local.ports(), local.trust(), local.stack.name)
+    assert [promise for promise in promises if not promise.holds] == []
+    of_profile.smoke()
+    written = of_profile.records()
+    assert written[1] >= 1
+
+    upgraded = of_profile.up("current")  # without --yes: nothing is lost on the way up
+    assert upgraded.exit_code == 0, upgraded.stderr
+    assert of_profile.kafka_version().startswith("4.")
+    assert of_profile.records() == written
+    of_profile.smoke()
+
+    refused = of_profile.up("seed")
+    assert refused.exit_code == 16
+    assert "delete volume/kafka (written by kafka, which kafka-3 cannot open)" in refused.stderr
+    assert of_profile.kafka_version().startswith("4.")
+    assert of_profile.records() == (written[0], written[1] + 1)
+
+    allowed = of_profile.up("seed", "--yes")
+    assert allowed.exit_code == 0, allowed.stderr
+    assert of_profile.kafka_version().startswith("3.9.")
+    assert of_profile.records() == (0, 0)
+    of_profile.smoke()
+    assert of_profile.up("seed", "--plan").stdout == "nothing to do\n"
