@@ -1,5 +1,5 @@
-# ClickHouse: one host, or replicas with ClickHouse Keeper. ZooKeeper is nowhere: for one host it is three paid machines without a task, for several
-# the service itself calls it a legacy.
+# ClickHouse: one host, or replicas with ClickHouse Keeper. ZooKeeper is nowhere: for one host it is three paid machines without a
+# task, for several the service itself calls it a legacy.
 
 locals {
   # Data hosts are spread over the zones, and so are Keeper's.

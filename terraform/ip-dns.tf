@@ -1,5 +1,5 @@
-# The address of the load balancer and the names that lead to it. Two zones, for two audiences: a public zone seen from everywhere is never attached
-# to the network, and a private one answers inside the network even while the public delegation is not in place.
+# The address of the load balancer and the names that lead to it. Two zones, for two audiences: a public zone seen from everywhere
+# is never attached to the network, and a private one answers inside the network even while the public delegation is not in place.
 
 resource "yandex_vpc_address" "ingress" {
   name                = "${var.name_prefix}-ingress"

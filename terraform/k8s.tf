@@ -13,8 +13,8 @@ resource "yandex_iam_service_account" "nodes" {
 }
 
 locals {
-  # What the service asks for and no more, no `editor`: nodes and disks; load balancers, whose addresses are public; and a public address for the API
-  # only where it has one.
+  # What the service asks for and no more, no `editor`: nodes and disks; load balancers, whose addresses are public; and a public
+  # address for the API only where it has one.
   cluster_roles = concat(["k8s.clusters.agent", "load-balancer.admin"], length(var.kubernetes_api_cidrs) > 0 ? ["vpc.publicAdmin"] : [])
   node_roles    = ["container-registry.images.puller"]
 }

@@ -29,7 +29,8 @@ resource "yandex_mdb_kafka_cluster" "sentry" {
         auto_create_topics_enable  = false
         default_replication_factor = local.replication_factor
         num_partitions             = local.size.kafka.partitions
-        # The largest topic's messages (52 428 800 bytes) must pass the broker and its followers, or the topic's own limit counts for nothing.
+        # The largest topic's messages (52 428 800 bytes) must pass the broker and its followers, or the topic's own limit counts
+        # for nothing.
         message_max_bytes       = local.largest_message_bytes
         replica_fetch_max_bytes = local.largest_message_bytes
         sasl_enabled_mechanisms = ["SASL_MECHANISM_SCRAM_SHA_512"]
@@ -96,8 +97,9 @@ resource "yandex_mdb_kafka_topic" "sentry" {
   }
 }
 
-# Two permissions instead of two for each of 76 topics: the cluster holds Sentry's topics and nobody else's. These two roles read and write topics and
-# see their configuration; they reach no schema registry (there is none), and neither changes nor deletes a topic: that is this file's business.
+# Two permissions instead of two for each of 76 topics: the cluster holds Sentry's topics and nobody else's. These two roles read
+# and write topics and see their configuration; they reach no schema registry (there is none), and neither changes nor deletes a
+# topic: that is this file's business.
 resource "yandex_mdb_kafka_user" "sentry" {
   cluster_id = yandex_mdb_kafka_cluster.sentry.id
   name       = "sentry"

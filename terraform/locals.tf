@@ -49,8 +49,8 @@ locals {
 
   labels = merge({ managed-by = "terraform", application = "sentry", installation = var.name_prefix, size = var.size }, var.labels)
 
-  # Buckets share one name space with the whole cloud. The folder's id makes the names this folder's own, the same on every run, without a provider
-  # for random numbers.
+  # Buckets share one name space with the whole cloud. The folder's id makes the names this folder's own, the same on every run,
+  # without a provider for random numbers.
   bucket_suffix = substr(sha256("${local.folder_id}/${var.name_prefix}"), 0, 8)
 
   # The certificate authority of the managed stores; Object Storage has a public certificate.
@@ -58,7 +58,7 @@ locals {
   s3_host       = "storage.yandexcloud.net"
 }
 
-# ── topics ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── topics ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 locals {
   profile = yamldecode(file("${path.module}/modules/sentry-values/profiles/${var.profile}.yaml"))

@@ -1,5 +1,5 @@
-# The network: in each zone one subnet for nodes, which reach the Internet through a NAT gateway, and one for stores, which have no way out and no way
-# in but their security groups.
+# The network: in each zone one subnet for nodes, which reach the Internet through a NAT gateway, and one for stores, which have
+# no way out and no way in but their security groups.
 
 locals {
   # A /16 gives subnets of /20: 4 094 addresses, enough for any node group, and room for eight zones.

@@ -77,7 +77,7 @@ output "topic_settings_left_out" {
   value       = local.topic_settings_left_out
 }
 
-# ── what it costs, in resources: prices change and are not invented here ──────────────────────────────────────────────────────────────────────────────
+# ── what it costs, in resources: prices change and are not invented here ────────────────────────────────────────────────────────
 
 locals {
   # hosts × (vCPU, GB of memory, GB of disk), a preset's numbers from its name.

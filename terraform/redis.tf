@@ -1,12 +1,13 @@
-# Valkey, which the API still calls Redis: caches, buffers, rate limits and, with the profile "seed", the queue of all background work.
+# Valkey, which the API still calls Redis: caches, buffers, rate limits and, with the profile "seed", the queue of all background
+# work.
 
 locals {
   redis_hosts = { for index in range(local.size.redis.hosts) : "valkey-${index + 1}" => local.zones[index % length(local.zones)] }
 
   redis_config = {
     version = var.redis_version
-    # A full server refuses writes, and Sentry backs off. Every eviction policy deletes something here instead: ALLKEYS_LRU takes queue and buffer
-    # keys (lost events), and VOLATILE_LRU takes buffers too, which carry an expiry.
+    # A full server refuses writes, and Sentry backs off. Every eviction policy deletes something here instead: ALLKEYS_LRU takes
+    # queue and buffer keys (lost events), and VOLATILE_LRU takes buffers too, which carry an expiry.
     maxmemory_policy          = "NOEVICTION"
     backup_window_start       = { hours = var.backup.hours, minutes = var.backup.minutes }
     backup_retain_period_days = var.backup.retain_days
@@ -20,7 +21,8 @@ resource "yandex_mdb_redis_cluster_v2" "sentry" {
   network_id  = yandex_vpc_network.sentry.id
   sharded     = false
   tls_enabled = true
-  # By default the server announces addresses, and the certificate holds names: a client that verifies would refuse every one of them.
+  # By default the server announces addresses, and the certificate holds names: a client that verifies would refuse every one of
+  # them.
   announce_hostnames  = true
   persistence_mode    = "ON"
   security_group_ids  = [yandex_vpc_security_group.stores["redis"].id]

@@ -1,5 +1,6 @@
-# The filestore: debug files, source maps, attachments, avatars. Nothing in it is temporary, so nothing in it expires: Sentry deletes what it no
-# longer needs, and a lifecycle rule that deletes by age would take source maps away from releases that still run.
+# The filestore: debug files, source maps, attachments, avatars. Nothing in it is temporary, so nothing in it expires: Sentry
+# deletes what it no longer needs, and a lifecycle rule that deletes by age would take source maps away from releases that still
+# run.
 
 resource "yandex_storage_bucket" "filestore" {
   bucket        = "${var.name_prefix}-filestore-${local.bucket_suffix}"

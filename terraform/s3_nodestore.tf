@@ -1,5 +1,5 @@
-# The nodestore: the bodies of events. They live exactly as long as Sentry keeps the events: an object that expires before its event is an issue whose
-# events answer 404.
+# The nodestore: the bodies of events. They live exactly as long as Sentry keeps the events: an object that expires before its
+# event is an issue whose events answer 404.
 
 resource "yandex_storage_bucket" "nodestore" {
   bucket        = "${var.name_prefix}-nodestore-${local.bucket_suffix}"
@@ -42,7 +42,8 @@ resource "yandex_storage_bucket" "nodestore" {
     }
   }
 
-  # With versioning an expired object becomes an old version. A week is enough to notice a mistake, and short against the retention.
+  # With versioning an expired object becomes an old version. A week is enough to notice a mistake, and short against the
+  # retention.
   lifecycle_rule {
     id      = "forget-old-versions"
     enabled = true

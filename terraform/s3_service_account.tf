@@ -1,6 +1,6 @@
-# One account per bucket, each with a role on its own bucket and its own encryption key and nowhere else: the filestore's key cannot read an event, the
-# nodestore's cannot read a source map, and neither can administer anything in the folder. The buckets themselves are managed with the provider's own
-# IAM token.
+# One account per bucket, each with a role on its own bucket and its own encryption key and nowhere else: the filestore's key
+# cannot read an event, the nodestore's cannot read a source map, and neither can administer anything in the folder. The buckets
+# themselves are managed with the provider's own IAM token.
 
 locals {
   buckets = {
@@ -28,7 +28,8 @@ resource "yandex_iam_service_account" "buckets" {
   folder_id   = local.folder_id
 }
 
-# storage.editor on one bucket: read, write and delete objects. storage.uploader would do for writing, but cannot delete, and Sentry deletes.
+# storage.editor on one bucket: read, write and delete objects. storage.uploader would do for writing, but cannot delete, and
+# Sentry deletes.
 resource "yandex_storage_bucket_iam_binding" "editors" {
   for_each = local.buckets
 

@@ -1,5 +1,5 @@
-# Who may talk to whom. Each store has a group of its own that lets in its TLS ports and nothing else, from nodes and pods alone; the plain-text ports
-# (9092, 8123, 9000, 6379) and Sentinel's (26379, which answers without authentication) stay shut.
+# Who may talk to whom. Each store has a group of its own that lets in its TLS ports and nothing else, from nodes and pods alone;
+# the plain-text ports (9092, 8123, 9000, 6379) and Sentinel's (26379, which answers without authentication) stay shut.
 
 locals {
   store_ports = {

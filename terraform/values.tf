@@ -19,8 +19,8 @@ module "sentry_values" {
 }
 
 locals {
-  # Names that follow the master or an available host: after a failover they can be wrong for up to ten minutes, and clients must try again.
-  # Kafka has none: clients get all brokers.
+  # Names that follow the master or an available host: after a failover they can be wrong for up to ten minutes, and clients must
+  # try again. Kafka has none: clients get all brokers.
   endpoints = {
     kafka = {
       brokers   = local.kafka_brokers

@@ -1,6 +1,7 @@
-# What may differ from one installation to the next. Nothing here has the name of anybody's domain, folder or bucket; what has no default is asked for.
+# What may differ from one installation to the next. Nothing here has the name of anybody's domain, folder or bucket; what has no
+# default is asked for.
 
-# ── where ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── where ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 variable "folder_id" {
   description = "The folder everything is made in. Null: the environment's YC_FOLDER_ID."
@@ -51,7 +52,7 @@ variable "zones" {
   }
 }
 
-# ── what ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── what ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 variable "name_prefix" {
   description = "What every name begins with. Two installations in one folder need two prefixes."
@@ -122,11 +123,37 @@ variable "retention_days" {
 variable "resources" {
   description = "Departures from the size's own hosts: `kafka = { preset = \"s3-c4-m16\", disk_size = 400 }`. Presets name their vCPU and memory; disks are in GB."
   type = object({
-    kafka      = optional(object({ preset = optional(string), disk_size = optional(number), brokers_per_zone = optional(number), partitions = optional(number) }), {})
-    clickhouse = optional(object({ preset = optional(string), disk_size = optional(number), hosts = optional(number), keeper = optional(string), keeper_preset = optional(string) }), {})
-    postgres   = optional(object({ preset = optional(string), disk_size = optional(number), hosts = optional(number), max_connections = optional(number) }), {})
-    redis      = optional(object({ preset = optional(string), disk_size = optional(number), hosts = optional(number) }), {})
-    nodes      = optional(object({ count = optional(number), cores = optional(number), memory = optional(number), disk_size = optional(number), platform = optional(string) }), {})
+    kafka = optional(object({
+      preset           = optional(string)
+      disk_size        = optional(number)
+      brokers_per_zone = optional(number)
+      partitions       = optional(number)
+    }), {})
+    clickhouse = optional(object({
+      preset        = optional(string)
+      disk_size     = optional(number)
+      hosts         = optional(number)
+      keeper        = optional(string)
+      keeper_preset = optional(string)
+    }), {})
+    postgres = optional(object({
+      preset          = optional(string)
+      disk_size       = optional(number)
+      hosts           = optional(number)
+      max_connections = optional(number)
+    }), {})
+    redis = optional(object({
+      preset    = optional(string)
+      disk_size = optional(number)
+      hosts     = optional(number)
+    }), {})
+    nodes = optional(object({
+      count     = optional(number)
+      cores     = optional(number)
+      memory    = optional(number)
+      disk_size = optional(number)
+      platform  = optional(string)
+    }), {})
   })
   default  = {}
   nullable = false
@@ -210,7 +237,7 @@ variable "bucket_force_destroy" {
   nullable    = false
 }
 
-# ── versions: each default can still be created; see the update policy of each service ─────────────────────────────────────────────────────────────
+# ── versions: each default can still be created; see the update policy of each service ──────────────────────────────────────────
 
 variable "kafka_version" {
   description = "Kafka 4.x: 3.x can no longer be created."
@@ -267,7 +294,7 @@ variable "kubernetes_version" {
   }
 }
 
-# ── network ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── network ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 variable "network_cidr" {
   description = "The addresses of the subnets: a /16 to /20, cut into one subnet for nodes and one for stores in each zone."
@@ -354,7 +381,7 @@ variable "public_dns_zone_id" {
   }
 }
 
-# ── windows, in UTC ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── windows, in UTC ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 variable "maintenance" {
   description = "When the cloud may restart things: day (MON … SUN) and hour (1 to 24, UTC)."
@@ -390,9 +417,10 @@ variable "backup" {
   }
 }
 
-# ── secrets ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-# Two only, and only because provider 0.213 can neither generate them nor take them write-only: see docs/terraform.md. Give them as TF_VAR_… or in a
-# file outside version control, never as -var on a command line, where every process of the computer can read it.
+# ── secrets ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# Two only, and only because provider 0.213 can neither generate them nor take them write-only: see docs/terraform.md. Give them
+# as TF_VAR_… or in a file outside version control, never as -var on a command line, where every process of the computer can read
+# it.
 
 variable "kafka_password" {
   description = "Password of Kafka's user. 16 to 128 letters, digits, _ and -."
@@ -430,7 +458,7 @@ variable "redis_password_version" {
   }
 }
 
-# ── Sentry ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Sentry ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 variable "chart_version" {
   description = "The version of the Sentry chart that the values are for, within the profile's range. Empty: the profile's own."

@@ -1,4 +1,5 @@
-# The smallest Sentry in Yandex Cloud: one host of each kind in one zone, nothing protected, nothing replicated. For a look, not for work.
+# The smallest Sentry in Yandex Cloud: one host of each kind in one zone, nothing protected, nothing replicated. For a look, not
+# for work.
 #   terraform apply -var-file=examples/demo.tfvars
 
 domain = "sentry.example.com" # yours
