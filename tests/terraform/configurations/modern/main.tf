@@ -166,7 +166,7 @@ resource "yandex_kubernetes_cluster" "this" {
   network_id  = yandex_vpc_network.this.id
   master {
     version = "1.33"
-    zonal {
+    master_location { # unlike `zonal`, the provider reads it back, so it can be imported
       zone      = yandex_vpc_subnet.this["a"].zone
       subnet_id = yandex_vpc_subnet.this["a"].id
     }
