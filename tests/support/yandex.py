@@ -44,8 +44,16 @@ class Cloud:
 
     def stub(self, service: str) -> Any:
         if service not in self._stubs:
-            self._stubs[service] = self.sdk.client(stub_class(service))
+            try:
+                self._stubs[service] = self.sdk.client(stub_class(service))
+            except RuntimeError:  # the SDK has its messages, and does not know its endpoint (connection manager)
+                self._stubs[service] = stub_class(service)(self._channel())
         return self._stubs[service]
+
+    def _channel(self) -> Any:
+        token = grpc.access_token_call_credentials(self.token)
+        credentials = grpc.composite_channel_credentials(grpc.ssl_channel_credentials(self.ca), token)
+        return grpc.secure_channel(f"localhost:{self.emulator.port}", credentials)
 
     def __call__(self, label: str, request: Any = None, **fields: Any) -> Any:
         service, _, name = label.partition("/")
