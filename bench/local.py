@@ -1,0 +1,141 @@
+"""The local stack: stores, cluster, the small Sentry, and the way back."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.figures import Figure, median, milliseconds, say, seconds, timed
+from kit.blueprint.stack import STORES
+from kit.engines.docker import Docker
+from tests.support import engine_proxy
+from tests.support.program import Program
+from tests.support.reach import local_target
+
+
+def measure(program: Program) -> Iterator[Figure]:
+    docker = Docker()
+
+    say("help")
+    yield Figure("kit --help", milliseconds(median(9, lambda: program.must("--help"))), "≤ 150 ms", "median of 9 processes")
+
+    say("authority")
+    code = """
+import pathlib, tempfile, time
+from kit.pki import folder
+from kit.targets.local import layout
+began = time.perf_counter()
+folder.ensure(pathlib.Path(tempfile.mkdtemp()), 'kit', layout.holders())
+print(time.perf_counter() - began)
+"""
+    runs = [
+        float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout) for _ in range(5)
+    ]
+    yield Figure("authority and all leafs", milliseconds(statistics.median(runs)), "≤ 300 ms", "median of 5, imports excluded")
+
+    stores = ("up", "--local", "--only", "stores")
+    say("stores, cold and warm")
+    cold, warm, topics = [], [], []
+    for _ in range(3):
+        began = time.monotonic()
+        said = program.must(*stores).stderr
+        cold.append(time.monotonic() - began)
+        topics.append(topic_seconds(program))
+        program.must("down")
+        warm.append(timed(lambda: program.must(*stores)))
+        assert "set-up" in said
+        program.must("purge", "--yes")
+    yield Figure("five stores from empty volumes", seconds(statistics.median(cold)), "≤ 12 s", "median of 3 `up --only stores`")
+    yield Figure("five stores, warm", seconds(statistics.median(warm)), "≤ 6 s", "median of 3, after `down`")
+    yield Figure(
+        "76 topics, created",
+        seconds(statistics.median(topics), 2),
+        "≤ 1 s",
+        "one request; median of 3, all topics deleted before",
+    )
+
+    say("everything")
+    began = time.monotonic()
+    said = program.must("up", "--local").stderr
+    whole = time.monotonic() - began
+    yield Figure("everything, from empty volumes", seconds(whole), "≤ 60 s", "one `up --local`, images built")
+    for verb, subject, what, target in (
+        ("create", "cluster", "of it, the cluster (beside the stores)", "≤ 20 s"),
+        ("load", "cluster/images", "of it, three images into the node", "–"),
+        ("check", "preflight", "of it, the preflight: all components × stores, twice", "≤ 20 s"),
+        ("install", "sentry", "of it, Helm, migrations and start of the small Sentry", "–"),
+    ):
+        yield Figure(what, f"{step_seconds(said, verb, subject):.1f} s", target, "the step's own time")
+
+    say("idle")
+    memory = idle_memory_mb(docker, program.stack)
+    yield Figure(
+        "five stores idle",
+        f"{sum(memory.values()) / 1000:.2f} GB",
+        "≤ 1.5 GB",
+        ", ".join(f"{k} {v:.0f} MB" for k, v in memory.items()),
+    )
+    yield Figure("kit status", milliseconds(median(9, lambda: program.must("status"))), "≤ 500 ms", "median of 9 processes")
+    yield Figure(
+        "kit up, nothing to do", seconds(median(5, lambda: program.must("up", "--local")), 2), "≤ 1.5 s", "median of 5 processes"
+    )
+    with tempfile.TemporaryDirectory() as folder, engine_proxy.recording(Path(folder) / "engine.sock") as requests:
+        Program(program.home, program.stack, {"DOCKER_HOST": f"unix://{folder}/engine.sock"}).must("up", "--local")
+        yield Figure(
+            "… its writes to the engine",
+            f"{len(engine_proxy.writes(requests))}",
+            "0",
+            f"of {len(requests)} requests, counted by a proxy",
+        )
+    visible = [program.must("demo", "-o", "json").json["seconds"] for _ in range(5)]
+    yield Figure(
+        "exception → visible", seconds(statistics.median(visible)), "≤ 5 s", "median of 5 `demo`, the sender's start included"
+    )
+
+    say("down and purge")
+    yield Figure("kit down", seconds(timed(lambda: program.must("down"))), "≤ 10 s", "one run")
+    program.must("purge", "--yes")
+    left = sum(
+        len(found)
+        for found in (
+            [container for container in docker.containers() if program.stack in container.name],
+            [volume for volume in docker.volumes() if program.stack in volume.name],
+            [network for network in docker.networks() if program.stack in network.name],
+            [path for path in program.home.rglob("*") if path.is_file() and path.suffix != ".lock"],
+        )
+    )
+    yield Figure("left after purge", str(left), "0", "containers, volumes, networks and files, counted")
+
+
+def topic_seconds(program: Program) -> float:
+    from kit.stores import kafka_admin, kafka_topics
+    from kit.stores.kafka import admin_endpoint
+
+    local = local_target(program)
+    admin = kafka_admin.connect(admin_endpoint(local.endpoints().kafka, local.credentials()), local.trust())
+    wanted = kafka_topics.desired(local.schemas_file)
+    kafka_admin.finish("deleting topics", admin.delete_topics([topic.name for topic in wanted]).values())
+    while len(admin.list_topics(timeout=10).topics) > 1:
+        time.sleep(0.2)
+    return timed(lambda: kafka_topics.create(admin, wanted))
+
+
+def step_seconds(said: str, verb: str, subject: str) -> float:
+    found = re.search(rf"✓ +([\d.]+) s +{verb} +{subject}\b", said)
+    return float(found.group(1)) if found else float("nan")
+
+
+def idle_memory_mb(docker: Docker, stack: str) -> dict[str, float]:
+    time.sleep(5)
+    found = {}
+    for store in STORES:
+        usage = docker.api.stats(f"{stack}-{store}", stream=False)["memory_stats"]
+        inactive = usage["stats"].get("total_inactive_file", usage["stats"].get("inactive_file", 0))
+        found[store] = (usage["usage"] - inactive) / 1e6
+    return found
