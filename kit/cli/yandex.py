@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import signal
 import sys
@@ -155,14 +156,12 @@ def _tell(session: Session, address: Address, backing: str) -> None:
 
 def _cli_configuration(session: Session, provider: str) -> Path | None:
     """Terraform's configuration with kit's mirror; None where terraform shall look where it always does."""
-    import os
-
+    if provider == "registry" or (provider == "auto" and os.environ.get("TF_CLI_CONFIG_FILE")):
+        return None
     from kit.supply.errors import NotSupplied
     from kit.targets.cloud.provider import ARTIFACT, mirrored_provider
     from kit.yandex import environment
 
-    if provider == "registry" or (provider == "auto" and os.environ.get("TF_CLI_CONFIG_FILE")):
-        return None
     supply = session.supply()
     if provider == "built":
         supply.ensure([ARTIFACT])
