@@ -26,7 +26,7 @@ class StoreWanted:
     config: str  # fingerprint of everything its container is made from
     setup: str  # fingerprint of what `bootstrap` makes inside it
     line: str = ""  # the supply's name of its image: a newer and an older line of a store have different ones
-    opens: tuple[str, ...] = ()  # the lines whose data it can open; empty: everyone's
+    opens: tuple[str, ...] = ()  # the lines whose volumes it can open; empty: everyone's
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Observed:
     secrets_missing: bool = False
     network: bool = True
     volumes: frozenset[str] = frozenset()  # store names whose volume exists and belongs to the stores' user
-    writers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # store → the lines that were started on its volume
+    formats: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # store → lines, one of which formatted its volume
     containers: Mapping[str, ContainerSeen] = field(default_factory=dict)
     setups: Mapping[str, str] = field(default_factory=dict)  # store → fingerprint of the set-up done in its present volume
     topics: str | None = None  # why they are not as wanted; None also where no broker could be asked
@@ -111,7 +111,7 @@ def _store(name: str, wanted: StoreWanted, observed: Observed) -> list[Step]:
     subject = f"store/{name}"
     seen = observed.containers.get(name)
     steps = []
-    unreadable = _why_unreadable(wanted, observed.writers.get(name, ()))
+    unreadable = _why_unreadable(wanted, observed.formats.get(name, ()))
     if unreadable:
         # Noticed here, for the store itself would find it out by not starting, over and over.
         steps.append(Step("delete", f"volume/{name}", unreadable, ("supply images",), destructive=True))
@@ -144,9 +144,9 @@ def _store(name: str, wanted: StoreWanted, observed: Observed) -> list[Step]:
     return steps
 
 
-def _why_unreadable(wanted: StoreWanted, writers: tuple[str, ...]) -> str | None:
-    strangers = [line for line in writers if wanted.opens and line not in wanted.opens]
-    return f"written by {' and '.join(strangers)}, which {wanted.line} cannot open" if strangers else None
+def _why_unreadable(wanted: StoreWanted, formats: tuple[str, ...]) -> str | None:
+    strangers = [line for line in formats if wanted.opens and line not in wanted.opens]
+    return f"it has the format of {' or '.join(strangers)}, which {wanted.line} cannot open" if strangers else None
 
 
 def _topics(desired: Desired, observed: Observed, before: set[str]) -> list[Step]:

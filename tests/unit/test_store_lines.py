@@ -36,14 +36,14 @@ def test_the_older_profile_gets_a_kafka_3_and_the_newer_one_a_kafka_4() -> None:
     ]
 
 
-def test_an_older_line_opens_its_own_data_alone() -> None:
+def test_an_older_line_opens_its_own_volumes_alone() -> None:
     assert all(layout.OPENS[line] == (line,) for line in layout.OLDER_LINES.values())
 
 
 def test_a_volume_of_which_nothing_is_known_counts_as_the_usual_line_s() -> None:
-    assert observe.written({}, "kafka") == ("kafka",)
-    assert observe.written({"written/kafka": ""}, "kafka") == ()
-    assert observe.written({"written/kafka": "kafka kafka-3"}, "kafka") == ("kafka", "kafka-3")
+    assert observe.formatted({}, "kafka") == ("kafka",)
+    assert observe.formatted({"format/kafka": ""}, "kafka") == ()
+    assert observe.formatted({"format/kafka": "kafka kafka-3"}, "kafka") == ("kafka", "kafka-3")
 
 
 def test_the_cloud_refuses_a_profile_that_its_kafka_would_not_let_in() -> None:

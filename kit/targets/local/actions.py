@@ -106,10 +106,10 @@ def _create_network(local: LocalTarget, step: Step, note: Note) -> None:
 
 
 def _delete_volume(local: LocalTarget, step: Step, note: Note) -> None:
-    """With the container that holds it. Who wrote into it is forgotten only after it is gone."""
+    """With the container that holds it. Its format is forgotten only after it is gone."""
     local.docker.stop_and_remove(f"{local.stack.name}-{step.name}", 0)
     local.docker.remove_volume(layout.volume_name(local.stack, step.name))
-    for mark in ("volume", "setup", "written"):
+    for mark in ("volume", "setup", "format"):
         markers.forget(local.markers_file, f"{mark}/{step.name}")
 
 
@@ -119,7 +119,7 @@ def _create_volume(local: LocalTarget, step: Step, note: Note) -> None:
     owner = files.store_owner()
     name, labels = layout.volume_name(local.stack, step.name), layout.labels(local.stack, local.workspace)
     if name not in {volume.name for volume in local.docker.volumes()}:
-        markers.record(local.markers_file, f"written/{step.name}", "")  # by nobody yet; of one that exists it stays as it is
+        markers.record(local.markers_file, f"format/{step.name}", "")  # none yet; of a volume that exists it stays as it is
     local.docker.create_volume(name, labels)  # the engine gives back the one that exists
     image = local.supply.image(layout.VOLUME_TOOL_IMAGE).reference
     argv = ["chown", f"{owner.uid}:{owner.gid}", "/volume"]
@@ -132,10 +132,16 @@ def _start_store(local: LocalTarget, step: Step, note: Note) -> None:
     mounted = files.private_folder(local.workspace.state / "secrets" / name, owner)
     for file, text in layout.mounted_secrets(name, local.credentials()).items():
         files.write(mounted / file, text, files.PRIVATE, owner)
-    # Before the start: a line that was killed while it began may have written all the same.
-    lines = {*observe.written(markers.load(local.markers_file), name), local.store_images[name]}
-    markers.record(local.markers_file, f"written/{name}", " ".join(sorted(lines)))
+    _note_format(local, name)
     local.compose().up([name])
+
+
+def _note_format(local: LocalTarget, name: str) -> None:
+    """Before the start, for a killed one may have formatted all the same. What was set up once was formatted before."""
+    marks = markers.load(local.markers_file)
+    if f"setup/{name}" not in marks:
+        lines = {*observe.formatted(marks, name), local.store_images[name]}
+        markers.record(local.markers_file, f"format/{name}", " ".join(sorted(lines)))
 
 
 def _restart_store(local: LocalTarget, step: Step, note: Note) -> None:

@@ -34,7 +34,8 @@ SENTRY_NAMES = ("sentry", "sentry.sentry", "sentry.sentry.svc", "localhost", "12
 KUBERNETES = "1.34.0"  # what templates are rendered for; the node's minor version
 # A store's image bears the store's name, unless a profile says how new a line of it the release's clients can use.
 OLDER_LINES = {("kafka", "3.9"): "kafka-3"}
-# Whose data an image can open, where it is not everyone's: what the newer line has written, the older one does not read.
+# Whose volumes an image can open, where it is not everyone's: a format of the newer line, the older one does not read. A volume
+# keeps its format when a newer line is started on it, so the way back is open to it.
 OPENS = {"kafka-3": ("kafka-3",)}
 VOLUME_TOOL_IMAGE = "postgres"  # any image with chown; this one is needed anyway
 

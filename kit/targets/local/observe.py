@@ -76,16 +76,16 @@ def volumes(seen: EngineSeen, local: LocalTarget) -> frozenset[str]:
     return frozenset(store for store in STORES if volume_name(local.stack, store) in names and f"volume/{store}" in marks)
 
 
-def writers(seen: EngineSeen, local: LocalTarget) -> Mapping[str, tuple[str, ...]]:
-    """Store → the lines (names of images) that were started on its present volume, be it only tried."""
+def formats(seen: EngineSeen, local: LocalTarget) -> Mapping[str, tuple[str, ...]]:
+    """Store → the lines (names of images) of which one gave its present volume its format; none of a volume that is new."""
     names = {volume.name for volume in seen.volumes}
     marks = markers.load(local.markers_file)
-    return {store: written(marks, store) for store in STORES if volume_name(local.stack, store) in names}
+    return {store: formatted(marks, store) for store in STORES if volume_name(local.stack, store) in names}
 
 
-def written(marks: Mapping[str, str], store: str) -> tuple[str, ...]:
-    """A volume of which nothing is known was written by the store's usual line."""
-    return tuple(marks.get(f"written/{store}", store).split())
+def formatted(marks: Mapping[str, str], store: str) -> tuple[str, ...]:
+    """A volume of which nothing is known has the format of the store's usual line."""
+    return tuple(marks.get(f"format/{store}", store).split())
 
 
 def setups(local: LocalTarget) -> Mapping[str, str]:
