@@ -123,6 +123,9 @@ class LocalBacking:
                 else:
                     self._give_back(stores[store])
             self._ground.remove_if_empty()
+        if self._ground.memory.owners():  # an engine that was restarted meanwhile gave containers other addresses
+            with made_real("names in the cluster"):
+                self._kubernetes.settle_names_if_there()
 
     # -- databases
 

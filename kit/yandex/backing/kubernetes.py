@@ -7,6 +7,7 @@ asks kit for a token is let in here as in the cloud.
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import time
 from contextlib import suppress
@@ -23,7 +24,7 @@ from kit.targets.local.actions import actions
 from kit.yandex.backing import names
 from kit.yandex.backing.buckets import OWNER
 from kit.yandex.backing.ground import KUBERNETES, quiet
-from kit.yandex.contract import BackingFailed, KubernetesAccess
+from kit.yandex.contract import BackingFailed, KubernetesAccess, Record
 
 if TYPE_CHECKING:
     from kit.yandex.backing.ground import Ground
@@ -39,6 +40,9 @@ class Kubernetes:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._names_lock = threading.Lock()
+        self._node_id = ""
+        self._applied: dict[tuple[str, str], names.Document] | None = None  # None: what the cluster has is not known
+        self._answered: tuple[Record, ...] | None = None
 
     @property
     def _api(self) -> KubeApi:
@@ -93,45 +97,57 @@ class Kubernetes:
         """Where there is no cluster, or none that answers, nobody asks for names; the call that makes it settles them."""
         if self._ground.workspace.kubeconfig.exists() and self.is_there():
             with suppress(ClusterUnreachable):
-                self.settle_names()
+                self.settle_names(even_if_known=False)
 
-    def settle_names(self) -> None:
+    def settle_names(self, *, even_if_known: bool = True) -> None:
         """Every name of every store, and every record, answered inside the cluster."""
         with self._names_lock:
-            self._settle_services()
-            self._settle_dns()
+            node, services, records = self._ground.node(), self._services(), self._ground.memory.records()
+            node_id = node.id if node else ""
+            mark = files.digest({"node": node_id, "services": json.dumps(list(services.values())), "records": repr(records)})
+            if mark == self._ground.memory.names_mark() and not even_if_known:
+                return
+            if node_id != self._node_id:
+                self._node_id, self._applied, self._answered = node_id, None, None
+            self._settle_services(services)
+            if records != self._answered:
+                self._settle_dns(records)
+                self._answered = records
+            self._ground.memory.mark_names(mark)
 
-    def _settle_services(self) -> None:
-        api, owners = self._api, self._ground.memory.owners()
-        aliases = [
-            names.alias(name, store)
-            for store, owner in owners.items()
-            if store not in (KUBERNETES, s3.NAME)
-            for name in owner.names
-        ]
-        documents = {document["metadata"]["name"]: document for document in aliases}
-        address = self._ground.address(s3.NAME) if owners.get(s3.NAME) == OWNER else None
-        if address:
-            documents[names.STORAGE] = names.storage()
-        api.apply(names.namespace())
-        for document in documents.values():
-            api.apply(document)
-        if address:
-            api.apply(names.storage_slice(address, s3.PORTS[0].container))
-        else:
-            api.delete("EndpointSlice", f"{names.STORAGE}-kit", names.NAMESPACE)
-        for present in api.list("Service", names.NAMESPACE):
-            name = present["metadata"]["name"]
-            if name not in documents:
-                api.delete("Service", name, names.NAMESPACE)
+    def _settle_services(self, wanted: dict[tuple[str, str], names.Document]) -> None:
+        """Only what differs from what was applied to this very node: the next cluster's names are a few among many."""
+        if wanted == self._applied:
+            return
+        api, before = self._api, self._applied or {}
+        for place, document in wanted.items():
+            if before.get(place) != document:
+                api.apply(document)
+        present = set(before) or {
+            (kind, each["metadata"]["name"]) for kind in ("Service", "EndpointSlice") for each in api.list(kind, names.NAMESPACE)
+        }
+        for kind, name in present - wanted.keys():
+            api.delete(kind, name, names.NAMESPACE)
+        self._applied = wanted
 
-    def _settle_dns(self) -> None:
+    def _services(self) -> dict[tuple[str, str], names.Document]:
+        """Kind and name → what there shall be. In the order in which it is applied."""
+        owners = self._ground.memory.owners()
+        documents = [names.namespace()]
+        for store, owner in owners.items():
+            if store not in (KUBERNETES, s3.NAME):
+                documents += [names.alias(name, store) for name in owner.names]
+        if owners.get(s3.NAME) == OWNER and (address := self._ground.address(s3.NAME)):
+            documents += [names.storage(), names.storage_slice(address, s3.PORTS[0].container)]
+        return {(document["kind"], document["metadata"]["name"]): document for document in documents}
+
+    def _settle_dns(self, records: tuple[Record, ...]) -> None:
         """CoreDNS looks at its file twice a minute; a new set of its pods has it at once."""
         api = self._api
         present = api.get("ConfigMap", DNS, DNS_NAMESPACE)
         if present is None:
             raise BackingFailed("the cluster's DNS", f"there is no ConfigMap {DNS} in {DNS_NAMESPACE}", "kit yandex emulate")
-        wanted = names.corefile(present["data"]["Corefile"], self._ground.memory.records())
+        wanted = names.corefile(present["data"]["Corefile"], records)
         mark = hashlib.sha256(wanted.encode()).hexdigest()[:12]
         metadata = {"name": DNS, "namespace": DNS_NAMESPACE}
         if wanted != present["data"]["Corefile"]:

@@ -55,9 +55,17 @@ class Memory:
             document["records"] = [asdict(record) for record in records]
             files.write_json(self._path, document)
 
+    def names_mark(self) -> str:
+        """Of the names that the present cluster answers; empty where that is not known."""
+        return str(self._load().get("names", ""))
+
+    def mark_names(self, mark: str) -> None:
+        with self._lock:
+            files.write_json(self._path, {**self._load(), "names": mark})
+
     def _load(self) -> dict[str, Any]:
         try:
             document = json.loads(self._path.read_text())
         except (OSError, ValueError):
             return {"owners": {}, "records": []}
-        return {"owners": dict(document["owners"]), "records": list(document["records"])}
+        return {**document, "owners": dict(document["owners"]), "records": list(document["records"])}
