@@ -19,7 +19,7 @@ from kit.yandex.environment import Address
 from kit.yandex.faults import Faults
 from kit.yandex.journal import Journal
 from kit.yandex.operations import Operations
-from kit.yandex.services import platform
+from kit.yandex.services import platform, recovery
 from kit.yandex.storage import Buckets
 from kit.yandex.world import Options, World
 
@@ -99,7 +99,7 @@ def start(settings: Settings, backing: Backing) -> Emulator:
     buckets = Buckets(world)
     world.announce = lambda: backing.put_keys(buckets.rights())
     platform.seed(world)
-    world.operations.load(world)
+    world.operations.load(world, recovery.undo, recovery.redo)
     backing.retain(frozenset(each.key for kind in journal.kinds() if kind.endswith(CLUSTER) for each in journal.all(kind)))
     world.announce()
     last = settings.last or Address(0, 0)

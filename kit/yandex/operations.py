@@ -34,6 +34,7 @@ KEPT = 2000  # finished operations that can still be asked for
 PREFIXES = {"mdb": "mdb", "vpc": "enp", "k8s": "cat", "iam": "aje", "lockbox": "e6q", "dns": "dns", "storage": "e3e"}
 ANNOUNCED = {"storage.v1.Bucket", "iam.v1.awscompatibility.AccessKey", "access.ListAccessBindingsResponse"}
 Amend = Callable[[Any], None]
+Mend = Callable[[World, Record], None]
 
 
 @dataclass(slots=True)
@@ -62,14 +63,14 @@ class Operations:
         self._order: list[str] = []
         self._stopping = threading.Event()
 
-    def load(self, world: World) -> None:
+    def load(self, world: World, undo: Mend, redo: Mend) -> None:
         """Take over the journal's operations. What a kill interrupted is taken back or put in order; its operation has failed."""
         for record in world.journal.all(OPERATION):
             self._order.append(record.key)
             if key := record.extra.get("idempotency"):
                 self._by_key[key] = record.key
             if not record.message.done:
-                _recover(world, record)
+                _recover(world, record, undo, redo)
 
     def stop(self) -> None:
         """No new work is begun; what runs is waited for."""
@@ -191,13 +192,14 @@ def _announce(world: World, work: Work) -> None:
         world.announce()
 
 
-def _recover(world: World, record: Record) -> None:
+def _recover(world: World, record: Record, undo: Mend, redo: Mend) -> None:
     """The emulator was killed while this ran. A half-made thing is taken back, so that the next apply makes it anew; what was
     being changed or deleted stays, and the next apply changes or deletes it."""
     place = record.extra.get("verb"), record.extra.get("kind", ""), record.extra.get("key", "")
     verb, kind, key = place
+    current = world.journal.get(kind, key)
+    complaint = "" if current is None else _mended(world, current, {"create": undo, "update": redo}.get(str(verb)))
     with world.journal.transaction() as change:
-        current = world.journal.get(kind, key)
         if current is not None and verb == "create":
             change.delete(kind, key)
             for found in [entry for name in world.journal.kinds() for entry in world.journal.children(name, key)]:
@@ -209,8 +211,20 @@ def _recover(world: World, record: Record) -> None:
             change.put(Record(current.key, current.parent, settled, current.extra))
         failed = Record(record.key, record.parent, record.copy(), record.extra)
         failed.message.done = True
-        failed.message.error.CopyFrom(Refusal(grpc.StatusCode.ABORTED, "the emulator was stopped while this ran").status())
+        failed.message.error.CopyFrom(
+            Refusal(grpc.StatusCode.ABORTED, f"the emulator was stopped while this ran{complaint}").status()
+        )
         change.put(failed)
+
+
+def _mended(world: World, record: Record, mend: Mend | None) -> str:
+    """An emulator whose backing is away must start all the same; what could not be mended is told."""
+    try:
+        if mend is not None:
+            mend(world, record)
+        return ""
+    except (KitError, BucketRefused) as error:
+        return f", and what it had begun could not be mended: {error}"
 
 
 def _record(call: Call, work: Work, idempotency: str) -> Record:

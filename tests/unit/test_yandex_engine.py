@@ -298,7 +298,9 @@ def test_what_a_kill_interrupted_is_taken_back_and_can_be_made_anew(certificate:
         (tmp_path / "killed").mkdir()
         (tmp_path / "killed" / "journal.jsonl").write_bytes((tmp_path / "journal.jsonl").read_bytes())  # as a kill leaves it
         backing.release.set()
-    with emulated(certificate, tmp_path / "killed", Slow()) as cloud:
+    restarted = Slow()
+    with emulated(certificate, tmp_path / "killed", restarted) as cloud:
+        assert len(restarted.removed) == 1  # what the kill left half made
         found = cloud("operation.OperationService/Get", operation_id=operation.id)
         assert found.done
         assert "stopped while this ran" in found.error.message
