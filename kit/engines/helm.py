@@ -53,6 +53,10 @@ class Helm:
         """What the running release consists of, without its hooks."""
         return self._run(["get", "manifest", name, "--namespace", namespace])
 
+    def hooks(self, name: str, namespace: str) -> str:
+        """The hooks of the running release, which are in no manifest of it."""
+        return self._run(["get", "hooks", name, "--namespace", namespace])
+
     def pull(self, reference: str, version: str, folder: Path, repository: str = "") -> None:
         """A chart's archive into `folder`, from an OCI reference or, with its name, from a repository."""
         argv = ["pull", reference, "--version", version, "--destination", str(folder)]

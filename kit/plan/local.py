@@ -199,7 +199,7 @@ def _sentry(desired: Desired, observed: Observed, changed: set[str]) -> list[Ste
     if desired.release is None:
         return []
     new_cluster = observed.cluster is None or bool(observed.cluster.complaint) or observed.cluster.config != desired.cluster
-    made = ("issue leaf/sentry", "issue authority", "publish trust", "make secrets")
+    made = ("issue leaf/sentry", "issue leaf/vroom", "issue authority", "publish trust", "make secrets")
     before = ("load cluster/images", "create cluster", *made)
     stores_ready = (*(f"{verb} store/{name}" for name in desired.stores for verb in ("set-up", "wait")), "mend topics")
     steps = []
@@ -208,7 +208,7 @@ def _sentry(desired: Desired, observed: Observed, changed: set[str]) -> list[Ste
         cause = "no release yet"
     elif observed.release != desired.release:
         cause = f"release changed {observed.release} → {desired.release}"
-    elif "sentry" in observed.leafs:
+    elif {"sentry", "vroom"} & set(observed.leafs):
         cause = "new certificate"
     elif observed.release_complaint:
         cause = observed.release_complaint

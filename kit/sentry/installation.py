@@ -23,7 +23,7 @@ from kit.engines.helm import Helm, Release
 from kit.engines.kube import KubeApi
 from kit.errors import KitError
 from kit.sentry import chart as charts
-from kit.sentry import credentials, hooks, nodestore, preflight_release, rollout, wiring
+from kit.sentry import credentials, hooks, manifests, nodestore, preflight_release, rollout, upgrade_path, wiring
 from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.chart import Chart
 from kit.sentry.check import check as rules
@@ -91,6 +91,7 @@ class Site:
     topics: Path  # terraform/topics/<schemas>.json
     assets: Path
     vroom: Certificate | None = None  # where profiling runs
+    migrated: str = ""  # version of the chart that the data in the stores has been brought to, as far as the place knows
 
 
 class Flavour(Protocol):
@@ -208,11 +209,18 @@ class Installation:
         )
 
     def check(self) -> rules.Looked:
-        """Raises `ValuesUnfit`."""
+        """Raises `ValuesUnfit`, `UpgradePath`. Asks no cluster."""
+        self.check_upgrade(self.site.migrated)
         found = self.look()
         if found.findings:
             raise ValuesUnfit(found.findings)
         return found
+
+    def check_upgrade(self, *before: str) -> None:
+        """Whether this chart may follow those versions of it ("" where there was none). Raises `UpgradePath`."""
+        if not self.flavour.is_stand_in:
+            for version in before:
+                upgrade_path.check(version, self.chart.version)
 
     # -- deeds
 
@@ -238,7 +246,13 @@ class Installation:
         return preflight_release.run(release, self.api, note=note)
 
     def install(self, note: Note = lambda said: None) -> Release:
-        """Helm, with the roll-out watched beside it; resumable after whatever happened to an earlier one."""
+        """Helm, with the roll-out watched beside it; resumable after whatever happened to an earlier one.
+
+        Raises `UpgradePath`, `RolloutFailed`, `RolloutSlow`, or what Helm ended with.
+        """
+        was = installed(self.api)
+        self.check_upgrade(self.site.migrated, was.version if was and was.chart == self.chart.name else "")
+        before = self._make_room(note)
         self.prepare()
         forget_interrupted(self.api)
         documents = (*self.wired(), *self.flavour.added(self._resolver()), self._record())
@@ -261,7 +275,24 @@ class Installation:
                     secrets=[each.reveal() for each in known_secrets(self.site)],
                 )
 
-            return rollout.install(helm, watching)
+            made = rollout.install(helm, watching)
+        stay = {(each["kind"], each["metadata"]["name"]) for each in documents}
+        hooks.remove_hooks(self.api, [each for each in before if (each["kind"], each["metadata"]["name"]) not in stay], NAMESPACE)
+        return made
+
+    def _make_room(self, note: Note) -> tuple[Document, ...]:
+        """The hooks of the release that this one follows. One of another chart goes first, with all that it made.
+
+        Charts give objects of the same name other selectors, which Kubernetes never changes, and both want the node's one port.
+        """
+        there = self.helm.release(RELEASE, NAMESPACE)
+        if there is None:
+            return ()
+        if there.chart == self.chart.name:
+            return manifests.parse(self.helm.hooks(RELEASE, NAMESPACE))
+        note(f"removing {there.chart} {there.version}, in whose place this comes")
+        self.uninstall()
+        return ()
 
     def wait(self, note: Note = lambda said: None, sleep: Callable[[float], None] = time.sleep) -> str:
         """Until Sentry's address answers; where it is."""
@@ -281,9 +312,12 @@ class Installation:
             sleep(POLL_S)
 
     def uninstall(self) -> tuple[str, ...]:
-        """The release and what Helm forgets of it; returns the names of the latter. Data outside the cluster stays."""
+        """Whatever release is there, and what Helm forgets of it; returns the names of the latter. Data in the stores stays."""
+        if self.helm.release(RELEASE, NAMESPACE) is None:
+            return ()
+        made_as_hooks = manifests.parse(self.helm.hooks(RELEASE, NAMESPACE))
         self.helm.uninstall(RELEASE, NAMESPACE)
-        return hooks.remove_hooks(self.api, self.wired(), NAMESPACE)
+        return hooks.remove_hooks(self.api, made_as_hooks, NAMESPACE)
 
     def _record(self) -> Document:
         site = self.site

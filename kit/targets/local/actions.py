@@ -120,6 +120,7 @@ def _create_volume(local: LocalTarget, step: Step, note: Note) -> None:
     name, labels = layout.volume_name(local.stack, step.name), layout.labels(local.stack, local.workspace)
     if name not in {volume.name for volume in local.docker.volumes()}:
         markers.record(local.markers_file, f"format/{step.name}", "")  # none yet; of a volume that exists it stays as it is
+        markers.forget(local.markers_file, layout.migrated_marker(step.name))
     local.docker.create_volume(name, labels)  # the engine gives back the one that exists
     image = local.supply.image(layout.VOLUME_TOOL_IMAGE).reference
     argv = ["chown", f"{owner.uid}:{owner.gid}", "/volume"]
@@ -153,8 +154,18 @@ def _set_up_store(local: LocalTarget, step: Step, note: Note) -> str:
     _poll(local, step.name, note, enough=lambda answer: isinstance(answer, Ready) or answer.cause == "refused")
     module = stores.module(step.name)
     made: tuple[str, ...] = module.bootstrap(local.endpoints().store(step.name), local.credentials(), local.trust())
-    markers.record(local.markers_file, f"setup/{step.name}", layout.setup_fingerprint(step.name))
+    made += _expire_events(local) if step.name == "s3" else ()
+    markers.record(local.markers_file, f"setup/{step.name}", layout.setup_fingerprint(step.name, local.stack.sentry))
     return ", ".join(made) or "nothing was missing"
+
+
+def _expire_events(local: LocalTarget) -> tuple[str, ...]:
+    """The node store forgets when Sentry does. A store's set-up is its own affair; how long events are kept is Sentry's."""
+    from kit.stores import s3
+
+    days = local.stack.sentry.retention_days
+    changed = s3.expire_events(local.endpoints().s3, local.credentials(), local.trust(), days)
+    return (f"events go after {days} days",) if changed else ()
 
 
 def _wait_store(local: LocalTarget, step: Step, note: Note) -> str:

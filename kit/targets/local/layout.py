@@ -29,6 +29,7 @@ STORE_LABEL = "dev.kit.store"
 CONFIG_LABEL = "dev.kit.config"
 HOME_LABEL = "dev.kit.home"  # the folder whose kit runs the stack
 SENTRY_HOLDER = "sentry"
+VROOM_HOLDER = "vroom"  # a client's leaf: vroom speaks TLS to Kafka only if it has one
 SENTRY_KEY = "sentry.https"
 SENTRY_NAMES = ("sentry", "sentry.sentry", "sentry.sentry.svc", "localhost", "127.0.0.1", "::1")  # the host's, and the Service's
 KUBERNETES = "1.34.0"  # what templates are rendered for; the node's minor version
@@ -84,6 +85,11 @@ def volume_name(stack: Stack, store: str) -> str:
     return f"{stack.name}-{store}"
 
 
+def migrated_marker(store: str) -> str:
+    """The marker for the version of the chart that the data on a store's volume has been brought to."""
+    return f"migrated/{store}"
+
+
 def labels(stack: Stack, workspace: Workspace) -> Mapping[str, str]:
     """What everything of the stack bears."""
     return {STACK_LABEL: stack.name, HOME_LABEL: str(workspace.home)}
@@ -97,7 +103,9 @@ def usual_ports() -> Mapping[str, int]:
 
 def holders(stack: Stack) -> Mapping[str, tuple[str, ...]]:
     """Who gets a leaf, and for which names."""
-    return {**{name: (*stores.module(name).names(), *stack.names.get(name, ())) for name in STORES}, SENTRY_HOLDER: SENTRY_NAMES}
+    of_stores = {name: (*stores.module(name).names(), *stack.names.get(name, ())) for name in STORES}
+    clients = {VROOM_HOLDER: (VROOM_HOLDER,)} if stack.sentry.size == "full" else {}
+    return {**of_stores, SENTRY_HOLDER: SENTRY_NAMES, **clients}
 
 
 def makers() -> Mapping[str, Callable[[], str]]:
@@ -181,9 +189,10 @@ def container_fingerprint(
     )
 
 
-def setup_fingerprint(store: str) -> str:
-    """Of what `bootstrap` makes: the code that makes it."""
-    return files.digest({path.name: path.read_bytes() for path in Path(stores.__path__[0]).glob(f"{store}*.py")})
+def setup_fingerprint(store: str, sentry: SentryWanted) -> str:
+    """Of what the set-up makes: the code that makes it, and in S3 how long events are kept."""
+    code = {path.name: path.read_bytes() for path in Path(stores.__path__[0]).glob(f"{store}*.py")}
+    return files.digest(code | ({"retention": str(sentry.retention_days)} if store == "s3" else {}))
 
 
 @cache

@@ -85,7 +85,7 @@ def _desired(local: LocalTarget, needs: Mapping[str, Need]) -> planning.Desired:
             name: planning.StoreWanted(
                 _reference(local, line, needs),
                 fingerprints[name],
-                layout.setup_fingerprint(name),
+                layout.setup_fingerprint(name, local.stack.sentry),
                 line,
                 layout.OPENS.get(line, ()),
             )

@@ -16,7 +16,7 @@ from kit.errors import KitError
 from kit.report.status import Component, State, TlsSeen
 from kit.sentry import demo as demonstration
 from kit.sentry import installation, lite, preflight_release, probes, profiles, values
-from kit.sentry.credentials import Logins, TrustTexts
+from kit.sentry.credentials import Certificate, Logins, TrustTexts
 from kit.sentry.demo import DemoResult
 from kit.sentry.installation import Flavour, Installation, Site
 from kit.sentry.objects import NAMESPACE
@@ -25,7 +25,7 @@ from kit.sentry.receiver import Receiver
 from kit.state import markers, secrets
 from kit.state.ports import LOOPBACK
 from kit.stores.contract import NotYet
-from kit.targets.local import layout
+from kit.targets.local import chart_images, layout
 from kit.targets.local.errors import NoStack
 from kit.verify.checks import Check
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 ADMIN = "admin@sentry.local"
 STAND_IN = "a stand-in: Bugsink, which speaks Sentry's protocol; the chart itself: kit up --local --sentry chart"
 FOLLOW_POLL_S = 0.5
+MIGRATED = layout.migrated_marker("postgres")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,13 @@ class LocalSentry:
             probe_image=local.supply.image(layout.probe_image(wanted.profile)).reference,
             topics=local.schemas_file,
             assets=local.workspace.assets,
+            vroom=self._vroom() if wanted.size == "full" else None,
+            migrated=markers.load(local.markers_file).get(MIGRATED, ""),
         )
+
+    def _vroom(self) -> Certificate:
+        leaf = self._local.workspace.certs / layout.VROOM_HOLDER / "current"
+        return Certificate((leaf / "tls.crt").read_text(), Secret((leaf / "tls.key").read_text()))
 
     def _flavour(self) -> Flavour:
         return self._stand_in() if self._local.stack.sentry.flavour == "lite" else self._chart()
@@ -212,7 +219,14 @@ class LocalSentry:
         return outcome
 
     def install(self, note: Note) -> str:
-        made = self.installation().install(note)
+        local, wanted = self._local, self.installation()
+        if not wanted.flavour.is_stand_in:
+            wanted.check_upgrade(wanted.site.migrated)
+            note("bringing the chart's images into the cluster, those that are here")
+            chart_images.load(local, wanted.wired())
+            # Before Helm: one that was killed has migrated all the same.
+            markers.record(local.markers_file, MIGRATED, wanted.chart.version)
+        made = wanted.install(note)
         return f"{made.chart} {made.version}, revision {made.revision}"
 
     def wait(self, note: Note) -> str:

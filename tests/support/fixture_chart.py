@@ -1,0 +1,56 @@
+"""The small chart in Sentry's place (tests/charts/sentry), written out in a version and with a mistake of the test's choice.
+
+Its settings are rendered by the templates of kit's own stand-in chart, so that there is one text of them; its images are all the
+probe's, named as the chart names them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kit.engines.docker import Docker
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "tests" / "charts" / "sentry"
+SHARED = ROOT / "kind" / "charts" / "sentry-lite" / "templates"
+OF_LITE = {".Values.lite.sentryVersion": ".Chart.AppVersion", ".Values.lite.baseUrl": ".Values.system.url"}
+IMAGES = ("sentry", "snuba", "relay", "taskbroker")
+
+
+def write(folder: Path, version: str = "33.8.0", **fixture: Any) -> Path:
+    """The chart below `folder`; `fixture` is set in its values.yaml."""
+    target = folder / f"sentry-{version}-{'-'.join(sorted(fixture)) or 'plain'}"
+    shutil.copytree(CHART, target)
+    for name in ("_environment.tpl", "settings.yaml"):
+        text = (SHARED / name).read_text()
+        for word, here in OF_LITE.items():
+            text = text.replace(word, here)
+        (target / "templates" / name).write_text(text)
+    for name, changes in (("Chart.yaml", {"version": version}), ("values.yaml", {})):
+        document = yaml.safe_load((target / name).read_text()) | changes
+        if name == "values.yaml":
+            document["fixture"] |= fixture
+        (target / name).write_text(yaml.safe_dump(document))
+    return target
+
+
+def references() -> tuple[str, ...]:
+    fixture = yaml.safe_load((CHART / "values.yaml").read_text())["fixture"]
+    return tuple(f"{fixture['registry']}/{name}:{fixture['tag']}" for name in IMAGES)
+
+
+def name_images(docker: Docker, probe: str) -> None:
+    """Give the engine's probe image the names that the chart asks for, as `kit images load` would have brought them."""
+    for reference in references():
+        name, _, tag = reference.rpartition(":")
+        docker.api.tag(probe, name, tag)
+
+
+def forget_images(docker: Docker) -> None:
+    for reference in references():
+        if docker.images.find(reference) is not None:
+            docker.api.remove_image(reference, noprune=True)
