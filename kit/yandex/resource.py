@@ -125,6 +125,8 @@ class Resource:
         fresh = descriptors.message(self.message)()
         transfer(request, fresh)
         flatten(request, fresh)
+        if self.is_named and not fresh.name:
+            fresh.name = getattr(request, self.key_fields[1], "")  # some requests call it as Get does: format_schema_name
         self._identify(fresh, parent)
         self._check_name(world, fresh, parent, "")
         key = f"{parent}/{fresh.name}" if self.is_named else fresh.id

@@ -16,6 +16,15 @@ from google.protobuf.message import Message
 
 from kit.yandex.refusal import Violation
 
+# VPC's messages carry no annotations in the SDK; these are the rules of its public reference.
+VPC_NAME = "|[a-zA-Z]([-_a-zA-Z0-9]{0,61}[a-zA-Z0-9])?"
+VPC_REQUIRED = {
+    "CreateSubnetRequest": {"folder_id", "network_id", "zone_id", "v4_cidr_blocks"},
+    "CreateSecurityGroupRequest": {"folder_id", "network_id"},
+    "CreateRouteTableRequest": {"folder_id", "network_id"},
+    **{f"Create{name}Request": {"folder_id"} for name in ("Network", "Address", "Gateway")},
+}
+
 Check = Callable[[Any], str | None]
 # Annotated so in the SDK, and left out by the provider when it makes clusters in the real cloud: there they are optional.
 OPTIONAL = {
@@ -94,6 +103,10 @@ class Rule:
         option = {name: extensions[extension] for name, extension in _extensions().items()}
         self.field = field
         self.is_map = bool(field.message_type and field.message_type.GetOptions().map_entry)
+        message = field.containing_type
+        if message.full_name.startswith("yandex.cloud.vpc.v1.") and message.name.endswith("Request"):
+            option["required"] = field.name in VPC_REQUIRED.get(message.name, ())
+            option["pattern"] = VPC_NAME if field.name == "name" else ""
         self.required = bool(option["required"]) and field.full_name not in OPTIONAL
         self.whole: list[Check] = []
         self.each: list[Check] = []

@@ -101,6 +101,18 @@ CASES = [
         read=lambda user: user.permissions.patterns.value, wanted="~x*",
     ),
     Case(
+        "mdb.clickhouse.v1.FormatSchemaService",
+        lambda base: {"cluster_id": base["clickhouse"], "format_schema_name": "made_here", "type": 1, "uri": "https://localhost/a"},
+        {"uri": "https://localhost/b"}, lambda schema: schema.uri, "https://localhost/b",
+        named="format_schema_name", cluster="clickhouse",
+    ),
+    Case(
+        "mdb.clickhouse.v1.MlModelService",
+        lambda base: {"cluster_id": base["clickhouse"], "ml_model_name": "made_here", "type": 1, "uri": "https://localhost/a"},
+        {"uri": "https://localhost/b"}, lambda model: model.uri, "https://localhost/b",
+        named="ml_model_name", cluster="clickhouse",
+    ),
+    Case(
         "storage.v1.BucketService", lambda base: {"name": "bucket-of-a-test", "folder_id": FOLDER}, {"max_size": 1 << 30},
         lambda bucket: bucket.max_size, 1 << 30, named="name",
     ),

@@ -92,3 +92,9 @@ def test_every_operation_knows_what_it_carries() -> None:
     operations = [method for method in descriptors.catalogue().values() if method.is_operation]
     bare = [method.label for method in operations if method.metadata is None or method.response is None]
     assert bare == ["operation.OperationService/Get", "operation.OperationService/Cancel"]
+
+
+def test_networks_have_rules_although_the_sdk_carries_none() -> None:
+    create = descriptors.methods("vpc.v1.SubnetService")["Create"].request
+    found = {violation.field for violation in validation.violations(create(name="-bad-"))}
+    assert found == {"folder_id", "network_id", "zone_id", "v4_cidr_blocks", "name"}
