@@ -321,9 +321,8 @@ def test_what_a_request_names_must_be_there(cloud: Cloud) -> None:
     absent = {"folder_id": "b1gemuabsent00000000", "network_id": "enpemuabsent00000000"}
     refused = cloud.refused("vpc.v1.NetworkService/Create", folder_id=absent["folder_id"], name="n")
     assert (refused.code(), "Folder" in refused.details()) == (grpc.StatusCode.NOT_FOUND, True)
-    refused = cloud.refused(
-        "vpc.v1.SubnetService/Create", folder_id=FOLDER, zone_id="ru-central1-a", network_id=absent["network_id"]
-    )
+    block = {"zone_id": "ru-central1-a", "v4_cidr_blocks": ["10.0.0.0/24"]}
+    refused = cloud.refused("vpc.v1.SubnetService/Create", folder_id=FOLDER, network_id=absent["network_id"], **block)
     assert (refused.code(), "Network" in refused.details()) == (grpc.StatusCode.NOT_FOUND, True)
 
 
