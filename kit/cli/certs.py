@@ -32,7 +32,7 @@ def show(session: Session) -> int:
     """Subject, names, issuer, days left, fingerprint and file of every certificate."""
     from kit.pki import folder
 
-    found = folder.inventory(session.workspace.certs)
+    found = folder.inventory(session.local.workspace.certs)
     if not found:
         raise NoAuthority(session.stack.name)
     now = datetime.now(UTC)

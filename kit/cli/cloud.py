@@ -30,10 +30,19 @@ def init_state(session: Session, bucket: str, key: str, endpoint: str, region: s
 
     The key that opens the bucket comes from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, now and at every later run.
     """
-    from kit.targets.cloud import CloudTarget
-
-    with session.lock("cloud init-state"):
-        target = CloudTarget(session.stack, session.workspace, rehearses=session.rehearse)
-        with target.opened():
-            target.move_state(bucket, key, endpoint, region)
+    with session.lock("cloud init-state"), session.in_cloud() as target:
+        target.move_state(bucket, key, endpoint, region)
     print(f"the state is in {endpoint}/{bucket}/{key}", file=sys.stderr)
+
+
+@cloud.command("unlock", epilog="Example: kit cloud unlock 4a2b1c3d-…")
+@click.argument("lock")
+@click.pass_obj
+def unlock(session: Session, lock: str) -> None:
+    """Break the state's lock LOCK, which a killed run left behind: the refusal of a later run names it.
+
+    Only when no other run is at work any more: two at once damage the state.
+    """
+    with session.lock("cloud unlock"), session.in_cloud() as target:
+        target.unlock(lock)
+    print("unlocked; the same command as before goes on", file=sys.stderr)

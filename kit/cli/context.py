@@ -6,13 +6,16 @@ import dataclasses
 import functools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import click
 
 from kit.blueprint.stack import SentryWanted
+from kit.errors import KitError
 
 if TYPE_CHECKING:
     from kit.blueprint.stack import Stack
@@ -20,6 +23,29 @@ if TYPE_CHECKING:
     from kit.targets.cloud import CloudTarget
     from kit.targets.local import LocalTarget
     from kit.workspace import Workspace
+
+
+class LocalOnly(KitError):
+    """A command that knows the local stack alone was asked about the cloud."""
+
+    code = "KIT-LOCAL-ONLY"
+    exit_code = 10
+
+    # What to do instead, by the last word of the command.
+    INSTEAD: ClassVar[Mapping[str, str]] = {
+        "logs": 'eval "$(kit env --cloud{option})", then kubectl --namespace sentry logs …; the stores\' logs are in the console',
+        "topics": "kit up --cloud{option} --plan shows which topics differ; terraform keeps them",
+        "show": "the managed stores' certificates are the cloud's: kit verify --cloud{option} holds them against its authority",
+        "doctor": "kit up --cloud{option} --plan checks credentials, folder, quotas and versions; this computer: kit doctor",
+    }
+
+    def __init__(self, command: str, rehearse: bool) -> None:
+        instead = self.INSTEAD.get(command.rpartition(" ")[2], "say it without --cloud")
+        super().__init__(
+            what=f"{command} is for the stack on this computer",
+            why="--cloud names the other one, and nothing was done to either",
+            fix=instead.format(option=" --rehearse" if rehearse else ""),
+        )
 
 
 @dataclass(frozen=True)
@@ -39,18 +65,26 @@ class Session:
         from kit.state import choice
 
         described = file.load(Path(self.config_path) if self.config_path else None, name=self.stack_name)
-        remembered = choice.load(workspace.find(described.name).state)
+        state = workspace.find(described.name).state
+        remembered = choice.load(self._cloud_folder(state) if self.cloud else state)
         if remembered is None or described.sentry != SentryWanted():
             return described
         return dataclasses.replace(described, sentry=remembered)
 
-    @contextmanager
-    def in_cloud(self, wanted: SentryWanted | None = None) -> Iterator[CloudTarget]:
-        """The cloud target, with the emulator beside it where it rehearses."""
+    def _cloud_folder(self, state: Path) -> Path:
+        """Of the cloud or of its rehearsal: each remembers its own choice."""
+        return state / ("rehearsal" if self.rehearse else "cloud")
+
+    def cloud_target(self, wanted: SentryWanted | None = None) -> CloudTarget:
         from kit.targets.cloud import CloudTarget
 
         stack = dataclasses.replace(self.stack, sentry=wanted) if wanted else self.stack
-        with CloudTarget(stack, self.workspace, rehearses=self.rehearse).opened() as target:
+        return CloudTarget(stack, self.workspace, rehearses=self.rehearse)
+
+    @contextmanager
+    def in_cloud(self, wanted: SentryWanted | None = None) -> Iterator[CloudTarget]:
+        """The cloud target, with the emulator beside it where it rehearses and needs it."""
+        with self.cloud_target(wanted).opened() as target:
             yield target
 
     def sentry_wanted(self, sentry: str | None, profile: str | None, size: str | None, chart: str | None) -> SentryWanted:
@@ -66,11 +100,10 @@ class Session:
         from kit.targets.local import LocalTarget
 
         wanted = self.sentry_wanted(**{name: chosen.get(name) for name in ("sentry", "profile", "size", "chart")})
-        return (
-            self.local
-            if wanted == self.stack.sentry
-            else LocalTarget(dataclasses.replace(self.stack, sentry=wanted), self.workspace)
-        )
+        described = self.local
+        if wanted == self.stack.sentry:
+            return described
+        return LocalTarget(dataclasses.replace(self.stack, sentry=wanted), self.workspace)
 
     @functools.cached_property
     def workspace(self) -> Workspace:
@@ -80,12 +113,20 @@ class Session:
 
     @functools.cached_property
     def local(self) -> LocalTarget:
+        """Raises `LocalOnly` where the cloud was asked for: nothing acts on the local stack by mistake."""
+        if self.cloud:
+            raise LocalOnly(click.get_current_context().command_path, self.rehearse)
+        return self._on_this_computer
+
+    @functools.cached_property
+    def _on_this_computer(self) -> LocalTarget:
         from kit.targets.local import LocalTarget
 
         return LocalTarget(self.stack, self.workspace)
 
     def supply(self) -> Supply:
-        return self.local.supply
+        """Tools and images of this computer, whatever stack they are for."""
+        return self._on_this_computer.supply
 
     @contextmanager
     def lock(self, command: str, wait_s: float = 600) -> Iterator[None]:

@@ -34,14 +34,25 @@ def _in_cloud(session: Session, yes: bool) -> int:
     from kit.plan import steps
     from kit.report import progress
 
-    with session.lock("down --cloud"), session.in_cloud() as target:
-        planned = target.plan_down()
-        print(steps.text(planned), end="", file=sys.stderr)
-        lost = [step.subject for step in planned if step.destructive]
-        render.confirm(session, yes, f"This removes {len(planned)} resources, and the data in {', '.join(lost)}.")
-        with progress.listener() as listen:
-            left = target.down(planned, listen)
-    for address in left:
-        print(f"still there: {address}", file=sys.stderr)
-    print("nothing is left" if not left else f"{len(left)} resources are left", file=sys.stderr)
+    with session.lock("down --cloud"):
+        with session.in_cloud() as target:
+            planned = target.plan_down()
+            print(steps.text(planned), end="", file=sys.stderr)
+            lost = [step.subject for step in planned if step.destructive]
+            data = f", and the data in {', '.join(lost)}" if lost else ""
+            render.confirm(session, yes, f"This removes {len(planned)} resources{data}.")
+            with progress.listener() as listen:
+                left = target.down(planned, listen)
+        for address in left:
+            print(f"still there: {address}", file=sys.stderr)
+        print(_said(session, left, swept=not left and target.sweep()), file=sys.stderr)
     return 0 if not left else 3
+
+
+def _said(session: Session, left: tuple[str, ...], *, swept: bool) -> str:
+    if left:
+        return f"{len(left)} resources are left"
+    if not session.rehearse:
+        return "nothing is left"
+    kept = "the emulator's empty journal" if swept else "what else the emulator has, and the stack behind it"
+    return f"nothing is left of it; {kept} stays until kit purge --cloud --rehearse"

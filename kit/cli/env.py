@@ -13,8 +13,15 @@ from kit.cli.context import Session
 @click.command("env", epilog="Example: eval \"$(kit env)\" && psql -c 'select 1'")
 @click.pass_obj
 def command(session: Session) -> int:
-    """Print the variables for psql, redis-cli, aws, kubectl, kcat, sentry-sdk and their like. They hold passwords."""
-    variables = session.local.client_env()
+    """Print the variables for psql, redis-cli, aws, kubectl, kcat, sentry-sdk and their like. They hold passwords.
+
+    With --cloud those of kubectl and Sentry: the managed stores have addresses inside the cloud's network only.
+    """
+    if session.cloud:
+        with session.in_cloud() as target:
+            variables = target.client_env()
+    else:
+        variables = session.local.client_env()
     if session.is_json:
         print(json.dumps(variables, indent=2))
     else:

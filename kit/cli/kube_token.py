@@ -14,7 +14,8 @@ from kit.cli.context import Session
 def command(session: Session) -> int:
     """Print a short-lived IAM token as an ExecCredential, from YC_SERVICE_ACCOUNT_KEY_FILE or YC_TOKEN.
 
-    In a rehearsal it is the emulator's own token, whether that runs or not. A kubeconfig that kit wrote names this command; by hand it is only needed to see why the cluster lets nobody in.
+    In a rehearsal it is the emulator's own token, whether that runs or not. A kubeconfig that kit wrote names this command; by
+    hand it is only needed to see why the cluster lets nobody in.
     """
     from kit.engines import yandex
     from kit.engines.kube_credential import credential

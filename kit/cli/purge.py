@@ -15,10 +15,13 @@ from kit.cli.context import Session
 def command(session: Session, yes: bool) -> int:
     """Remove the stack: containers, cluster, network, volumes with all data, certificates, passwords, state.
 
-    Tools and images stay in the cache, for the next stack (kit images prune).
+    Tools and images stay in the cache, for the next stack (kit images prune). With --cloud --rehearse: what the rehearsal left
+    on this computer, the stack behind the emulator included. With --cloud: only what is left here of a stack that is down.
     """
     from kit.cli import render
 
+    if session.cloud:
+        return _of_the_cloud(session, yes)
     left = session.local.belongings()
     if not left:
         print(f"there is nothing of stack {session.stack.name}", file=sys.stderr)
@@ -27,4 +30,20 @@ def command(session: Session, yes: bool) -> int:
     with session.lock("purge"):
         session.local.purge()
     print(f"stack {session.stack.name} is gone", file=sys.stderr)
+    return 0
+
+
+def _of_the_cloud(session: Session, yes: bool) -> int:
+    from kit.cli import render
+
+    target = session.cloud_target()
+    name = f"{session.stack.name} {'of the rehearsal' if session.rehearse else 'of the cloud'}"
+    left = target.belongings()
+    if not left:
+        print(f"there is nothing of stack {name} on this computer", file=sys.stderr)
+        return 0
+    render.confirm(session, yes, f"This removes for good: {', '.join(left)}.")
+    with session.lock("purge --cloud"):
+        target.purge()
+    print(f"stack {name} is gone from this computer", file=sys.stderr)
     return 0

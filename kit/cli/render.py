@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from kit.cli.context import Session
@@ -54,27 +54,49 @@ def plan(plan: steps.Plan, session: Session) -> None:
         print(steps.text(plan), end="")
 
 
-def cloud_plan(plan: CloudPlan, session: Session, prices: Path | None, *, to_stdout: bool) -> None:
-    """Resources with their causes, then Sentry's steps, then what it all needs; and what could not be checked."""
+def prices(path: Path | None) -> Mapping[str, float] | None:
+    """The user's own, for a month of one of each. Raises `PricesUnreadable`."""
     import yaml
 
+    from kit.targets.cloud.errors import PricesUnreadable
+
+    if path is None:
+        return None
+    try:
+        document = yaml.safe_load(path.read_text())
+        return {name: float(document[name]) for name in ("vcpu", "memory_gb", "disk_gb")}
+    except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
+        raise PricesUnreadable(str(path), str(error).splitlines()[0]) from error
+    except KeyError as error:
+        raise PricesUnreadable(str(path), f"it does not say {error.args[0]}") from error
+
+
+def cloud_plan(plan: CloudPlan, session: Session, costs: Mapping[str, float] | None, *, to_stdout: bool) -> None:
+    """Resources with their causes, then Sentry's steps, then what it all needs; and what could not be checked."""
     from kit.targets.cloud import changes
 
-    sums, costs = plan.sums, yaml.safe_load(prices.read_text()) if prices else None
+    sums = plan.sums
+    monthly = changes.price(sums, costs) if sums and costs else None
     if session.is_json and to_stdout:
         rows = [
             {"step": step.id, "after": list(step.needs), "cause": step.cause, "destructive": step.destructive}
             for step in plan.steps
         ]
         totals = {"vcpu": sums.vcpu, "memory_gb": sums.memory_gb, "disk_gb": sums.disk_gb} if sums else None
-        print(json.dumps({"steps": rows, "sums": totals, "services": sums.per_service if sums else None}, indent=2))
+        services = sums.per_service if sums else None
+        document = {"steps": rows, "sums": totals, "services": services, "monthly": monthly, "not_checked": list(plan.left_out)}
+        print(json.dumps(document, indent=2))
         return
     out = sys.stdout if to_stdout else sys.stderr
-    print(steps.text(plan.resources) + (steps.text(plan.sentry) if plan.sentry else ""), end="", file=out)
+    print(
+        "".join(steps.text(part) for part in (plan.supply, plan.resources, plan.sentry) if part) or steps.text(()),
+        end="",
+        file=out,
+    )
     if sums and plan.resources:
         print(f"needs {sums.vcpu:g} vCPU, {sums.memory_gb:g} GB of memory, {sums.disk_gb:g} GB of disk", file=out)
-        if costs:
-            print(f"about {changes.price(sums, costs):.2f} a month by the prices in {prices}", file=out)
+        if monthly is not None:
+            print(f"about {monthly:.2f} a month by your prices", file=out)
     for said in plan.left_out:
         print(f"- {said}", file=sys.stderr)
 

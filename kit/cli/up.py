@@ -66,6 +66,8 @@ def command(  # click gives each option as an argument
     """Bring the stack up. A second run changes nothing; after an interruption it goes on from there."""
     if local == session.cloud:
         raise NoTarget
+    if prices is not None and not session.cloud:
+        raise click.UsageError("--prices goes with --cloud: nothing here costs by the hour")
     if session.cloud:
         return _in_cloud(session, plan_only, only, yes, wait_lock, prices, **chosen)
     return _on_this_computer(session, plan_only, only, yes, wait_lock, **chosen)
@@ -95,14 +97,18 @@ def _in_cloud(
     from kit.cli import render
     from kit.report import progress
 
+    costs = render.prices(prices)
     with session.lock("up --cloud", wait_lock), session.in_cloud(session.sentry_wanted(**chosen)) as target:
-        planned = target.only(only).plan()
-        render.cloud_plan(planned, session, prices, to_stdout=plan_only)
+        with progress.listener() as listen:
+            target.told(listen)
+            planned = target.only(only).plan()
+        render.cloud_plan(planned, session, costs, to_stdout=plan_only)
         if plan_only:
             return 0
-        if planned.resources:
+        if planned.is_for_the_cloud:
             render.confirm(session, yes, render.cloud_question(planned, rehearses=session.rehearse))
         with progress.listener() as listen:
+            target.told(listen)
             target.up(planned, listen)
         status = target.status()
         render.status(status, session)

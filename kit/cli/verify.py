@@ -15,10 +15,17 @@ BROKEN = 40
 @click.pass_obj
 def command(session: Session) -> int:
     """Prove from the host and from inside the cluster: right names and chain accepted; wrong authority, wrong name, TLS 1.1,
-    plaintext and wrong passwords refused; what is written can be read back."""
+    plaintext and wrong passwords refused; what is written can be read back.
+
+    With --cloud the preflight is run again, in the cluster: from here the managed stores cannot be reached.
+    """
     from kit.report import verification
 
-    results = session.local.verify()
+    if session.cloud:
+        with session.lock("verify --cloud"), session.in_cloud() as target:
+            results = target.verify()
+    else:
+        results = session.local.verify()
     if session.is_json:
         print(json.dumps([verification.document(result) for result in results], indent=2))
     else:

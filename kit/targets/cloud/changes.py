@@ -13,6 +13,7 @@ from typing import Any
 from kit.plan.steps import Step
 
 NAMES_SHOWN = 4
+OUTPUTS = "outputs"  # the subject of a step that changes no resource
 # What goes with a resource when it is deleted, by a part of its type; everything else is only configuration.
 WITH_DATA = ("_cluster", "_database", "_topic", "_bucket", "_secret", "_symmetric_key", "_node_group")
 
@@ -46,7 +47,13 @@ class Sums:
 def steps(plan: Mapping[str, Any]) -> tuple[Step, ...]:
     """Deletions first, then in terraform's order; nothing for what stays as it is or is only read."""
     found = [step for change in plan.get("resource_changes") or () if (step := _step(change)) is not None]
-    return tuple(sorted(found, key=lambda step: step.verb != "delete"))
+    return tuple(sorted(found, key=lambda step: step.verb != "delete")) or _outputs(plan)
+
+
+def _outputs(plan: Mapping[str, Any]) -> tuple[Step, ...]:
+    """Sentry's values are an output: where nothing else changes, they alone are what the apply is for."""
+    changed = [name for name, each in (plan.get("output_changes") or {}).items() if each.get("actions") not in (["no-op"], None)]
+    return (Step("change", OUTPUTS, f"{_some(sorted(changed))} {_differ(changed)}"),) if changed else ()
 
 
 def _step(change: Mapping[str, Any]) -> Step | None:
@@ -65,8 +72,15 @@ def _cause(verb: str, change: Mapping[str, Any]) -> str:
         return reason or "to be destroyed"
     paths = change["change"].get("replace_paths") or ()
     names = [_path(path) for path in paths] if verb == "replace" and paths else _differing(change["change"])
-    shown = ", ".join(names[:NAMES_SHOWN]) + (f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else "")
-    return f"{shown or 'something'} {'differ' if len(names) > 1 else 'differs'}" + (f": {reason}" if reason else "")
+    return f"{_some(names) or 'something'} {_differ(names)}" + (f": {reason}" if reason else "")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else "")
+
+
+def _differ(names: Sequence[str]) -> str:
+    return "differ" if len(names) > 1 else "differs"
 
 
 def _path(path: Sequence[Any]) -> str:
@@ -98,17 +112,25 @@ def price(found: Sums, prices: Mapping[str, float]) -> float:
     return found.vcpu * prices["vcpu"] + found.memory_gb * prices["memory_gb"] + found.disk_gb * prices["disk_gb"]
 
 
-def existing(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The addresses of everything in a state (`terraform show -json`) that was made, not only read."""
+def resources(state: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Everything in a state (`terraform show -json`) that was made, not only read."""
 
-    def walk(module: Mapping[str, Any]) -> Iterator[str]:
-        for resource in module.get("resources") or ():
-            if resource.get("mode") == "managed":
-                yield resource["address"]
+    def walk(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        yield from (each for each in module.get("resources") or () if each.get("mode") == "managed")
         for child in module.get("child_modules") or ():
             yield from walk(child)
 
-    return tuple(walk((state.get("values") or {}).get("root_module") or {}))
+    return walk((state.get("values") or {}).get("root_module") or {})
+
+
+def existing(state: Mapping[str, Any]) -> tuple[str, ...]:
+    """Their addresses."""
+    return tuple(each["address"] for each in resources(state))
+
+
+def folders(state: Mapping[str, Any]) -> tuple[str, ...]:
+    """The folders that they are in."""
+    return tuple({str((each.get("values") or {}).get("folder_id") or "") for each in resources(state)} - {""})
 
 
 def costly(addresses: Sequence[str]) -> tuple[str, ...]:
@@ -118,10 +140,16 @@ def costly(addresses: Sequence[str]) -> tuple[str, ...]:
 
 
 def protected(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The addresses that the cloud itself would refuse to delete."""
-    root = (state.get("values") or {}).get("root_module") or {}
-    found = (
-        *root.get("resources", ()),
-        *(each for child in root.get("child_modules", ()) for each in child.get("resources", ())),
+    """The addresses that the cloud itself would refuse to delete. Some resources say it as a word."""
+    return tuple(
+        each["address"] for each in resources(state) if (each.get("values") or {}).get("deletion_protection") in (True, "true")
     )
-    return tuple(each["address"] for each in found if (each.get("values") or {}).get("deletion_protection") is True)
+
+
+def clinging(state: Mapping[str, Any]) -> tuple[str, ...]:
+    """The buckets that would not be deleted with objects in them."""
+    return tuple(
+        each["address"]
+        for each in resources(state)
+        if each["type"] == "yandex_storage_bucket" and not (each.get("values") or {}).get("force_destroy")
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,14 @@ from kit.blueprint.stack import SentryWanted
 from kit.errors import KitError
 from kit.sentry.profiles import Profile
 from kit.targets.cloud.errors import (
+    ApiNotReached,
     DomainMissing,
     FolderMissing,
     ForeignState,
+    ProbeImageMissing,
     ProfileTooOld,
     QuotaTooSmall,
+    StandInInCloud,
     StateLost,
     UnknownVariable,
     VersionClosed,
@@ -69,15 +72,18 @@ SUMS: Mapping[str, Mapping[str, str]] = {
 GIB = 1024**3
 
 
-def variables(terraform_folder: Path, wanted: Mapping[str, Any], sentry: SentryWanted) -> dict[str, Any]:
-    """The configuration's variables without the secret ones. Raises `UnknownVariable`, `DomainMissing`."""
+def variables(terraform_folder: Path, wanted: Mapping[str, Any], sentry: SentryWanted, domain: str | None) -> dict[str, Any]:
+    """The configuration's variables without the secret ones; `domain` is the one given, here or as TF_VAR_domain.
+
+    Raises `UnknownVariable`, `DomainMissing`.
+    """
     known = re.findall(r'^variable "([a-z_]+)"', (terraform_folder / "variables.tf").read_text(), re.MULTILINE)
     for name in wanted:
         if name in OURS:
             raise UnknownVariable(name, OURS[name], f"remove cloud.{name}")
         if name not in known:
             raise UnknownVariable(name, "the configuration has no such variable", _near(name, known))
-    if not wanted.get("domain"):
+    if not domain:
         raise DomainMissing
     said = {"profile": sentry.profile, "sentry_size": sentry.size, "retention_days": sentry.retention_days}
     return {**said, **wanted}
@@ -100,24 +106,46 @@ def profile(wanted: Profile) -> None:
         raise ProfileTooOld(wanted.name, why)
 
 
+def before_the_cloud(
+    sentry: SentryWanted, *, api_cidrs: str | None, is_reached: Callable[[], bool], probe_image: str | None, reference: str
+) -> None:
+    """What a rehearsal need not ask: whether Sentry can be installed in the real cloud from this computer at all.
+
+    Said before anything is made, for it would be half an hour and some money later that it shows. Raises `StandInInCloud`,
+    `ApiNotReached`, `ProbeImageMissing`.
+    """
+    if sentry.flavour == "lite":
+        raise StandInInCloud
+    is_public = bool(api_cidrs) and api_cidrs != "[]"
+    if not is_public and not is_reached():  # from a host inside the network it is
+        raise ApiNotReached
+    if not probe_image:
+        raise ProbeImageMissing(sentry.profile, reference)
+
+
 def state(place: Place, applied: bool) -> None:
     """A state that is lost or of the other world is not gone on with. Raises `StateLost`, `ForeignState`."""
     if not place.state.exists():
-        if applied and not any(place.configuration.glob("*backend*.tf")):
+        if applied and not place.has_backend:
             raise StateLost(str(place.state))
         return
     try:
         resources = json.loads(place.state.read_text()).get("resources", [])
-    except ValueError as error:
+    except (ValueError, AttributeError) as error:
         raise StateLost(str(place.state)) from error
-    folders = {
-        str(instance.get("attributes", {}).get("folder_id") or "")
+    attributes = (
+        instance.get("attributes") or {}
         for resource in resources
         if resource.get("mode") == "managed"
         for instance in resource.get("instances", [])
-    }
-    if any(folder.startswith(EMULATED) != place.rehearses for folder in folders if folder):
-        raise ForeignState(str(place.state), place.rehearses)
+    )
+    refuse_foreign(str(place.state), (str(each.get("folder_id") or "") for each in attributes), place.rehearses)
+
+
+def refuse_foreign(where: str, folders: Iterable[str], rehearses: bool) -> None:
+    """Raises `ForeignState` where a resource is in a folder of the other world."""
+    if any(folder.startswith(EMULATED) != rehearses for folder in folders if folder):
+        raise ForeignState(where, rehearses)
 
 
 def cloud(yandex: Yandex, folder: str, kubernetes: str | None) -> Folder:

@@ -81,7 +81,7 @@ class VersionClosed(KitError):
 
     def __init__(self, what: str, offered: Sequence[str]) -> None:
         super().__init__(
-            what=f"{what} can not be created any more",
+            what=f"{what} cannot be created any more",
             why=f"offered are {', '.join(offered)}",
             fix="choose one of these in kit.yaml",
         )
@@ -122,13 +122,52 @@ class ApplyStopped(KitError):
     code = "KIT-CLOUD-STOPPED"
     exit_code = 64
 
-    def __init__(self, error: KitError, standing: Sequence[str], billed: Sequence[str], option: str) -> None:
-        shown = ", ".join(billed[:8]) + (f" and {len(billed) - 8} more" if len(billed) > 8 else "")
+    def __init__(self, error: KitError, standing: Sequence[str], billed: Sequence[str], again: str, leave: str) -> None:
         super().__init__(
             what=error.what,
-            why=f"{error.why} — {len(standing)} resources stand" + (f", of which cost money: {shown}" if billed else ""),
-            fix=f"mend it and run `kit up --cloud{option}` again: it goes on from there; or `kit down --cloud{option}`",
+            why=f"{error.why} — {_standing(standing, billed)}",
+            fix=f"{error.fix}; `{again}` goes on from there" + (f", `{leave}` takes it all away" if leave != again else ""),
             detail=error.detail,
+        )
+
+
+class ApplyInterrupted(KitError):
+    """Ctrl-C while the cloud was at it: terraform has ended what it was at, and has written down what stands."""
+
+    code = "KIT-CLOUD-INTERRUPTED"
+    exit_code = 130
+
+    def __init__(self, standing: Sequence[str], billed: Sequence[str], again: str, leave: str) -> None:
+        super().__init__(
+            what="interrupted, and nothing is lost",
+            why=_standing(standing, billed),
+            fix=f"`{again}` goes on from there" + (f", `{leave}` takes it all away" if leave != again else ""),
+        )
+
+
+def _standing(standing: Sequence[str], billed: Sequence[str]) -> str:
+    if not standing:
+        return "nothing stands"
+    return f"{len(standing)} resources stand" + (
+        f", of which cost money: {_some(billed)}" if billed else ", none of which costs money"
+    )
+
+
+def _some(names: Sequence[str], count: int = 8) -> str:
+    return ", ".join(names[:count]) + (f" and {len(names) - count} more" if len(names) > count else "")
+
+
+class StillStands(KitError):
+    """A purge of something that still stands in the cloud."""
+
+    code = "KIT-CLOUD-STANDS"
+    exit_code = 16
+
+    def __init__(self, standing: Sequence[str]) -> None:
+        super().__init__(
+            what="nothing was removed: the stack still stands in the cloud",
+            why=f"without its state nobody would know of {_some(standing)}, and it would go on costing money",
+            fix="kit down --cloud",
         )
 
 
@@ -141,7 +180,7 @@ class Kept(KitError):
     def __init__(self, protected: Sequence[str]) -> None:
         super().__init__(
             what="nothing was removed: deletion protection is on",
-            why=f"it protects {', '.join(protected[:6])}" + (f" and {len(protected) - 6} more" if len(protected) > 6 else ""),
+            why=f"it protects {_some(protected, 6)}",
             fix="`cloud: {deletion_protection: false}` in kit.yaml, kit up --cloud, then kit down --cloud again",
         )
 
@@ -167,4 +206,91 @@ class AuthorityMissing(KitError):
             what=f"the certificate authority of the managed stores could not be read from {place}",
             why=why,
             fix="give it as a file: KIT_CLOUD_CA_FILE=CA.pem kit up --cloud",
+        )
+
+
+class ApiNotReached(KitError):
+    """The cluster's API would have no address that this computer reaches."""
+
+    code = "KIT-CLOUD-API-ADDRESS"
+    exit_code = 10
+
+    def __init__(self) -> None:
+        super().__init__(
+            what="kit could not install Sentry from here",
+            why="without kubernetes_api_cidrs the cluster's API has no public address, and this computer is outside its network",
+            fix="`cloud: {kubernetes_api_cidrs: [203.0.113.7/32]}` in kit.yaml, with your own address; or --only cluster",
+        )
+
+
+class StandInInCloud(KitError):
+    """The small stand-in was asked for where its images are not."""
+
+    code = "KIT-CLOUD-FLAVOUR"
+    exit_code = 10
+
+    def __init__(self) -> None:
+        super().__init__(
+            what="the stand-in for Sentry cannot run in the cloud",
+            why="its images are on this computer only; it is for rehearsals",
+            fix="kit up --cloud --sentry chart; or rehearse: kit up --cloud --rehearse",
+        )
+
+
+class ProbeImageMissing(KitError):
+    """The preflight runs in the cloud's cluster, and its image is in no registry that the nodes reach."""
+
+    code = "KIT-CLOUD-PROBE-IMAGE"
+    exit_code = 10
+
+    def __init__(self, profile: str, reference: str) -> None:
+        pushed = f"cr.yandex/<registry>/probe-{profile}"
+        super().__init__(
+            what="the preflight's image is not known in the cloud",
+            why="the nodes take images from registries only, and KIT_PROBE_IMAGE names none",
+            fix=f"docker tag {reference} {pushed} && docker push {pushed}; then KIT_PROBE_IMAGE={pushed} kit up --cloud",
+        )
+
+
+class ProviderMissing(KitError):
+    """Neither a registry has the provider nor can it be built here."""
+
+    code = "KIT-CLOUD-PROVIDER"
+    exit_code = 63
+
+    def __init__(self, unavailable: KitError | None, built: KitError) -> None:
+        said = f"no registry gave it ({unavailable.why}), and " if unavailable else ""
+        super().__init__(
+            what="there is no way to get terraform's provider for Yandex Cloud here",
+            why=f"{said}it could not be built: {built.what}: {built.why}",
+            fix=f"{built.fix}; or name a mirror that has it in the file of TF_CLI_CONFIG_FILE",
+            detail=built.detail,
+        )
+
+
+class PricesUnreadable(KitError):
+    """The user's own prices cannot be counted with."""
+
+    code = "KIT-CLOUD-PRICES"
+    exit_code = 10
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            what=f"{path} holds no prices",
+            why=why,
+            fix="write what one of each costs for a month: {vcpu: …, memory_gb: …, disk_gb: …}",
+        )
+
+
+class EmulatorInUse(KitError):
+    """The rehearsal cannot be cleared away under a running emulator."""
+
+    code = "KIT-CLOUD-EMULATOR-RUNS"
+    exit_code = 20
+
+    def __init__(self, stack: str) -> None:
+        super().__init__(
+            what="nothing was removed: the emulator of this stack runs",
+            why=f"somebody started `kit yandex emulate` for stack {stack}, and works with what would be removed",
+            fix="end it (Ctrl-C where it runs), then the same command again",
         )

@@ -67,6 +67,11 @@ class Place:
         return self.configuration / STATE
 
     @property
+    def has_backend(self) -> bool:
+        """Whether the state was moved elsewhere."""
+        return (self.configuration / BACKEND).exists()
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -7,6 +7,7 @@ so nothing has to stay running between two commands.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from kit.sentry.profiles import Profile
     from kit.targets.local import LocalTarget
 
-START_S = 30.0
+START_S = 90.0  # it looks after what an earlier one left half-made, on a machine that may be busy
+RUNS = "KIT-YANDEX-RUNS"
 # Names a file to use instead of what the cloud publishes: the rehearsal's authority is its own.
 AUTHORITY_FILE = "KIT_CLOUD_CA_FILE"
 POLL_S = 0.05
@@ -57,25 +59,43 @@ def kit(place: Place) -> list[str]:
 
 @contextmanager
 def emulated(place: Place) -> Iterator[Mapping[str, str | None]]:
-    """The environment for terraform and for kit itself while the emulator runs; None takes a variable away."""
+    """The environment for terraform and for kit itself while the emulator runs; None takes a variable away.
+
+    One of this stack that runs already is used and left alone: it may have been started with faults or quotas of its own.
+    """
     log = place.logs / "emulator.log"
-    home = {"KIT_HOME": str(place.workspace.home), "KIT_CACHE": str(place.workspace.cache)}
-    with process.beside([*kit(place), "-o", "json", "yandex", "emulate"], log=log, env=home) as exit_code:
+    with process.beside([*kit(place), "-o", "json", "yandex", "emulate"], log=log, env=_home(place)) as exit_code:
         _await_ready(log, exit_code)
-        said = process.run([*kit(place), "-o", "json", "yandex", "env"], env=home).stdout
+        said = _environment(place)
+        if said.exit_code != 0:
+            raise EmulatorFailed(log, said.stdout + said.stderr)
         # IAM needs no time to learn of a role here, and the managed stores' authority is that of the stack behind.
         authority = replace(place.workspace, stack=backing_name(place.workspace.stack)).ca_file
-        yield {"TF_VAR_iam_pause_s": "0", AUTHORITY_FILE: str(authority), **json.loads(said)}
+        yield {"TF_VAR_iam_pause_s": "0", AUTHORITY_FILE: str(authority), **json.loads(said.stdout)}
+
+
+def is_emulated(place: Place) -> bool:
+    """Whether an emulator of this stack runs."""
+    return _environment(place).exit_code == 0
+
+
+def _environment(place: Place) -> process.Result:
+    return process.run([*kit(place), "-o", "json", "yandex", "env"], env=_home(place), check=False)
+
+
+def _home(place: Place) -> Mapping[str, str]:
+    return {"KIT_HOME": str(place.workspace.home), "KIT_CACHE": str(place.workspace.cache)}
 
 
 def _await_ready(log: Path, exit_code: Callable[[], int | None]) -> None:
     """Its first line says that it listens."""
     end = time.monotonic() + START_S
     while True:
+        has_ended = exit_code() is not None  # before the look: what it said last is read too
         said = log.read_text(errors="replace")
-        if any(line.startswith("{") and '"port"' in line for line in said.splitlines()):
+        if any(line.startswith("{") and '"port"' in line for line in said.splitlines()) or (has_ended and RUNS in said):
             return
-        if exit_code() is not None or time.monotonic() > end:
+        if has_ended or time.monotonic() > end:
             raise EmulatorFailed(log, said)
         time.sleep(POLL_S)
 
@@ -90,7 +110,15 @@ def backing(place: Place, stack: Stack) -> LocalTarget:
 
     name = backing_name(stack.name)
     workspace = replace(place.workspace, stack=name)
-    return LocalTarget(Stack(name=name, sentry=stack.sentry), workspace)
+    return LocalTarget(Stack(name=name, sentry=stack.sentry, parts=stack.parts), workspace)
+
+
+def url(local: LocalTarget) -> str:
+    """Of Sentry in the rehearsal's cluster, from this computer."""
+    from kit.state.ports import LOOPBACK
+    from kit.targets.local import layout
+
+    return f"https://{LOOPBACK}:{local.ports()[layout.SENTRY_KEY]}"
 
 
 def stand_in(place: Place, local: LocalTarget, own: Mapping[str, Secret], profile: Profile) -> Flavour:
@@ -100,7 +128,6 @@ def stand_in(place: Place, local: LocalTarget, own: Mapping[str, Secret], profil
     from kit.pki import folder
     from kit.sentry.flavours import StandIn
     from kit.sentry.lite import Lite
-    from kit.state.ports import LOOPBACK
     from kit.targets.local import layout
 
     certs = local.workspace.certs
@@ -113,7 +140,7 @@ def stand_in(place: Place, local: LocalTarget, own: Mapping[str, Secret], profil
     made = Lite(
         stack=place.workspace.stack,
         sentry_version=profile.app_version,
-        url=f"https://{LOOPBACK}:{local.ports()[layout.SENTRY_KEY]}",
+        url=url(local),
         hosts=layout.SENTRY_NAMES,
         bugsink_image=local.supply.image("bugsink").reference,
         probe_image=local.supply.image("probe").reference,
@@ -123,3 +150,40 @@ def stand_in(place: Place, local: LocalTarget, own: Mapping[str, Secret], profil
         key=Secret((leaf / "tls.key").read_text()),
     )
     return StandIn(made, place.workspace.assets, local.trust())
+
+
+# -- what a rehearsal leaves on this computer
+
+
+def emulators_own(place: Place) -> Path:
+    """The emulator's journal, token and address; other Terraform configurations may have been tried against the same one."""
+    return place.workspace.state / "yandex"
+
+
+def sweep(local: LocalTarget) -> bool:
+    """After everything was removed: the empty stack behind goes too, with its authority and passwords. False: it is not."""
+    from kit.targets.local import layout, observe
+
+    name, seen = local.stack.name, observe.ask_engine(local)
+    holds_data = any(volume.labels.get(layout.STACK_LABEL) == name for volume in seen.volumes)
+    if seen.store_containers(name) or seen.node(name) or holds_data:
+        return False
+    local.purge()
+    return True
+
+
+def belongings(place: Place, local: LocalTarget) -> tuple[str, ...]:
+    """What there is of the rehearsal, in words."""
+    behind = tuple(f"{part} of {local.stack.name}" for part in local.belongings())
+    ours = {
+        "terraform's state of the rehearsal": place.root.exists(),
+        "the emulator's journal": emulators_own(place).exists(),
+    }
+    return (*behind, *(words for words, is_there in ours.items() if is_there))
+
+
+def purge(place: Place, local: LocalTarget) -> None:
+    """All of it, without asking the emulator: what it would remove is removed where it is."""
+    local.purge()
+    for folder in (place.root, emulators_own(place)):
+        shutil.rmtree(folder, ignore_errors=True)

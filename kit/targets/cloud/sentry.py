@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kit import files
-from kit.endpoints import (
-    Bucket,
-    ClickHouseEndpoint,
-    Endpoints,
-    KafkaEndpoint,
-    PostgresEndpoint,
-    RedisEndpoint,
-    S3Endpoint,
-    Secret,
-)
-from kit.sentry import profiles, values
+from kit.endpoints import Secret, Trust
+from kit.plan.execute import Note
+from kit.plan.steps import Step
+from kit.sentry import demo as demonstration
+from kit.sentry import lite, preflight_release, profiles, values
 from kit.sentry.credentials import Logins, TrustTexts
+from kit.sentry.demo import DemoResult
 from kit.sentry.installation import Flavour, Installation, Site
-from kit.state import secrets
+from kit.sentry.receiver import Receiver
+from kit.state import markers, secrets
+from kit.targets.cloud import rehearsal
+from kit.targets.cloud.surroundings import Surroundings
+from kit.verify.checks import Check
 
 if TYPE_CHECKING:
-    from kit.engines.helm import Helm
-    from kit.engines.kube import KubeApi
-    from kit.engines.yandex import Yandex
-    from kit.workspace import Workspace
+    from kit.sentry.preflight_verdict import Preflight, Probe
+    from kit.targets.cloud.outputs import Outputs
 
-HTTPS = 443
+PROBE_IMAGE = "KIT_PROBE_IMAGE"  # the preflight's image in a registry that the cloud's nodes reach
+# How the preflight says what came of the attempt with a foreign authority.
+REFUSED, NOT_NEEDED = "refused", "not needed"
 
 
 def secret_makers() -> Mapping[str, Callable[[], str]]:
@@ -44,73 +44,186 @@ def secret_makers() -> Mapping[str, Callable[[], str]]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """`terraform output -json`, and how to read what it points to."""
+class CloudSentry:
+    def __init__(self, around: Surroundings, outputs: Callable[[], Outputs]) -> None:
+        self._around = around
+        self._place = around.place
+        self._outputs = outputs
 
-    document: Mapping[str, Any]
-    own: Mapping[str, Secret]
-    yandex: Yandex
-    _payloads: dict[str, Mapping[str, Secret]] = field(default_factory=dict)  # each Lockbox secret is asked for once
+    @property
+    def profile(self) -> profiles.Profile:
+        return profiles.load(self._around.stack.sentry.profile)
 
-    def secret(self, name: str) -> Secret:
-        """One of the names in the output `secrets`, wherever it lies. Raises `KeyError` for a name that it does not have."""
-        place = self.document["secrets"][name]
-        if place["kind"] == "variable":
-            return self.own[place["variable"]]
-        identity = place["secret_id"]
-        if identity not in self._payloads:
-            self._payloads[identity] = self.yandex.secret(identity)
-        return self._payloads[identity][place["key"]]
+    # -- what it is made from
 
-    def endpoints(self) -> Endpoints:
-        said = self.document["endpoints"]
-        kafka, postgres, clickhouse, s3 = (said[name] for name in ("kafka", "postgres", "clickhouse", "s3"))
-        hosts, ports = zip(*(broker.rsplit(":", 1) for broker in kafka["brokers"]), strict=True)
-        address = urlsplit(s3["endpoint"])
-        return Endpoints(
-            kafka=KafkaEndpoint(hosts[0], int(ports[0]), kafka["username"], self.secret("kafka_password"), tuple(hosts[1:])),
-            postgres=PostgresEndpoint(
-                postgres["host"], postgres["port"], postgres["database"], postgres["username"], self.secret("postgres_password")
-            ),
-            redis=RedisEndpoint(said["redis"]["host"], said["redis"]["port"], "default", self.secret("redis_password")),
-            clickhouse=ClickHouseEndpoint(
-                clickhouse["host"],
-                clickhouse["https_port"],
-                clickhouse["native_port"],
-                clickhouse["database"],
-                clickhouse["username"],
-                self.secret("clickhouse_password"),
-            ),
-            s3=S3Endpoint(
-                address.hostname or "",
-                address.port or HTTPS,
-                s3["region"],
-                self._bucket(s3["filestore"]["bucket"], "filestore"),
-                self._bucket(s3["nodestore"]["bucket"], "nodestore"),
-            ),
+    def installation(self) -> Installation:
+        """The release as it is wanted now. Reads the passwords out of Lockbox."""
+        return Installation(self._site(), self._flavour(), self._around.kube, self._around.helm)
+
+    def _site(self) -> Site:
+        from kit.pki.folder import public_roots
+
+        outputs, workspace, own = self._outputs(), self._place.workspace, self._around.own
+        profile, authority = profiles.load(outputs.document["profile"]["name"]), self._place.ca_file.read_text()
+        text = str(outputs.document["values"])
+        return Site(
+            stack=workspace.stack,
+            profile=profile,
+            size=outputs.document["profile"]["size"],
+            endpoints=outputs.endpoints(),
+            trust=TrustTexts(authority, public_roots().decode() + authority),
+            logins=Logins(own["sentry_django_key"], own["sentry_admin_password"]),
+            values=lambda: values.parse(text),
+            values_made_from=files.digest({"values": text}),
+            probe_image=self._probe_image(),
+            topics=workspace.assets / "terraform" / "topics" / f"{profile.schemas}.json",
+            assets=workspace.assets,
         )
 
-    def _bucket(self, name: str, use: str) -> Bucket:
-        return Bucket(name, self.secret(f"{use}_access_key").reveal(), self.secret(f"{use}_secret_key"))
+    def _probe_image(self) -> str:
+        """In the cloud from a registry that the nodes reach; `checks.before_the_cloud` has seen that it is named."""
+        if self._place.rehearses:
+            return self._around.supply.image(f"probe-{self._around.stack.sentry.profile}").reference
+        return os.environ.get(PROBE_IMAGE, "")
+
+    def _flavour(self) -> Flavour:
+        around = self._around
+        if around.stack.sentry.flavour == "lite":
+            return rehearsal.stand_in(self._place, around.backing, around.own, self.profile)
+        from kit.sentry.flavours import FullChart
+
+        return FullChart(
+            stack=around.stack.name,
+            source=around.stack.sentry.chart,
+            profile=self.profile,
+            cache=self._place.workspace.cache,
+            assets=self._place.workspace.assets,
+            helm=around.helm,
+            url=self.url,
+            admin_email=self.admin,
+            dsn_key=around.own["sentry_dsn_key"],
+            api_token=around.own["sentry_api_token"],
+            trust=self._trust(),
+            door=None,
+        )
+
+    @property
+    def url(self) -> str:
+        if self._around.stack.sentry.flavour == "lite":
+            return rehearsal.url(self._around.backing)
+        return f"https://{self._domain}"
+
+    @property
+    def admin(self) -> str:
+        return self._around.setting("admin_email") or f"admin@{self._domain}"
+
+    @property
+    def _domain(self) -> str:
+        return str(self._outputs().document["ingress"]["domain"])
+
+    @property
+    def _dsn(self) -> Secret:
+        return lite.dsn(self.url, self._around.own["sentry_dsn_key"])
+
+    def _trust(self) -> Trust:
+        """Of Sentry's own address: the rehearsal's authority, or the public ones."""
+        if self._around.stack.sentry.flavour == "lite":
+            return self._around.backing.trust()
+        from kit.pki.folder import public_roots
+
+        path = self._place.root / "public.crt"
+        if not path.exists():
+            files.write(path, public_roots())
+        return Trust(path)
+
+    def receiver(self) -> Receiver:
+        """Whoever answers at Sentry's address."""
+        from kit.sentry.bugsink import Bugsink
+        from kit.sentry.sentry_api import SentryApi
+
+        token = self._around.own["sentry_api_token"]
+        if self._around.stack.sentry.flavour == "lite":
+            return Bugsink(self.url, token, self._trust(), lite.PROJECT_ID)
+        return SentryApi(self.url, token, self._trust())
+
+    # -- the steps of the plan
+
+    def actions(self) -> Mapping[str, Callable[[Step, Note], str | None]]:
+        by_id: Mapping[str, Callable[[Note], str | None]] = {
+            "load cluster/images": self.load_images,
+            "check values": self._check_values,
+            "check preflight": self._check_preflight,
+            "install sentry": self._install,
+            "wait sentry": lambda note: self.installation().wait(note),
+            "prove demo": self._prove,
+        }
+        return {deed.partition(" ")[0]: lambda step, note: by_id[step.id](note) for deed in by_id}
+
+    def load_images(self, note: Note) -> str | None:
+        """Only a rehearsal's cluster takes its images from this computer."""
+        from kit.targets.local.actions import actions
+
+        return actions(self._around.backing)["load"](Step("load", "cluster/images", ""), note)
+
+    def _check_values(self, note: Note) -> str:
+        made = self.installation()
+        looked = made.check()
+        markers.record(self._place.markers, "values", made.fingerprint)
+        return f"{looked.containers} containers, {looked.connections} executed connections: nothing to mend"
+
+    def _check_preflight(self, note: Note) -> str:
+        outcome = self.run_preflight(note)
+        if not outcome.passed:
+            raise preflight_release.ReleaseUnfit(outcome)
+        return f"{len(outcome.probes)} connections, each verified, each refused to a foreign authority"
+
+    def run_preflight(self, note: Note = lambda said: None) -> Preflight:
+        made = self.installation()
+        outcome = made.preflight(note)
+        markers.record(self._place.markers, "preflight", made.preflight_fingerprint if outcome.passed else "failed")
+        return outcome
+
+    def _install(self, note: Note) -> str:
+        made = self.installation().install(note)
+        return f"{made.chart} {made.version}, revision {made.revision}"
+
+    def _prove(self, note: Note) -> str:
+        outcome = self.demo(note)
+        return f"event {outcome.event_id} seen after {outcome.seconds:.1f} s"
+
+    def demo(self, note: Note = lambda said: None) -> DemoResult:
+        script = self._place.workspace.assets / demonstration.SCRIPT
+        outcome = demonstration.prove(script, self._dsn, self.receiver(), note=note)
+        markers.record(self._place.markers, "demo", self.installation().fingerprint)
+        return outcome
+
+    # -- the rest of the user's view
+
+    def verify(self, note: Note) -> tuple[Check, ...]:
+        """The preflight, run now, as claims."""
+        return tuple(claim for probe in self.run_preflight(note).probes for claim in claims(probe))
+
+    def client_env(self) -> Mapping[str, str]:
+        """Of what is reached from here: the cluster and Sentry. The stores have names inside the cloud's network alone."""
+        place, own = self._place, self._around.own
+        found = {"KUBECONFIG": str(place.kubeconfig), "SENTRY_URL": self.url, "SENTRY_DSN": self._dsn.reveal()}
+        found |= {"SENTRY_USER": self.admin, "SENTRY_PASSWORD": own["sentry_admin_password"].reveal()}
+        if place.rehearses:
+            found["SSL_CERT_FILE"] = str(self._bundle())
+        if shutil.which("kubectl") is None:  # the user's own is left alone
+            self._around.supply.ensure(["tool/kubectl"])
+            found["PATH"] = os.pathsep.join([str(self._around.supply.tool("kubectl").parent), os.environ.get("PATH", "")])
+        return found
+
+    def _bundle(self) -> Path:
+        return self._around.backing.workspace.bundle_file
 
 
-def installation(
-    workspace: Workspace, outputs: Outputs, trust: TrustTexts, flavour: Flavour, probe_image: str, api: KubeApi, helm: Helm
-) -> Installation:
-    profile = profiles.load(outputs.document["profile"]["name"])
-    text = str(outputs.document["values"])
-    site = Site(
-        stack=workspace.stack,
-        profile=profile,
-        size=outputs.document["profile"]["size"],
-        endpoints=outputs.endpoints(),
-        trust=trust,
-        logins=Logins(outputs.own["sentry_django_key"], outputs.own["sentry_admin_password"]),
-        values=lambda: values.parse(text),
-        values_made_from=files.digest({"values": text}),
-        probe_image=probe_image,
-        topics=workspace.assets / "terraform" / "topics" / f"{profile.schemas}.json",
-        assets=workspace.assets,
-    )
-    return Installation(site, flavour, api, helm)
+def claims(probe: Probe) -> tuple[Check, ...]:
+    """What one probe of the preflight says, as `kit verify` shows it. Pure."""
+    subject = f"{probe.component} → {probe.store}" if probe.store else probe.component
+    said = probe.said if probe.holds else f"{probe.what}: {probe.said}"
+    reached = Check(subject, "is reached over verified TLS, as it is configured", probe.holds, said)
+    if probe.foreign in ("", NOT_NEEDED):
+        return (reached,)
+    return (reached, Check(subject, "is refused to a foreign authority", probe.foreign.startswith(REFUSED), probe.foreign))

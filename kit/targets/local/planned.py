@@ -37,7 +37,7 @@ def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], No
     allowed(steps)
     if any(step.verb == SUPPLY for step in steps):
         supplying = tuple(step for step in steps if step.verb == SUPPLY)
-        execute(supplying, {SUPPLY: _supplier(local, listen)}, listen, interrupt=local.supply.interrupt)
+        execute(supplying, {SUPPLY: supplier(local, listen)}, listen, interrupt=local.supply.interrupt)
         local, steps = _look(local)
         allowed(steps)
     remember(local)
@@ -141,15 +141,15 @@ def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, 
     )
 
 
-def _supplier(local: LocalTarget, listen: Listener) -> Callable[[Step, Note], str]:
+def supplier(local: LocalTarget, listen: Listener) -> Callable[[Step, Note], str]:
     def supply(step: Step, note: Note) -> str:
-        made = local.supply.ensure(local.supply_names(), _Told(listen))
+        made = local.supply.ensure(local.supply_names(), Told(listen))
         return f"{len(made)} made"
 
     return supply
 
 
-class _Told:
+class Told:
     """The supply's progress in the words of the plan's events: every tool and image is a step of its own to the reader."""
 
     def __init__(self, listen: Listener) -> None:

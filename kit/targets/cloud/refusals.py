@@ -1,0 +1,52 @@
+"""What the cloud's refusals mean: known failures as data, in words with a remedy. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+from kit.engines.terraform_errors import StateLocked, TerraformFailed
+from kit.errors import KitError
+
+LENGTH = 160  # a provider says in one line what others say in ten
+
+
+@cache
+def known() -> Sequence[Mapping[str, str]]:
+    import yaml
+
+    found: Sequence[Mapping[str, str]] = yaml.safe_load(files(__package__).joinpath("refusals.yaml").read_text())
+    return found
+
+
+def meaning(error: KitError) -> Mapping[str, str] | None:
+    """The entry of refusals.yaml, or None for what nobody met before."""
+    said = f"{error.what}\n{error.why}\n{error.detail}"
+    return next((entry for entry in known() if re.search(entry["pattern"], said)), None)
+
+
+def explained(error: TerraformFailed, option: str) -> TerraformFailed:
+    """The same refusal with its cause in front and a remedy that is kit's; `option` is what follows `kit … --cloud`."""
+    if isinstance(error, StateLocked):
+        which = f" --cloud{option}" if option else ""
+        fix = f"wait for the other run; if there is none any more: kit cloud unlock {error.lock}{which}"
+        return StateLocked(what=error.what, why=error.why, fix=fix, detail=error.detail, lock=error.lock)
+    found = meaning(error)
+    if found is None:
+        return error
+    why = f"{found['cause']}: {error.why}"
+    return type(error)(what=shortened(error.what), why=why, fix=found["fix"], detail=error.detail)
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= LENGTH else text[: LENGTH - 1].rstrip() + "…"
+
+
+def told(error: KitError) -> KitError:
+    """For an apply that stopped: cause and remedy, in one line each; what to run again is the caller's to say."""
+    found = meaning(error)
+    why = f"{found['cause']}: {error.why}" if found else error.why
+    fix = found["fix"].removesuffix("; then the same command again") if found else "mend it"
+    return KitError(what=shortened(error.what), why=why, fix=fix, detail=error.detail)

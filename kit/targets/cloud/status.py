@@ -1,0 +1,80 @@
+"""What stands in the cloud: from what terraform knows, what the cluster says, and what the last preflight saw of the stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from kit.blueprint.stack import STORES
+from kit.errors import KitError
+from kit.report.status import Component, State, Status, TlsSeen
+from kit.sentry import installation, preflight_release
+from kit.stores.contract import NotYet
+
+if TYPE_CHECKING:
+    from kit.sentry.preflight_verdict import Preflight
+    from kit.targets.cloud import CloudTarget
+
+
+def look(cloud: CloudTarget) -> Status:
+    if not cloud.is_applied:
+        return Status(cloud.stack.name, "cloud", (Component("cloud", "cluster", "absent", reason="nothing was applied"),))
+    document = cloud.outputs.document
+    seen = _last_preflight(cloud)
+    stores = tuple(store(name, document, seen) for name in STORES)
+    return Status(cloud.stack.name, "cloud", (*stores, _cluster(cloud, document), _application(cloud, seen)))
+
+
+def _last_preflight(cloud: CloudTarget) -> Preflight | None:
+    try:
+        return preflight_release.last(cloud.around.kube)
+    except KitError:
+        return None
+
+
+def store(name: str, document: Mapping[str, Any], seen: Preflight | None) -> Component:
+    """Its names are the cloud's and answer inside its network alone, so the cluster's view is the one that counts. Pure."""
+    said = document["endpoints"][name]
+    address = str(said["brokers"][0] if name == "kafka" else said.get("host") or said.get("endpoint"))
+    probes = [probe for probe in seen.probes if probe.store == name] if seen else []
+    if not probes or seen is None:
+        return Component(name, "store", "starting", address, reason="no preflight has seen it yet")
+    wrong = next((probe for probe in probes if not probe.holds), None)
+    state: State = "degraded" if wrong else "ready"
+    when = f"as the preflight of {seen.finished_at:%Y-%m-%d %H:%M} UTC saw it from the cluster"
+    latency = max((probe.latency_ms for probe in probes if probe.latency_ms is not None), default=None)
+    return Component(name, "store", state, address, latency_ms=latency, reason=wrong.words if wrong else when)
+
+
+def _cluster(cloud: CloudTarget, document: Mapping[str, Any]) -> Component:
+    complaint = cloud.around.kube.complaint() if cloud.place.kubeconfig.exists() else "no kubeconfig yet"
+    state: State = "degraded" if complaint else "ready"
+    return Component("kubernetes", "cluster", state, document["kubernetes"]["endpoint"], reason=complaint)
+
+
+def _application(cloud: CloudTarget, seen: Preflight | None) -> Component:
+    try:
+        found = installation.installed(cloud.around.kube)
+    except KitError as error:
+        return Component("sentry", "application", "degraded", reason=error.why)
+    if found is None:
+        return Component("sentry", "application", "absent", reason="not installed")
+    shown = Component(
+        "sentry",
+        "application",
+        "starting",
+        url=cloud.sentry.url,
+        release={"chart": found.chart, "version": found.version, "profile": found.profile, "size": found.size},
+        preflight={"passed": seen.passed, "finished_at": f"{seen.finished_at:%Y-%m-%dT%H:%M:%SZ}"} if seen else None,
+        reason=found.complaint,
+    )
+    if found.complaint:
+        return shown
+    answer = cloud.sentry.receiver().probe()
+    if isinstance(answer, NotYet):
+        return replace(shown, state="degraded", reason=answer.reason)
+    tls = TlsSeen(answer.tls.version, True, answer.tls.issuer, answer.tls.not_after)
+    passed = seen is not None and seen.passed
+    reason = None if passed else "the preflight has not passed"
+    return replace(shown, state="ready" if passed else "degraded", tls=tls, latency_ms=round(answer.latency_ms, 1), reason=reason)
