@@ -106,7 +106,9 @@ def _wanted(
 ) -> SentryValues:
     from kit.targets import values as rooms
 
-    given: dict[str, Any] = {"profile": profile, "size": size, "chart": chart}
+    if chart is not None and "://" not in chart:
+        chart = str(Path(chart).resolve())
+    given: dict[str, Any] = {"profile": profile, "size": size, "chart": chart, "flavour": "chart" if chart else None}
     wanted = dataclasses.replace(session.stack.sentry, **{name: value for name, value in given.items() if value is not None})
     if endpoints is not None:
         if url is None:

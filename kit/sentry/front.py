@@ -15,15 +15,15 @@ from kit.sentry.lite import CERTIFICATE_SECRET, NODE_PORT
 from kit.sentry.manifests import Document
 
 NAME = "kit-front"
-TEMPLATE = Path("kind/front/nginx.conf")  # below the shipped files
+TEMPLATE, START = Path("kind/front/nginx.conf"), Path("kind/front/start.sh")  # below the shipped files
+FOLDER = "/etc/kit/front"
 PORT = 8443
 LABELS = {"app.kubernetes.io/name": NAME}
 
 
-def documents(template: str, image: str, namespace: str, release: str, *, resolver: str, revision: str) -> tuple[Document, ...]:
-    """ConfigMap, Deployment and NodePort Service. `resolver` is the cluster's DNS, `revision` changes with the certificate."""
+def documents(template: str, start: str, image: str, namespace: str, release: str, *, revision: str) -> tuple[Document, ...]:
+    """ConfigMap, Deployment and NodePort Service. `start` is its first script; `revision` changes with the certificate."""
     upstreams = {
-        "RESOLVER": resolver,
         "RELAY": f"{release}-relay.{namespace}.svc.cluster.local:3000",
         "WEB": f"{release}-web.{namespace}.svc.cluster.local:9000",
     }
@@ -32,7 +32,7 @@ def documents(template: str, image: str, namespace: str, release: str, *, resolv
         text = text.replace(f"${{{name}}}", value)
     metadata = {"name": NAME, "namespace": namespace, "labels": LABELS}
     return (
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"nginx.conf": text}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {TEMPLATE.name: text, START.name: start}},
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": _deployment(image, revision)},
         {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": _service()},
     )
@@ -49,6 +49,7 @@ def _deployment(image: str, revision: str) -> Mapping[str, Any]:
         "name": "nginx",
         "image": image,
         "imagePullPolicy": "IfNotPresent",
+        "command": ["/bin/sh", f"{FOLDER}/{START.name}"],
         "ports": [{"name": "https", "containerPort": PORT}],
         "readinessProbe": probe,
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "128Mi"}},
@@ -58,7 +59,7 @@ def _deployment(image: str, revision: str) -> Mapping[str, Any]:
             "capabilities": {"drop": ["ALL"]},
         },
         "volumeMounts": [
-            {"name": "configuration", "mountPath": "/etc/kit/front", "readOnly": True},
+            {"name": "configuration", "mountPath": FOLDER, "readOnly": True},
             {"name": "certificate", "mountPath": "/run/kit/certificate", "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},
         ],

@@ -1,8 +1,9 @@
 """The values of a stack's Sentry, for stores here or elsewhere: made, compared with what runs, held against the rules.
 
 Values need addresses and names, never a password, so they can be looked at before there is a stack: the local stores' names and
-ports are fixed, and those of the cloud are an output of its configuration. Where a rule wants to see that a Secret exists,
-stand-ins are put in its place; what is checked is which Secret is named, not what it holds.
+ports are fixed, and those of the cloud are an output of its configuration. What is looked at is an `Installation`, as `kit up`
+makes one: the stack's own where there is one, else one with stand-ins for secrets; which Secret is named can be checked all the
+same.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from kit.endpoints import (
     RedisEndpoint,
     S3Endpoint,
     Secret,
+    Trust,
 )
 from kit.errors import KitError
-from kit.sentry import credentials, nodestore, profiles, values, wiring
-from kit.sentry.objects import NAMESPACE, RELEASE, Document
+from kit.sentry import credentials, profiles, values
+from kit.sentry.objects import NAMESPACE, RELEASE
 from kit.sentry.profiles import Profile
 from kit.sentry.values import Place
 from kit.state.ports import LOOPBACK
@@ -40,9 +42,10 @@ if TYPE_CHECKING:
     from kit.engines.terraform import Terraform
     from kit.sentry.chart import Chart
     from kit.sentry.check.check import Looked
+    from kit.sentry.installation import Installation
 
 ADMIN_EMAIL = "admin@sentry.local"
-STAND_IN = "stand-in"  # for every secret where only its name matters
+STAND_IN = "kit-stands-in-here"  # for every secret where only its name matters
 
 
 class EndpointsUnreadable(KitError):
@@ -87,6 +90,7 @@ class SentryValues:
     wanted: SentryWanted
     variables: Mapping[str, Any]  # of the module, but for the chart's version
     endpoints: Endpoints  # with stand-ins for passwords
+    of_stack: bool = False  # whether these are the stores of the stack itself
 
     @property
     def profile(self) -> Profile:
@@ -132,33 +136,55 @@ class SentryValues:
         running = self.helm.values(RELEASE, NAMESPACE)
         if not running:
             raise NoRelease("what runs was installed without leaving its values")
-        return values.difference(running, self.data)
+        return values.difference(running, self.installation.values)
 
     def look(self) -> Looked:
         """The chart rendered with the values, wired, and held against every rule."""
-        from kit.sentry import chart
-        from kit.sentry.check import check, keys
+        return self.installation.look()
 
-        # Named or not, it is this chart that is rendered, so the values are made for its version.
-        made = values.render(self.terraform, self._module, {**self.variables, "chart_version": self.chart.version})
-        rendered = chart.render(self.chart, RELEASE, NAMESPACE, made, self.helm)
-        how = wiring.from_document(self.profile.name, self.profile.wiring)
-        applied = self._applied()
-        return check.look(
-            wiring.wire(rendered, how),
-            self.profile,
-            values=made,
-            chart_defaults=keys.known_keys(self.chart.path),
-            applied=(*applied, *check.stand_ins(rendered, how, applied)),
+    @cached_property
+    def installation(self) -> Installation:
+        """What `kit up` would install; without a stack, with stand-ins in place of what only a stack has."""
+        stack = LocalTarget(dataclasses.replace(self.local.stack, sentry=self.wanted), self.local.workspace)
+        if self.of_stack and stack.is_made():
+            return stack.sentry.installation()
+        return self._rehearsed()
+
+    def _rehearsed(self) -> Installation:
+        from kit.sentry.flavours import FullChart
+        from kit.sentry.installation import Installation, Site
+
+        local, nobody = self.local, Secret(STAND_IN)
+        made = {**self.variables, "chart_version": self.chart.version}  # named or not, it is this chart that is rendered
+        site = Site(
+            stack=local.stack.name,
+            profile=self.profile,
+            size=self.wanted.size,
+            endpoints=self.endpoints,
+            trust=credentials.TrustTexts(STAND_IN, STAND_IN),
+            logins=credentials.Logins(nobody, nobody),
+            values=lambda: values.render(self.terraform, self._module, made),
+            values_made_from="",
+            probe_image="",
+            topics=local.schemas_file,
+            assets=local.workspace.assets,
+            vroom=credentials.Certificate(STAND_IN, nobody),
         )
-
-    def _applied(self) -> tuple[Document, ...]:
-        stack, assets = self.local.stack.name, self.local.workspace.assets
-        trust = credentials.TrustTexts(STAND_IN, STAND_IN)
-        logins = credentials.Logins(Secret(STAND_IN), Secret(STAND_IN))
-        client = credentials.Certificate(STAND_IN, Secret(STAND_IN))
-        made = credentials.documents(stack, self.endpoints, trust, logins, client)
-        return (*made, nodestore.document(stack, assets))
+        flavour = FullChart(
+            stack=local.stack.name,
+            source=self.wanted.chart,
+            profile=self.profile,
+            cache=local.workspace.cache,
+            assets=local.workspace.assets,
+            helm=self.helm,
+            url=self.variables["url"],
+            admin_email=ADMIN_EMAIL,
+            dsn_key=nobody,
+            api_token=nobody,
+            trust=Trust(local.workspace.ca_file),
+            door=None,
+        )
+        return Installation(site, flavour, local.kube, self.helm)
 
     @property
     def _module(self) -> Path:
@@ -171,7 +197,8 @@ def of_local(local: LocalTarget, wanted: SentryWanted) -> SentryValues:
     endpoints = layout.endpoints_from_cluster(Credentials(**fields))
     known = {**layout.usual_ports(), **local.stack.ports, **local.ports()}
     place = Place(f"https://{LOOPBACK}:{known[layout.SENTRY_KEY]}", ADMIN_EMAIL, wanted.retention_days)
-    return SentryValues(local, wanted, values.inputs(endpoints, profiles.load(wanted.profile), wanted.size, place), endpoints)
+    made = values.inputs(endpoints, profiles.load(wanted.profile), wanted.size, place)
+    return SentryValues(local, wanted, made, endpoints, of_stack=True)
 
 
 def of_file(local: LocalTarget, wanted: SentryWanted, path: Path, url: str) -> SentryValues:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
 from kit.blueprint.stack import SentryWanted, Stack
 from kit.engines.helm import Release
@@ -39,7 +41,8 @@ def local(tmp_path: Path) -> LocalTarget:
 
 def wanted(local: LocalTarget, helm: Helm, said: str, with_cluster: bool = True) -> SentryValues:
     made = values.of_local(local, SentryWanted())
-    made.__dict__.update(helm=helm, written=said)  # in place of what the properties would open
+    installation = SimpleNamespace(values=yaml.safe_load(said))
+    made.__dict__.update(helm=helm, installation=installation)  # in place of what the properties would open
     if with_cluster:
         local.workspace.kubeconfig.parent.mkdir(parents=True)
         local.workspace.kubeconfig.write_text("")

@@ -140,6 +140,12 @@ class LocalTarget:
     def ports(self) -> Mapping[str, int]:
         return self._chosen_ports or ports.load(self.ports_file)
 
+    def is_made(self) -> bool:
+        """Whether all is there that its Sentry's release is made from; none of it need be running."""
+        if not self.secrets() or self.leaf_complaints():
+            return False
+        return not self.supply.plan((*layout.cluster_images(self.stack.sentry), "helm", "terraform"))
+
     def trust(self) -> Trust:
         return Trust(self.workspace.ca_file)
 
