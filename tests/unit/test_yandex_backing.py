@@ -31,8 +31,11 @@ def test_what_is_remembered_survives(tmp_path: Path) -> None:
     again = Memory(file)
     assert again.owners() == {"kafka": Owner("c9q1", ("a", "b"))}
     assert again.records() == (Record("a.org.", "A", 60, ("192.0.2.1",)),)
+    again.put_mark("names", "1")
+    again.put_mark("keys", "2")
     again.disown("kafka")
     again.disown("kafka")
+    assert (memory.mark("names"), memory.mark("keys"), memory.mark("other")) == ("1", "2", "")
     assert memory.owners() == {}
 
 

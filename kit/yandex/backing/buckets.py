@@ -10,6 +10,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+from kit import files
 from kit.endpoints import S3Endpoint
 from kit.state.ports import LOOPBACK
 from kit.stores import s3 as store
@@ -28,6 +29,7 @@ NAMES = (STORAGE_HOST, f"*.{STORAGE_HOST}")  # by path and by subdomain
 OWNER = Owner("storage", NAMES)  # nobody's in particular: all buckets share the server
 TIMEOUT_S = 15.0
 LOOK_AGAIN_S = 1.0
+KEYS = "keys"
 READ = ("s3:GetObject", "s3:GetObjectVersion", "s3:ListMultipartUploadParts")
 LIST = ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions")
 WRITE = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject")
@@ -108,10 +110,13 @@ class Buckets:
             if not lock.acquire(blocking=False):
                 return
             try:
-                if self._ground.container(store.NAME) is None:
+                if (container := self._ground.container(store.NAME)) is None:
                     return
                 wanted = self._wanted
-                self._settle(wanted)
+                mark = _mark(container.id, wanted)
+                if mark != self._ground.memory.mark(KEYS):
+                    self._settle(wanted)
+                    self._ground.memory.put_mark(KEYS, mark)
                 self._settled = {rights.key.id: rights for rights in wanted}
             finally:
                 lock.release()
@@ -160,6 +165,12 @@ def policy(rights: KeyRights) -> dict[str, Any] | None:
                 resources = [f"arn:aws:s3:::{bucket}{suffix}" for bucket in sorted(buckets)]
                 statements.append({"Effect": "Allow", "Action": list(actions), "Resource": resources})
     return {"Version": "2012-10-17", "Statement": statements} if statements else None
+
+
+def _mark(container_id: str, keys: tuple[KeyRights, ...]) -> str:
+    """Of everything that `_settle` brings about, in this very container."""
+    rights = {each.key.id: f"{each.key.secret.reveal()} {sorted(each.reads)} {sorted(each.writes)}" for each in keys}
+    return files.digest({"": container_id, **rights})
 
 
 def _ask(local: LocalTarget, method: str, path: str) -> Answer:

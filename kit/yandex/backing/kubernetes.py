@@ -34,6 +34,7 @@ DNS, DNS_NAMESPACE = "coredns", "kube-system"
 DNS_TIMEOUT_S = 180.0
 DNS_POLL_S = 0.25
 MARK = "dev.kit/corefile"
+NAMES = "names"
 
 
 class Kubernetes:
@@ -105,7 +106,7 @@ class Kubernetes:
             node, services, records = self._ground.node(), self._services(), self._ground.memory.records()
             node_id = node.id if node else ""
             mark = files.digest({"node": node_id, "services": json.dumps(list(services.values())), "records": repr(records)})
-            if mark == self._ground.memory.names_mark() and not even_if_known:
+            if mark == self._ground.memory.mark(NAMES) and not even_if_known:
                 return
             if node_id != self._node_id:
                 self._node_id, self._applied, self._answered = node_id, None, None
@@ -113,7 +114,7 @@ class Kubernetes:
             if records != self._answered:
                 self._settle_dns(records)
                 self._answered = records
-            self._ground.memory.mark_names(mark)
+            self._ground.memory.put_mark(NAMES, mark)
 
     def _settle_services(self, wanted: dict[tuple[str, str], names.Document]) -> None:
         """Only what differs from what was applied to this very node: the next cluster's names are a few among many."""

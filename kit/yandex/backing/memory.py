@@ -55,13 +55,15 @@ class Memory:
             document["records"] = [asdict(record) for record in records]
             files.write_json(self._path, document)
 
-    def names_mark(self) -> str:
-        """Of the names that the present cluster answers; empty where that is not known."""
-        return str(self._load().get("names", ""))
+    def mark(self, subject: str) -> str:
+        """What was last done inside the cluster (`names`) or MinIO (`keys`), as a fingerprint; empty where that is not known."""
+        return str(self._load().get("marks", {}).get(subject, ""))
 
-    def mark_names(self, mark: str) -> None:
+    def put_mark(self, subject: str, mark: str) -> None:
         with self._lock:
-            files.write_json(self._path, {**self._load(), "names": mark})
+            document = self._load()
+            document["marks"] = {**document.get("marks", {}), subject: mark}
+            files.write_json(self._path, document)
 
     def _load(self) -> dict[str, Any]:
         try:
