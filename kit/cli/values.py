@@ -14,6 +14,8 @@ from kit.blueprint.stack import PROFILES, SIZES
 from kit.cli.context import Session
 
 if TYPE_CHECKING:
+    from kit.blueprint.stack import SentryWanted
+    from kit.targets.cloud.values import CloudValues
     from kit.targets.values import SentryValues
 
 DIFFERENT = 3
@@ -43,7 +45,12 @@ def options(with_chart: bool) -> Callable[[Any], Any]:
 
     def decorate(verb: Any) -> Any:
         every = [
-            click.option("--for", "target", type=click.Choice(["local", "cloud"]), help="Whose stores (default: kit.yaml's)."),
+            click.option(
+                "--for",
+                "target",
+                type=click.Choice(["local", "cloud"]),
+                help="Whose stores (default: local; with --cloud: cloud).",
+            ),
             click.option("--endpoints", type=click.Path(path_type=Path), metavar="FILE", help="Stores elsewhere, as JSON."),
             click.option("--url", metavar="URL", help="Sentry's public URL, with --endpoints."),
             click.option("--profile", type=click.Choice(PROFILES), help="The line of chart and Sentry."),
@@ -103,7 +110,7 @@ def _wanted(
     profile: str | None,
     size: str | None,
     chart: str | None,
-) -> SentryValues:
+) -> SentryValues | CloudValues:
     from kit.targets import values as rooms
 
     if chart is not None and "://" not in chart:
@@ -114,6 +121,18 @@ def _wanted(
         if url is None:
             raise click.UsageError("--endpoints needs --url: Sentry's public URL is not among the stores")
         return rooms.of_file(session.local, wanted, endpoints, url)
-    if (target or session.stack.target) == "cloud":
-        raise rooms.NoCloudEndpoints
+    if session.cloud and target == "local":
+        raise click.UsageError("--cloud and --for local name different stacks")
+    if session.cloud or target == "cloud":
+        return _of_cloud(dataclasses.replace(session, cloud=True), wanted, is_other=bool(profile or size))
     return rooms.of_local(session.local, wanted)
+
+
+def _of_cloud(session: Session, wanted: SentryWanted, *, is_other: bool) -> CloudValues:
+    """Of the stack that stands there; its target stays open until the command ends."""
+    from kit.targets.cloud.errors import ValuesAreMade
+
+    if is_other:
+        raise ValuesAreMade(" --rehearse" if session.rehearse else "")
+    target = click.get_current_context().with_resource(session.in_cloud(wanted))
+    return target.values()

@@ -58,20 +58,6 @@ class EndpointsUnreadable(KitError):
         super().__init__(what=f"{path} holds no endpoints", why=why, fix="terraform output -json endpoints > FILE")
 
 
-class NoCloudEndpoints(KitError):
-    """The cloud's endpoints were asked for without saying where they are."""
-
-    code = "KIT-NO-CLOUD-ENDPOINTS"
-    exit_code = 10
-
-    def __init__(self) -> None:
-        super().__init__(
-            what="the cloud's endpoints are not known",
-            why="they are an output of the Terraform configuration, which is not read here",
-            fix="terraform -chdir=terraform output -json endpoints > endpoints.json, then --endpoints endpoints.json",
-        )
-
-
 class NoRelease(KitError):
     """There is nothing running to compare with."""
 

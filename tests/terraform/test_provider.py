@@ -74,6 +74,9 @@ def test_where_no_registry_answers_the_provider_is_built_and_mirrored(product: C
 
     again = replace(here, terraform=replace(here.terraform, runner=counting))
     initialised(again, supply(), tmp_path / "mirror")
+    assert calls == [], "what was initialised from these files is not initialised again"
+    (again.folder / "more.tf").write_text("")
+    initialised(again, supply(), tmp_path / "mirror")
     assert len(calls) == 1, "once a mirror was needed, no registry is asked again"
 
 

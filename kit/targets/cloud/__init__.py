@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kit.sentry.preflight_verdict import Preflight
     from kit.targets.cloud.outputs import Outputs
     from kit.targets.cloud.sentry import CloudSentry
+    from kit.targets.cloud.values import CloudValues
     from kit.verify.checks import Check
     from kit.workspace import Workspace
 
@@ -188,6 +189,12 @@ class CloudTarget:
     def client_env(self) -> Mapping[str, str]:
         self._must_stand()
         return self.sentry.client_env()
+
+    def values(self) -> CloudValues:
+        from kit.targets.cloud.values import CloudValues
+
+        self._must_stand()
+        return CloudValues(self)
 
     def _must_stand(self) -> None:
         if not self.is_applied:

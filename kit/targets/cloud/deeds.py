@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 import urllib.request
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ from kit.errors import KitError
 from kit.plan.events import Listener, StepEvent
 from kit.plan.execute import execute
 from kit.plan.steps import Plan, Step
+from kit.sentry.objects import NAMESPACE
 from kit.state import choice, markers
 from kit.targets.cloud import changes, checks, planned, refusals, rehearsal
 from kit.targets.cloud.errors import ApplyInterrupted, ApplyStopped, AuthorityMissing, StillStands
@@ -27,11 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from kit.engines.kube import KubeApi
     from kit.engines.terraform import Configuration
     from kit.targets.cloud import CloudTarget
 
 AUTHORITY_URL = "https://storage.yandexcloud.net/cloud-certs/CA.pem"
 DOWNLOAD_S = 20.0
+LEAVE_S, LEAVE_POLL_S = 600.0, 2.0  # a load balancer takes minutes to go
 CLUSTER = "yandex_kubernetes_cluster."
 LOADING = Step("load", "cluster/images", "the cluster is there")
 
@@ -161,6 +165,7 @@ def move_state(cloud: CloudTarget, bucket: str, key: str, endpoint: str, region:
 def down(cloud: CloudTarget, steps: Plan, listen: Listener) -> tuple[str, ...]:
     """Remove it all; what is left, which is nothing unless something failed. Raises `ApplyStopped`, `ApplyInterrupted`."""
     configuration = cloud.around.configuration
+    leave_cluster(cloud, listen)
     if clinging := changes.clinging(configuration.show_state()):
         _let_go(cloud, configuration, clinging, listen)
         configuration.plan(cloud.place.plan, _letting_go(cloud), destroy=True)  # the one that was shown is stale now
@@ -169,6 +174,41 @@ def down(cloud: CloudTarget, steps: Plan, listen: Listener) -> tuple[str, ...]:
     if not left:
         cloud.place.forget()
     return left
+
+
+def leave_cluster(cloud: CloudTarget, listen: Listener) -> None:
+    """Disks and load balancers that Kubernetes itself made: terraform knows none of them, and each goes on costing money.
+
+    They go with the namespace; afterwards there would be no cluster any more to remove them. Nothing to do where there are none,
+    or where the cluster does not answer: then that is said, and the user must look.
+    """
+    api = cloud.around.kube
+    if not cloud.place.kubeconfig.exists():
+        return
+    started = time.monotonic()
+    try:
+        held = _held(api)
+        if not held:
+            return
+        step = Step("delete", "namespace/sentry", f"{', '.join(held)} would outlive the cluster", destructive=True)
+        listen(StepEvent(step, "started"))
+        api.delete("Namespace", NAMESPACE)
+        while api.get("Namespace", NAMESPACE) is not None and time.monotonic() - started < LEAVE_S:
+            listen(StepEvent(step, "waiting", time.monotonic() - started, "its disks and load balancers are being removed"))
+            time.sleep(LEAVE_POLL_S)
+        is_gone = api.get("Namespace", NAMESPACE) is None
+        said = "" if is_gone else "not gone yet: look for its disks and load balancers in the console"
+        listen(StepEvent(step, "done" if is_gone else "failed", time.monotonic() - started, said))
+    except KitError as error:
+        step = Step("delete", "namespace/sentry", "")
+        said = f"the cluster does not answer ({error.why}): look for disks and load balancers of its own in the console"
+        listen(StepEvent(step, "failed", time.monotonic() - started, said))
+
+
+def _held(api: KubeApi) -> tuple[str, ...]:
+    claims = [f"disk {each['metadata']['name']}" for each in api.list("PersistentVolumeClaim", NAMESPACE)]
+    services = [each for each in api.list("Service", NAMESPACE) if each["spec"].get("type") == "LoadBalancer"]
+    return (*claims, *(f"load balancer {each['metadata']['name']}" for each in services))
 
 
 def _let_go(cloud: CloudTarget, configuration: Configuration, buckets: Sequence[str], listen: Listener) -> None:

@@ -294,3 +294,17 @@ class EmulatorInUse(KitError):
             why=f"somebody started `kit yandex emulate` for stack {stack}, and works with what would be removed",
             fix="end it (Ctrl-C where it runs), then the same command again",
         )
+
+
+class ValuesAreMade(KitError):
+    """Other values were asked of the cloud stack than those that its configuration has made."""
+
+    code = "KIT-CLOUD-VALUES"
+    exit_code = 10
+
+    def __init__(self, option: str) -> None:
+        super().__init__(
+            what="the cloud stack has these values and no others",
+            why="profile and size are variables of its configuration, which makes the values together with the stores",
+            fix=f"kit up --cloud{option} --profile … --plan; values without a stack: --endpoints FILE --url URL",
+        )

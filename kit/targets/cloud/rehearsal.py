@@ -185,5 +185,10 @@ def belongings(place: Place, local: LocalTarget) -> tuple[str, ...]:
 def purge(place: Place, local: LocalTarget) -> None:
     """All of it, without asking the emulator: what it would remove is removed where it is."""
     local.purge()
+    own = place.workspace
     for folder in (place.root, emulators_own(place)):
         shutil.rmtree(folder, ignore_errors=True)
+    if not (own.state / "secrets.json").exists():  # no local stack of this name: the authority was the emulator's alone
+        shutil.rmtree(own.certs, ignore_errors=True)
+    if own.state.exists() and not any(own.state.iterdir()):
+        own.state.rmdir()

@@ -14,7 +14,12 @@ from kit.engines.observed import Volume
 from kit.targets.local import foreign, layout, observe
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kit.targets.local import LocalTarget
+
+# The cloud stack's folder, its rehearsal's, and the emulator's: `kit purge --cloud` removes those.
+OF_THE_CLOUD = ("cloud", "rehearsal", "yandex")
 
 
 def down(local: LocalTarget) -> tuple[str, ...]:
@@ -34,7 +39,7 @@ def belongings(local: LocalTarget) -> tuple[str, ...]:
         _counted(len(_volumes(local, seen)), "volume", " with all data"),
         "the network" if any(network.labels.get(layout.STACK_LABEL) == local.stack.name for network in seen.networks) else "",
         "certificates" if local.workspace.certs.exists() else "",
-        "passwords and state" if local.workspace.state.exists() else "",
+        "passwords and state" if any(_state(local)) else "",
     ]
     return tuple(part for part in parts if part)
 
@@ -45,9 +50,18 @@ def purge(local: LocalTarget) -> None:
     _remove_running(local, seen, grace_s=0)
     for volume in _volumes(local, seen):
         local.docker.remove_volume(volume.name)
-    for folder in (local.workspace.state, local.workspace.certs):
-        if folder.exists():
-            shutil.rmtree(folder)
+    for path in _state(local):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if local.workspace.state.exists() and not any(local.workspace.state.iterdir()):
+        local.workspace.state.rmdir()
+    if local.workspace.certs.exists():
+        shutil.rmtree(local.workspace.certs)
+
+
+def _state(local: LocalTarget) -> list[Path]:
+    """What the state's folder holds of this stack. Of the cloud stack of the same name it holds what nothing else remembers."""
+    state = local.workspace.state
+    return sorted(path for path in state.iterdir() if path.name not in OF_THE_CLOUD) if state.exists() else []
 
 
 def _remove_running(local: LocalTarget, seen: observe.EngineSeen, grace_s: int) -> None:

@@ -1,0 +1,44 @@
+"""The values of the cloud stack's Sentry: an output of its configuration, for they are made with the stores they name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kit.sentry import values
+from kit.sentry.objects import NAMESPACE, RELEASE
+from kit.targets.values import NoRelease
+
+if TYPE_CHECKING:
+    from kit.sentry.check.check import Looked
+    from kit.targets.cloud import CloudTarget
+
+
+@dataclass(frozen=True)
+class CloudValues:
+    """The same questions as to `kit.targets.values.SentryValues`."""
+
+    cloud: CloudTarget
+
+    @property
+    def written(self) -> str:
+        """YAML with comments, as terraform made it."""
+        return str(self.cloud.outputs.document["values"])
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return values.parse(self.written)
+
+    def difference(self) -> str:
+        """What an upgrade would change in the running release; empty: nothing. Raises `NoRelease`."""
+        running = self.cloud.around.helm.values(RELEASE, NAMESPACE) if self._is_released() else {}
+        if not running:
+            raise NoRelease(f"stack {self.cloud.stack.name} in the cloud has none that left its values")
+        return values.difference(running, self.cloud.sentry.installation().values)
+
+    def _is_released(self) -> bool:
+        return self.cloud.place.kubeconfig.exists() and self.cloud.around.helm.release(RELEASE, NAMESPACE) is not None
+
+    def look(self) -> Looked:
+        """The release as it would be applied, held against every rule."""
+        return self.cloud.sentry.installation().look()
