@@ -35,11 +35,11 @@ def test_output_and_exit_code_come_back() -> None:
 
 
 def test_an_environment_is_added_to_and_taken_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KIT_TEST_GONE", "x")
-    monkeypatch.setenv("KIT_TEST_KEPT", "y")
-    code = "import os; print(sorted(name for name in os.environ if name.startswith('KIT_TEST_')))"
-    said = process.run(python(code), env={"KIT_TEST_GONE": None, "KIT_TEST_NEW": "z"}).stdout
-    assert said == "['KIT_TEST_KEPT', 'KIT_TEST_NEW']\n"
+    monkeypatch.setenv("KIT_ENV_GONE", "x")
+    monkeypatch.setenv("KIT_ENV_KEPT", "y")
+    code = "import os; print(sorted(name for name in os.environ if name.startswith('KIT_ENV_')))"
+    said = process.run(python(code), env={"KIT_ENV_GONE": None, "KIT_ENV_NEW": "z"}).stdout
+    assert said == "['KIT_ENV_KEPT', 'KIT_ENV_NEW']\n"
 
 
 def test_a_failure_carries_a_pasteable_command_and_the_last_words() -> None:
