@@ -108,8 +108,8 @@ class Flavour(Protocol):
     def applied(self) -> tuple[Document, ...]:
         """Objects of its own that must be there before Helm runs. Hold secrets in clear."""
 
-    def added(self, resolver: str) -> tuple[Document, ...]:
-        """Objects of its own that belong to the release. `resolver` is the address of the cluster's DNS."""
+    def added(self) -> tuple[Document, ...]:
+        """Objects of its own that belong to the release."""
 
     def made_from(self) -> Mapping[str, str]:
         """What `values` and `added` are made from, for the fingerprint."""
@@ -180,8 +180,12 @@ class Installation:
         return charts.render(self.chart, RELEASE, NAMESPACE, self.values, self.helm)
 
     def wired(self) -> tuple[Document, ...]:
-        """As they would be applied, but for what needs the cluster's own addresses."""
+        """The chart's objects as they are applied."""
         return wiring.wire(self.rendered, self.wiring)
+
+    def documents(self) -> tuple[Document, ...]:
+        """The release to its last object, exactly as Helm is given it."""
+        return (*self.wired(), *self.flavour.added(), self._record())
 
     @functools.cached_property
     def applied(self) -> tuple[Document, ...]:
@@ -252,10 +256,10 @@ class Installation:
         """
         was = installed(self.api)
         self.check_upgrade(self.site.migrated, was.version if was and was.chart == self.chart.name else "")
-        before = self._make_room(note)
+        documents = self.documents()
+        self._make_room(documents, note)
         self.prepare()
         forget_interrupted(self.api)
-        documents = (*self.wired(), *self.flavour.added(self._resolver()), self._record())
         rollout.restart_hopeless(self.api, documents, release=RELEASE, namespace=NAMESPACE)
         with tempfile.TemporaryDirectory(prefix="kit-release-") as folder:
             wrapper = charts.write_wrapper(Path(folder), self.chart, documents)
@@ -275,24 +279,26 @@ class Installation:
                     secrets=[each.reveal() for each in known_secrets(self.site)],
                 )
 
-            made = rollout.install(helm, watching)
-        stay = {(each["kind"], each["metadata"]["name"]) for each in documents}
-        hooks.remove_hooks(self.api, [each for each in before if (each["kind"], each["metadata"]["name"]) not in stay], NAMESPACE)
-        return made
+            return rollout.install(helm, watching)
 
-    def _make_room(self, note: Note) -> tuple[Document, ...]:
-        """The hooks of the release that this one follows. One of another chart goes first, with all that it made.
+    def _make_room(self, documents: tuple[Document, ...], note: Note) -> None:
+        """Remove what stands in the way of these objects and Helm would leave there.
 
-        Charts give objects of the same name other selectors, which Kubernetes never changes, and both want the node's one port.
+        A release of another chart, with all that it made: charts give objects of the same name other selectors, which Kubernetes
+        never changes, and both want the node's one port. Of the same chart, what was a hook and is none any more: Helm does not
+        know it, neither as something to delete nor as something of its own to change.
         """
         there = self.helm.release(RELEASE, NAMESPACE)
         if there is None:
-            return ()
-        if there.chart == self.chart.name:
-            return manifests.parse(self.helm.hooks(RELEASE, NAMESPACE))
-        note(f"removing {there.chart} {there.version}, in whose place this comes")
-        self.uninstall()
-        return ()
+            return
+        if there.chart != self.chart.name:
+            note(f"removing {there.chart} {there.version}, in whose place this comes")
+            self.uninstall()
+            return
+        made_as_hooks = {(each["kind"], each["metadata"]["name"]) for each in documents if hooks.is_hook(each)}
+        old = manifests.parse(self.helm.hooks(RELEASE, NAMESPACE))
+        gone = [each for each in old if (each["kind"], each["metadata"]["name"]) not in made_as_hooks]
+        hooks.remove_hooks(self.api, gone, NAMESPACE)
 
     def wait(self, note: Note = lambda said: None, sleep: Callable[[float], None] = time.sleep) -> str:
         """Until Sentry's address answers; where it is."""
@@ -324,10 +330,6 @@ class Installation:
         made_from = {"fingerprint": self.fingerprint, "profile": site.profile.name, "size": site.size}
         of_chart = {"chart": self.chart.name, "version": self.chart.version, "app_version": self.chart.app_version}
         return config_map(site.stack, RECORD, {**made_from, **of_chart})
-
-    def _resolver(self) -> str:
-        service = self.api.get("Service", "kube-dns", "kube-system")
-        return str(service["spec"]["clusterIP"]) if service else ""
 
 
 @dataclass(frozen=True, slots=True)

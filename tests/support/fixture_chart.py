@@ -7,6 +7,7 @@ probe's, named as the chart names them.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ ROOT = Path(__file__).parents[2]
 CHART = ROOT / "tests" / "charts" / "sentry"
 SHARED = ROOT / "kind" / "charts" / "sentry-lite" / "templates"
 OF_LITE = {".Values.lite.sentryVersion": ".Chart.AppVersion", ".Values.lite.baseUrl": ".Values.system.url"}
-IMAGES = ("sentry", "snuba", "relay", "taskbroker")
+IMAGES = ("sentry", "snuba", "relay", "taskbroker", "vroom")
 
 
 def write(folder: Path, version: str = "33.8.0", **fixture: Any) -> Path:
     """The chart below `folder`; `fixture` is set in its values.yaml."""
-    target = folder / f"sentry-{version}-{'-'.join(sorted(fixture)) or 'plain'}"
+    target = folder / folder_name(version, fixture)
     shutil.copytree(CHART, target)
     for name in ("_environment.tpl", "settings.yaml"):
         text = (SHARED / name).read_text()
@@ -38,19 +39,23 @@ def write(folder: Path, version: str = "33.8.0", **fixture: Any) -> Path:
     return target
 
 
-def references() -> tuple[str, ...]:
+def folder_name(version: str, fixture: Mapping[str, Any]) -> str:
+    return "-".join(["sentry", version, *sorted(set(fixture) - {"registry"})])
+
+
+def references(registry: str = "") -> tuple[str, ...]:
     fixture = yaml.safe_load((CHART / "values.yaml").read_text())["fixture"]
-    return tuple(f"{fixture['registry']}/{name}:{fixture['tag']}" for name in IMAGES)
+    return tuple(f"{registry or fixture['registry']}/{name}:{fixture['tag']}" for name in IMAGES)
 
 
-def name_images(docker: Docker, probe: str) -> None:
+def name_images(docker: Docker, probe: str, registry: str = "") -> None:
     """Give the engine's probe image the names that the chart asks for, as `kit images load` would have brought them."""
-    for reference in references():
+    for reference in references(registry):
         name, _, tag = reference.rpartition(":")
         docker.api.tag(probe, name, tag)
 
 
-def forget_images(docker: Docker) -> None:
-    for reference in references():
+def forget_images(docker: Docker, registry: str = "") -> None:
+    for reference in references(registry):
         if docker.images.find(reference) is not None:
             docker.api.remove_image(reference, noprune=True)

@@ -37,7 +37,7 @@ containers:
       - {name: FIXTURE_UPSTREAM, value: "http://{{ $root.Release.Name }}-web:9000"}
       - name: RELAY_REDIS_URL
         value: {{ printf "%s://:$(REDIS_PASSWORD)@%s:%v/%v" (ternary "rediss" "redis" $root.Values.externalRedis.ssl) $root.Values.externalRedis.host $root.Values.externalRedis.port $root.Values.externalRedis.db | quote }}
-      {{- else }}
+      {{- else if eq .image "taskbroker" }}
       - {name: TASKBROKER_KAFKA_CLUSTERS__DEFAULT__ADDRESS, value: {{ include "kafka-brokers" $root | quote }}}
       - {name: TASKBROKER_KAFKA_CLUSTERS__DEFAULT__SECURITY_PROTOCOL, value: {{ $root.Values.externalKafka.security.protocol | lower | quote }}}
       {{- range $suffix := list "MECHANISM" "USERNAME" "PASSWORD" }}
@@ -72,5 +72,5 @@ volumes:
 {{- /* Where the real chart reads keys of which nothing is made here. */ -}}
 {{- define "read" -}}
 {{ toYaml .Values.system }}{{ toYaml .Values.user }}{{ toYaml .Values.externalKafka }}{{ toYaml .Values.filestore }}
-{{ toYaml .Values.sentry }}{{ toYaml .Values.snuba }}{{ toYaml .Values.relay }}{{ toYaml .Values.hooks }}
+{{ toYaml .Values.sentry }}{{ toYaml .Values.vroom }}{{ toYaml .Values.symbolicator }}{{ toYaml .Values.snuba }}{{ toYaml .Values.relay }}{{ toYaml .Values.hooks }}
 {{- end }}
