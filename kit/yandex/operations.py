@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -325,14 +324,3 @@ def _as_refusal(error: Exception) -> Refusal:
     if isinstance(error, KitError):
         return Refusal(grpc.StatusCode.INTERNAL, f"{error.what}: {error.why}. {error.fix}")
     return Refusal(grpc.StatusCode.INTERNAL, f"the emulator failed: {error!r}")
-
-
-def wait_for(world: World, operation_id: str, timeout_s: float = 60) -> None:
-    """Until an operation is done; for tests and for `stop`."""
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
-        record = world.journal.get(OPERATION, operation_id)
-        if record is None or record.message.done:
-            return
-        time.sleep(0.01)
-    raise TimeoutError(operation_id)

@@ -89,6 +89,8 @@ class Dispatch(grpc.GenericRpcHandler):  # type: ignore[type-arg]
         try:
             subject = "" if method.service in OPEN else subject_of(metadata.get("authorization", ""))
             self._faults.strike(method)
+            if not context.is_active():  # the caller was killed while it waited: nobody would learn of what was made for it
+                return None
             if found := validation.violations(request):
                 raise refusal.invalids(found)
             call = Call(method, request, subject, metadata.get("idempotency-key", ""))

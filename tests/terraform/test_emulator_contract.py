@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -199,6 +201,31 @@ def test_an_emulator_killed_in_the_middle_is_gone_on_with(tmp_path: Path, mirror
         assert emulator.left() == []
 
 
+def test_a_provider_killed_in_the_middle_is_gone_on_with(tmp_path: Path, mirror: Path) -> None:
+    with running(tmp_path, mirror, "--latency", "0.2") as emulator:
+        terraform = configured(tmp_path / "configuration", CONFIGURATIONS / "modern", emulator, supplied.program())
+        applying = terraform.start("apply", "-auto-approve", "-no-color", "-input=false")
+        assert applying.stdout is not None
+        for line in applying.stdout:
+            if "Creation complete" in line and "yandex_vpc_network" in line:
+                break
+        for provider in _children(applying.pid, "terraform-provi"):
+            os.kill(provider, signal.SIGKILL)
+        applying.communicate(timeout=300)
+        assert applying.returncode != 0
+        again = terraform("apply", "-auto-approve", "-no-color", "-input=false")
+        if again.exit_code:  # made, and killed before terraform knew: as in the cloud, it is there, and it is imported
+            errors = [line for line in again.stderr.splitlines() if line.startswith("Error: ")]
+            assert len(errors) == 1
+            assert "Bucket with name kit-contract-test already exists" in errors[0]
+            terraform.must("import", "-no-color", "yandex_storage_bucket.this", "kit-contract-test")
+            terraform.apply()
+        assert terraform.is_settled()
+        terraform.destroy()
+        emulator.stop()
+        assert emulator.left() == []
+
+
 def test_asynchronous_operations_are_waited_for(tmp_path: Path, mirror: Path) -> None:
     with running(tmp_path, mirror, "--async", "0.2", "--strict") as emulator:
         terraform = configured(tmp_path / "configuration", CONFIGURATIONS / "modern", emulator, supplied.program())
@@ -226,6 +253,20 @@ def test_our_own_configuration_is_planned_empty_after_apply(emulator: Running, t
     variables = (f"-var-file=examples/{size}.tfvars",)
     terraform.apply(*variables)
     assert terraform.changes(*variables) == {}
+
+
+def _children(parent: int, name: str) -> list[int]:
+    """Processes of that name whose parent is this one."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            lines = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+        except OSError:
+            continue  # it has ended
+        if lines.get("PPid") == str(parent) and lines["Name"].startswith(name):
+            found.append(int(status.parent.name))
+    assert found, f"{parent} has no child {name}"
+    return found
 
 
 def _lose(emulator: Running, kinds: set[str]) -> None:
