@@ -22,7 +22,7 @@ from yandex.cloud.lockbox.v1 import payload_service_pb2, payload_service_pb2_grp
 
 from kit.pki import authority
 from kit.yandex import emulator, ids
-from kit.yandex.contract import TOKEN_PREFIX, NoBacking
+from kit.yandex.contract import TOKEN_PREFIX, Backing, NoBacking
 from tests.support.terraform import program, provider_environment
 from tests.terraform.planning import FOREIGN, KAFKA_PASSWORD, REDIS_PASSWORD, copied
 
@@ -91,14 +91,14 @@ class Rehearsal:
 
 
 @contextmanager
-def rehearsal(folder: Path) -> Iterator[Rehearsal]:
+def rehearsal(folder: Path, backing: Backing | None = None) -> Iterator[Rehearsal]:
     made = authority.create("rehearsal", datetime.now(UTC))
     leaf = authority.issue(made, "localhost", ("localhost", "127.0.0.1"), datetime.now(UTC))
     root = made.root.certificate_pem()
     trusted = folder / "trusted.pem"
     trusted.write_bytes(Path(certifi.where()).read_bytes() + root)
     chain = leaf.certificate_pem() + made.intermediate.certificate_pem()
-    with emulator.running(emulator.Settings(None, chain, leaf.key_pem()), NoBacking()) as running:
+    with emulator.running(emulator.Settings(None, chain, leaf.key_pem()), backing or NoBacking()) as running:
         plain = {name: value for name, value in os.environ.items() if name not in FOREIGN and not name.startswith(("TF_", "YC_"))}
         environment = {
             **plain,
