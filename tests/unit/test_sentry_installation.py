@@ -1,0 +1,99 @@
+"""What stands in a new release's way: another chart's, a hook that is none any more, a version that cannot be followed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kit.engines.helm import Release
+from kit.sentry import manifests
+from kit.sentry.chart import Chart
+from kit.sentry.installation import Installation
+from kit.sentry.upgrade_path import UpgradePath
+
+HOOK = {"helm.sh/hook": "post-install,post-upgrade"}
+
+
+def deployment(name: str, annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
+    return {"kind": "Deployment", "metadata": {"name": name, "annotations": dict(annotations or {})}, "spec": {}}
+
+
+class Cluster:
+    """Remembers what was deleted."""
+
+    def __init__(self) -> None:
+        self.deleted: list[str] = []
+
+    def delete(self, kind: str, name: str, namespace: str) -> bool:
+        self.deleted.append(f"{kind}/{name}")
+        return True
+
+
+@dataclasses.dataclass
+class Helm:
+    chart: str | None
+    made_as_hooks: tuple[dict[str, Any], ...] = ()
+    status: str = "deployed"
+    uninstalled: bool = False
+
+    def release(self, name: str, namespace: str) -> Release | None:
+        return Release(name, namespace, 1, self.status, self.chart, "1.0.0", "") if self.chart else None
+
+    def hooks(self, name: str, namespace: str) -> str:
+        return manifests.dump(self.made_as_hooks)
+
+    def uninstall(self, name: str, namespace: str) -> None:
+        self.uninstalled = True
+
+
+def installation(helm: Helm, migrated: str = "", version: str = "33.8.0", is_stand_in: bool = False) -> Installation:
+    flavour: Any = SimpleNamespace(is_stand_in=is_stand_in)
+    made = Installation(SimpleNamespace(migrated=migrated), flavour, Cluster(), helm)  # type: ignore[arg-type]
+    made.__dict__["chart"] = Chart(SimpleNamespace(), "sentry", version, "")  # type: ignore[arg-type]
+    return made
+
+
+def make_room(made: Installation, *documents: dict[str, Any]) -> list[str]:
+    said: list[str] = []
+    made._make_room(documents, said.append)
+    return said
+
+
+@pytest.mark.parametrize("status", ["deployed", "failed", "pending-install"])
+def test_a_release_of_another_chart_goes_with_the_hooks_that_helm_forgets(status: str) -> None:
+    helm = Helm("sentry-lite", (deployment("sentry-relay", HOOK),), status)
+    made = installation(helm)
+    assert make_room(made, deployment("sentry-web")) == ["removing sentry-lite 1.0.0, in whose place this comes"]
+    assert helm.uninstalled
+    assert made.api.deleted == ["Deployment/sentry-relay"]  # type: ignore[attr-defined]
+
+
+def test_of_the_same_chart_only_what_is_no_hook_any_more_goes() -> None:
+    """Helm would refuse to take it into the release, or leave it behind."""
+    helm = Helm("sentry", tuple(deployment(name, HOOK) for name in ("sentry-still", "sentry-now-plain", "sentry-gone")))
+    made = installation(helm)
+    assert make_room(made, deployment("sentry-still", HOOK), deployment("sentry-now-plain")) == []
+    assert not helm.uninstalled
+    assert made.api.deleted == ["Deployment/sentry-now-plain", "Deployment/sentry-gone"]  # type: ignore[attr-defined]
+
+
+def test_where_nothing_is_installed_nothing_goes() -> None:
+    helm = Helm(None)
+    made = installation(helm)
+    assert make_room(made, deployment("sentry-web")) == []
+    assert (helm.uninstalled, made.api.deleted) == (False, [])  # type: ignore[attr-defined]
+    assert made.uninstall() == ()
+
+
+@pytest.mark.parametrize(("migrated", "version"), [("33.9.0", "33.8.0"), ("26.15.1", "33.8.0"), ("", "31.0.0")])
+def test_data_of_another_version_is_refused_before_the_manifests_are_looked_at(migrated: str, version: str) -> None:
+    with pytest.raises(UpgradePath):
+        installation(Helm(None), migrated, version).check()
+
+
+def test_the_stand_in_has_a_schema_of_its_own_and_follows_any_version() -> None:
+    installation(Helm(None), "33.9.0", "0.1.0", is_stand_in=True).check_upgrade("33.9.0")
