@@ -10,7 +10,7 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
-from kit.yandex import contract, descriptors, offers
+from kit.yandex import contract, descriptors, ids, offers
 from kit.yandex.services.kafka import topic_of
 from kit.yandex.storage import Buckets
 from tests.support import yandex
@@ -514,3 +514,53 @@ def test_every_engine_offers_an_actual_version() -> None:
 
 def test_data_lies_in_the_package() -> None:
     assert {path.name for path in Path(offers.DATA).iterdir()} == {"presets.yaml", "versions.yaml"}
+
+
+# -- what all four databases do alike
+
+
+@pytest.mark.parametrize("engine", ["kafka", "postgres", "clickhouse", "redis"])
+def test_a_cluster_stops_starts_moves_and_keeps_backups(cloud: Cloud, network: str, engine: str) -> None:
+    package = {"postgres": "postgresql"}.get(engine, engine)
+    service = f"mdb.{package}.v1.ClusterService"
+    cluster = getattr(yandex, engine)(cloud, network)
+    assert cloud.done(f"{service}/Stop", cluster_id=cluster).status == 6  # STOPPED
+    assert cloud.refused(f"{service}/Stop", cluster_id=cluster).code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert cloud.done(f"{service}/Start", cluster_id=cluster).status == 2  # RUNNING
+    folder = cloud.done("resourcemanager.v1.FolderService/Create", cloud_id=ids.CLOUD, name="other").id
+    assert cloud.done(f"{service}/Move", cluster_id=cluster, destination_folder_id=folder).folder_id == folder
+    assert not cloud(f"{service}/List", folder_id=FOLDER).clusters
+    assert [found.id for found in cloud(f"{service}/List", folder_id=folder).clusters] == [cluster]
+    assert "4.0" in [version.id for version in cloud("mdb.kafka.v1.VersionsService/List").version]
+    preset = cloud(f"mdb.{package}.v1.ResourcePresetService/Get", resource_preset_id="s3-c2-m8")
+    assert (preset.cores, preset.memory) == (2, 8 * offers.GB)
+    if engine == "kafka":
+        return  # its service has no backups
+    cloud.done(f"{service}/Backup", cluster_id=cluster)
+    (backup,) = cloud(f"mdb.{package}.v1.BackupService/List", folder_id=folder).backups
+    assert backup.source_cluster_id == cluster
+    assert cloud(f"mdb.{package}.v1.BackupService/Get", backup_id=backup.id) == backup
+    cloud.done(f"mdb.{package}.v1.BackupService/Delete", backup_id=backup.id)
+    assert not cloud(f"{service}/ListBackups", cluster_id=cluster).backups
+
+
+def test_a_folder_with_something_in_it_stays(cloud: Cloud) -> None:
+    yandex.network(cloud)
+    refused = cloud.refused("resourcemanager.v1.FolderService/Delete", folder_id=FOLDER)
+    assert refused.code() is grpc.StatusCode.FAILED_PRECONDITION
+
+
+def test_a_failover_makes_a_replica_the_master(cloud: Cloud, network: str) -> None:
+    cluster = yandex.postgres(cloud, network, host_specs=[{"zone_id": "ru-central1-a"}, {"zone_id": "ru-central1-a"}])
+    replica = cloud(f"{POSTGRES}/ListHosts", cluster_id=cluster).hosts[1].name
+    cloud.done(f"{POSTGRES}/StartFailover", cluster_id=cluster, host_name=replica)
+    roles = {host.name: host.role for host in cloud(f"{POSTGRES}/ListHosts", cluster_id=cluster).hosts}
+    assert (roles[replica], sorted(roles.values())) == (1, [1, 2])
+
+
+def test_a_key_is_rotated(cloud: Cloud) -> None:
+    key = cloud.done("kms.v1.SymmetricKeyService/Create", folder_id=FOLDER, name="k", default_algorithm=1)
+    rotated = cloud.done("kms.v1.SymmetricKeyService/Rotate", key_id=key.id)
+    versions = cloud("kms.v1.SymmetricKeyService/ListVersions", key_id=key.id).key_versions
+    assert [version.primary for version in versions] == [False, True]
+    assert rotated.primary_version.id == versions[1].id != key.primary_version.id
