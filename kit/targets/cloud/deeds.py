@@ -105,8 +105,7 @@ def apply(cloud: CloudTarget, steps: Plan, listen: Listener, *, again: str = "up
         raise ApplyStopped(told, standing, costly, *words) from error
     finally:
         cloud.place.plan.unlink(missing_ok=True)
-        if cloud.place.state.exists():
-            cloud.place.state.chmod(files.PRIVATE)
+        cloud.place.close()
 
 
 def write_kubeconfig(cloud: CloudTarget) -> None:
@@ -137,7 +136,7 @@ def publish_trust(cloud: CloudTarget) -> None:
         else:
             with urllib.request.urlopen(AUTHORITY_URL, timeout=DOWNLOAD_S) as answer:
                 content = answer.read().decode()
-        ssl.create_default_context(cadata=content)  # what no client could read is found here, not by forty pods
+        ssl.create_default_context(cadata=content or " ")  # what no client could read is found here, not by forty pods
     except (OSError, ValueError) as error:  # ssl's errors are OSErrors
         why = "what is there is no certificate" if isinstance(error, ssl.SSLError | ValueError) else str(error)
         raise AuthorityMissing(place, why) from error

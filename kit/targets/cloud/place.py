@@ -90,8 +90,12 @@ class Place:
         for target in self.configuration.glob("*.tf"):
             if target.relative_to(self.configuration) not in wanted and not target.name.endswith("override.tf"):
                 target.unlink()  # of an older kit
-        if self.state.exists():
-            self.state.chmod(files.PRIVATE)
+        self.close()
+
+    def close(self) -> None:
+        """To everybody else: terraform writes its state, and the copy of the last one, as the umask has it."""
+        for path in self.configuration.glob(f"{STATE}*"):
+            path.chmod(files.PRIVATE)
 
     def forget(self) -> None:
         """Everything of it, once nothing stands any more."""

@@ -1,0 +1,221 @@
+"""What is refused before the cloud is asked to make anything: each with its code, its cause and its remedy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.blueprint.stack import SentryWanted, Stack
+from kit.engines.yandex import Quota, from_environment
+from kit.engines.yandex_errors import CredentialsRefused, NoCredentials
+from kit.errors import KitError
+from kit.targets.cloud import CloudTarget, checks
+from kit.targets.cloud.changes import Sums
+from kit.targets.cloud.errors import (
+    ApiNotReached,
+    DomainMissing,
+    FolderMissing,
+    ForeignState,
+    ProbeImageMissing,
+    QuotaTooSmall,
+    StandInInCloud,
+    StateLost,
+    UnknownVariable,
+    VersionClosed,
+)
+from kit.targets.cloud.place import BACKEND, Place
+from kit.workspace import Workspace
+from tests.support.cloud import cloud
+from tests.support.program import ROOT, Program
+
+CHART = SentryWanted(flavour="chart")
+
+
+def space(home: Path) -> Workspace:
+    return Workspace("it", ROOT, home, home / "cache")
+
+
+# -- the description
+
+
+def test_a_domain_is_asked_for_and_may_come_as_terraform_s_own_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TF_VAR_domain", raising=False)
+    target = CloudTarget(Stack(), space(tmp_path), rehearses=False)
+    with pytest.raises(DomainMissing):
+        target.public_variables()
+    monkeypatch.setenv("TF_VAR_domain", "sentry.example.com")
+    assert "domain" not in target.public_variables(), "terraform reads it itself"
+    written = CloudTarget(Stack(cloud={"domain": "a.example.com"}), space(tmp_path), rehearses=False)
+    assert written.public_variables()["domain"] == "a.example.com"
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("kafka_password", "remove cloud.kafka_password"), ("domian", "did you mean domain?"), ("zzz", "variables.tf")],
+)
+def test_a_variable_that_is_unknown_or_kit_s_own_is_refused(name: str, remedy: str) -> None:
+    with pytest.raises(UnknownVariable) as refused:
+        checks.variables(ROOT / "terraform", {"domain": "a.example.com", name: "x"}, SentryWanted(), "a.example.com")
+    assert remedy in refused.value.fix
+
+
+# -- the real cloud, from this computer
+
+
+def before(sentry: SentryWanted = CHART, **given: Any) -> None:
+    known: dict[str, Any] = {"api_cidrs": "['203.0.113.7/32']", "is_reached": lambda: False, "probe_image": "cr/probe:1"}
+    checks.before_the_cloud(sentry, reference="kit.local/probe-current:1", **{**known, **given})
+
+
+def test_nothing_is_made_that_could_not_be_finished_from_here() -> None:
+    before()
+    with pytest.raises(StandInInCloud) as lite:
+        before(SentryWanted())
+    assert "--sentry chart" in lite.value.fix
+    for none in (None, "[]"):
+        with pytest.raises(ApiNotReached) as api:
+            before(api_cidrs=none)
+        assert "kubernetes_api_cidrs" in api.value.fix
+    before(api_cidrs=None, is_reached=lambda: True)  # from a host inside the network
+    with pytest.raises(ProbeImageMissing) as probe:
+        before(probe_image=None)
+    assert "docker push" in probe.value.fix
+    assert "KIT_PROBE_IMAGE=" in probe.value.fix
+
+
+# -- the state
+
+
+def state_of(place: Place, folder: str) -> None:
+    place.configuration.mkdir(parents=True, exist_ok=True)
+    instance = {"attributes": {"folder_id": folder}}
+    document = {"resources": [{"mode": "managed", "instances": [instance]}, {"mode": "data", "instances": [{}]}]}
+    place.state.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(("rehearses", "folder"), [(True, "b1gq8mk2vhf0kc5rs1ee"), (False, "b1gemufolder00000000")])
+def test_a_state_of_the_other_world_is_refused_and_stays_as_it_is(tmp_path: Path, rehearses: bool, folder: str) -> None:
+    place = Place(space(tmp_path), rehearses)
+    state_of(place, folder)
+    kept = place.state.read_bytes()
+    with pytest.raises(ForeignState) as refused:
+        checks.state(place, applied=True)
+    assert ("rehearsal" if rehearses else "cloud") in refused.value.what
+    assert place.state.read_bytes() == kept
+    state_of(place, "b1gemufolder00000000" if rehearses else "b1gq8mk2vhf0kc5rs1ee")
+    checks.state(place, applied=True)
+
+
+def test_a_lost_or_damaged_state_is_not_gone_on_without(tmp_path: Path) -> None:
+    place = Place(space(tmp_path), True)
+    checks.state(place, applied=False)  # nothing yet
+    with pytest.raises(StateLost) as lost:
+        checks.state(place, applied=True)
+    assert "a second time" in lost.value.why
+    place.configuration.mkdir(parents=True)
+    place.state.write_text('{"resources": [')
+    with pytest.raises(StateLost):
+        checks.state(place, applied=True)
+    place.state.unlink()
+    (place.configuration / BACKEND).write_text("")
+    checks.state(place, applied=True)  # it lies in a bucket
+
+
+# -- credentials, folder, versions, as the cloud answers
+
+
+def test_the_cloud_is_asked_who_one_is_where_and_with_what(tmp_path: Path) -> None:
+    with cloud(tmp_path) as here:
+        known = from_environment(here.environment(YC_TOKEN="t1.a.b"))
+        assert checks.cloud(known, "b1gfolder", "1.33").cloud_id == "b1gcloud"
+        for folder in ("b1gother", ""):
+            with pytest.raises(FolderMissing):
+                checks.cloud(known, folder, None)
+        with pytest.raises(VersionClosed) as closed:
+            checks.cloud(known, "b1gfolder", "1.25")
+        assert "1.32, 1.33" in closed.value.why
+        with pytest.raises(CredentialsRefused) as expired:
+            checks.cloud(from_environment(here.environment(YC_TOKEN="expired")), "b1gfolder", None)
+        assert "yc iam create-token" in expired.value.fix
+        here.accepts = "t1.the.right"
+        with pytest.raises(CredentialsRefused):
+            checks.cloud(from_environment(here.environment(YC_TOKEN="t1.an.old")), "b1gfolder", None)
+    with pytest.raises(NoCredentials):
+        from_environment({})
+
+
+# -- quotas
+
+
+class Limits:
+    def __init__(self, *quotas: Quota, fails: KitError | None = None) -> None:
+        self._quotas, self._fails = quotas, fails
+
+    def quotas(self, cloud_id: str, service: str) -> Mapping[str, Quota]:
+        if self._fails:
+            raise self._fails
+        return {quota.id: quota for quota in self._quotas}
+
+
+SUMS = Sums(16, 64, 416, {"kubernetes_nodes": {"vcpu": 8, "memory_gb": 32, "disk_gb": 192}})
+GIB = 1024**3
+
+
+@pytest.mark.parametrize(
+    ("quota", "said"),
+    [
+        (Quota("mdb.clusters.count", 3, 0), "mdb.clusters.count: 4 needed, 3 free of 3"),
+        (Quota("mdb.clusters.count", 16, 13), "mdb.clusters.count: 4 needed, 3 free of 16"),
+        (Quota("mdb.cpu.count", 4, None), "mdb.cpu.count: 8 needed, 4 free of 4"),
+        (Quota("compute.instanceMemory.size", 16 * GIB, 0), "compute.instanceMemory.size: 32 GB needed, 16 GB free of 16"),
+    ],
+)
+def test_a_quota_that_is_too_small_is_named_with_what_is_needed(quota: Quota, said: str) -> None:
+    created = {"yandex_mdb_kafka_cluster": 1, "yandex_mdb_redis_cluster_v2": 3, "yandex_mdb_kafka_topic": 70}
+    with pytest.raises(QuotaTooSmall) as small:
+        checks.quotas(Limits(quota), "b1gcloud", created, SUMS)  # type: ignore[arg-type]
+    assert small.value.why == said
+
+
+def test_what_fits_passes_and_what_cannot_be_asked_is_said() -> None:
+    created = {"yandex_mdb_kafka_cluster": 1}
+    assert checks.quotas(Limits(Quota("mdb.clusters.count", 1, 0)), "b1g", created, SUMS) == ()  # type: ignore[arg-type]
+    silent = Limits(fails=KitError(what="no", why="permission denied", fix=""))
+    said = checks.quotas(silent, "b1g", created, SUMS)  # type: ignore[arg-type]
+    assert len(said) == len({*checks.COUNTS, *checks.SUMS})
+    assert all("not checked: permission denied" in each for each in said)
+
+
+# -- as a user meets it
+
+
+def test_the_command_line_says_it_in_three_lines_and_makes_nothing(tmp_path: Path) -> None:
+    silent = {"YC_TOKEN": "", "YC_SERVICE_ACCOUNT_KEY_FILE": "", "TF_VAR_domain": "", "TF_VAR_kubernetes_api_cidrs": ""}
+    kit = Program(tmp_path, "it", env={**silent, "KIT_PROBE_IMAGE": "cr.example/probe:1"})
+
+    def refused(described: str, *words: str) -> str:
+        (tmp_path / "kit.yaml").write_text(described)
+        ran = kit("up", "--cloud", "--plan", "-o", "json", *words)
+        assert ran.exit_code, ran.stdout
+        return str(ran.json["error"]["code"])
+
+    assert refused("cloud: {}\n") == "KIT-CLOUD-DOMAIN"
+    assert refused("cloud: {domain: s.example.com}\n") == "KIT-CLOUD-FLAVOUR"
+    assert refused("cloud: {domain: s.example.com}\n", "--sentry", "chart") == "KIT-CLOUD-API-ADDRESS"
+    whole = "cloud: {domain: s.example.com, kubernetes_api_cidrs: [203.0.113.7/32]}\n"
+    assert refused(whole, "--sentry", "chart") == "KIT-CLOUD-NO-CREDENTIALS"
+    assert not (tmp_path / ".kit" / "it").exists(), "nothing was written for what is refused"
+    for verb, code in (("down", 4), ("status", 4), ("verify", 4), ("demo", 4), ("env", 4), ("preflight", 4)):
+        assert kit(verb, "--cloud").exit_code == code, verb
+    assert not (tmp_path / ".kit" / "it").exists(), "nor for a stack that is not there"
+
+
+@pytest.mark.parametrize("words", ["topics", "logs kafka", "certs show", "doctor", "chart render"])
+def test_a_command_of_the_local_stack_never_acts_on_it_for_the_cloud(tmp_path: Path, words: str) -> None:
+    ran = Program(tmp_path, "it")(*words.split(), "--cloud", "-o", "json")
+    assert ran.exit_code == 10
+    assert ran.json["error"]["code"] == "KIT-LOCAL-ONLY"
