@@ -135,7 +135,14 @@ def _backing(session: Session, control_plane_only: bool) -> Backing:
         return NoBacking()
     from kit.yandex.backing import LocalBacking
 
-    return LocalBacking(session.stack.name, session.workspace)
+    backing = LocalBacking(session.stack.name, session.workspace)
+    if backing.missing():  # now and with progress, not while a terraform waits for its first cluster
+        from kit.report import progress
+        from kit.targets.local.planned import Told
+
+        with progress.listener() as listen:
+            backing.prepare(Told(listen))
+    return backing
 
 
 def _tell(session: Session, address: Address, backing: str) -> None:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from kit.cli import yandex
+from kit.cli.context import Session
 from kit.endpoints import Secret
-from kit.yandex.backing import buckets, kafka
+from kit.supply.schedule import Progress
+from kit.yandex.backing import LocalBacking, buckets, kafka
 from kit.yandex.backing.ground import LONGEST_NAME, stack_name
 from kit.yandex.backing.memory import Memory, Owner
 from kit.yandex.contract import AccessKey, Grant, KeyRights, NotPossible, Record, Topic
@@ -95,3 +98,18 @@ def test_a_role_in_a_schema_registry_is_refused() -> None:
 
 def test_settings_are_worded_as_the_broker_reads_them() -> None:
     assert [kafka._text(value) for value in ("COMPRESSION_TYPE_ZSTD", 52428800, True)] == ["zstd", "52428800", "true"]
+
+
+@pytest.mark.parametrize("missing", [("image/kafka",), ()])
+def test_what_is_missing_is_made_before_the_emulator_is_ready(
+    missing: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def prepare(self: LocalBacking, progress: Progress) -> None:
+        progress.started("image/kafka", "missing")
+        progress.finished("image/kafka", "built", 1.0)
+
+    monkeypatch.setattr(LocalBacking, "missing", lambda self: missing)
+    monkeypatch.setattr(LocalBacking, "prepare", prepare)
+    monkeypatch.setenv("KIT_HOME", str(tmp_path))
+    assert isinstance(yandex._backing(Session(None, "told", "table", False), control_plane_only=False), LocalBacking)
+    assert ("image/kafka" in capsys.readouterr().err) == bool(missing)

@@ -100,6 +100,11 @@ class LocalBacking:
         """What clients of the managed databases trust: the cloud's CA.pem."""
         return self._ground.workspace.ca_file
 
+    def missing(self) -> tuple[str, ...]:
+        """Tools and images that have to be made before anything can be real."""
+        local = self._ground.local()
+        return tuple(need.key for need in local.supply.plan(local.supply_names()))
+
     def prepare(self, progress: Progress | None = None) -> None:
         """Optional: what the first cluster would otherwise wait for, tools and images above all."""
         with made_real("the emulator's backing"):
