@@ -24,6 +24,7 @@ from kit.errors import KitError
 from kit.yandex.descriptors import kind_of, message
 
 VERSION = 1
+PENDING = "pending"
 SPARE_LINES = 5000  # compacted when the lines are more than these and four times what is alive
 
 
@@ -53,6 +54,14 @@ class Record:
     @property
     def kind(self) -> str:
         return kind_of(self.message)
+
+    @property
+    def is_pending(self) -> bool:
+        """An operation works on it: reality may not have it yet."""
+        return bool(self.extra.get(PENDING))
+
+    def settled(self) -> Record:
+        return Record(self.key, self.parent, self.message, {name: value for name, value in self.extra.items() if name != PENDING})
 
     def copy(self) -> Any:
         fresh = type(self.message)()

@@ -22,7 +22,7 @@ from kit.errors import KitError
 from kit.yandex import ids, refusal
 from kit.yandex.contract import BucketRefused, NotPossible
 from kit.yandex.descriptors import OPERATION, message
-from kit.yandex.journal import Change, Record
+from kit.yandex.journal import PENDING, Change, Record
 from kit.yandex.refusal import Refusal
 from kit.yandex.transfer import transfer
 from kit.yandex.world import Call, World, now
@@ -144,7 +144,7 @@ class Operations:
             if work.verb != "delete" and current is not None:
                 settled = current.copy()
                 _restore_status(settled, work.primary.message)
-                work.primary = Record(current.key, current.parent, settled, current.extra)
+                work.primary = Record(current.key, current.parent, settled, current.extra).settled()
                 change.put(work.primary)
                 for amend in amendments:
                     amend(work.primary.message)
@@ -207,7 +207,7 @@ def _recover(world: World, record: Record, undo: Mend, redo: Mend) -> None:
         elif current is not None:
             settled = current.copy()
             _set_status(settled, ("RUNNING", "ACTIVE"))
-            change.put(Record(current.key, current.parent, settled, current.extra))
+            change.put(Record(current.key, current.parent, settled, current.extra).settled())
         failed = Record(record.key, record.parent, record.copy(), record.extra)
         failed.message.done = True
         failed.message.error.CopyFrom(
@@ -289,7 +289,7 @@ def _transitional(record: Record, work: Work) -> Record:
         return record
     fresh = record.copy()
     _set_status(fresh, ("CREATING", "PROVISIONING") if work.verb == "create" else ("UPDATING", "RECONCILING"))
-    return Record(record.key, record.parent, fresh, record.extra)
+    return Record(record.key, record.parent, fresh, {**record.extra, PENDING: True})
 
 
 def _restore_status(target: Any, wanted: Any) -> None:

@@ -70,7 +70,7 @@ class Resource:
     def find(self, world: World, key: str) -> Record:
         """The record, looked for in reality too; NOT_FOUND otherwise."""
         record = world.find(self.message, key, self.noun)
-        if self.is_there is not None and not self.is_there(world, record):
+        if not self._exists(world, record):
             forget(world, record)
             raise refusal.not_found(self.noun, key)
         return record
@@ -92,7 +92,7 @@ class Resource:
     def list(self, world: World, call: Call) -> Any:
         records = self._candidates(world, call.request)
         if self.is_there is not None:
-            gone = [record for record in records if not self.is_there(world, record)]
+            gone = [record for record in records if not self._exists(world, record)]
             for record in gone:
                 forget(world, record)
             records = [record for record in records if record not in gone]
@@ -215,6 +215,10 @@ class Resource:
             change.put(work.primary)
         return scene
 
+    def _exists(self, world: World, record: Record) -> bool:
+        """What is being made is believed: it may be listed before it is real."""
+        return record.is_pending or self.is_there is None or self.is_there(world, record)
+
     def _identify(self, fresh: Any, parent: str) -> None:
         fields = fresh.DESCRIPTOR.fields_by_name
         if "id" in fields and self.prefix:
@@ -236,7 +240,7 @@ class Resource:
             siblings = world.journal.children(self.message, parent)
             taken = next((record for record in siblings if record.message.name == name), None)
         if taken is not None and taken.key != own_key:
-            if self.is_there is not None and not self.is_there(world, taken):
+            if not self._exists(world, taken):
                 forget(world, taken)
                 return
             raise refusal.already_exists(self.noun, name)

@@ -30,7 +30,7 @@ class Buckets:
         record = self._world.journal.get(BUCKET, name)
         if record is None:
             return None
-        if not self._world.backing.has_bucket(name):
+        if not record.is_pending and not self._world.backing.has_bucket(name):
             with self._world.journal.transaction() as change:
                 change.delete(BUCKET, name)
             return None

@@ -50,6 +50,8 @@ class Slow(NoBacking):
     def __init__(self) -> None:
         self.release = threading.Event()
         self.release.set()
+        self.topic_release = threading.Event()
+        self.topic_release.set()
         self.failure: Exception | None = None
         self.inventory = Inventory(exists=True)
         self.removed: list[str] = []
@@ -63,6 +65,7 @@ class Slow(NoBacking):
         self.removed.append(cluster.id)
 
     def put_topic(self, cluster: Cluster, topic: Topic) -> None:
+        self.topic_release.wait(20)
         if self.failure is not None:
             raise self.failure
 
@@ -268,6 +271,25 @@ def test_what_was_removed_behind_its_back_is_not_found(certificate: Certificate)
         assert cloud.refused(f"{KAFKA}/Get", cluster_id=cluster).code() is grpc.StatusCode.NOT_FOUND
         backing.inventory = Inventory(exists=True)
         assert yandex.kafka(cloud, network)  # its name is free again
+
+
+def test_what_is_being_made_is_not_taken_for_lost(certificate: Certificate) -> None:
+    """Others list a cluster's topics while one is made; the broker does not have it yet."""
+    backing = Slow()
+    backing.inventory = Inventory(exists=True, topics=frozenset())
+    with emulated(certificate, backing=backing) as cloud:
+        yandex.subnet(cloud, network := yandex.network(cloud))
+        cluster = yandex.kafka(cloud, network)
+        backing.topic_release.clear()
+        operation = cloud(f"{TOPIC}/Create", cluster_id=cluster, topic_spec={"name": "t", "partitions": {"value": 1}})
+        assert not operation.done
+        assert [topic.name for topic in cloud(f"{TOPIC}/List", cluster_id=cluster).topics] == ["t"]
+        backing.inventory = Inventory(exists=True, topics=frozenset({"t"}))
+        backing.topic_release.set()
+        assert not _wait(cloud, operation).HasField("error")
+        assert cloud(f"{TOPIC}/Get", cluster_id=cluster, topic_name="t").name == "t"
+        backing.inventory = Inventory(exists=True, topics=frozenset())
+        assert cloud.refused(f"{TOPIC}/Get", cluster_id=cluster, topic_name="t").code() is grpc.StatusCode.NOT_FOUND
 
 
 def test_an_id_of_the_real_cloud_is_refused_and_not_called_deleted(cloud: Cloud) -> None:

@@ -95,7 +95,11 @@ def get(world: World, call: Call) -> Any:
 
 def listed(world: World, call: Call) -> Any:
     world.find(references.FOLDER, call.request.folder_id, "Folder")
-    found = [record for record in world.journal.children(BUCKET, call.request.folder_id) if _is_there(world, record)]
+    found = [
+        record
+        for record in world.journal.children(BUCKET, call.request.folder_id)
+        if record.is_pending or _is_there(world, record)
+    ]
     return pages.page([_shown(record) for record in found], call.request, call.method.answer(), "buckets")
 
 
