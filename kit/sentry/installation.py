@@ -226,6 +226,11 @@ class Installation:
             for version in before:
                 upgrade_path.check(version, self.chart.version)
 
+    def installed_version(self) -> str:
+        """Of this chart in the cluster; "" where there is none of it."""
+        there = installed(self.api)
+        return there.version if there and there.chart == self.chart.name else ""
+
     # -- deeds
 
     def prepare(self) -> None:
@@ -254,8 +259,7 @@ class Installation:
 
         Raises `UpgradePath`, `RolloutFailed`, `RolloutSlow`, or what Helm ended with.
         """
-        was = installed(self.api)
-        self.check_upgrade(self.site.migrated, was.version if was and was.chart == self.chart.name else "")
+        self.check_upgrade(self.site.migrated, self.installed_version())
         documents = self.documents()
         self._make_room(documents, note)
         self.prepare()

@@ -221,7 +221,7 @@ class LocalSentry:
     def install(self, note: Note) -> str:
         local, wanted = self._local, self.installation()
         if not wanted.flavour.is_stand_in:
-            wanted.check_upgrade(wanted.site.migrated)
+            wanted.check_upgrade(wanted.site.migrated, wanted.installed_version())
             note("bringing the chart's images into the cluster, those that are here")
             chart_images.load(local, wanted.wired())
             # Before Helm: one that was killed has migrated all the same.
