@@ -56,6 +56,7 @@ class Resource:
     change: Hook | None = None
     remove: Hook | None = None
     is_there: Callable[[World, Record], bool] | None = None  # drift: asked before a resource is shown
+    forgotten: Callable[[World, Change, Record], None] | None = None  # what else goes with one that is no longer there
     default_status: str = ""
 
     @functools.cached_property
@@ -71,7 +72,7 @@ class Resource:
         """The record, looked for in reality too; NOT_FOUND otherwise."""
         record = world.find(self.message, key, self.noun)
         if not self._exists(world, record):
-            forget(world, record)
+            self.forget(world, record)
             raise refusal.not_found(self.noun, key)
         return record
 
@@ -94,7 +95,7 @@ class Resource:
         if self.is_there is not None:
             gone = [record for record in records if not self._exists(world, record)]
             for record in gone:
-                forget(world, record)
+                self.forget(world, record)
             records = [record for record in records if record not in gone]
         return pages.page([record.message for record in records], call.request, call.method.answer())
 
@@ -215,6 +216,13 @@ class Resource:
             change.put(work.primary)
         return scene
 
+    def forget(self, world: World, record: Record) -> None:
+        """It has gone behind our back: drop it, and with a cluster everything in it."""
+        with world.journal.transaction() as change:
+            if self.forgotten is not None:
+                self.forgotten(world, change, record)
+            drop(world, change, record)
+
     def _exists(self, world: World, record: Record) -> bool:
         """What is being made is believed: it may be listed before it is real."""
         return record.is_pending or self.is_there is None or self.is_there(world, record)
@@ -241,7 +249,7 @@ class Resource:
             taken = next((record for record in siblings if record.message.name == name), None)
         if taken is not None and taken.key != own_key:
             if not self._exists(world, taken):
-                forget(world, taken)
+                self.forget(world, taken)
                 return
             raise refusal.already_exists(self.noun, name)
 
@@ -279,12 +287,6 @@ def check_protection(record: Record, noun: str) -> None:
         protected = values[message.deletion_protection_mode].name.endswith("_ENABLED")
     if protected:
         raise refusal.precondition(f"{noun} {record.key} has deletion protection enabled: disable it before deleting")
-
-
-def forget(world: World, record: Record) -> None:
-    """It has gone behind our back: drop it, and with a cluster everything in it."""
-    with world.journal.transaction() as change:
-        drop(world, change, record)
 
 
 def drop(world: World, change: Change, record: Record) -> None:

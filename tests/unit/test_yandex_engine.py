@@ -273,6 +273,22 @@ def test_what_was_removed_behind_its_back_is_not_found(certificate: Certificate)
         assert yandex.kafka(cloud, network)  # its name is free again
 
 
+def test_a_password_goes_with_the_user_that_has_gone(certificate: Certificate) -> None:
+    backing = Slow()
+    with emulated(certificate, backing=backing) as cloud:
+        yandex.subnet(cloud, network := yandex.network(cloud))
+        cluster = yandex.postgres(cloud, network)
+        for name in ("kept", "lost"):
+            spec = {"name": name, "generate_password": {"value": True}}
+            cloud.done("mdb.postgresql.v1.UserService/Create", cluster_id=cluster, user_spec=spec)
+        backing.inventory = Inventory(exists=True, users=frozenset({"kept"}))
+        assert len(cloud("mdb.postgresql.v1.UserService/List", cluster_id=cluster).users) == 1
+        assert len(cloud("lockbox.v1.SecretService/List", folder_id=FOLDER).secrets) == 1
+        backing.inventory = Inventory(exists=False)
+        assert not cloud("mdb.postgresql.v1.ClusterService/List", folder_id=FOLDER).clusters
+        assert not cloud("lockbox.v1.SecretService/List", folder_id=FOLDER).secrets
+
+
 def test_what_is_being_made_is_not_taken_for_lost(certificate: Certificate) -> None:
     """Others list a cluster's topics while one is made; the broker does not have it yet."""
     backing = Slow()

@@ -9,7 +9,7 @@ from typing import Any
 from kit.endpoints import Secret
 from kit.yandex import bindings, contract, descriptors, ids, offers, pages, references, refusal
 from kit.yandex.contract import Engine
-from kit.yandex.journal import Record
+from kit.yandex.journal import Change, Record
 from kit.yandex.registry import Registry
 from kit.yandex.resource import Resource, Scene, drop
 from kit.yandex.services import connections
@@ -74,15 +74,13 @@ def clusters(product: Product) -> Resource:
         return inventory(world, product, record).exists
 
     return Resource(
-        product.service,
-        product.cluster,
-        "Cluster",
-        "c9q",
+        *(product.service, product.cluster, "Cluster", "c9q"),
         build=build,
         change=change,
         remove=remove,
         backed=BACKED,
         is_there=is_there,
+        forgotten=lambda world, change, record: connections.remove_all(world, change, record.key),
     )
 
 
@@ -131,9 +129,16 @@ def child(product: Product, service: str, message: str, noun: str, what: str, **
         parent=product.cluster,
         is_named=True,
         is_there=is_there,
+        forgotten=_forget_connection,
         backed=f"{noun.lower()} in the container",
         **hooks,
     )
+
+
+def _forget_connection(world: World, change: Change, record: Record) -> None:
+    """With a user that is no longer there, its password goes."""
+    if "connection_manager" in record.message.DESCRIPTOR.fields_by_name:
+        connections.remove(world, change, record.message.connection_manager.connection_id)
 
 
 def cluster_of(
