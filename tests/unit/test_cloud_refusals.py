@@ -14,6 +14,7 @@ SAID = [
         'rpc error: code = Unavailable desc = connection error: desc = "transport: authentication handshake failed: tls: failed '
         'to verify certificate: x509: certificate signed by unknown authority"',
     ),
+    ("value", "Invalid value for variable: domain is a full name in lower case with at least one dot"),
     ("unauthenticated", "rpc error: code = Unauthenticated desc = The token has expired 2026-11-23T10:00:00Z"),
     ("quota", "rpc error: code = ResourceExhausted desc = Quota limit mdb.clusters.count exceeded"),
     ("name-taken", "rpc error: code = AlreadyExists desc = Network with name sentry already exists"),
