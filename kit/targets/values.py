@@ -30,6 +30,7 @@ from kit.endpoints import (
 )
 from kit.errors import KitError
 from kit.sentry import credentials, profiles, values
+from kit.sentry.installation import RECORD
 from kit.sentry.objects import NAMESPACE, RELEASE
 from kit.sentry.profiles import Profile
 from kit.sentry.values import Place
@@ -117,7 +118,7 @@ class SentryValues:
         """What an upgrade would change in the running release; empty: nothing. Raises `NoRelease`."""
         if not self.local.workspace.kubeconfig.exists():
             raise NoRelease("the stack has no cluster")
-        if self.helm.release(RELEASE, NAMESPACE) is None:
+        if self.local.kube.get("ConfigMap", RECORD, NAMESPACE) is None:  # the API says better than Helm that it is out of reach
             raise NoRelease("the cluster has none")
         running = self.helm.values(RELEASE, NAMESPACE)
         if not running:

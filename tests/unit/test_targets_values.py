@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,26 +13,27 @@ import pytest
 import yaml
 
 from kit.blueprint.stack import SentryWanted, Stack
-from kit.engines.helm import Release
 from kit.targets import values
 from kit.targets.local import LocalTarget
 from kit.targets.values import EndpointsUnreadable, NoRelease, SentryValues
 from kit.workspace import Workspace
 from tests.support.elsewhere import ENDPOINTS
 
-RELEASE = Release("sentry", "sentry", 3, "deployed", "sentry", "33.8.0", "26.9.0")
 URL = "https://sentry.example.net"
 
 
-class Helm:
-    def __init__(self, release: Release | None, running: Mapping[str, Any]) -> None:
-        self._release, self._running = release, running
+@dataclass(frozen=True)
+class Running:
+    """The cluster and Helm, with the values that the release was given."""
 
-    def release(self, name: str, namespace: str) -> Release | None:
-        return self._release
+    values_left: Mapping[str, Any]
+    is_there: bool = True
+
+    def get(self, kind: str, name: str, namespace: str) -> Mapping[str, Any] | None:
+        return {} if self.is_there else None
 
     def values(self, name: str, namespace: str) -> Mapping[str, Any]:
-        return self._running
+        return self.values_left
 
 
 @pytest.fixture
@@ -39,10 +41,11 @@ def local(tmp_path: Path) -> LocalTarget:
     return LocalTarget(Stack(), Workspace("kit", tmp_path, tmp_path, tmp_path / "cache"))
 
 
-def wanted(local: LocalTarget, helm: Helm, said: str, with_cluster: bool = True) -> SentryValues:
+def wanted(local: LocalTarget, running: Running, said: str, with_cluster: bool = True) -> SentryValues:
     made = values.of_local(local, SentryWanted())
     installation = SimpleNamespace(values=yaml.safe_load(said))
-    made.__dict__.update(helm=helm, installation=installation)  # in place of what the properties would open
+    made.__dict__.update(helm=running, installation=installation)  # in place of what the properties would open
+    local.__dict__["kube"] = running
     if with_cluster:
         local.workspace.kubeconfig.parent.mkdir(parents=True)
         local.workspace.kubeconfig.write_text("")
@@ -50,26 +53,26 @@ def wanted(local: LocalTarget, helm: Helm, said: str, with_cluster: bool = True)
 
 
 def test_a_running_release_is_compared_line_by_line(local: LocalTarget) -> None:
-    made = wanted(local, Helm(RELEASE, {"externalRedis": {"db": 1, "ssl": True}}), "externalRedis: {ssl: true, db: 0}")
+    made = wanted(local, Running({"externalRedis": {"db": 1, "ssl": True}}), "externalRedis: {ssl: true, db: 0}")
     lines = made.difference().splitlines()
     assert [line for line in lines if line[0] in "+-"][2:] == ["-  db: 1", "+  db: 0"]
 
 
 def test_equal_values_have_no_difference(local: LocalTarget) -> None:
-    assert wanted(local, Helm(RELEASE, {"a": {"b": 1}}), "a: {b: 1}").difference() == ""
+    assert wanted(local, Running({"a": {"b": 1}}), "a: {b: 1}").difference() == ""
 
 
 @pytest.mark.parametrize(
-    ("helm", "with_cluster", "why"),
+    ("running", "with_cluster", "why"),
     [
-        (Helm(RELEASE, {"a": 1}), False, "no cluster"),
-        (Helm(None, {}), True, "has none"),
-        (Helm(RELEASE, {}), True, "without leaving its values"),
+        (Running({"a": 1}), False, "no cluster"),
+        (Running({}, is_there=False), True, "has none"),
+        (Running({}), True, "without leaving its values"),
     ],
 )
-def test_where_nothing_runs_that_is_said(local: LocalTarget, helm: Helm, with_cluster: bool, why: str) -> None:
+def test_where_nothing_runs_that_is_said(local: LocalTarget, running: Running, with_cluster: bool, why: str) -> None:
     with pytest.raises(NoRelease) as refused:
-        wanted(local, helm, "a: 1", with_cluster).difference()
+        wanted(local, running, "a: 1", with_cluster).difference()
     assert why in refused.value.why
 
 
