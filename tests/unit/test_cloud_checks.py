@@ -68,7 +68,7 @@ def test_a_variable_that_is_unknown_or_kit_s_own_is_refused(name: str, remedy: s
 
 def before(sentry: SentryWanted = CHART, **given: Any) -> None:
     known: dict[str, Any] = {"api_cidrs": "['203.0.113.7/32']", "is_reached": lambda: False, "probe_image": "cr/probe:1"}
-    checks.before_the_cloud(sentry, reference="kit.local/probe-current:1", **{**known, **given})
+    checks.before_the_cloud(sentry, reference=lambda: "kit.local/probe-current:1", **{**known, **given})
 
 
 def test_nothing_is_made_that_could_not_be_finished_from_here() -> None:

@@ -107,7 +107,12 @@ def profile(wanted: Profile) -> None:
 
 
 def before_the_cloud(
-    sentry: SentryWanted, *, api_cidrs: str | None, is_reached: Callable[[], bool], probe_image: str | None, reference: str
+    sentry: SentryWanted,
+    *,
+    api_cidrs: str | None,
+    is_reached: Callable[[], bool],
+    probe_image: str | None,
+    reference: Callable[[], str],
 ) -> None:
     """What a rehearsal need not ask: whether Sentry can be installed in the real cloud from this computer at all.
 
@@ -120,7 +125,7 @@ def before_the_cloud(
     if not is_public and not is_reached():  # from a host inside the network it is
         raise ApiNotReached
     if not probe_image:
-        raise ProbeImageMissing(sentry.profile, reference)
+        raise ProbeImageMissing(sentry.profile, reference())
 
 
 def state(place: Place, applied: bool) -> None:

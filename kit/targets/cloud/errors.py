@@ -248,7 +248,8 @@ class ProbeImageMissing(KitError):
         super().__init__(
             what="the preflight's image is not known in the cloud",
             why="the nodes take images from registries only, and KIT_PROBE_IMAGE names none",
-            fix=f"docker tag {reference} {pushed} && docker push {pushed}; then KIT_PROBE_IMAGE={pushed} kit up --cloud",
+            fix=f"kit images build probe-{profile} && docker tag {reference} {pushed} && docker push {pushed}; "
+            f"then KIT_PROBE_IMAGE={pushed} kit up --cloud",
         )
 
 

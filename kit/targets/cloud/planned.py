@@ -71,12 +71,20 @@ def _check(cloud: CloudTarget) -> None:
             api_cidrs=around.setting("kubernetes_api_cidrs"),
             is_reached=lambda: cloud.place.kubeconfig.exists() and around.kube.complaint() is None,
             probe_image=os.environ.get(clouds.PROBE_IMAGE),
-            reference=f"kit.local/probe-{wanted.profile}:…",
+            reference=lambda: _reference(cloud, f"probe-{wanted.profile}"),
         )
     checks.state(cloud.place, cloud.is_applied)
     if cloud.place.has_backend:
         state = around.configuration.show_state()
         checks.refuse_foreign("the bucket", changes.folders(state), cloud.place.rehearses)
+
+
+def _reference(cloud: CloudTarget, image: str) -> str:
+    """As it is called on this computer, if it is there."""
+    try:
+        return cloud.around.supply.image(image).reference
+    except KitError:
+        return f"kit.local/{image}:…"
 
 
 def _supply(cloud: CloudTarget) -> Plan:
