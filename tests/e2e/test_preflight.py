@@ -344,8 +344,6 @@ def _fourth(rig: Rig, case: Case) -> None:
 
 def _fifth(rig: Rig, case: Case) -> None:
     case.values["externalRedis"]["host"] = case.hosts["foreign"]
-    case.values["filestore"]["s3"]["bucketName"] = "no-such-bucket"
-    case.sentry('SENTRY_NODESTORE_OPTIONS["skip_tls_verify"] = True')
     case.snuba("raise RuntimeError('a line of mine')")
     del case.credentials[credentials.SENTRY]
 
@@ -355,6 +353,10 @@ def _sixth(rig: Rig, case: Case) -> None:
     case.credentials[wiring.TRUST]["data"] = {"ca.crt": stranger, "bundle.crt": stranger}
 
 
+def _seventh(rig: Rig, case: Case) -> None:
+    case.values["filestore"]["s3"]["bucketName"] = "no-such-bucket"
+
+
 BATCHES: dict[str, Callable[[Rig, Case], None]] = {
     "first": _first,
     "second": _second,
@@ -362,6 +364,7 @@ BATCHES: dict[str, Callable[[Rig, Case], None]] = {
     "fourth": _fourth,
     "fifth": _fifth,
     "sixth": _sixth,
+    "seventh": _seventh,
 }
 WEB, SNUBA, RELAY = "sentry-web", "sentry-snuba-api", "sentry-relay"
 MISTAKES = {
@@ -389,6 +392,7 @@ MISTAKES = {
     "Kafka client that does not verify": ("fourth", WEB, "kafka", "not-verifying"),
     "topic with too small a message size": ("fourth", SNUBA, "kafka", "topic-too-small"),
     "server of a foreign authority": ("fifth", RELAY, "redis", "unknown-ca"),
+    "unknown bucket": ("seventh", WEB, "s3", "denied"),  # S3 does not tell strangers which buckets there are
     "settings that do not run": ("fifth", SNUBA, "", "settings"),
     "Secret missing": ("fifth", WEB, "", "missing-object"),
     "wrong authority": ("sixth", WEB, "postgres", "unknown-ca"),
