@@ -62,7 +62,7 @@ class StandIn:
     def applied(self) -> tuple[Document, ...]:
         return lite.documents(self.lite)
 
-    def added(self, resolver: str) -> tuple[Document, ...]:
+    def added(self) -> tuple[Document, ...]:
         return ()
 
     def made_from(self) -> Mapping[str, str]:
@@ -116,18 +116,19 @@ class FullChart:
         made = (secret(self.stack, first_run.SECRET, known),)
         return (*made, lite.certificate(self.stack, self.door.chain, self.door.key)) if self.door else made
 
-    def added(self, resolver: str) -> tuple[Document, ...]:
+    def added(self) -> tuple[Document, ...]:
         if self.door is None:
             return ()
-        template = (self.assets / front.TEMPLATE).read_text()
-        revision = files.digest({"chain": self.door.chain, "template": template})
-        return front.documents(template, self.door.image, NAMESPACE, RELEASE, resolver=resolver, revision=revision)
+        template, start = ((self.assets / file).read_text() for file in (front.TEMPLATE, front.START))
+        revision = files.digest({"chain": self.door.chain, "template": template, "start": start})
+        return front.documents(template, start, self.door.image, NAMESPACE, RELEASE, revision=revision)
 
     def made_from(self) -> Mapping[str, str]:
         door = replace(self.door, key=Secret("")) if self.door else None
         return {
             "door": json.dumps(asdict(door)) if door else "",
             "template": (self.assets / front.TEMPLATE).read_text(),
+            "start": (self.assets / front.START).read_text(),
             "first run": (self.assets / first_run.SCRIPT).read_text(),
         }
 

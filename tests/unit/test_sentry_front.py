@@ -26,12 +26,11 @@ def web() -> dict[str, Any]:
 
 
 def test_the_front_sends_what_sdks_send_to_relay_and_the_rest_to_the_web_server() -> None:
-    template = (ROOT / front.TEMPLATE).read_text()
-    made = front.documents(template, "front:1", "sentry", "sentry", resolver="10.96.0.10", revision="r1")
+    template, start = ((ROOT / file).read_text() for file in (front.TEMPLATE, front.START))
+    made = front.documents(template, start, "front:1", "sentry", "sentry", revision="r1")
     text = of_kind(made, "ConfigMap")[front.NAME]["data"]["nginx.conf"]
     assert "set $relay http://sentry-relay.sentry.svc.cluster.local:3000;" in text
     assert "set $web http://sentry-web.sentry.svc.cluster.local:9000;" in text
-    assert "resolver 10.96.0.10 " in text
     assert "${" not in text
     (container,) = containers(of_kind(made, "Deployment")[front.NAME])
     assert container.spec["securityContext"]["readOnlyRootFilesystem"] is True
