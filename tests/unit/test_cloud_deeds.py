@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -334,3 +335,44 @@ def test_the_cloud_and_its_rehearsal_lie_apart(tmp_path: Path) -> None:
     real.prepare()
     assert stat.S_IMODE(real.root.stat().st_mode) == 0o700
     assert os.listdir(space.state) == ["cloud"]
+
+
+# -- the rehearsal's images, while the cluster comes up
+
+
+def test_the_images_go_into_the_node_as_soon_as_there_is_one_and_a_first_failure_is_not_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = CloudTarget(Stack(), Workspace("it", ROOT, tmp_path, tmp_path), rehearses=True)
+    tries: list[str] = []
+    loaded = threading.Event()
+
+    def load(note: object) -> None:
+        tries.append("load")
+        if len(tries) == 1:
+            raise KitError(what="no", why="containerd does not answer yet", fix="")
+        loaded.set()
+
+    monkeypatch.setattr(deeds, "LOAD_POLL_S", 0.01)
+    monkeypatch.setattr(deeds.rehearsal, "has_node", lambda local: True)
+    monkeypatch.setattr(made.sentry, "load_images", load)
+    heard: list[StepEvent] = []
+    with deeds._images_meanwhile(made, heard.append) as listen:
+        listen(StepEvent(Step("create", "yandex_vpc_network.sentry", ""), "started"))
+        assert tries == []
+        listen(StepEvent(Step("create", "yandex_kubernetes_cluster.sentry", ""), "started"))
+        assert loaded.wait(10)
+    assert [(event.step.id, event.state) for event in heard if event.step.verb == "load"] == [
+        ("load cluster/images", "started"),
+        ("load cluster/images", "done"),
+    ]
+
+
+def test_an_apply_that_is_over_is_not_held_up_by_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = CloudTarget(Stack(), Workspace("it", ROOT, tmp_path, tmp_path), rehearses=True)
+    monkeypatch.setattr(deeds, "LOAD_POLL_S", 0.01)
+    monkeypatch.setattr(deeds.rehearsal, "has_node", lambda local: False)
+    heard: list[StepEvent] = []
+    with deeds._images_meanwhile(made, heard.append) as listen:
+        listen(StepEvent(Step("create", "yandex_kubernetes_cluster.sentry", ""), "started"))
+    assert len(heard) == 1

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 import urllib.request
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +38,8 @@ AUTHORITY_URL = "https://storage.yandexcloud.net/cloud-certs/CA.pem"
 DOWNLOAD_S = 20.0
 LEAVE_S, LEAVE_POLL_S = 600.0, 2.0  # a load balancer takes minutes to go
 CLUSTER = "yandex_kubernetes_cluster."
-LOADING = Step("load", "cluster/images", "the cluster is there")
+LOADING = Step("load", "cluster/images", "the node is there")
+LOAD_POLL_S = 2.0
 
 
 def up(cloud: CloudTarget, wanted: CloudPlan, listen: Listener) -> None:
@@ -65,27 +67,37 @@ def up(cloud: CloudTarget, wanted: CloudPlan, listen: Listener) -> None:
 
 @contextmanager
 def _images_meanwhile(cloud: CloudTarget, listen: Listener) -> Iterator[Listener]:
-    """The rehearsal's images go into the node as soon as there is one, while the databases still come up.
+    """The rehearsal's images go into the node as soon as there is one, while cluster and databases still come up.
 
-    What fails here is done again, and told, by the step of the plan: it looks at what is in the node.
+    What fails here is done again, and told, by the step of the plan: that looks at what is in the node.
     """
     if not cloud.place.rehearses or "sentry" not in cloud.stack.parts:
         yield listen
         return
+    over = threading.Event()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="images") as pool:
-        begun: list[Future[None]] = []
 
         def heard(event: StepEvent) -> None:
             listen(event)
-            if event.state == "done" and event.step.verb != "delete" and event.step.subject.startswith(CLUSTER):
-                begun.append(pool.submit(_load, cloud, listen))
+            if event.state == "started" and event.step.verb != "delete" and event.step.subject.startswith(CLUSTER):
+                pool.submit(_load, cloud, listen, over)
 
-        yield heard
+        try:
+            yield heard
+        finally:
+            over.set()
 
 
-def _load(cloud: CloudTarget, listen: Listener) -> None:
-    with suppress(KitError):
-        execute((LOADING,), {LOADING.verb: lambda step, note: cloud.sentry.load_images(note)}, listen)
+def _load(cloud: CloudTarget, listen: Listener, over: threading.Event) -> None:
+    """Tried until it succeeds or the apply is over: the node is there before what takes images in it runs."""
+    while not over.wait(LOAD_POLL_S):
+        started = time.monotonic()
+        with suppress(KitError):
+            if rehearsal.has_node(cloud.around.backing) and not over.wait(LOAD_POLL_S):
+                cloud.sentry.load_images(lambda said: None)
+                listen(StepEvent(LOADING, "started"))  # told once it has come to something
+                listen(StepEvent(LOADING, "done", time.monotonic() - started))
+                return
 
 
 def apply(cloud: CloudTarget, steps: Plan, listen: Listener, *, again: str = "up") -> None:

@@ -121,6 +121,14 @@ def url(local: LocalTarget) -> str:
     return f"https://{LOOPBACK}:{local.ports()[layout.SENTRY_KEY]}"
 
 
+def has_node(local: LocalTarget) -> bool:
+    """Whether the rehearsal's cluster has begun to be."""
+    from kit.targets.local import observe
+
+    node = observe.ask_engine(local).node(local.stack.name)
+    return node is not None and node.state == "running"
+
+
 def stand_in(place: Place, local: LocalTarget, own: Mapping[str, Secret], profile: Profile) -> Flavour:
     """The light Sentry in the rehearsal's cluster, with a leaf of the rehearsal's own authority."""
     from datetime import UTC, datetime
