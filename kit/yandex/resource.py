@@ -258,7 +258,7 @@ BINDINGS = "access.ListAccessBindingsResponse"  # as a record's message: a list 
 
 
 def mask(request: Any, key_fields: Iterable[str], method: Method) -> tuple[str, ...]:
-    """The paths of the update mask; without one, every field that the request sets."""
+    """The paths of the update mask; without one, every field that the request can set: the cloud then replaces the whole."""
     own = {*key_fields, "update_mask"}
     if request.update_mask.paths:
         for path in request.update_mask.paths:
@@ -266,7 +266,7 @@ def mask(request: Any, key_fields: Iterable[str], method: Method) -> tuple[str, 
                 raise refusal.invalid("update_mask", f"{method.label} has no field {path}")
         # The provider names the key as well when it changes a database.
         return tuple(path for path in request.update_mask.paths if path not in own)
-    return tuple(field.name for field, _ in request.ListFields() if field.name not in own)
+    return tuple(field.name for field in request.DESCRIPTOR.fields if field.name not in own)
 
 
 def flatten(request: Any, fresh: Any) -> None:

@@ -408,5 +408,9 @@ def test_the_module_is_formatted_and_valid(terraform: Terraform, tmp_path: Path)
 
 def test_profiles_have_the_same_shape() -> None:
     documents = {name: yaml.safe_load((MODULE / "profiles" / f"{name}.yaml").read_text()) for name in profiles.NAMES}
-    shapes = {name: SimpleNamespace(keys=set(each), rules=set(each["rules"])) for name, each in documents.items()}
+    # Only a line whose clients are too old for today's stores says so.
+    shapes = {
+        name: SimpleNamespace(keys={key for key in each if not key.startswith("maximum_")}, rules=set(each["rules"]))
+        for name, each in documents.items()
+    }
     assert shapes["seed"] == shapes["current"]
