@@ -12,6 +12,7 @@ import os
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,12 @@ UP_S = 1800
 class Stack:
     program: Program
     charts: Path
+    app: str = "26.9.0"
 
     def chart(self, version: str = "33.8.0", **fixture: Any) -> Path:
         name = fixture_chart.folder_name(version, fixture)
         written = self.charts / name
-        return written if written.exists() else fixture_chart.write(self.charts, version, registry=REGISTRY, **fixture)
+        return written if written.exists() else fixture_chart.write(self.charts, version, self.app, registry=REGISTRY, **fixture)
 
     def up(self, chart: Path, *words: str) -> Ran:
         return self.program("up", "--local", "--sentry", "chart", "--chart", str(chart), "--yes", *words, timeout_s=UP_S)
@@ -71,18 +73,32 @@ class Stack:
         return {each["metadata"]["name"] for each in self.local.kube.list("Deployment", NAMESPACE)}
 
 
-@pytest.fixture(scope="module")
-def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    made = Stack(Program(tmp_path_factory.mktemp("chart"), f"chart-{os.getpid()}"), tmp_path_factory.mktemp("charts"))
+@contextmanager
+def stack_of(name: str, folder: Path, profile: str, app: str) -> Iterator[Stack]:
+    """Not up yet; its chart's images are in this computer's engine."""
+    (folder / "home").mkdir()
+    made = Stack(Program(folder / "home", f"{name}-{os.getpid()}"), folder, app)
     supply = made.local.supply
-    supply.ensure(["image/probe-current"])
-    fixture_chart.name_images(made.local.docker, supply.image("probe-current").reference, REGISTRY)
+    supply.ensure([f"image/probe-{profile}"])
+    fixture_chart.name_images(made.local.docker, supply.image(f"probe-{profile}").reference, REGISTRY, app)
     try:
-        made.must_up(made.chart())
         yield made
     finally:
         made.program.must("purge", "--yes")
-        fixture_chart.forget_images(made.local.docker, REGISTRY)
+        fixture_chart.forget_images(made.local.docker, REGISTRY, app)
+
+
+@pytest.fixture(scope="module")
+def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with stack_of("chart", tmp_path_factory.mktemp("chart"), "current", "26.9.0") as made:
+        made.must_up(made.chart())
+        yield made
+
+
+@pytest.fixture
+def article(engine: None, tmp_path: Path) -> Iterator[Stack]:
+    with stack_of("article", tmp_path, "seed", "25.2.0") as made:
+        yield made
 
 
 def test_an_exception_is_seen_through_the_front_over_verified_tls(stack: Stack) -> None:
@@ -248,3 +264,27 @@ def test_a_purge_leaves_nothing(stack: Stack) -> None:
     docker, name = stack.local.docker, stack.program.stack
     everything = (*docker.containers(), *docker.volumes(), *docker.networks())
     assert [each.name for each in everything if each.name.startswith(name)] == []
+
+
+def test_the_article_s_line_goes_the_same_road_and_names_the_stops_on_the_way_to_the_next(article: Stack) -> None:
+    article.must_up(article.chart("26.15.1"), "--profile", "seed")
+    article.program.must("demo")
+    # This Relay expands no variable: its file is filled into a Secret, and the release never sees the password.
+    text = article.helm.manifest(RELEASE, NAMESPACE)
+    password = article.local.secrets()["kafka_sentry"].reveal()
+    has = {(each["kind"], each["metadata"]["name"]) for each in manifests.parse(text)}
+    assert ("ConfigMap", "sentry-sentry") in has
+    assert ("ConfigMap", "sentry-relay") not in has
+    assert password not in text
+    filled = article.local.kube.get("Secret", "sentry-relay-filled", NAMESPACE)
+    assert filled is not None
+    assert password in b64decode(filled["data"]["config.yml"]).decode()
+
+    before = {each.name: each.image for each in article.local.docker.containers() if each.name.startswith(article.program.stack)}
+    refused = article.up(article.chart("33.8.0"), "--profile", "current")
+    assert refused.exit_code == 17
+    assert "from chart 26.15.1 there is no direct way to 33.8.0" in refused.stderr
+    assert "first chart 26.22.0 (Sentry 25.5.1), then chart 28.0.0 (Sentry 25.12.1)" in refused.stderr
+    after = {each.name: each.image for each in article.local.docker.containers() if each.name.startswith(article.program.stack)}
+    assert after == before  # no store was moved to another line for it
+    assert article.program("status").exit_code == 0

@@ -22,8 +22,8 @@ OF_LITE = {".Values.lite.sentryVersion": ".Chart.AppVersion", ".Values.lite.base
 IMAGES = ("sentry", "snuba", "relay", "taskbroker", "vroom")
 
 
-def write(folder: Path, version: str = "33.8.0", **fixture: Any) -> Path:
-    """The chart below `folder`; `fixture` is set in its values.yaml."""
+def write(folder: Path, version: str = "33.8.0", app: str = "26.9.0", **fixture: Any) -> Path:
+    """The chart below `folder`; `fixture` is set in its values.yaml. `app` is Sentry's version, and the tag of its images."""
     target = folder / folder_name(version, fixture)
     shutil.copytree(CHART, target)
     for name in ("_environment.tpl", "settings.yaml"):
@@ -31,10 +31,10 @@ def write(folder: Path, version: str = "33.8.0", **fixture: Any) -> Path:
         for word, here in OF_LITE.items():
             text = text.replace(word, here)
         (target / "templates" / name).write_text(text)
-    for name, changes in (("Chart.yaml", {"version": version}), ("values.yaml", {})):
+    for name, changes in (("Chart.yaml", {"version": version, "appVersion": app}), ("values.yaml", {})):
         document = yaml.safe_load((target / name).read_text()) | changes
         if name == "values.yaml":
-            document["fixture"] |= fixture
+            document["fixture"] |= {"tag": app, **fixture}
         (target / name).write_text(yaml.safe_dump(document))
     return target
 
@@ -43,19 +43,18 @@ def folder_name(version: str, fixture: Mapping[str, Any]) -> str:
     return "-".join(["sentry", version, *sorted(set(fixture) - {"registry"})])
 
 
-def references(registry: str = "") -> tuple[str, ...]:
-    fixture = yaml.safe_load((CHART / "values.yaml").read_text())["fixture"]
-    return tuple(f"{registry or fixture['registry']}/{name}:{fixture['tag']}" for name in IMAGES)
+def references(registry: str, app: str) -> tuple[str, ...]:
+    return tuple(f"{registry}/{name}:{app}" for name in IMAGES)
 
 
-def name_images(docker: Docker, probe: str, registry: str = "") -> None:
+def name_images(docker: Docker, probe: str, registry: str, app: str = "26.9.0") -> None:
     """Give the engine's probe image the names that the chart asks for, as `kit images load` would have brought them."""
-    for reference in references(registry):
+    for reference in references(registry, app):
         name, _, tag = reference.rpartition(":")
         docker.api.tag(probe, name, tag)
 
 
-def forget_images(docker: Docker, registry: str = "") -> None:
-    for reference in references(registry):
+def forget_images(docker: Docker, registry: str, app: str = "26.9.0") -> None:
+    for reference in references(registry, app):
         if docker.images.find(reference) is not None:
             docker.api.remove_image(reference, noprune=True)

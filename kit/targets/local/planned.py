@@ -40,6 +40,8 @@ def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], No
         execute(supplying, {SUPPLY: supplier(local, listen)}, listen, interrupt=local.supply.interrupt)
         local, steps = _look(local)
         allowed(steps)
+    if "sentry" in local.stack.parts:
+        local.sentry.check_upgrade()  # before a store is moved to another line for a release that cannot follow
     remember(local)
     execute(steps, actions(local), listen, interrupt=process.end_all)
 

@@ -15,7 +15,7 @@ from kit.endpoints import Endpoints, Secret, Trust
 from kit.errors import KitError
 from kit.report.status import Component, State, TlsSeen
 from kit.sentry import demo as demonstration
-from kit.sentry import installation, lite, preflight_release, probes, profiles, values
+from kit.sentry import installation, lite, preflight_release, probes, profiles, upgrade_path, values
 from kit.sentry.credentials import Certificate, Logins, TrustTexts
 from kit.sentry.demo import DemoResult
 from kit.sentry.installation import Flavour, Installation, Site
@@ -196,6 +196,12 @@ class LocalSentry:
 
     def preflight_fingerprint(self) -> str:
         return self.installation().preflight_fingerprint
+
+    def check_upgrade(self) -> None:
+        """Whether the chart that is wanted may follow the one that the data has been through. Raises `UpgradePath`."""
+        migrated = markers.load(self._local.markers_file).get(MIGRATED, "")
+        if migrated and self._local.stack.sentry.flavour == "chart":
+            upgrade_path.check(migrated, self._chart().chart().version)
 
     # -- the steps of the plan
 

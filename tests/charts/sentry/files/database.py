@@ -102,9 +102,7 @@ class Manager:
         return found
 
     def create(self, **data: Any) -> Row:
-        number = ask(
-            "INSERT INTO fixture.rows (model, data) VALUES (%s, %s::jsonb) RETURNING id", self.model, json.dumps(data)
-        )
+        number = ask("INSERT INTO fixture.rows (model, data) VALUES (%s, %s::jsonb) RETURNING id", self.model, json.dumps(data))
         return Row(number[0][0], data)
 
 
