@@ -24,15 +24,17 @@ def load(local: LocalTarget, documents: Iterable[Document]) -> tuple[str, ...]:
     """Returns the names of those that were brought now."""
     name = local.stack.name
     node = next(container for container in local.docker.containers() if container.name == node_name(name))
-    known_node, *known = markers.load(local.markers_file).get(MARKER, "-").split()
-    there = set(known) if known_node == node.id else set()
+    known_node, *marks = markers.load(local.markers_file).get(MARKER, "-").split()
+    there = dict(mark.rsplit("=", 1) for mark in marks) if known_node == node.id else {}
     here = {}
     for reference in chart_images.names(chart_images.images_of(documents)):
-        found = local.docker.images.find(chart_images.local_name(reference))
+        called = chart_images.local_name(reference)
+        found = local.docker.images.find(called)
         if found is not None:
-            here[chart_images.local_name(reference)] = f"{chart_images.local_name(reference)}={found.id}"
-    missing = tuple(reference for reference, mark in here.items() if mark not in there)
+            here[called] = found.id
+    missing = tuple(called for called, number in here.items() if there.get(called) != number)
     if missing:
         Kind(local.supply.tool("kind")).load(name, *missing)
-        markers.record(local.markers_file, MARKER, " ".join([node.id, *sorted(there | set(here.values()))]))
+        brought = sorted(f"{called}={number}" for called, number in {**there, **here}.items())
+        markers.record(local.markers_file, MARKER, " ".join([node.id, *brought]))
     return missing

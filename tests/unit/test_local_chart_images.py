@@ -1,0 +1,64 @@
+"""Which of the chart's images go into the node: those that are here, once, and again when a tag means something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kit.targets.local import chart_images
+
+NODE = "kit-control-plane"
+
+
+def release(*images: str) -> list[dict[str, Any]]:
+    pod = {"containers": [{"name": f"c{number}", "image": image} for number, image in enumerate(images)]}
+    return [{"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"template": {"spec": pod}}}]
+
+
+class Around:
+    """A stack with a node, an engine that has some images, and a Kind that remembers what it loaded."""
+
+    def __init__(self, folder: Path, here: dict[str, str]) -> None:
+        self.here, self.node, self.loaded = here, "n1", list[tuple[str, ...]]()
+        self.stack = SimpleNamespace(name="kit")
+        self.markers_file = folder / "markers.json"
+        self.supply = SimpleNamespace(tool=Path)
+        self.docker = SimpleNamespace(
+            containers=lambda: [SimpleNamespace(name=NODE, id=self.node)],
+            images=SimpleNamespace(find=lambda name: SimpleNamespace(id=here[name]) if name in here else None),
+        )
+
+    def load(self, *images: str) -> tuple[str, ...]:
+        return chart_images.load(self, release(*images))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Around:
+    made = Around(tmp_path, {"getsentry/sentry:26.9.0": "sha256:aa", "getsentry/snuba:26.9.0": "sha256:bb"})
+    kind = SimpleNamespace(load=lambda name, *images: made.loaded.append(images))
+    monkeypatch.setattr(chart_images, "Kind", lambda program: kind)
+    return made
+
+
+def test_what_is_here_is_brought_and_the_rest_left_to_the_cluster(around: Around) -> None:
+    assert around.load("getsentry/sentry:26.9.0", "busybox:1.38.0") == ("getsentry/sentry:26.9.0",)
+    assert around.loaded == [("getsentry/sentry:26.9.0",)]
+
+
+def test_it_is_brought_once_and_new_ones_alone_afterwards(around: Around) -> None:
+    around.load("getsentry/sentry:26.9.0")
+    assert around.load("getsentry/sentry:26.9.0") == ()
+    assert around.load("getsentry/sentry:26.9.0", "getsentry/snuba:26.9.0") == ("getsentry/snuba:26.9.0",)
+    assert around.load("getsentry/sentry:26.9.0") == ()
+
+
+def test_a_tag_that_means_something_else_and_a_new_node_are_noticed(around: Around) -> None:
+    around.load("getsentry/sentry:26.9.0")
+    for number in ("sha256:cc", "sha256:aa"):  # and back
+        around.here["getsentry/sentry:26.9.0"] = number
+        assert around.load("getsentry/sentry:26.9.0") == ("getsentry/sentry:26.9.0",)
+    around.node = "n2"
+    assert around.load("getsentry/sentry:26.9.0") == ("getsentry/sentry:26.9.0",)
