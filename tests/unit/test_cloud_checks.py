@@ -206,6 +206,7 @@ def test_the_command_line_says_it_in_three_lines_and_makes_nothing(tmp_path: Pat
     assert refused("cloud: {}\n") == "KIT-CLOUD-DOMAIN"
     assert refused("cloud: {domain: s.example.com}\n") == "KIT-CLOUD-FLAVOUR"
     assert refused("cloud: {domain: s.example.com}\n", "--sentry", "chart") == "KIT-CLOUD-API-ADDRESS"
+    assert refused("cloud: {domain: s.example.com}\n", "--rehearse", "--sentry", "chart") == "KIT-CLOUD-REHEARSAL"
     whole = "cloud: {domain: s.example.com, kubernetes_api_cidrs: [203.0.113.7/32]}\n"
     assert refused(whole, "--sentry", "chart") == "KIT-CLOUD-NO-CREDENTIALS"
     assert not (tmp_path / ".kit" / "it").exists(), "nothing was written for what is refused"

@@ -309,3 +309,18 @@ class ValuesAreMade(KitError):
             why="profile and size are variables of its configuration, which makes the values together with the stores",
             fix=f"kit up --cloud{option} --profile … --plan; values without a stack: --endpoints FILE --url URL",
         )
+
+
+class ChartNotRehearsed(KitError):
+    """The chart itself was to be installed in the rehearsal's cluster."""
+
+    code = "KIT-CLOUD-REHEARSAL"
+    exit_code = 10
+
+    def __init__(self) -> None:
+        super().__init__(
+            what="a rehearsal installs the stand-in for Sentry, not the chart",
+            why="the chart would be made for its public domain, and nothing leads from there to this computer",
+            fix="the chart on this computer: kit up --local --sentry chart; its values for the cloud: "
+            "kit values check --cloud --rehearse --chart …",
+        )

@@ -18,7 +18,7 @@ from kit.state import markers, secrets
 from kit.targets.cloud import changes, checks, refusals
 from kit.targets.cloud import sentry as clouds
 from kit.targets.cloud.changes import Sums
-from kit.targets.cloud.errors import Kept, NoCloudStack
+from kit.targets.cloud.errors import ChartNotRehearsed, Kept, NoCloudStack
 
 if TYPE_CHECKING:
     from kit.supply import Need
@@ -65,6 +65,8 @@ def _check(cloud: CloudTarget) -> None:
     around, wanted = cloud.around, cloud.stack.sentry
     checks.profile(profiles.load(wanted.profile))
     cloud.public_variables()
+    if cloud.place.rehearses and "sentry" in cloud.stack.parts and wanted.flavour == "chart":
+        raise ChartNotRehearsed
     if not cloud.place.rehearses and "sentry" in cloud.stack.parts:
         checks.before_the_cloud(
             wanted,
