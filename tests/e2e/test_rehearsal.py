@@ -198,6 +198,12 @@ def test_commands_of_the_local_stack_do_not_act_for_the_cloud(kit: Rehearsed) ->
     assert set(kit("env", "-o", "json").json) >= {"KUBECONFIG", "SENTRY_DSN", "SENTRY_URL", "SSL_CERT_FILE"}
 
 
+def test_purging_the_local_stack_of_the_same_name_takes_nothing_of_the_rehearsal(kit: Rehearsed) -> None:
+    kit.program.must("purge", "--yes")
+    assert kit.program("status").exit_code == 4
+    assert kit("up", "--plan").stdout == "nothing to do\n"
+
+
 def test_down_takes_full_buckets_with_it_and_leaves_nothing(kit: Rehearsed) -> None:
     local = kit.backing()
     with kit.target().opened() as target:
