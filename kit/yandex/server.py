@@ -63,7 +63,7 @@ def start(world: World, registry: Registry, faults: Faults, certificate: bytes, 
     return Server(bound, server, world)
 
 
-class Dispatch(grpc.GenericRpcHandler):  # type: ignore[type-arg]
+class Dispatch(grpc.GenericRpcHandler):  # type: ignore[misc]
     """Any method of any service, by its path."""
 
     def __init__(self, world: World, registry: Registry, faults: Faults) -> None:
