@@ -16,8 +16,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
+from kit import workspace
+from kit.blueprint.stack import Stack
+from kit.engines.terraform_errors import TerraformFailed
+from kit.engines.yandex_errors import CloudUnreachable, CredentialsRefused
+from kit.errors import KitError
+from kit.state import secrets
+from kit.targets.cloud import CloudTarget, deeds, planned
+from kit.targets.cloud.errors import ApplyStopped
+from kit.targets.cloud.sentry import secret_makers
 from kit.yandex.journal import Journal
 from tests.support.emulator import ALWAYS, Running
 from tests.support.program import Program, Ran
@@ -82,9 +92,9 @@ def test_a_state_is_never_taken_from_one_world_to_the_other(kit: Kit) -> None:
     """Made in the rehearsal, then shown to the cloud; and one that is lost, which would make everything twice."""
     with kit.emulator():
         assert kit.up().exit_code == 3, "all is made; a cluster that only answers is not ready"
-        secrets = json.loads((kit.place / "secrets.json").read_text())
+        own = json.loads((kit.place / "secrets.json").read_text())
         shown = kit.program.must("secrets", "show", "kafka_password", "--cloud", "--rehearse").stdout
-        assert shown == secrets["kafka_password"] + "\n"
+        assert shown == own["kafka_password"] + "\n"
         real = kit.folder / "cloud"
         (real / "configuration").mkdir(parents=True)
         shutil.copy(kit.place / "configuration" / "terraform.tfstate", real / "configuration")
@@ -200,3 +210,30 @@ def test_prices_that_cannot_be_counted_with_are_refused(kit: Kit) -> None:
         planned = kit.up("--plan", "--prices", str(prices)).json
     sums = planned["sums"]
     assert planned["monthly"] == 1000 * sums["vcpu"] + 300 * sums["memory_gb"] + 12 * sums["disk_gb"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "asked", "cause"),
+    [
+        ("SSL_CERT_FILE", certifi.where(), CloudUnreachable, "not of an authority that is trusted here"),
+        ("YC_TOKEN", "t1.expired.token", CredentialsRefused, "the credentials have expired"),
+    ],
+)
+def test_what_stands_between_kit_and_the_api_is_told_as_what_it_is(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, asked: type[KitError], cause: str
+) -> None:
+    """By kit's own questions, and by the provider's words where those come first."""
+    monkeypatch.setenv("KIT_HOME", str(kit.program.home))
+    name = kit.program.stack
+    target = CloudTarget(Stack(name, cloud={"domain": "s.example.test"}), workspace.find(name), rehearses=True)
+    with kit.emulator(), target.opened():
+        target.around.changes = {**target.around.changes, variable: value}
+        with pytest.raises(asked) as first:
+            target.plan()
+        assert variable in first.value.fix
+        secrets.ensure(target.place.secrets, secret_makers())
+        with pytest.raises((TerraformFailed, ApplyStopped)) as refused:
+            deeds.apply(target, planned._resources(target, destroy=False)[0], lambda event: None)
+        assert cause in refused.value.why
+        assert variable in refused.value.fix
+    assert kit.left() == []
