@@ -17,7 +17,8 @@ from kit.sentry.manifests import Document
 from kit.sentry.pods import Trouble, is_rolled_out, newest, pod_trouble
 
 KINDS = ("Deployment", "StatefulSet", "Job")
-LISTED = (*KINDS, "Pod")
+LISTED = (*KINDS, "Pod", "ReplicaSet")
+REVISION = "deployment.kubernetes.io/revision"
 # Labels that say what a pod is for, the chart's own first; without any of them the object's name must do.
 COMPONENT_LABELS = ("role", "app.kubernetes.io/component", "app.kubernetes.io/name")
 
@@ -84,6 +85,29 @@ def owned(pods: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], list[Mappi
                 kind, name = "Deployment", name.removesuffix(f"-{hash_}")
             found.setdefault((kind, name), []).append(pod)
     return found
+
+
+def of_today(seen: Snapshot) -> list[Mapping[str, Any]]:
+    """The pods without those of a Deployment's older templates, which go on crashing until they are taken away."""
+    newest_of: dict[str, int] = {}
+    sets = {str(each["metadata"]["name"]): each for each in seen.get("ReplicaSet", ())}
+    for each in sets.values():
+        for owner in each["metadata"].get("ownerReferences", ()):
+            newest_of[owner["name"]] = max(newest_of.get(owner["name"], 0), _revision(each))
+
+    def is_old(pod: Mapping[str, Any]) -> bool:
+        for owner in pod["metadata"].get("ownerReferences", ()):
+            if owner["kind"] == "ReplicaSet" and owner["name"] in sets:
+                made_by = sets[owner["name"]]
+                above = made_by["metadata"].get("ownerReferences", ())
+                return any(_revision(made_by) < newest_of[each["name"]] for each in above)
+        return False
+
+    return [pod for pod in seen["Pod"] if not is_old(pod)]
+
+
+def _revision(replica_set: Mapping[str, Any]) -> int:
+    return int((replica_set["metadata"].get("annotations") or {}).get(REVISION, 0))
 
 
 def component(document: Document, release: str) -> str:

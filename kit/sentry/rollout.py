@@ -102,6 +102,8 @@ class Watch:
             self._before = before(seen) if is_installing else Before()
         if is_installing:
             seen = {kind: [each for each in seen[kind] if uid(each) not in self._before.objects] for kind in seen}
+        not_yet = self._not_yet_applied(seen, is_installing=is_installing)
+        seen = {**seen, "Pod": parts.of_today(seen)}
         found = parts.parts(self.wanted, seen, self.now(), jobs_seen=self._jobs_seen, is_installing=is_installing)
         self._jobs_seen |= {part.wanted.name for part in found if part.wanted.is_hook_job and part.state != "absent"}
         if self._hooks_over is None and not any(part.is_open for part in found if part.wanted.is_hook_job):
@@ -111,9 +113,20 @@ class Watch:
         for part in found:
             if part.state in ("absent", "done"):
                 self._forget(part)
-            else:
+            elif part.wanted.place not in not_yet:
                 self._judge(part, pods.get(part.pod or ""))
         return found
+
+    def _not_yet_applied(self, seen: parts.Snapshot, *, is_installing: bool) -> frozenset[str]:
+        """Places that may still be an earlier attempt's: Helm replaces everything before it runs the first hook."""
+        assert self._before is not None  # there was a first look
+        old = self._before.versions if is_installing and not self._jobs_seen else frozenset()
+        return frozenset(
+            f"{kind}/{each['metadata']['name']}"
+            for kind in ("Deployment", "StatefulSet")
+            for each in seen[kind]
+            if not is_observed(each) or version(each) in old
+        )
 
     def _retry(self, found: Sequence[Part], pods: Sequence[Mapping[str, Any]]) -> None:
         """What crashed for want of a schema has one now, and would wait for minutes before its own next try."""
@@ -214,13 +227,24 @@ class Before:
 
     objects: frozenset[str] = frozenset()  # pods that gave up and Jobs that ended, by uid: Helm is about to replace them
     ends: frozenset[End] = frozenset()
+    versions: frozenset[tuple[str, int]] = frozenset()  # Deployments and StatefulSets, each with its generation
 
 
 def before(seen: parts.Snapshot) -> Before:
     """Of the first look, when Helm has only begun: no Job of its own can have ended yet."""
     stuck = [pod for pod in seen["Pod"] if last_end(pod) or pod_trouble(pod).is_final]
     old = (*stuck, *(job for job in seen["Job"] if parts.is_over(job)))
-    return Before(frozenset(map(uid, old)), frozenset(ended for pod in stuck if (ended := last_end(pod))))
+    versions = frozenset(version(each) for kind in ("Deployment", "StatefulSet") for each in seen[kind])
+    return Before(frozenset(map(uid, old)), frozenset(ended for pod in stuck if (ended := last_end(pod))), versions)
+
+
+def version(there: Mapping[str, Any]) -> tuple[str, int]:
+    return uid(there), int(there["metadata"].get("generation", 1))
+
+
+def is_observed(there: Mapping[str, Any]) -> bool:
+    """Whether its controller has seen what was applied last."""
+    return int(there.get("status", {}).get("observedGeneration", 0)) >= int(there["metadata"].get("generation", 1))
 
 
 def uid(there: Mapping[str, Any]) -> str:

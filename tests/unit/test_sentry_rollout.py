@@ -394,3 +394,55 @@ def test_removing_hooks_touches_hooks_alone() -> None:
     removed = hooks.remove_hooks(cluster, documents, "sentry")  # type: ignore[arg-type]
     assert removed == ("Job/sentry-db-init", "Deployment/sentry-relay")
     assert cluster.deleted == list(removed)
+
+
+def replica_set(name: str, hash_: str, revision: int) -> Document:
+    metadata = {
+        "name": f"sentry-{name}-{hash_}",
+        "uid": f"set-{hash_}",
+        "annotations": {parts.REVISION: str(revision)},
+        "ownerReferences": [{"kind": "Deployment", "name": f"sentry-{name}"}],
+    }
+    return {"kind": "ReplicaSet", "metadata": metadata}
+
+
+def applied(document: Document, generation: int, *, observed: int | None = None) -> Document:
+    document["metadata"]["generation"] = generation
+    document["status"]["observedGeneration"] = generation if observed is None else observed
+    return document
+
+
+def test_a_pod_of_an_older_template_is_not_held_against_the_new_one() -> None:
+    """The mended template may even be one that ran before: its pod is older than the one that crashes."""
+    cluster = Cluster([applied(there("Deployment", "web"), 3), replica_set("web", "7f9", 2), replica_set("web", "abc", 3)])
+    cluster.add(pod("Deployment", "web", crashed(1)))
+    cluster.said["sentry-web-a"] = PASSWORD
+    cluster.script = {5: lambda: cluster.add(applied(there("Deployment", "web", ready=True), 3))}
+    assert cluster.watch(WEB)[0] == 5
+    cluster.add(applied(there("Deployment", "web"), 3), replica_set("web", "7f9", 4))
+    assert cluster.fails(WEB).match is not None  # now it is the newest
+
+
+def test_a_crash_before_helm_has_applied_anything_is_the_earlier_attempt_s() -> None:
+    helm: Future[Any] = Future()
+    cluster = Cluster([applied(there("Deployment", "web"), 1)])
+    cluster.said["sentry-web-b"] = PASSWORD
+    cluster.script = {
+        1: lambda: cluster.add(pod("Deployment", "web", crashed(1), suffix="b")),  # its set goes on making them
+        4: lambda: cluster.add(applied(there("Deployment", "web"), 2, observed=1)),  # applied, and nobody has looked at it yet
+        5: lambda: helm.set_result(None),
+        6: lambda: (cluster.remove("sentry-web-b"), cluster.add(applied(there("Deployment", "web", ready=True), 2))),
+    }
+    assert cluster.watch(WEB, helm=helm)[0] == 6
+
+
+def test_the_same_broken_template_again_is_told_as_soon_as_the_first_hook_runs() -> None:
+    helm: Future[Any] = Future()
+    cluster = Cluster([applied(there("Deployment", "web"), 1)])
+    cluster.said["sentry-web-b"] = PASSWORD
+    cluster.script = {
+        1: lambda: cluster.add(pod("Deployment", "web", crashed(1), suffix="b")),
+        7: lambda: cluster.add(there("Job", "db-init"), pod("Job", "db-init", RUNNING)),
+    }
+    assert cluster.fails(WEB, INIT, helm=helm).match is not None
+    assert 7 <= cluster.time_s < 10
