@@ -13,7 +13,7 @@ from kit.engines.helm import Helm
 from kit.engines.kube import ClusterRefused
 from kit.errors import ToolFailed
 from kit.sentry import installation, lite, preflight_release
-from kit.sentry.manifests import containers
+from kit.sentry.manifests import containers, parse
 from kit.sentry.objects import NAMESPACE, RELEASE, Document
 from kit.targets.local import LocalTarget
 from tests.e2e.browser import newest_issue
@@ -139,6 +139,17 @@ def interrupted_record(local: LocalTarget, revision: int) -> dict[str, Any]:
     name = f"sh.helm.release.v1.{RELEASE}.v{revision + 1}"
     metadata = {"name": name, "namespace": NAMESPACE, "labels": labels}
     return {"apiVersion": "v1", "kind": "Secret", "type": record["type"], "metadata": metadata, "data": {"release": packed}}
+
+
+def test_its_values_are_checked_and_compared_as_the_chart_s_are(whole: Program, local: LocalTarget) -> None:
+    looked = whole.must("values", "check", "-o", "json").json
+    assert looked["findings"] == []
+    assert looked["connections"] > 10
+    assert whole.must("values", "diff").stdout == ""
+    printed = {(each["kind"], each["metadata"]["name"]): each for each in whole.must("chart", "render", "-o", "json").json}
+    helm = Helm(local.supply.tool("helm"), local.workspace.kubeconfig)
+    has = {(each["kind"], each["metadata"]["name"]): each for each in parse(helm.manifest(RELEASE, NAMESPACE))}
+    assert printed == has
 
 
 def test_browser_shows_the_issue_after_login(whole: Program, local: LocalTarget) -> None:
