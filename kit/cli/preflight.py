@@ -20,7 +20,7 @@ def command(session: Session) -> int:
 
     The stores and the cluster must be up. Exit 54 where something is wrong.
     """
-    from kit.sentry import preflight_verdict
+    from kit.sentry.preflight import verdict
 
     said: set[str] = set()
 
@@ -36,7 +36,7 @@ def command(session: Session) -> int:
         else:
             outcome = session.local.sentry.run_preflight(note)
     if session.is_json:
-        print(json.dumps(preflight_verdict.document(outcome), indent=2))
+        print(json.dumps(verdict.document(outcome), indent=2))
     else:
-        print(preflight_verdict.table(outcome), end="")
+        print(verdict.table(outcome), end="")
     return 0 if outcome.passed else UNFIT

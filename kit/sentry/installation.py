@@ -23,7 +23,7 @@ from kit.engines.helm import Helm, Release
 from kit.engines.kube import KubeApi
 from kit.errors import KitError
 from kit.sentry import chart as charts
-from kit.sentry import credentials, hooks, manifests, nodestore, preflight_release, rollout, upgrade_path, wiring
+from kit.sentry import credentials, hooks, manifests, nodestore, preflight, rollout, upgrade_path, wiring
 from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.chart import Chart
 from kit.sentry.check import check as rules
@@ -33,7 +33,7 @@ from kit.sentry.check.rule import Finding
 from kit.sentry.credentials import Certificate, Logins, TrustTexts
 from kit.sentry.manifests import Document
 from kit.sentry.objects import NAMESPACE, RELEASE, config_map, namespace
-from kit.sentry.preflight_verdict import Preflight
+from kit.sentry.preflight.verdict import Preflight
 from kit.sentry.profiles import Profile
 from kit.sentry.receiver import Receiver
 from kit.stores.contract import NotYet, Ready
@@ -243,7 +243,7 @@ class Installation:
         """Every component's connections, tried in the cluster. What a failed one means the caller decides."""
         self.prepare()
         wanted = json.loads(self.site.topics.read_text())["topics"]
-        release = preflight_release.Release(
+        release = preflight.Release(
             stack=self.site.stack,
             documents=self.wired(),
             app_version=self.site.profile.app_version,
@@ -252,7 +252,7 @@ class Installation:
             topics={name: topic["config"] for name, topic in wanted.items()},
             credentials=self.applied,
         )
-        return preflight_release.run(release, self.api, note=note)
+        return preflight.run(release, self.api, note=note)
 
     def install(self, note: Note = lambda said: None) -> Release:
         """Helm, with the roll-out watched beside it; resumable after whatever happened to an earlier one.

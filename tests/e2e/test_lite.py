@@ -12,7 +12,7 @@ import pytest
 from kit.engines.helm import Helm
 from kit.engines.kube import ClusterRefused
 from kit.errors import ToolFailed
-from kit.sentry import installation, lite, preflight_release
+from kit.sentry import installation, lite, preflight
 from kit.sentry.manifests import containers, parse
 from kit.sentry.objects import NAMESPACE, RELEASE, Document
 from kit.targets.local import LocalTarget
@@ -97,7 +97,7 @@ def test_sentry_speaks_tls_to_postgres(local: LocalTarget) -> None:
 
 
 def test_preflight_is_kept_and_says_what_was_proven(local: LocalTarget) -> None:
-    kept = preflight_release.last(local.kube)
+    kept = preflight.last(local.kube)
     assert kept is not None
     assert kept.passed
     assert {probe.store for probe in kept.probes} == {"kafka", "postgres", "redis", "clickhouse", "s3"}

@@ -24,9 +24,9 @@ from kit.engines.helm import Helm
 from kit.engines.kind import Kind
 from kit.engines.terraform import Terraform
 from kit.pki import authority, folder
-from kit.sentry import credentials, lite, manifests, nodestore, objects, preflight_release, profiles, topics, values, wiring
-from kit.sentry.preflight_release import Release
-from kit.sentry.preflight_verdict import Preflight
+from kit.sentry import credentials, lite, manifests, nodestore, objects, preflight, profiles, topics, values, wiring
+from kit.sentry.preflight import Release
+from kit.sentry.preflight.verdict import Preflight
 from kit.targets.local import LocalTarget
 from tests.support.program import Program
 from tests.support.reach import local_target
@@ -102,7 +102,7 @@ class Rig:
                 self.local.kube.apply(document)
             for name in gone:
                 self.local.kube.delete("Secret", name, objects.NAMESPACE)
-            return preflight_release.run(release, self.local.kube)
+            return preflight.run(release, self.local.kube)
         finally:
             for document in self.objects:
                 self.local.kube.apply(document)
@@ -259,7 +259,7 @@ def test_all_components_are_tried_within_twenty_seconds(green: Preflight) -> Non
 
 def test_the_outcome_is_kept_and_nothing_else_is_left(rig: Rig, green: Preflight) -> None:
     api = rig.local.kube
-    kept = preflight_release.last(api)
+    kept = preflight.last(api)
     assert kept is not None
     assert kept.probes  # of the last run, whichever that was
     left = [each for kind in ("ConfigMap", "Secret") for each in api.list(kind, objects.NAMESPACE, "dev.kit.preflight=run")]
@@ -444,7 +444,7 @@ def test_celery_s_broker_that_accepts_any_certificate_is_found_out(seed_rig: Rig
 
 def test_no_secret_is_in_what_the_preflight_keeps_or_says(rig: Rig, batches: Callable[[str], Preflight]) -> None:
     batches("second")
-    kept = rig.local.kube.get("ConfigMap", preflight_release.RESULT, objects.NAMESPACE)
+    kept = rig.local.kube.get("ConfigMap", preflight.RESULT, objects.NAMESPACE)
     assert kept is not None
     said = json.dumps(kept)
     assert not [name for name, secret in rig.local.secrets().items() if secret.reveal() in said]
@@ -453,6 +453,6 @@ def test_no_secret_is_in_what_the_preflight_keeps_or_says(rig: Rig, batches: Cal
 
 def test_an_image_that_the_node_has_not_is_told_early(rig: Rig) -> None:
     release = replace(rig.release("current", rig.case("current")), probe_image="kit.local/none:1")
-    outcome = preflight_release.run(release, rig.local.kube)
+    outcome = preflight.run(release, rig.local.kube)
     assert {probe.cause for probe in outcome.probes} == {"not-started"}
     assert outcome.seconds < 20

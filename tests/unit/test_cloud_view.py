@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kit.sentry.preflight_verdict import Preflight, Probe
+from kit.sentry.preflight.verdict import Preflight, Probe
 from kit.targets.cloud.sentry import claims
 from kit.targets.cloud.status import store
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kit.plan.steps import Plan
     from kit.report.status import Status
     from kit.sentry.demo import DemoResult
-    from kit.sentry.preflight_verdict import Preflight
+    from kit.sentry.preflight.verdict import Preflight
     from kit.targets.cloud.outputs import Outputs
     from kit.targets.cloud.sentry import CloudSentry
     from kit.targets.cloud.values import CloudValues

@@ -13,7 +13,7 @@ from kit.endpoints import Secret, Trust
 from kit.plan.execute import Note
 from kit.plan.steps import Step
 from kit.sentry import demo as demonstration
-from kit.sentry import lite, preflight_release, profiles, values
+from kit.sentry import lite, preflight, profiles, values
 from kit.sentry.credentials import Logins, TrustTexts
 from kit.sentry.demo import DemoResult
 from kit.sentry.installation import Flavour, Installation, Site
@@ -24,7 +24,7 @@ from kit.targets.cloud.surroundings import Surroundings
 from kit.verify.checks import Check
 
 if TYPE_CHECKING:
-    from kit.sentry.preflight_verdict import Preflight, Probe
+    from kit.sentry.preflight.verdict import Preflight, Probe
     from kit.targets.cloud.outputs import Outputs
 
 PROBE_IMAGE = "KIT_PROBE_IMAGE"  # the preflight's image in a registry that the cloud's nodes reach
@@ -174,7 +174,7 @@ class CloudSentry:
     def _check_preflight(self, note: Note) -> str:
         outcome = self.run_preflight(note)
         if not outcome.passed:
-            raise preflight_release.ReleaseUnfit(outcome)
+            raise preflight.ReleaseUnfit(outcome)
         return f"{len(outcome.probes)} connections, each verified, each refused to a foreign authority"
 
     def run_preflight(self, note: Note = lambda said: None) -> Preflight:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from kit.blueprint.stack import STORES
 from kit.errors import KitError
 from kit.report.status import Component, State, Status, TlsSeen
-from kit.sentry import installation, preflight_release
+from kit.sentry import installation, preflight
 from kit.stores.contract import NotYet
 
 if TYPE_CHECKING:
-    from kit.sentry.preflight_verdict import Preflight
+    from kit.sentry.preflight.verdict import Preflight
     from kit.targets.cloud import CloudTarget
 
 
@@ -28,7 +28,7 @@ def look(cloud: CloudTarget) -> Status:
 
 def _last_preflight(cloud: CloudTarget) -> Preflight | None:
     try:
-        return preflight_release.last(cloud.around.kube)
+        return preflight.last(cloud.around.kube)
     except KitError:
         return None
 

@@ -15,7 +15,7 @@ from kit.endpoints import Endpoints, Secret, Trust
 from kit.errors import KitError
 from kit.report.status import Component, State, TlsSeen
 from kit.sentry import demo as demonstration
-from kit.sentry import installation, lite, preflight_release, probes, profiles, upgrade_path, values
+from kit.sentry import installation, lite, preflight, probes, profiles, upgrade_path, values
 from kit.sentry.credentials import Certificate, Logins, TrustTexts
 from kit.sentry.demo import DemoResult
 from kit.sentry.installation import Flavour, Installation, Site
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from kit.engines.helm import Helm
     from kit.engines.terraform import Terraform
     from kit.plan.execute import Note
-    from kit.sentry.preflight_verdict import Preflight
+    from kit.sentry.preflight.verdict import Preflight
     from kit.targets.local import LocalTarget
     from kit.targets.local.observe import EngineSeen
 
@@ -214,7 +214,7 @@ class LocalSentry:
     def preflight(self, note: Note) -> str:
         outcome = self.run_preflight(note)
         if not outcome.passed:
-            raise preflight_release.ReleaseUnfit(outcome)
+            raise preflight.ReleaseUnfit(outcome)
         components = len({probe.component for probe in outcome.probes})
         return f"{len(outcome.probes)} connections of {components} components, each verified, each refused to a foreign authority"
 
@@ -277,7 +277,7 @@ class LocalSentry:
         if node is None or node.state != "running" or not local.workspace.kubeconfig.exists():
             return Component("sentry", "application", "absent", reason="no cluster to run in")
         try:
-            found, checked = installation.installed(local.kube), preflight_release.last(local.kube)
+            found, checked = installation.installed(local.kube), preflight.last(local.kube)
         except KitError as error:
             return Component("sentry", "application", "degraded", reason=error.why)
         if found is None:

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from kit.sentry import archive, clients, preflight_release
-from kit.sentry import preflight_components as parts
-from kit.sentry import preflight_verdict as verdict
+from kit.sentry import archive, clients, preflight
 from kit.sentry.clients import driver
-from kit.sentry.preflight_verdict import Preflight
+from kit.sentry.preflight import components as parts
+from kit.sentry.preflight import verdict
+from kit.sentry.preflight.verdict import Preflight
 
 LABELS = {"dev.kit.stack": "a"}
 
@@ -197,7 +197,7 @@ def test_the_driver_and_all_clients_import_from_the_archive_alone(tmp_path: Path
 def test_every_cause_that_is_said_has_a_sentence_and_a_remedy() -> None:
     said = {
         cause
-        for path in (*Path(clients.__path__[0]).glob("*.py"), Path(verdict.__file__), Path(preflight_release.__file__))
+        for path in (*Path(clients.__path__[0]).glob("*.py"), Path(verdict.__file__), Path(preflight.__file__))
         for cause in _causes(path)
     }
     assert len(said) > 25
@@ -286,7 +286,7 @@ def test_the_table_groups_one_trouble_of_many_components() -> None:
 
 def test_a_failure_leads_with_component_cause_and_remedy() -> None:
     probes = verdict.from_log("sentry-web", ["a"], log(outcome(cause="password", said="no")))
-    error = preflight_release.ReleaseUnfit(result(*probes))
+    error = preflight.ReleaseUnfit(result(*probes))
     assert "sentry-web" in error.what
     assert "(redis)" in error.what
     assert "sentry-web" in error.fix

@@ -20,13 +20,13 @@ from kit import files
 from kit.engines.kube import KubeApi
 from kit.errors import KitError
 from kit.sentry import manifests
-from kit.sentry import preflight_components as parts
 from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.manifests import Document
 from kit.sentry.objects import NAMESPACE, STACK_LABEL
 from kit.sentry.pods import newest, pod_trouble
-from kit.sentry.preflight_components import Component
-from kit.sentry.preflight_verdict import Preflight, Probe, broken, from_kept, from_log, held_together, kept
+from kit.sentry.preflight import components as parts
+from kit.sentry.preflight.components import Component
+from kit.sentry.preflight.verdict import Preflight, Probe, broken, from_kept, from_log, held_together, kept
 
 RESULT = "kit-preflight-result"
 POLL_S = 0.2
