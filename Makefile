@@ -5,19 +5,21 @@ VENV := .venv
 KIT := $(VENV)/bin/kit
 STAMP := $(VENV)/.installed
 
-.PHONY: up test bench lint unit terraform conformance e2e clean
+PARTS := lint unit terraform conformance e2e-local e2e-sentry e2e-cloud long
+
+.PHONY: up test bench clean $(PARTS)
 
 up: $(STAMP)  ## five TLS stores, a cluster, Sentry, a received exception
 	@$(KIT) setup
 	@$(KIT) up --local
 
-# Two at a time, the longest first: most of them wait for containers and for the provider.
+# Three at a time, the longest first: most of them wait for containers and for the provider.
 test: $(STAMP)  ## everything that can be tested here, on the real thing
 	@rm -rf .tox/results
-	@$(VENV)/bin/tox run-parallel -q -p 2 --parallel-no-spinner -e e2e,terraform,conformance,unit,lint; code=$$?; \
+	@$(VENV)/bin/tox run-parallel -q -p 3 --parallel-no-spinner -e e2e-sentry,e2e-local,terraform,e2e-cloud,unit,conformance,lint; code=$$?; \
 	$(VENV)/bin/python tests/total.py .tox/results && exit $$code
 
-lint unit terraform conformance e2e: $(STAMP)
+$(PARTS): $(STAMP)
 	@$(VENV)/bin/tox run -q -e $@
 
 bench: $(STAMP)  ## the figures of the documents, measured here

@@ -3,7 +3,7 @@
 The package says which topics a Sentry needs and with which settings they are to be made; Snuba and Sentry are built against
 the same release. It is data here because Terraform reads it too, because two releases are needed side by side, and because
 the package cannot be installed beside the cloud's SDK (protobuf below 6 against 6.31 and above).
-tests/e2e/test_topics_data.py makes it again and compares.
+tests/e2e/local/test_topics_data.py makes it again and compares.
 """
 
 from __future__ import annotations

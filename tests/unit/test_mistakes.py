@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.test_preflight import MISTAKES
+from tests.e2e.sentry.test_preflight import MISTAKES
 
 ROOT = Path(__file__).parents[2]
 ROWS = [

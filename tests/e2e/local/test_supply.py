@@ -26,7 +26,7 @@ from kit.errors import ToolFailed
 from kit.supply import Supply, archive, prune
 from kit.supply.errors import ArchiveInvalid, ChecksumWrong, NotSupplied
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # Ctrl-C as a terminal sends it: whoever started the tests may have it switched off.
 INTERRUPTED = """
 import signal, sys

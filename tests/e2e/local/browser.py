@@ -1,6 +1,6 @@
 """What a person sees: headless Chromium logs in to Sentry lite, opens the project, and reads the newest issue's page.
 
-    eval "$(kit env)" && python -m tests.e2e.browser docs/sentry-lite.png
+    eval "$(kit env)" && python -m tests.e2e.local.browser docs/sentry-lite.png
 
 Chromium has a trust store of its own that only `certutil` or an administrator can change. So the server's chain and name are
 verified here first, against the stack's authority, and Chromium is told to accept that very public key and no other.

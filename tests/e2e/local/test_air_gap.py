@@ -11,7 +11,7 @@ import pytest
 from kit.engines.docker import Docker
 from kit.engines.kind import node_name
 from kit.sentry import chart, profiles
-from tests.e2e.test_mirror import Mirror, docker, forget, mirror  # noqa: F401  # fixtures: a registry with one tiny image
+from tests.e2e.local.test_mirror import Mirror, docker, forget, mirror  # noqa: F401  # fixtures: a registry with one tiny image
 from tests.support.program import Program
 from tests.support.reach import local_target
 

@@ -16,7 +16,7 @@ from kit.sentry import installation, lite, preflight
 from kit.sentry.manifests import containers, parse
 from kit.sentry.objects import NAMESPACE, RELEASE, Document
 from kit.targets.local import LocalTarget
-from tests.e2e.browser import newest_issue
+from tests.e2e.local.browser import newest_issue
 from tests.support.program import Program
 from tests.support.reach import local_target
 
