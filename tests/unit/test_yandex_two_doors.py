@@ -23,7 +23,7 @@ from yandex.cloud.storage.v1 import bucket_pb2, bucket_service_pb2, bucket_servi
 from kit.yandex import emulator, ids
 from kit.yandex.contract import TOKEN_PREFIX, KeyRights, NoBacking
 
-SLOW_S = 2.0  # longer than the API waits before it tells a client to poll
+SLOW_S = 4.0  # longer than the API waits before it tells a client to poll
 
 
 @dataclass

@@ -138,7 +138,7 @@ def test_without_a_registry_the_decision_is_quick_and_made_once(tmp_path: Path, 
     began = time.monotonic()
     for _ in range(20):
         assert [need.how for need in found.plan([mirror.name])] == ["built"]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20  # one time-out, not twenty
     with pytest.raises(RegistrySilent):
         found.registry.digest(f"{mirror.name}:1")
 

@@ -166,7 +166,7 @@ def test_an_image_that_cannot_be_had_ends_the_wait(site: Site) -> None:
     assert failed.value.match is not None
     assert failed.value.match.failure.id == "image-absent"
     assert "kit images" in failed.value.fix
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < rollout.TIMEOUT_S / 10
 
 
 def test_a_hook_past_its_deadline_leaves_its_last_words(site: Site) -> None:
@@ -193,7 +193,7 @@ def test_a_hook_that_fails_for_a_known_reason_is_told_at_once(site: Site) -> Non
         site.install(job)
     assert failed.value.match is not None
     assert failed.value.match.failure.id == "clickhouse-version"
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < rollout.TIMEOUT_S / 10
 
 
 def test_a_pod_that_the_namespace_does_not_admit_is_told(site: Site) -> None:
@@ -232,4 +232,4 @@ def test_what_waited_for_the_schema_is_started_again_when_the_hooks_are_through(
     pod["volumes"] = [{"name": "schema", "configMap": {"name": "schema", "optional": True}}]
     pod["containers"][0]["volumeMounts"] = [{"name": "schema", "mountPath": "/schema"}]
     migrate = site.workload("Job", "migrate", "sleep 45", annotations={**HOOK, **GOES, "helm.sh/hook-weight": "8"})
-    assert site.install(web, migrate, {**made, "data": {"there": "yes"}}, timeout_s=200) < 85
+    assert site.install(web, migrate, {**made, "data": {"there": "yes"}}, timeout_s=200) < 110
