@@ -1,0 +1,24 @@
+"""Limits of this computer that several clusters at once run into, raised where we may.
+
+Each Kind node takes some twenty inotify instances of its user's, who is root; the kernel's usual 128 are used up by the fifth, and
+then kube-proxy of the next one says "too many open files" and no name resolves in it.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+ENOUGH = 1024
+
+
+def raise_inotify(path: Path = INOTIFY) -> str | None:
+    """What was done, in words; None where nothing had to be, or where it is not ours to do. Lasts until the next start."""
+    if os.getuid() != 0 or int(path.read_text()) >= ENOUGH:
+        return None
+    with suppress(OSError):
+        path.write_text(str(ENOUGH))
+        return f"raised fs.inotify.max_user_instances to {ENOUGH}: each cluster's node takes some twenty"
+    return None

@@ -1,0 +1,27 @@
+"""A limit is raised once, and only by who may."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from kit.host import limits
+
+
+def test_a_low_limit_is_raised_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    file = tmp_path / "max_user_instances"
+    file.write_text("128\n")
+    assert "1024" in (limits.raise_inotify(file) or "")
+    assert file.read_text() == "1024"
+    assert limits.raise_inotify(file) is None
+
+
+def test_nothing_is_touched_without_the_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    file = tmp_path / "max_user_instances"
+    file.write_text("128\n")
+    assert limits.raise_inotify(file) is None
+    assert file.read_text() == "128\n"
