@@ -1,7 +1,7 @@
 """Limits of this computer that several clusters at once run into, raised where we may.
 
-Each Kind node takes some twenty inotify instances of its user's, who is root; the kernel's usual 128 are used up by the fifth, and
-then kube-proxy of the next one says "too many open files" and no name resolves in it.
+Each Kind node takes some twenty inotify instances of its user's, who is root; the kernel's usual 128 are used up by the
+fifth, and then kube-proxy of the next one says "too many open files" and no name resolves in it.
 """
 
 from __future__ import annotations
