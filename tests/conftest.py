@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.program import Program
+
+# Ctrl-C is part of what is tested. A shell that starts us in the background has it ignored, by us and by all that we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _stack(tmp_path_factory: pytest.TempPathFactory, name: str) -> Program:
