@@ -154,6 +154,7 @@ def _topics(desired: Desired, observed: Observed, before: set[str]) -> list[Step
     if not desired.topics:
         return []
     is_new, is_started = "create volume/kafka" in before, "wait store/kafka" in before
+    is_started = is_started or "set-up store/kafka" in before
     cause = "new broker" if is_new else "the broker could not be asked before" if is_started else observed.topics
     return [Step("mend", "topics", cause, ("set-up store/kafka", "wait store/kafka"))] if cause else []
 

@@ -86,7 +86,8 @@ def run(
     """Every store with every trust. The namespace must be there. Raises `ProbesBroken`."""
     for document in documents(subject):
         api.apply(document)
-    values = {"lite": {"stack": subject.stack, "images": {"probe": subject.image}, "probes": {"enabled": True}}}
+    images = {"bugsink": "none", "probe": subject.image}
+    values = {"lite": {"stack": subject.stack, "images": images, "probes": {"enabled": True}}}
     rendered = helm.template(RELEASE, subject.assets / CHART, NAMESPACE, values, only=TEMPLATE)
     job = api.create(job_document(rendered))
     return parse(_finished(job["metadata"]["name"], api, note, sleep))

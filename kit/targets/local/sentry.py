@@ -25,6 +25,7 @@ from kit.sentry.receiver import Receiver
 from kit.state import markers, secrets
 from kit.state.ports import LOOPBACK
 from kit.stores.contract import NotYet
+from kit.supply.resolve import source_of
 from kit.targets.local import chart_images, layout
 from kit.targets.local.errors import NoStack
 from kit.verify.checks import Check
@@ -80,7 +81,10 @@ class LocalSentry:
 
     @property
     def _url(self) -> str:
-        return f"https://{LOOPBACK}:{self._local.ports()[layout.SENTRY_KEY]}"
+        known = self._local.ports()
+        if layout.SENTRY_KEY not in known:
+            raise NoStack(self._local.stack.name)
+        return f"https://{LOOPBACK}:{known[layout.SENTRY_KEY]}"
 
     @property
     def _dsn(self) -> Secret:
@@ -287,6 +291,7 @@ class LocalSentry:
             "application",
             "starting",
             url=self._url,
+            image=self._image(found.chart),
             release={"chart": found.chart, "version": found.version, "profile": found.profile, "size": found.size},
             preflight={"passed": checked.passed, "finished_at": f"{checked.finished_at:%Y-%m-%dT%H:%M:%SZ}"} if checked else None,
             reason=found.complaint,
@@ -301,6 +306,13 @@ class LocalSentry:
         state: State = "ready" if passed else "degraded"
         reason = (STAND_IN if found.chart == "sentry-lite" else None) if passed else "the preflight has not passed"
         return replace(shown, state=state, tls=tls, latency_ms=round(answer.latency_ms, 1), reason=reason)
+
+    def _image(self, chart: str) -> Mapping[str, str | None] | None:
+        """Of the stand-in; the chart's release has many."""
+        if chart != lite.CHART.name:
+            return None
+        reference = self._local.supply.image("bugsink").reference
+        return {"reference": reference, "source": source_of(reference, {}) or "built"}
 
     def probe_checks(self) -> Iterator[Check]:
         """The claims about the connections from inside the cluster, tried now."""

@@ -252,9 +252,6 @@ class TestBadInput:
             old = Program(scratch.home, scratch.stack, {"DOCKER_HOST": f"unix://{scratch.home}/old.sock"})
             self.failed(old, "KIT-ENGINE-TOO-OLD", "status")
 
-    def test_the_cloud_says_that_it_does_not_exist_yet(self, scratch: Program) -> None:
-        self.failed(scratch, "KIT-NOT-BUILT-YET", "up", "--cloud")
-
     def test_no_stack_yet(self, scratch: Program) -> None:
         for command in ("env", "demo", "verify"):
             assert self.failed(scratch, "KIT-NO-STACK", command)["exit_code"] == 4
