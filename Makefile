@@ -13,10 +13,10 @@ up: $(STAMP)  ## five TLS stores, a cluster, Sentry, a received exception
 	@$(KIT) setup
 	@$(KIT) up --local
 
-# Three at a time, the longest first: most of them wait for containers and for the provider.
+# Two at a time, the longest first: most of them wait for containers and for the provider.
 test: $(STAMP)  ## everything that can be tested here, on the real thing
 	@rm -rf .tox/results
-	@$(VENV)/bin/tox run-parallel -q -p 3 --parallel-no-spinner -e e2e-sentry,e2e-local,terraform,e2e-cloud,unit,conformance,lint; code=$$?; \
+	@$(VENV)/bin/tox run-parallel -q -p 2 --parallel-no-spinner -e e2e-sentry,e2e-local,terraform,e2e-cloud,unit,conformance,lint; code=$$?; \
 	$(VENV)/bin/python tests/total.py .tox/results && exit $$code
 
 $(PARTS): $(STAMP)
