@@ -153,9 +153,8 @@ def _topics(desired: Desired, observed: Observed, before: set[str]) -> list[Step
     """Made by one request and compared on every run: a running broker's are known, any other's may have changed since."""
     if not desired.topics:
         return []
-    is_new, is_started = "create volume/kafka" in before, "wait store/kafka" in before
-    is_started = is_started or "set-up store/kafka" in before
-    cause = "new broker" if is_new else "the broker could not be asked before" if is_started else observed.topics
+    is_new, is_unasked = "create volume/kafka" in before, {"wait store/kafka", "set-up store/kafka"} & before
+    cause = "new broker" if is_new else "the broker could not be asked before" if is_unasked else observed.topics
     return [Step("mend", "topics", cause, ("set-up store/kafka", "wait store/kafka"))] if cause else []
 
 
