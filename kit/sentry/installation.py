@@ -197,6 +197,11 @@ class Installation:
 
         return (*self.credentials, *wiring.filled_files(self.rendered, self.wiring, NAMESPACE, reveal))
 
+    @functools.cached_property
+    def topics(self) -> Mapping[str, Mapping[str, str]]:
+        """The topics that kit makes for this release: name → settings."""
+        return {name: topic["config"] for name, topic in json.loads(self.site.topics.read_text())["topics"].items()}
+
     # -- what is said about it before anything runs
 
     def look(self) -> rules.Looked:
@@ -210,14 +215,15 @@ class Installation:
             known_secrets=known_secrets(self.site),
             applied=(*self.credentials, *stand_ins),
             addresses=addresses(self.site.endpoints),
+            topics=self.topics,
         )
 
     def check(self) -> rules.Looked:
         """Raises `ValuesUnfit`, `UpgradePath`. Asks no cluster."""
         self.check_upgrade(self.site.migrated)
         found = self.look()
-        if found.findings:
-            raise ValuesUnfit(found.findings)
+        if found.stopping:
+            raise ValuesUnfit(found.stopping)
         return found
 
     def check_upgrade(self, *before: str) -> None:
@@ -242,14 +248,13 @@ class Installation:
     def preflight(self, note: Note = lambda said: None) -> Preflight:
         """Every component's connections, tried in the cluster. What a failed one means the caller decides."""
         self.prepare()
-        wanted = json.loads(self.site.topics.read_text())["topics"]
         release = preflight.Release(
             stack=self.site.stack,
             documents=self.wired(),
             app_version=self.site.profile.app_version,
             probe_image=self.site.probe_image,
             trust=self.wiring.mount,
-            topics={name: topic["config"] for name, topic in wanted.items()},
+            topics=self.topics,
             credentials=self.applied,
         )
         return preflight.run(release, self.api, note=note)

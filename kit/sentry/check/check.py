@@ -38,6 +38,11 @@ class Looked:
     configurations: int  # distinct ones that were executed
     connections: int
 
+    @property
+    def stopping(self) -> tuple[Finding, ...]:
+        """The findings that an installation is refused for."""
+        return tuple(finding for finding in self.findings if not finding.warns)
+
 
 def check(documents: Iterable[Document], profile: ChartLine, **given: Any) -> tuple[Finding, ...]:
     """The findings alone; the arguments are those of `look`."""
@@ -52,6 +57,7 @@ def look(
     known_secrets: Iterable[Secret] = (),
     applied: Iterable[Document] = (),
     addresses: Mapping[str, Collection[tuple[str, int]]] | None = None,
+    topics: Mapping[str, Mapping[str, str]] | None = None,
     torn_down: Collection[str] = frozenset(kube.KINDS),
     runner: Runner = run,
 ) -> Looked:
@@ -59,7 +65,8 @@ def look(
 
     `values` with `chart_defaults` (see `keys.known_keys`) tells keys that the chart does not read. `applied` are the objects that
     stand in the namespace before Helm comes; without them it is not checked whether a Secret exists. `addresses` are the stores'
-    as pods reach them, store → {(host, port)}. `torn_down` are the kinds that kit's tear-down can delete.
+    as pods reach them, store → {(host, port)}; `topics` those that kit makes, name → settings. `torn_down` are the kinds that
+    kit's tear-down can delete.
     """
     release = Release(
         documents=tuple(documents),
@@ -70,6 +77,7 @@ def look(
         known_secrets=tuple(known_secrets),
         torn_down=frozenset(torn_down),
         addresses=addresses or {},
+        topics=topics or {},
     )
     files = Files.of(release.documents, release.applied)
     release = replace(release, executed=execute_all(release.containers, files, runner))
@@ -109,6 +117,7 @@ def _finding(rule: Rule, seen: Seen, container: Container | None, release: Relea
         found=_masked(seen.found, release),
         why=rule.sentence,
         fix=seen.fix or rule.fix,
+        warns=rule.warns,
     )
 
 

@@ -32,6 +32,15 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Topic:
+    """A Kafka topic that a configuration names, and what the program does with it."""
+
+    name: str
+    role: str  # "consumed", "produced", "dead-letter", "retried", "routed" or "renamed"
+    use: str  # the setting it comes from: "kafka_topics.taskworker-ingest", "processing.topics.events"
+
+
+@dataclass(frozen=True, slots=True)
 class Executed:
     """One configuration and the containers that run with exactly it."""
 
@@ -40,6 +49,7 @@ class Executed:
     error: str | None
     settings: Mapping[str, Any]
     connections: tuple[Connection, ...]
+    topics: tuple[Topic, ...] = ()
 
 
 def executed(containers: tuple[Container, ...], result: Mapping[str, Any]) -> Executed:
@@ -49,6 +59,7 @@ def executed(containers: tuple[Container, ...], result: Mapping[str, Any]) -> Ex
         error=result["error"],
         settings=result["settings"],
         connections=tuple(_connection(each) for each in result["connections"]),
+        topics=tuple(Topic(**each) for each in result.get("topics", ())),
     )
 
 

@@ -39,6 +39,7 @@ class Finding:
     found: str
     why: str  # the rule's sentence
     fix: str
+    warns: bool = False  # a guess: shown, and nothing is stopped for it
 
     @property
     def place(self) -> str:
@@ -73,6 +74,7 @@ class Release:
     torn_down: frozenset[str] = frozenset()
     addresses: Mapping[str, Collection[tuple[str, int]]] = field(default_factory=dict)
     executed: tuple[Executed, ...] = ()
+    topics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # that kit makes: name → settings; empty: not known
 
     @cached_property
     def containers(self) -> tuple[Container, ...]:
@@ -85,6 +87,7 @@ class Rule:
     sentence: str
     fix: str
     test: Callable[[Release], Iterator[Seen]]
+    warns: bool = False  # its evidence is a guess (a text that names something): it never stops an installation
 
 
 def name_of(document: Document) -> str:
