@@ -1,7 +1,7 @@
 """The recipes: each kind of `built` in the lock is one function, from an entry to files in a folder or an image in the engine.
 
-Only ordinary clients run (go, cargo, pip, mvn, mmdebstrap, the engine), with caches of kit's own, so that what they use on the way
-can be measured and dropped. Every word they say goes to the build's log.
+Only ordinary clients run (go, cargo, pip, mvn, mmdebstrap, the engine), with caches of kit's own, so that what they use on the
+way can be measured and dropped. Every word they say goes to the build's log.
 """
 
 from __future__ import annotations

@@ -88,6 +88,7 @@ class Cargo:
     programs: tuple[str, ...]
     features: tuple[str, ...] = ()
     crates: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)  # that its sources ask for when they are compiled
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ class _Workspace(msgspec.Struct, forbid_unknown_fields=True):
     programs: Annotated[list[str], msgspec.Meta(min_length=1)]
     features: list[str] = []
     crates: dict[str, str] = {}
+    env: dict[str, str] = {}
 
 
 class _Built(msgspec.Struct, forbid_unknown_fields=True):
@@ -180,7 +181,7 @@ def _recipe(section: Section, built: _Built) -> Recipe:
         return GoModuleFiles(built.go_module_files.module, built.go_module_files.folder)
     if built.cargo is not None:
         of = built.cargo
-        return Cargo(of.package, of.sha256, of.archive, of.folder, tuple(of.programs), tuple(of.features), of.crates)
+        return Cargo(of.package, of.sha256, of.archive, of.folder, tuple(of.programs), tuple(of.features), of.crates, of.env)
     return Maven(built.maven) if built.maven is not None else Debian(str(built.debian))
 
 

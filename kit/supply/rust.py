@@ -39,7 +39,7 @@ OPTIMISED = ("regex-automata", "regex-syntax", "aho-corasick", "memchr")
 
 
 def build(run: Runner, cache: Cache, recipe: Cargo, into: Path, log: Path) -> None:
-    """The recipe's programs, as files in `into`. Raises `ToolMissing`, `ChecksumWrong`, `RecipeBroken`, or what a program said."""
+    """The recipe's programs, as files in `into`. Raises `ToolMissing`, `ChecksumWrong`, `RecipeBroken`."""
     for tool, package in {"cargo": "rustup, or Debian's cargo", "cmake": "cmake", "c++": "g++"}.items():
         if shutil.which(tool) is None:
             raise ToolMissing(what=f"{tool} not found", why=f"it builds {recipe.package}", fix=f"install {package}")
@@ -52,7 +52,7 @@ def build(run: Runner, cache: Cache, recipe: Cargo, into: Path, log: Path) -> No
     for crate in OPTIMISED:
         argv += ["--config", f"profile.release.package.{crate}.opt-level=2"]
     target = cache.cargo / "target"
-    env = {**PROFILE, "CARGO_HOME": str(cache.cargo / "home"), "CARGO_TARGET_DIR": str(target)}
+    env = {**PROFILE, **recipe.env, "CARGO_HOME": str(cache.cargo / "home"), "CARGO_TARGET_DIR": str(target)}
     run(argv, env=env, cwd=workspace, timeout_s=BUILD_S, log=log)
     for program in recipe.programs:
         shutil.copy2(target / "release" / program, into / program)
