@@ -64,6 +64,7 @@ class Profile:
     schemas: tuple[str, ...]  # the releases of sentry-kafka-schemas whose topics it needs, each a file of terraform/topics
     topics: Mapping[str, Mapping[str, str]]  # further ones, name → settings
     minimum_clickhouse: str
+    maximum_clickhouse: str  # a line, with all its releases: "26.5"
     newest: Mapping[str, str]  # store → the newest line of it that its clients can use; not named: any
     sizes: tuple[str, ...]
     components: tuple[Component, ...]
@@ -104,6 +105,7 @@ def _profile(document: Mapping[str, Any]) -> Profile:
         schemas=tuple(document["schemas"]),
         topics=document["topics"],
         minimum_clickhouse=document["minimum_clickhouse"],
+        maximum_clickhouse=document["maximum_clickhouse"],
         newest={store: str(document[key]) for store in STORES if (key := f"maximum_{store}") in document},
         sizes=tuple(sorted({size for component in components for size in component.sizes})),
         components=components,
