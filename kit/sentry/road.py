@@ -25,12 +25,13 @@ SEEN_TIMEOUT_S = 15.0
 class Travelled:
     event_id: str
     record: Record | None  # None: it was accepted and did not come
-    seconds: float  # from before it was sent until it was seen
+    seconds: float  # from before it was sent until it was seen, or not looked for any more
+    timeout_s: float
 
     @property
     def words(self) -> str:
         if self.record is None:
-            late = f"event {self.event_id} was accepted and not in {TOPIC} within {SEEN_TIMEOUT_S:.0f} s"
+            late = f"event {self.event_id} was accepted and not in {TOPIC} within {self.timeout_s:.0f} s"
             return f"{late}: kubectl -n sentry logs deploy/{DEPLOYMENT}"
         place = f"{TOPIC} {self.record.partition}:{self.record.offset}"
         return f"event {self.event_id} in {place}, {self.seconds:.1f} s after it was raised"
@@ -42,10 +43,10 @@ def runs(api: KubeApi) -> bool:
     return found is not None and int(found["spec"].get("replicas", 1)) > 0
 
 
-def travel(send: Callable[[], str], kafka: KafkaEndpoint, trust: Trust) -> Travelled:
+def travel(send: Callable[[], str], kafka: KafkaEndpoint, trust: Trust, timeout_s: float = SEEN_TIMEOUT_S) -> Travelled:
     """`send` gives the id of an event that was accepted. Raises what it raises, and `StoreError`."""
     with kafka_records.tail(kafka, trust, TOPIC) as tail:
         started = time.monotonic()
         event_id = send()
-        record = tail.find(event_id.encode(), SEEN_TIMEOUT_S)
-        return Travelled(event_id, record, time.monotonic() - started)
+        record = tail.find(event_id.encode(), timeout_s)
+        return Travelled(event_id, record, time.monotonic() - started, timeout_s)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kit.endpoints import KafkaEndpoint, Trust
@@ -24,7 +24,7 @@ class Record:
     topic: str
     partition: int
     offset: int
-    value: bytes
+    value: bytes = field(repr=False)
 
 
 class Tail:

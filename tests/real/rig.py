@@ -11,7 +11,8 @@ import copy
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,12 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from kit.blueprint.stack import SentryWanted
+from kit.endpoints import Secret
 from kit.engines.kind import Kind
 from kit.pki import authority
-from kit.sentry import manifests, objects, wiring
+from kit.sentry import demo, manifests, objects, wiring
 from kit.sentry.check import check as rules
 from kit.sentry.installation import Installation, addresses, known_secrets
 from kit.sentry.preflight import Release
+from kit.stores import kafka_records
+from kit.stores.kafka_records import Tail
 from kit.targets.local import LocalTarget
 
 HERE = Path(__file__).parent
@@ -36,7 +40,6 @@ PROJECTS = {
     KEY: {"id": 1, "quotas": [{**QUOTA, "id": "wide", "limit": 100000}]},
     NARROW_KEY: {"id": 2, "quotas": [{**QUOTA, "id": "narrow", "limit": 1, "scope": "project", "scopeId": "2"}]},
 }
-READY = "/api/relay/healthcheck/ready/"
 
 
 @dataclass(frozen=True)
@@ -133,8 +136,8 @@ class Rig:
             self._spoil(document, mistake)
         secrets = {**self.credentials, **{each["metadata"]["name"]: each for each in own}}
 
-        def reveal(key: wiring.Key) -> Any:
-            return rules.Secret(base64.b64decode(secrets[key.secret]["data"][key.key]).decode())
+        def reveal(key: wiring.Key) -> Secret:
+            return Secret(base64.b64decode(secrets[key.secret]["data"][key.key]).decode())
 
         filled = [dict(each) for each in wiring.filled_files(rendered, wires, NAMESPACE, reveal)]
         if mistake.name:
@@ -165,7 +168,7 @@ class Rig:
     def _set(self, container: manifests.Container, mistake: Mistake) -> None:
         if container.role == "init" and mistake.env:
             return
-        env: list[dict[str, Any]] = container.spec["env"]  # type: ignore[assignment]
+        env: list[dict[str, Any]] = container.spec["env"]
         for name, value in mistake.env.items():
             assert any(each["name"] == name for each in env), f"{mistake.name}: Relay's container has no {name}"
             env[:] = [each for each in env if each["name"] != name or value is not None]
@@ -223,16 +226,20 @@ class Rig:
 
     def prepare(self) -> None:
         """Namespace, credentials, and the tests' own server in the place of Sentry's web."""
-        made, api = self.installation, self.local.kube
-        images = [self.reference(name) for name in (self.image, "debian-trixie", "probe")]
+        made = self.installation
+        images = [self.reference(name) for name in (self.image, "debian-trixie", "probe", "front")]
         Kind(self.local.supply.tool("kind")).load(self.local.stack.name, *images, made.site.probe_image)
         made.prepare()
-        for document in _web(self.local.stack.name, self.reference("probe")):
-            api.apply(document)
+        key = self.local.secrets()["sentry_dsn_key"].reveal()  # of the DSN that kit itself sends to
+        self._apply(_web(self.local.stack.name, self.reference("probe"), {**PROJECTS, key: PROJECTS[KEY]}))
+        self._apply(made.flavour.added())  # HTTPS in front, as for the chart
 
     def apply(self, variant: Variant) -> None:
-        """The Deployment, as it is."""
-        for document in (*variant.applied, *variant.documents):
+        """As it is, with its Deployment."""
+        self._apply((*variant.applied, *variant.documents, _door(variant)))
+
+    def _apply(self, documents: Iterable[Mapping[str, Any]]) -> None:
+        for document in documents:
             self.local.kube.apply({**document, "metadata": {**document["metadata"], "namespace": NAMESPACE}})
 
     def start(self, variant: Variant) -> None:
@@ -245,13 +252,20 @@ class Rig:
             "metadata": {"name": variant.object, "namespace": NAMESPACE, "labels": template["metadata"]["labels"]},
         }
         brought = [each for each in (*variant.applied, *variant.documents) if each["kind"] in ("ConfigMap", "Secret")]
-        for document in (*brought, {**pod, "spec": spec}, _door(variant)):
-            self.local.kube.apply({**document, "metadata": {**document["metadata"], "namespace": NAMESPACE}})
+        self._apply((*brought, {**pod, "spec": spec}, _door(variant)))
 
-    def url(self, service: str) -> str:
-        found = self.local.kube.get("Service", service, NAMESPACE)
+    def dsn(self, relay: str, key: str = KEY) -> Secret:
+        """Of a project, at the door of that Relay."""
+        found = self.local.kube.get("Service", f"door-{relay}", NAMESPACE)
         assert found is not None
-        return f"http://{self.node}:{found['spec']['ports'][0]['nodePort']}"
+        return Secret(f"http://{key}@{self.node}:{found['spec']['ports'][0]['nodePort']}/{PROJECTS[key]['id']}")
+
+    def send(self, relay: str, key: str = KEY) -> str:
+        """The id of an event that the SDK sent and that Relay accepted. Raises `DemoNotDelivered`."""
+        return demo.send(self.local.workspace.assets / demo.SCRIPT, self.dsn(relay, key), self.local.trust())
+
+    def tail(self, topic: str) -> AbstractContextManager[Tail]:
+        return kafka_records.tail(self.local.endpoints().kafka, self.local.trust(), topic)
 
     @cached_property
     def node(self) -> str:
@@ -333,7 +347,7 @@ def _door(variant: Variant) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": f"door-{variant.object}"}, "spec": spec}
 
 
-def _web(stack: str, image: str) -> Iterator[dict[str, Any]]:
+def _web(stack: str, image: str, projects: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     labels = {"app": "upstream"}
     metadata = {"name": WEB, "namespace": NAMESPACE, "labels": {objects.STACK_LABEL: stack}}
     container = {
@@ -341,7 +355,7 @@ def _web(stack: str, image: str) -> Iterator[dict[str, Any]]:
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["python", "/run/upstream/upstream.py"],
-        "env": [{"name": "PROJECTS", "value": json.dumps(PROJECTS)}],
+        "env": [{"name": "PROJECTS", "value": json.dumps(projects)}],
         "volumeMounts": [{"name": "program", "mountPath": "/run/upstream"}],
         "readinessProbe": {"httpGet": {"path": "/", "port": 9000}, "periodSeconds": 1},
     }

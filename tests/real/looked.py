@@ -1,0 +1,65 @@
+"""Every mistake of a line, made at once: what is said of it before, and what Relay makes of it."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from kit.sentry import failures, preflight
+from kit.sentry.failures import Match
+from tests.real.rig import Mistake, Rig, Variant, has_ended, is_ready, until
+
+SILENCE_S = 25.0  # for how long a Relay that runs on without being ready is looked at
+OVER_S = 150.0
+ARRIVES_S, LOST_S = 15.0, 5.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one mistake."""
+
+    state: str  # ended, ready, unready
+    log: str
+    failure: Match | None
+    rules: frozenset[str]  # of `kit values check`
+    causes: frozenset[str]  # of the preflight
+    event: str  # arrives, lost; "" where none was sent
+
+
+def outcomes(rig: Rig, known: dict[str, Mistake]) -> dict[str, Outcome]:
+    variants = {name: rig.variant(mistake) for name, mistake in known.items()}
+    everything = [*variants.values(), rig.right()]
+    rules = rig.looked(everything)
+    assert rig.right().object not in rules, rules[rig.right().object]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(rig.start, variants.values()))
+        said = pool.submit(preflight.run, rig.release(everything), rig.local.kube)
+        began = time.monotonic()
+
+        def is_over(name: str) -> bool:
+            pod = rig.pod(variants[name].object)
+            silent = known[name].relay == "unready" and time.monotonic() - began > SILENCE_S
+            return has_ended(pod) or is_ready(pod) or silent
+
+        until(lambda: all(is_over(name) for name in known), OVER_S)
+        events = dict(pool.map(lambda name: (name, event(rig, known[name], variants[name])), known))
+        probes = said.result().probes
+    wrong = {(member, probe.cause) for probe in probes if not probe.holds for member in probe.members}
+    found = {}
+    for name, variant in variants.items():
+        pod, log = rig.pod(variant.object), rig.log(variant.object)
+        state = "ready" if is_ready(pod) else "ended" if has_ended(pod) else "unready"
+        causes = frozenset(cause for member, cause in wrong if member == f"Deployment/{variant.object}")
+        found[name] = Outcome(
+            state, log, failures.find("log", log), frozenset(rules.get(variant.object, ())), causes, events[name]
+        )
+    return found
+
+
+def event(rig: Rig, mistake: Mistake, variant: Variant) -> str:
+    if not mistake.event or not is_ready(rig.pod(variant.object)):
+        return ""
+    with rig.tail("ingest-events") as tail:
+        sent = rig.send(variant.object)
+        return "arrives" if tail.find(sent.encode(), LOST_S if mistake.event == "lost" else ARRIVES_S) else "lost"
