@@ -1,4 +1,4 @@
-"""Sentry's real Relay of the line `current`, as chart 33 runs it: an event's road, and each mistake held against who names it before."""
+"""Sentry's real Relay of the line `current`, as chart 33 runs it: an event's road, and who names each mistake before it is met."""
 
 from __future__ import annotations
 
