@@ -1,4 +1,4 @@
-"""Sentry's real Relay of the line `current`, as chart 33 runs it: an event's road, and who names each mistake before it is met."""
+"""Sentry's real Relay of the line `current`, as chart 33 runs it: an event's road, and who names each mistake before Relay does."""
 
 from __future__ import annotations
 
