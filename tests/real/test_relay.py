@@ -1,4 +1,4 @@
-"""Sentry's real Relay of the line `current`, as chart 33 runs it: an event's road, and who names each mistake before Relay does."""
+"""Sentry's real Relay of the line `current`, as chart 33 runs it: the road of an event, and who names each mistake before."""
 
 from __future__ import annotations
 
