@@ -89,6 +89,7 @@ class Cargo:
     features: tuple[str, ...] = ()
     crates: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)  # that its sources ask for when they are compiled
+    headers: Mapping[str, str] = field(default_factory=dict)  # of C, that must be there → Debian's package of them
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ class _Workspace(msgspec.Struct, forbid_unknown_fields=True):
     features: list[str] = []
     crates: dict[str, str] = {}
     env: dict[str, str] = {}
+    headers: dict[str, str] = {}
 
 
 class _Built(msgspec.Struct, forbid_unknown_fields=True):
@@ -181,7 +182,9 @@ def _recipe(section: Section, built: _Built) -> Recipe:
         return GoModuleFiles(built.go_module_files.module, built.go_module_files.folder)
     if built.cargo is not None:
         of = built.cargo
-        return Cargo(of.package, of.sha256, of.archive, of.folder, tuple(of.programs), tuple(of.features), of.crates, of.env)
+        return Cargo(
+            of.package, of.sha256, of.archive, of.folder, tuple(of.programs), tuple(of.features), of.crates, of.env, of.headers
+        )
     return Maven(built.maven) if built.maven is not None else Debian(str(built.debian))
 
 

@@ -60,6 +60,8 @@ class Programs:
             into = Path(next(word for word in argv if word.startswith("--dest=")).removeprefix("--dest="))
             into.mkdir()
             (into / "relay-1.archive").write_bytes(self.content)
+        elif argv[0] == "c++":
+            return Result(tuple(argv), 0 if argv[-2] == "there.h" else 1, "", "")
         else:
             made = Path(given["env"]["CARGO_TARGET_DIR"]) / "release" / "relay"
             made.parent.mkdir(parents=True, exist_ok=True)
@@ -163,3 +165,11 @@ def test_a_missing_compiler_is_named_before_anything_is_fetched(tmp_path: Path, 
     content = package()
     with pytest.raises(ToolMissing, match="cmake not found"):
         built(content, recipe(content), tmp_path)
+
+
+def test_a_missing_header_is_named_with_debians_package(tmp_path: Path) -> None:
+    content = package()
+    built(content, recipe(content, headers={"there.h": "lib-dev"}), tmp_path)
+    with pytest.raises(ToolMissing, match="absent") as missing:
+        built(content, recipe(content, headers={"absent.h": "lib-dev"}), tmp_path)
+    assert missing.value.fix == "apt-get install lib-dev"
