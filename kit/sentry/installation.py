@@ -165,7 +165,8 @@ class Installation:
     def preflight_fingerprint(self) -> str:
         """Of what the preflight is run with; known without rendering, like the release's own."""
         parts = {"release": self.fingerprint, "image": self.site.probe_image, "topics": self.site.topics.read_text()}
-        return files.digest({**parts, "driver": archive(rooms=CLIENTS)})
+        clickhouse = f"{self.site.profile.minimum_clickhouse} {self.site.profile.newest.get('clickhouse', '')}"
+        return files.digest({**parts, "clickhouse": clickhouse, "driver": archive(rooms=CLIENTS)})
 
     def _secret_texts(self) -> dict[str, str]:
         return {each["metadata"]["name"]: json.dumps(each, sort_keys=True) for each in self.credentials}
@@ -256,6 +257,9 @@ class Installation:
             trust=self.wiring.mount,
             topics=self.topics,
             credentials=self.applied,
+            minimum_clickhouse=self.site.profile.minimum_clickhouse,
+            maximum_clickhouse=self.site.profile.newest.get("clickhouse", ""),
+            is_stand_in=self.flavour.is_stand_in,
         )
         return preflight.run(release, self.api, note=note)
 
