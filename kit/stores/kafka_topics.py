@@ -66,7 +66,7 @@ SMOKE = Topic(
 )
 
 
-def desired(file: Path) -> tuple[Topic, ...]:
+def of_schemas(file: Path) -> tuple[Topic, ...]:
     """Every topic of one release of the schemas, by name. Raises `StoreError` where the file is not one."""
     try:
         document = json.loads(file.read_text())

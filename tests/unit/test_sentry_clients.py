@@ -21,7 +21,7 @@ from kit.sentry.clients.contract import NOTE, NamedTopic, Trouble, Wanted, Wrong
 from tests.support.tls_server import HOST, Certified, certified, certified_laxly, https, serving
 
 NEW, OLD = (26, 9, 0), (26, 8, 0)
-SNUBA = Wanted(kind="snuba", version=OLD, minimum_clickhouse="23.8.11.29", maximum_clickhouse="26.5")
+SNUBA = Wanted(kind="snuba", version=OLD, clickhouse=">=23.8.11.29,<=26.5")
 
 
 @pytest.fixture(scope="module")
@@ -230,14 +230,15 @@ def test_a_user_that_may_not_read_the_system_tables_is_found_before_the_migratio
     ],
 )
 def test_the_server_s_version_is_held_against_the_profile(version: str, minimum: str, cause: str, by: Certified) -> None:
-    wanted = replace(SNUBA, minimum_clickhouse=minimum)
+    wanted = replace(SNUBA, clickhouse=f">={minimum},<=26.5")
     assert [trouble.cause for trouble in asked(by, wanted, version=version)] == ([cause] if cause else [])
     stood_in = asked(by, replace(wanted, is_stand_in=True), version=version)
     assert [trouble.cause for trouble in stood_in] == ([NOTE] if cause else [])
 
 
-def test_a_profile_without_a_newest_clickhouse_takes_any(by: Certified) -> None:
-    assert asked(by, replace(SNUBA, maximum_clickhouse=""), version="26.7.2.1") == ()
+def test_a_chart_that_names_an_oldest_clickhouse_alone_takes_any_newer(by: Certified) -> None:
+    assert asked(by, replace(SNUBA, clickhouse=">=18.16"), version="26.7.2.1") == ()
+    assert asked(by, replace(SNUBA, clickhouse=">=18.16"), version="18.16.1") == ()
 
 
 def test_hosts_that_the_server_names_are_tried_where_snuba_would_open_them(by: Certified) -> None:

@@ -31,6 +31,7 @@ from kit.stores import tls
 # ClickHouse's ErrorCodes.cpp
 KNOWN = {192: "password", 193: "password", 194: "password", 516: "password", 81: "database", 497: "denied", 291: "denied"}
 EXPLICIT = "ca_certs"
+BOUND = re.compile(r"(>=|<=)\s*(\d[\d.]*)")
 # What Snuba reads of the server with its own user, and where: snuba@61009262d and its head, 2026-08. Since ClickHouse 24.1 a user
 # whose rights end at its own database reads only some of `system` (ClickHouse#58584, 2024-01).
 SYSTEM: Mapping[str, str] = {
@@ -150,13 +151,15 @@ def _roundtrip(name: str, run: Run) -> None:
 
 
 def _age(version: str, wanted: Wanted) -> tuple[Trouble, ...]:
-    given, newest = numbers(version), numbers(wanted.maximum_clickhouse)
-    found: tuple[Trouble, ...] = ()
-    if given < numbers(wanted.minimum_clickhouse):
-        found = (Trouble("clickhouse-old", f"it is {version}; Snuba takes {wanted.minimum_clickhouse} and newer"),)
-    elif newest and given[: len(newest)] > newest:
-        found = (Trouble("clickhouse-new", f"it is {version}; Snuba's migrations pass up to {wanted.maximum_clickhouse}"),)
-    return tuple(Trouble(NOTE, f"{each.said} (no Snuba runs here)") for each in found) if wanted.is_stand_in else found
+    """An upper bound such as 26.5 is a line, with all its releases."""
+    given, found = numbers(version), []
+    for operator, edge in BOUND.findall(wanted.clickhouse):
+        bound = numbers(edge)
+        if operator == ">=" and given < bound:
+            found.append(Trouble("clickhouse-old", f"it is {version}; Snuba takes {edge} and newer"))
+        elif operator == "<=" and given[: len(bound)] > bound:
+            found.append(Trouble("clickhouse-new", f"it is {version}; Snuba's migrations pass up to {edge}"))
+    return tuple(Trouble(NOTE, f"{each.said} (no Snuba runs here)") for each in found) if wanted.is_stand_in else tuple(found)
 
 
 def _system_tables(run: Run) -> tuple[Trouble, ...]:

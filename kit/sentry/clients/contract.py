@@ -62,8 +62,7 @@ class Wanted:
     named: tuple[NamedTopic, ...] = ()
     groups: tuple[str, ...] = ()  # consumer groups that its programs join
     largest_record: bool = False  # of all containers of a run, one tries it
-    minimum_clickhouse: str = ""
-    maximum_clickhouse: str = ""
+    clickhouse: str = ""  # the versions that Snuba works with: ">=24.8,<=26.5"
     is_stand_in: bool = False  # nothing of Sentry's will run here: what only Snuba minds is said, and stops nobody
 
 

@@ -84,8 +84,7 @@ def _wanted(request: Mapping[str, Any], release: Mapping[str, Any]) -> Wanted:
         topics=release["topics"],
         groups=tuple(request.get("groups") or ()),
         largest_record=bool(request.get("largest")),
-        minimum_clickhouse=release["minimum_clickhouse"],
-        maximum_clickhouse=release["maximum_clickhouse"],
+        clickhouse=release["clickhouse"],
         is_stand_in=release["is_stand_in"],
     )
 

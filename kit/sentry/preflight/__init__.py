@@ -61,8 +61,7 @@ class Release:
     trust: str  # where kit-trust is mounted
     topics: Mapping[str, Mapping[str, str]]  # that kit makes: name → what it must be set to
     credentials: Sequence[Document]  # the objects that kit applies before Helm; only their digest is kept
-    minimum_clickhouse: str = ""  # the profile's
-    maximum_clickhouse: str = ""
+    clickhouse: str = ""  # the versions that it works with: ">=24.8,<=26.5"
     is_stand_in: bool = False  # no Snuba will run: that ClickHouse is too old for one is said, and stops nobody
     fingerprint: str = ""  # of all this, where the caller knows it; made from it otherwise
 
@@ -178,7 +177,7 @@ def _inputs(release: Release, labels: Mapping[str, str]) -> tuple[Document, ...]
 
 def _wanted(release: Release) -> dict[str, Any]:
     """What the clients are told of the release, apart from its manifests."""
-    fields = ("topics", "minimum_clickhouse", "maximum_clickhouse", "is_stand_in")
+    fields = ("topics", "clickhouse", "is_stand_in")
     return {field: getattr(release, field) for field in fields}
 
 

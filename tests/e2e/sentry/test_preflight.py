@@ -30,6 +30,7 @@ from kit.sentry import credentials, lite, manifests, nodestore, objects, preflig
 from kit.sentry.preflight import Release, places
 from kit.sentry.preflight.verdict import NOTE, Preflight
 from kit.stores import kafka, kafka_admin, kafka_topics
+from kit.stores.kafka_topics import Topic
 from kit.targets.local import LocalTarget
 from tests.support.program import Program
 from tests.support.reach import local_target
@@ -118,8 +119,7 @@ class Rig:
             "sentryVersion": loaded.app_version,
             "images": {"bugsink": "none:1", "probe": "none:1"},
         }
-        schemas = json.loads(self.schemas(profile).read_text())["topics"]
-        wanted = {name: dict(topic["config"]) for name, topic in schemas.items()}
+        wanted = {topic.name: dict(topic.settings) for topic in self.topics(profile)}
         applied = {each["metadata"]["name"]: copy.deepcopy(dict(each)) for each in self.objects}
         return Case(rendered, applied, wanted, self.hosts)
 
@@ -163,8 +163,7 @@ class Rig:
             trust=wires.mount,
             topics=case.topics,
             credentials=known,
-            minimum_clickhouse=loaded.minimum_clickhouse,
-            maximum_clickhouse="26.5",
+            clickhouse=f">={loaded.minimum_clickhouse},<={loaded.maximum_clickhouse}",
             is_stand_in=case.is_stand_in,
         )
 
@@ -192,11 +191,11 @@ class Rig:
         logins = credentials.Logins(Secret("k" * 50), Secret("an-admin-s-password"))
         return (*credentials.documents(self.stack, self.endpoints, trust, logins), nodestore.document(self.stack, space.assets))
 
-    def schemas(self, profile: str) -> Path:
-        return self.local.workspace.assets / "terraform" / "topics" / f"{profiles.load(profile).schemas}.json"
+    def topics(self, profile: str) -> tuple[Topic, ...]:
+        return topics.wanted(profiles.load(profile), self.local.workspace.assets, {})
 
     def mend_topics(self, profile: str) -> None:
-        topics.mend(self.local.endpoints().kafka, self.local.credentials(), self.local.trust(), self.schemas(profile))
+        topics.mend(self.local.endpoints().kafka, self.local.credentials(), self.local.trust(), self.topics(profile))
 
 
 @pytest.fixture(scope="module")
