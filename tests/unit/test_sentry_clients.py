@@ -286,6 +286,18 @@ def test_http_at_the_native_port_is_told_by_its_own_name(by: Certified) -> None:
     assert refused.value.cause == "port-mixed"
 
 
+def test_native_at_an_https_port_that_waits_for_more_is_asked_once_again_by_http(by: Certified) -> None:
+    """As ClickHouse 18.16 does."""
+
+    def hung_up_or_http(secured: ssl.SSLSocket) -> None:
+        if secured.recv(4096).startswith(b"GET"):
+            secured.sendall(b"HTTP/1.0 200 OK\r\n\r\nOk.\n")
+
+    with serving(by, hung_up_or_http) as port, pytest.raises(Wrong) as refused:
+        clickhouse.ask(connection("clickhouse", "clickhouse-driver", port, by.ca), True, SNUBA)
+    assert (refused.value.cause, refused.value.said) == ("port-mixed", "to HTTP it says HTTP/1.0 200 OK")
+
+
 def test_native_at_the_https_port_is_told_by_its_own_name(by: Certified) -> None:
     with https(by, Server) as port, pytest.raises(Wrong) as refused:
         clickhouse.ask(connection("clickhouse", "clickhouse-driver", port, by.ca), True, SNUBA)

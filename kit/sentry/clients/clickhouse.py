@@ -95,8 +95,22 @@ def _native(connection: Connection, write: bool, wanted: Wanted) -> Answer:
 
     try:
         return _answer("clickhouse-driver", run, connection, write, wanted)
+    except (errors.SocketTimeoutError, errors.NetworkError, EOFError) as error:
+        raise _mixed_up(connection, error) if write else error from error
     finally:
         client.disconnect()
+
+
+def _mixed_up(connection: Connection, error: Exception) -> Exception:
+    """An older server's HTTPS port waits for the end of what it takes for a request, and so does the client."""
+    host, port = address(connection)
+    try:
+        with tls.handshake(host, port, Trust(Path(connection["tls"]["ca"] or "")), timeout_s=TIMEOUT_S) as wire:
+            wire.send(b"GET /ping HTTP/1.0\r\n\r\n")
+            said = wire.receive_line().decode(errors="replace")
+    except Exception:
+        return error
+    return Wrong("port-mixed", f"to HTTP it says {said}") if said.startswith("HTTP/") else error
 
 
 def _urllib3(connection: Connection) -> Run:

@@ -89,6 +89,7 @@ class Case:
     hosts: dict[str, str]  # servers prepared wrong
     after: list[Callable[[list[Any]], None]] = field(default_factory=list)  # on the wired manifests
     meanwhile: list[AbstractContextManager[None]] = field(default_factory=list)  # what the stores are for the length of a run
+    version: str = ""  # of Sentry, where it is not the profile's
     is_stand_in: bool = True  # the ClickHouse that is built here is too old for any Snuba
 
     def secret(self, name: str, **data: str) -> None:
@@ -158,7 +159,7 @@ class Rig:
         return Release(
             stack=self.stack,
             documents=wired,
-            app_version=loaded.app_version,
+            app_version=case.version or loaded.app_version,
             probe_image=self.images[profile],
             trust=wires.mount,
             topics=case.topics,
@@ -480,11 +481,13 @@ def _ninth(rig: Rig, case: Case) -> None:
     case.values["externalClickhouse"]["host"] = case.hosts["denying"]
     case.snuba('CLUSTERS[0].update(single_node=False, cluster_name="sentry")')
     case.after.append(_with_variable(WEB, "HTTPS_PROXY", lambda none: "http://proxy.invalid:3128"))
+    case.version = "26.9.0"  # from which on Snuba opens the hosts' HTTP port
     case.is_stand_in = False
 
 
 def _tenth(rig: Rig, case: Case) -> None:
     case.after.append(_with_variable(RELAY, "RELAY_REDIS_URL", lambda url: f"{url}#insecure"))
+    case.snuba('CLUSTERS[0].update(single_node=False, cluster_name="no-such-cluster")')
     case.is_stand_in = False
 
 
@@ -556,6 +559,7 @@ MISTAKES = {
     "ClickHouse's other hosts": ("ninth", SNUBA, "clickhouse", "cluster-hosts"),
     "proxy before the bucket": ("ninth", WEB, "s3", "proxy"),
     "Relay told not to verify Redis": ("tenth", RELAY, "redis", "not-verifying"),
+    "ClickHouse's cluster unknown": ("tenth", SNUBA, "clickhouse", "cluster-hosts"),
     "ClickHouse too old": ("tenth", SNUBA, "clickhouse", "clickhouse-old"),
     "authority without the form": ("eleventh", WEB, "redis", "authority-form"),
 }
@@ -600,6 +604,15 @@ def test_celery_s_broker_that_accepts_any_certificate_is_found_out(seed_rig: Rig
     outcome = seed_rig.run("seed", case)
     broker = next(probe for probe in outcome.probes if probe.client == "kombu")
     assert (broker.component, broker.store, broker.cause) == (WEB, "redis", "not-verifying")
+
+
+def test_an_authority_without_the_form_is_found_for_a_sentry_on_python_3_13_by_a_probe_on_3_11(rig: Rig, servers: None) -> None:
+    rig.mend_topics("seed")
+    case = rig.case("seed")
+    _eleventh(rig, case)
+    causes = {probe.component: probe.cause for probe in rig.run("seed", case).probes if probe.client == "redis-py"}
+    assert causes[WEB] == "authority-form"
+    assert causes[SNUBA] != "authority-form"  # Snuba 25.2 runs on 3.11
 
 
 def test_no_secret_is_in_what_the_preflight_keeps_or_says(rig: Rig, batches: Callable[[str], Preflight]) -> None:
