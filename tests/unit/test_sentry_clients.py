@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AclOperation
 
+from kit.sentry.check.connections import Topic
 from kit.sentry.clients import clickhouse, consumer_groups, demands, driver, handshakes, kafka, redis, s3
 from kit.sentry.clients.contract import NOTE, NamedTopic, Trouble, Wanted, Wrong
 from tests.support.tls_server import HOST, Certified, certified, certified_laxly, https, serving
@@ -514,6 +516,10 @@ def test_a_missing_topic_of_kit_s_list_is_told_from_one_that_is_in_no_list() -> 
         Trouble("missing-topic", "2 missing: events (produced by processing.topics.events), outcomes"),
     ]
     assert kafka._missing({"there": None, "events": None, "outcomes": None, "taskworker-ingest": None}, wanted) == []
+
+
+def test_topics_are_named_as_the_executor_names_them() -> None:
+    assert NamedTopic._fields == tuple(field.name for field in dataclasses.fields(Topic))
 
 
 @pytest.mark.parametrize(

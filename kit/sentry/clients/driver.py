@@ -31,7 +31,7 @@ from kit.sentry.clients.demands import STORES, demand
 
 INPUT = Path("/run/kit/input")  # wanted.json, foreign.crt; beside it code/ and volumes/
 REQUEST = "KIT_PREFLIGHT"  # {"kind": …, "version": …, "args": […], "groups": […], "largest": true, "trust": "/etc/kit/trust"}
-LIFE_S = 60
+LIFE_S = 90
 ATTEMPTS = 2  # with the foreign authority, where something else came between
 # Where the image of a kind looks for its file; "$NAME" is a variable, "*" what the init containers would have prepared.
 FILES: Mapping[str, Sequence[str]] = {

@@ -109,31 +109,43 @@ def run(
     chosen = known[: places.MOST_NODES] if len(known) > 1 else ("",)
     if able:
         applied = (*_inputs(release, labels), *brought)
+        attempts: list[Attempt] = []
         try:
             with ThreadPoolExecutor(max_workers=8) as pool:
                 list(pool.map(api.apply, applied))
-            attempts: list[Attempt] = []
             for node in chosen:
-                job = parts.job(
-                    able,
-                    own,
-                    image=release.probe_image,
-                    version=release.app_version,
-                    trust=release.trust,
-                    labels=labels,
-                    namespace=NAMESPACE,
-                    node=node,
-                    tries_largest=not attempts,
-                )
-                attempts.append(Attempt(api.create(job)["metadata"]["name"], node))
+                job = _job(release, able, own, labels, node, tries_largest=not attempts)
+                attempts.append(Attempt({**job, "metadata": api.create(job)["metadata"]}, node))
             found += _tried(attempts, able, api, note, sleep, clock)
         finally:
-            _take_away(applied, api)
+            _take_away([*applied, *(each.document for each in attempts if not each.has_ended)], api)
     seconds = round(clock() - started, 1)
     on = tuple(node for node in chosen if node)
     result = Preflight(fingerprint(release), datetime.now(UTC), seconds, held_together(found), on, len(known))
     api.apply({**_config_map(RESULT, {STACK_LABEL: release.stack}), "data": kept(result)})
     return result
+
+
+def _job(
+    release: Release,
+    able: Sequence[Component],
+    own: frozenset[tuple[str, str]],
+    labels: Mapping[str, str],
+    node: str,
+    *,
+    tries_largest: bool,
+) -> Document:
+    return parts.job(
+        able,
+        own,
+        image=release.probe_image,
+        version=release.app_version,
+        trust=release.trust,
+        labels=labels,
+        namespace=NAMESPACE,
+        node=node,
+        tries_largest=tries_largest,
+    )
 
 
 def _nodes(api: KubeApi) -> tuple[str, ...]:
@@ -199,20 +211,15 @@ def _tried(
     clock: Callable[[], float],
 ) -> tuple[Probe, ...]:
     """What each container said on each node, once it has ended; what did not start says why."""
-    try:
-        while True:
-            pods = api.list("Pod", NAMESPACE, f"{parts.LABEL}=run")
-            for attempt in attempts:
-                attempt.look(pods, clock())
-            if all(attempt.is_over for attempt in attempts):
-                break
-            note(_progress(attempts, len(wanted)))
-            sleep(POLL_S)
-        return joined({attempt.node: _read(attempt, wanted, api) for attempt in attempts})
-    finally:
+    while True:
+        pods = api.list("Pod", NAMESPACE, f"{parts.LABEL}=run")
         for attempt in attempts:
-            if not attempt.has_ended:  # what it mounts is about to go
-                api.delete("Job", attempt.job, NAMESPACE)
+            attempt.look(pods, clock())
+        if all(attempt.is_over for attempt in attempts):
+            break
+        note(_progress(attempts, len(wanted)))
+        sleep(POLL_S)
+    return joined({attempt.node: _read(attempt, wanted, api) for attempt in attempts})
 
 
 def _progress(attempts: Sequence[Attempt], components: int) -> str:

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kit.sentry.manifests import Document
 from kit.sentry.pods import Trouble, newest, pod_trouble
 
 MOST_NODES = 12  # of a large cluster a few of each zone tell as much, and the stores are spared
 ZONE = "topology.kubernetes.io/zone"
 JOB = "batch.kubernetes.io/job-name"
-# How long a pod may stay so. The driver ends itself after a minute.
-LIMIT_S: Mapping[str, float] = {"waiting": 100.0, "starting": 600.0, "running": 100.0}
+# How long a pod may stay so. The driver ends itself after a minute and a half.
+LIMIT_S: Mapping[str, float] = {"waiting": 100.0, "starting": 600.0, "running": 120.0}
 
 
 def nodes(found: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -40,7 +41,7 @@ def _takes_pods(node: Mapping[str, Any]) -> bool:
 class Attempt:
     """One Job and its pod; remembers since when it has been at the same stage."""
 
-    job: str
+    document: Document  # the Job
     node: str  # "" where it may run anywhere
     pod: Mapping[str, Any] | None = None
     why: str = ""  # why it is given up
@@ -56,7 +57,9 @@ class Attempt:
         return self.has_ended or bool(self.why)
 
     def look(self, pods: Sequence[Mapping[str, Any]], now: float) -> None:
-        self.pod = newest([pod for pod in pods if (pod["metadata"].get("labels") or {}).get(JOB) == self.job])
+        self.pod = newest(
+            [pod for pod in pods if (pod["metadata"].get("labels") or {}).get(JOB) == self.document["metadata"]["name"]]
+        )
         stage = _stage(self.pod)
         if stage != self.stage:
             self.stage, self.since = stage, now
