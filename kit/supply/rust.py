@@ -54,7 +54,7 @@ def build(run: Runner, cache: Cache, recipe: Cargo, into: Path, log: Path) -> No
         argv += ["--features", ",".join(recipe.features)]
     for crate in OPTIMISED:
         argv += ["--config", f"profile.release.package.{crate}.opt-level=2"]
-    target = cache.cargo / "target"
+    target = cache.cargo / "target" / workspace.name  # two workspaces may have programs of one name
     env = {**PROFILE, **recipe.env, "CARGO_HOME": str(cache.cargo / "home"), "CARGO_TARGET_DIR": str(target)}
     run(argv, env=env, cwd=workspace, timeout_s=BUILD_S, log=log)
     for program in recipe.programs:

@@ -101,7 +101,10 @@ def test_the_program_is_built_in_the_unpacked_workspace_as_its_lock_file_says(tm
     assert "--locked" in argv
     assert argv[argv.index("--features") + 1] == "processing"
     cache = tmp_path / "cache" / "cargo"
-    assert (given["env"]["CARGO_HOME"], given["env"]["CARGO_TARGET_DIR"]) == (str(cache / "home"), str(cache / "target"))
+    assert (given["env"]["CARGO_HOME"], given["env"]["CARGO_TARGET_DIR"]) == (
+        str(cache / "home"),
+        str(cache / "target" / "relay-1"),
+    )
 
 
 def test_pip_is_given_the_hash(tmp_path: Path) -> None:
