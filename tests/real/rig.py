@@ -72,7 +72,9 @@ class Variant:
     """Relay with one thing changed, under names of its own."""
 
     name: str
-    documents: tuple[dict[str, Any], ...]  # wired: what the rules and the preflight get
+    named: tuple[dict[str, Any], ...]  # wired, under the chart's names: what the rules get
+    before: tuple[dict[str, Any], ...]  # what would stand in the namespace then, filled files without their secrets
+    documents: tuple[dict[str, Any], ...]  # the same under names of their own: what the preflight gets, and what runs
     applied: tuple[dict[str, Any], ...]  # Secrets and trust that only this one uses
 
     @property
@@ -140,6 +142,8 @@ class Rig:
             return Secret(base64.b64decode(secrets[key.secret]["data"][key.key]).decode())
 
         filled = [dict(each) for each in wiring.filled_files(rendered, wires, NAMESPACE, reveal)]
+        before = (*secrets.values(), *rules.stand_ins(rendered, wires, secrets.values()))
+        named = tuple(copy.deepcopy(wired))
         if mistake.name:
             names = {
                 (each["kind"], each["metadata"]["name"]): f"{each['metadata']['name']}-{mistake.name}"
@@ -148,7 +152,7 @@ class Rig:
             wired, own, filled = ([_renamed(each, names) for each in group] for group in (wired, own, filled))
             for document in wired:
                 _labelled(document, mistake.name)
-        return Variant(mistake.name, tuple(wired), (*own, *filled))
+        return Variant(mistake.name, named, tuple(map(dict, before)), tuple(wired), (*own, *filled))
 
     def _changed(self, text: str, mistake: Mistake) -> str:
         for old, new in mistake.config.items():
@@ -194,21 +198,18 @@ class Rig:
 
     # -- what is said before anything runs
 
-    def looked(self, variants: list[Variant]) -> dict[str, set[str]]:
-        """Object → the rules of `kit values check` that stop an installation for it."""
+    def looked(self, variant: Variant) -> frozenset[str]:
+        """The rules of `kit values check` that stop an installation for it."""
         made = self.installation
         found = rules.look(
-            [document for variant in variants for document in variant.documents],
+            variant.named,
             made.site.profile,
             known_secrets=known_secrets(made.site),
-            applied=(*made.applied, *(document for variant in variants for document in variant.applied)),
+            applied=variant.before,
             addresses=addresses(made.site.endpoints),
             topics=made.topics,
         )
-        named: dict[str, set[str]] = {}
-        for finding in found.findings:
-            named.setdefault(finding.object.partition("/")[2], set()).add(finding.rule)
-        return named
+        return frozenset(finding.rule for finding in found.stopping)
 
     def release(self, variants: list[Variant]) -> Release:
         made = self.installation

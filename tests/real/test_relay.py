@@ -16,18 +16,19 @@ import pytest
 from kit.sentry import road
 from kit.sentry.demo import DemoNotDelivered
 from kit.stores import kafka, kafka_admin
-from tests.real.looked import Outcome, outcomes
-from tests.real.rig import KEY, NAMESPACE, NARROW_KEY, RELAY, Mistake, Rig, is_ready, mistakes, until
+from tests.real.conftest import LINES, Stage
+from tests.real.looked import Outcome
+from tests.real.rig import KEY, NAMESPACE, NARROW_KEY, RELAY, Mistake, Rig, is_ready, until
 
 LINE = "current"
-KNOWN = mistakes("mistakes.yaml")
+KNOWN = LINES[LINE][2]
 WAY_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def rig(rigs: Mapping[str, Rig]) -> Rig:
+def rig(stages: Mapping[str, Stage]) -> Rig:
     """The right Relay, ready."""
-    found = rigs[LINE]
+    found = stages[LINE].rig
     assert until(lambda: any(map(is_ready, found.local.kube.list("Pod", NAMESPACE, "role=relay"))), 90), said(found)
     return found
 
@@ -116,8 +117,8 @@ def test_looking_leaves_no_group_behind(rig: Rig) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(rig: Rig) -> dict[str, Outcome]:
-    return outcomes(rig, KNOWN)
+def made(stages: Mapping[str, Stage]) -> dict[str, Outcome]:
+    return stages[LINE].outcomes.result()
 
 
 @pytest.mark.parametrize("mistake", KNOWN.values(), ids=KNOWN)

@@ -8,18 +8,19 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.real.looked import Outcome, outcomes
-from tests.real.rig import NAMESPACE, RELAY, Mistake, Rig, is_ready, mistakes, until
+from tests.real.conftest import LINES, Stage
+from tests.real.looked import Outcome
+from tests.real.rig import NAMESPACE, RELAY, Mistake, Rig, is_ready, until
 
 LINE = "seed"
-KNOWN = mistakes("mistakes-seed.yaml")
+KNOWN = LINES[LINE][2]
 WAY_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def rig(rigs: Mapping[str, Rig]) -> Rig:
+def rig(stages: Mapping[str, Stage]) -> Rig:
     """The right Relay, ready."""
-    found = rigs[LINE]
+    found = stages[LINE].rig
     assert until(lambda: any(map(is_ready, found.local.kube.list("Pod", NAMESPACE, "role=relay"))), 90), said(found)
     return found
 
@@ -50,8 +51,8 @@ def test_verify_claims_the_road_through_relay_where_one_runs(rig: Rig) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(rig: Rig) -> dict[str, Outcome]:
-    return outcomes(rig, KNOWN)
+def made(stages: Mapping[str, Stage]) -> dict[str, Outcome]:
+    return stages[LINE].outcomes.result()
 
 
 @pytest.mark.parametrize("mistake", KNOWN.values(), ids=KNOWN)
