@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from kit.endpoints import KafkaEndpoint, Trust
@@ -17,6 +18,7 @@ from kit.stores.contract import StoreError
 NAME = "kafka"
 REQUEST_TIMEOUT_S = 10.0
 POLL_S = 0.2
+CLOCKS_S = 300.0  # how far the clock of a broker or a producer may be behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ class Tail:
 
 
 @contextmanager
-def tail(endpoint: KafkaEndpoint, trust: Trust, topic: str) -> Iterator[Tail]:
-    """Every partition from its present end on. Raises `StoreError`."""
+def tail(endpoint: KafkaEndpoint, trust: Trust, topic: str, since: datetime | None = None) -> Iterator[Tail]:
+    """Every partition from its present end on, or from what came `since`. Raises `StoreError`."""
     from confluent_kafka import Consumer, KafkaException, TopicPartition
 
     from kit.stores import kafka_admin
@@ -64,10 +66,20 @@ def tail(endpoint: KafkaEndpoint, trust: Trust, topic: str) -> Iterator[Tail]:
             raise StoreError(NAME, f"looking at topic {topic}", known.error)
         places = [TopicPartition(topic, number) for number in known.partitions]
         for place in places:
-            _, place.offset = consumer.get_watermark_offsets(place, timeout=REQUEST_TIMEOUT_S)
+            _, end = consumer.get_watermark_offsets(place, timeout=REQUEST_TIMEOUT_S)
+            place.offset = end if since is None else _at(consumer, place, since, end)
         consumer.assign(places)
         yield Tail(consumer, topic)
     except KafkaException as error:
         raise StoreError(NAME, f"reading topic {topic}", error) from error
     finally:
         consumer.close()
+
+
+def _at(consumer: Any, place: Any, since: datetime, end: int) -> int:
+    """The first offset of that time or later; the end where nothing came since."""
+    from confluent_kafka import TopicPartition
+
+    moment_ms = int((since - timedelta(seconds=CLOCKS_S)).timestamp() * 1000)
+    (found,) = consumer.offsets_for_times([TopicPartition(place.topic, place.partition, moment_ms)], timeout=REQUEST_TIMEOUT_S)
+    return found.offset if found.offset >= 0 else end

@@ -110,6 +110,17 @@ def test_verify_claims_the_road_through_relay_where_one_runs(rig: Rig) -> None:
     assert re.search(r"event [0-9a-f]{32} in ingest-events \d+:\d+, \d+\.\d s after it was raised", claim.said)
 
 
+def test_the_road_is_seen_from_inside_the_cluster_where_the_brokers_cannot_be_reached(rig: Rig) -> None:
+    made = rig.installation
+    seen = road.travel_in_cluster(
+        lambda: rig.send(RELAY), made.site.endpoints.kafka, rig.local.kube, rig.local.stack.name, made.site.probe_image
+    )
+    assert seen.record is not None
+    assert re.fullmatch(r"event [0-9a-f]{32} in ingest-events \d+:\d+", seen.words)
+    left = [each["metadata"]["name"] for kind in ("ConfigMap", "Secret") for each in rig.local.kube.list(kind, NAMESPACE)]
+    assert road.NAME not in left
+
+
 def test_looking_leaves_no_group_behind(rig: Rig) -> None:
     endpoint = kafka.admin_endpoint(rig.local.endpoints().kafka, rig.local.credentials())
     groups = kafka_admin.connect(endpoint, rig.local.trust()).list_consumer_groups().result()

@@ -339,15 +339,14 @@ class LocalSentry:
         if not local.workspace.kubeconfig.exists() or not road.runs(local.kube):
             return
         script = local.workspace.assets / demonstration.SCRIPT
-        claim = "an event reaches Kafka through Relay"
         try:
             seen = road.travel(
                 lambda: demonstration.send(script, self._dsn, local.trust()), local.endpoints().kafka, local.trust()
             )
         except KitError as error:
-            yield Check("relay", claim, False, f"{error.what}: {error.why}")
+            yield Check("relay", road.CLAIM, False, f"{error.what}: {error.why}")
             return
-        yield Check("relay", claim, seen.record is not None, seen.words)
+        yield Check("relay", road.CLAIM, seen.record is not None, seen.words)
 
     def client_env(self) -> Mapping[str, str]:
         local = self._local
