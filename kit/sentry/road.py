@@ -1,8 +1,8 @@
 """An event's road through Relay: sent by the SDK, accepted, and seen in Kafka by its id.
 
-Relay answers "accepted" before Kafka has the event, and without `kafka_validate_topics` it is "ready" without ever having spoken to
-Kafka (26.8.0 and 25.1.0, run 2026-11-28, docs/real.md). So an accepted event proves nothing, and this looks for the event itself:
-from here where the brokers can be reached, else by a Job in the cluster.
+Relay answers "accepted" before Kafka has the event, and without `kafka_validate_topics` it is "ready" without ever having spoken
+to Kafka (26.8.0 and 25.1.0, run 2026-11-28, docs/real.md). So an accepted event proves nothing, and this looks for the event
+itself: from here where the brokers can be reached, else by a Job in the cluster.
 """
 
 from __future__ import annotations
@@ -33,9 +33,8 @@ DEPLOYMENT = "sentry-relay"
 SEEN_TIMEOUT_S = 15.0
 NAME = "kit-road"  # of everything that the Job needs
 ROOMS = ("__init__.py", "errors.py", "endpoints.py", "stores", "sentry/__init__.py", "sentry/road_job.py")
-PROGRAM = (
-    "import sys; sys.path[:0] = ['/run/kit/code/kit.zip', '/opt/probe/sentry']; from kit.sentry.road_job import main; main()"
-)
+PATHS = ["/run/kit/code/kit.zip", "/opt/probe/sentry"]  # kit, and the libraries of the profile's probe image
+PROGRAM = f"import sys; sys.path[:0] = {PATHS}; from kit.sentry.road_job import main; main()"
 POLL_S, STARTED_TIMEOUT_S = 0.3, 90.0
 
 
@@ -107,8 +106,11 @@ def inputs(stack: str, kafka: KafkaEndpoint) -> tuple[Document, ...]:
 
 def job(stack: str, image: str, event_id: str, since: datetime, timeout_s: float) -> Document:
     asked = json.dumps({"event_id": event_id, "since": since.isoformat(), "timeout_s": timeout_s})
-    mounts = {"code": {"configMap": {"name": NAME}}, "login": {"secret": {"secretName": NAME, "defaultMode": 0o440}}}
-    mounts["trust"] = {"configMap": {"name": TRUST}}
+    mounts: dict[str, dict[str, Any]] = {
+        "code": {"configMap": {"name": NAME}},
+        "login": {"secret": {"secretName": NAME, "defaultMode": 0o440}},
+        "trust": {"configMap": {"name": TRUST}},
+    }
     container = {
         "name": NAME,
         "image": image,

@@ -17,6 +17,7 @@ import pytest
 from kit.endpoints import KafkaEndpoint, Secret, Trust
 from kit.sentry import road, road_job
 from kit.sentry.probes import ProbesBroken
+from kit.stores import kafka_records
 from kit.stores.kafka_records import Record
 
 KAFKA = KafkaEndpoint("kafka", 9091, "sentry", Secret("a-password"))
@@ -56,7 +57,7 @@ def test_a_relay_of_no_pods_is_none(deployment: dict[str, Any] | None, runs: boo
 
 def test_the_topic_is_watched_before_the_event_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     topic = Topic(b'{"event_id":"other"}', b'{"event_id":"mine"}')
-    monkeypatch.setattr(road.kafka_records, "tail", topic.tail)
+    monkeypatch.setattr(kafka_records, "tail", topic.tail)
 
     def send() -> str:
         assert topic.opened
@@ -68,7 +69,7 @@ def test_the_topic_is_watched_before_the_event_is_sent(monkeypatch: pytest.Monke
 
 
 def test_an_event_that_was_accepted_and_did_not_come_says_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(road.kafka_records, "tail", Topic(b"another").tail)
+    monkeypatch.setattr(kafka_records, "tail", Topic(b"another").tail)
     seen = road.travel(lambda: "mine", KAFKA, TRUST, timeout_s=0.1)
     assert seen.record is None
     assert "event mine was accepted and not in ingest-events" in seen.words
