@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from kit.sentry import failures, preflight
+from kit.sentry import failures
 from kit.sentry.failures import Match
 from tests.real.rig import Mistake, Rig, Variant, has_ended, is_ready, until
 
@@ -34,7 +34,7 @@ def outcomes(rig: Rig, known: dict[str, Mistake]) -> dict[str, Outcome]:
     with ThreadPoolExecutor(max_workers=8) as pool:
         list(pool.map(rig.start, variants.values()))
         rules = dict(zip(known, pool.map(rig.looked, variants.values()), strict=True))
-        said = pool.submit(preflight.run, rig.release(everything), rig.local.kube)
+        said = pool.submit(rig.preflight, everything)
         began = time.monotonic()
 
         def is_over(name: str) -> bool:

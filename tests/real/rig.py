@@ -24,9 +24,8 @@ from kit.endpoints import Secret
 from kit.engines.kind import Kind
 from kit.pki import authority
 from kit.sentry import demo, manifests, objects, wiring
-from kit.sentry.check import check as rules
-from kit.sentry.installation import Installation, addresses, known_secrets
-from kit.sentry.preflight import Release
+from kit.sentry.installation import Installation
+from kit.sentry.preflight.verdict import Preflight
 from kit.stores import kafka_records
 from kit.stores.kafka_records import Tail
 from kit.targets.local import LocalTarget
@@ -72,8 +71,7 @@ class Variant:
     """Relay with one thing changed, under names of its own."""
 
     name: str
-    named: tuple[dict[str, Any], ...]  # wired, under the chart's names: what the rules get
-    before: tuple[dict[str, Any], ...]  # what would stand in the namespace then, filled files without their secrets
+    installation: Installation  # with the mistake in it, under the chart's names: what the rules get
     documents: tuple[dict[str, Any], ...]  # the same under names of their own: what the preflight gets, and what runs
     applied: tuple[dict[str, Any], ...]  # Secrets and trust that only this one uses
 
@@ -142,8 +140,7 @@ class Rig:
             return Secret(base64.b64decode(secrets[key.secret]["data"][key.key]).decode())
 
         filled = [dict(each) for each in wiring.filled_files(rendered, wires, NAMESPACE, reveal)]
-        before = (*secrets.values(), *rules.stand_ins(rendered, wires, secrets.values()))
-        named = tuple(copy.deepcopy(wired))
+        installation = self._with(tuple(copy.deepcopy(wired)), rendered=tuple(rendered), credentials=tuple(secrets.values()))
         if mistake.name:
             names = {
                 (each["kind"], each["metadata"]["name"]): f"{each['metadata']['name']}-{mistake.name}"
@@ -152,7 +149,7 @@ class Rig:
             wired, own, filled = ([_renamed(each, names) for each in group] for group in (wired, own, filled))
             for document in wired:
                 _labelled(document, mistake.name)
-        return Variant(mistake.name, named, tuple(map(dict, before)), tuple(wired), (*own, *filled))
+        return Variant(mistake.name, installation, tuple(wired), (*own, *filled))
 
     def _changed(self, text: str, mistake: Mistake) -> str:
         for old, new in mistake.config.items():
@@ -199,29 +196,21 @@ class Rig:
     # -- what is said before anything runs
 
     def looked(self, variant: Variant) -> frozenset[str]:
-        """The rules of `kit values check` that stop an installation for it."""
-        made = self.installation
-        found = rules.look(
-            variant.named,
-            made.site.profile,
-            known_secrets=known_secrets(made.site),
-            applied=variant.before,
-            addresses=addresses(made.site.endpoints),
-            topics=made.topics,
-        )
-        return frozenset(finding.rule for finding in found.stopping)
+        """The rules of `kit values check` that stop an installation for what Relay's own objects say."""
+        found = variant.installation.look().stopping
+        return frozenset(finding.rule for finding in found if finding.object.partition("/")[2].startswith(RELAY))
 
-    def release(self, variants: list[Variant]) -> Release:
-        made = self.installation
-        return Release(
-            stack=self.local.stack.name,
-            documents=[document for variant in variants for document in variant.documents],
-            app_version=made.site.profile.app_version,
-            probe_image=made.site.probe_image,
-            trust=made.wiring.mount,
-            topics=made.topics,
-            credentials=made.applied,
-        )
+    def preflight(self, variants: list[Variant]) -> Preflight:
+        """All of them in one run, as components of one release."""
+        documents = tuple(document for variant in variants for document in variant.documents)
+        applied = (*self.installation.applied, *(document for variant in variants for document in variant.applied))
+        return self._with(documents, applied=_in_namespace(applied)).preflight()
+
+    def _with(self, wired: tuple[dict[str, Any], ...], **other: Any) -> Installation:
+        """The installation with some of what it is made from replaced."""
+        made = copy.copy(self.installation)
+        made.__dict__.update(wired=lambda: wired, **other)
+        return made
 
     # -- what runs
 
@@ -240,8 +229,8 @@ class Rig:
         self._apply((*variant.applied, *variant.documents, _door(variant)))
 
     def _apply(self, documents: Iterable[Mapping[str, Any]]) -> None:
-        for document in documents:
-            self.local.kube.apply({**document, "metadata": {**document["metadata"], "namespace": NAMESPACE}})
+        for document in _in_namespace(documents):
+            self.local.kube.apply(document)
 
     def start(self, variant: Variant) -> None:
         """Its pod alone, once: what the process says and how it ends stays to be read."""
@@ -297,6 +286,10 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
 
 def has_ended(pod: Mapping[str, Any]) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def _in_namespace(documents: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    return tuple({**each, "metadata": {**each["metadata"], "namespace": NAMESPACE}} for each in documents)
 
 
 def _parts(reference: str) -> dict[str, str]:
