@@ -51,12 +51,14 @@ read in the source (s). "verifies" is what a client does that has been told the 
 | libpq (psycopg2) | Sentry | `sslrootcert`, `PGSSLROOTCERT` (s) | chain and name with `verify-full` only | `require` verifies nothing; `prefer` gives in |
 | redis-py 3.4–4.5 | Sentry, Snuba | `ssl_ca_certs`, `SSL_CERT_FILE` | the chain; the name from 6.0 on | accepts a wrong name |
 | kombu 5.3 | Celery | `ssl_ca_certs` in the URL, `SSL_CERT_FILE` | nothing without `ssl_cert_reqs=required` in the URL | `rediss://` alone accepts anyone |
-| librdkafka | Sentry, Snuba, Relay, taskbroker | `ssl.ca.location` only | chain and name | ignores `SSL_CERT_FILE`; `""` counts as unset |
+| librdkafka with an OpenSSL of its own | Sentry, Snuba (Python), Relay | `ssl.ca.location` only | chain and name | ignores `SSL_CERT_FILE`; `""` counts as unset |
+| librdkafka with the system's OpenSSL | taskbroker, Snuba (Rust) | `ssl.ca.location`, `SSL_CERT_FILE` | chain and name | `""` counts as unset |
 | clickhouse-driver, urllib3 | Snuba | `ca_certs`, `SSL_CERT_FILE` | chain and name if `verify` is true | raw values: `"False"` is true, `""` is not |
+| reqwest | Snuba (Rust) | `SSL_CERT_FILE` only | chain and name, always | ignores `ca_certs` and `verify` |
 | boto3 | Sentry | `AWS_CA_BUNDLE`, `REQUESTS_CA_BUNDLE` | chain and name | ignores `SSL_CERT_FILE`; the filestore's ACL is public-read by default |
-| redis-rs, native-tls | Relay | `SSL_CERT_FILE` (s) | chain and name (s) | `#insecure` in the URL |
-| redis-rs, webpki | uptime-checker | none (s) | public roots only (s) | left out |
-| Go | vroom | `SENTRY_KAFKA_SSL_CA_PATH`, `SSL_CERT_FILE` (s) | chain and name (s) | no TLS without a client certificate |
+| redis-rs, native-tls | Relay | `SSL_CERT_FILE` | chain and name | `#insecure` in the URL |
+| redis-rs, webpki | uptime-checker | none | public roots only | left out |
+| Go | vroom | `SENTRY_KAFKA_SSL_CA_PATH`, `SSL_CERT_FILE` | chain and name | no TLS without a client certificate |
 """
 
 

@@ -25,8 +25,5 @@ def main() -> None:
         import yaml  # noqa: F401
     sys.dont_write_bytecode = True
     sys.addaudithook(_guard)
-    results = {
-        name: execute(r["kind"], r["source"], r["env"], r.get("version", ""), r.get("options", ""))
-        for name, r in request["runs"].items()
-    }
+    results = {name: execute(**{"files": {}, **run}) for name, run in request["runs"].items()}
     json.dump({"results": results}, sys.stdout)
