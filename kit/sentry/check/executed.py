@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from kit.engines.process import Runner, run
 from kit.errors import KitError
 from kit.sentry.check import connections
+from kit.sentry.check.executor import relay, sentry_consumers, snuba
 from kit.sentry.check.families import family_of, tag
-from kit.sentry.check.pods import Files, environment, file_at
+from kit.sentry.check.pods import Files, environment, file_at, volume_at
 from kit.sentry.manifests import Container
+from kit.workspace import PACKAGE
 
-PROGRAM = Path(__file__).with_name("execute_settings.py")
+PROGRAM = "import sys; sys.path.insert(0, {above!r}); from kit.sentry.check.executor.program import main; main()"
 TIMEOUT_S = 30.0
 NO_FILE = "its settings are not mounted: {path} is in no ConfigMap or Secret of the release"
 
@@ -52,7 +54,7 @@ def execute_all(containers: Iterable[Container], files: Files, runner: Runner = 
     for key, unmounted in runs.items():
         if "missing" in unmounted:
             error = NO_FILE.format(path=unmounted["missing"])
-            results[key] = {"kind": unmounted["kind"], "error": error, "settings": {}, "connections": []}
+            results[key] = {"kind": unmounted["kind"], "error": error, "settings": {}, "connections": [], "topics": []}
     return tuple(connections.executed(tuple(sharing[key]), results[key]) for key in runs)
 
 
@@ -67,13 +69,49 @@ def _request(container: Container, files: Files) -> dict[str, Any] | None:
     if source is None and not wanted.optional:
         return {"kind": wanted.kind, "missing": path}
     options = (file_at(container, wanted.options, files) if wanted.options else "") or ""
-    return {"kind": wanted.kind, "source": source or "", "env": env, "version": tag(container.image), "options": options}
+    return {
+        "kind": wanted.kind,
+        "source": source or "",
+        "env": env,
+        "version": tag(container.image),
+        "options": options,
+        "command": _command(container, wanted.kind),
+        "files": _files_named(container, wanted.kind, source or "", files),
+    }
+
+
+def _command(container: Container, kind: str) -> list[str]:
+    """The words of a container's command, where they choose the topics that it works on."""
+    given = [*(container.spec.get("command") or ()), *(container.spec.get("args") or ())]
+    words = [word for text in map(str, given) for word in _words(text)]
+    chooses = {"sentry": sentry_consumers.consumer_of(words)[0], "snuba": set(words) & set(snuba.COMMANDS)}
+    return words if chooses.get(kind) else []
+
+
+def _words(text: str) -> list[str]:
+    """A word is itself; the lines of a shell are taken apart."""
+    try:
+        return shlex.split(text, comments=True) if " " in text else [text]
+    except ValueError:  # a quotation that does not end
+        return text.split()
+
+
+def _files_named(container: Container, kind: str, source: str, files: Files) -> dict[str, str | None]:
+    """What stands in the files that settings read by themselves; None where something is mounted that nobody can look into."""
+    paths = relay.paths(source) if kind == "relay" else ()
+    mounted = [path for path in paths if volume_at(container, path)[0] is not None]
+    return {path: file_at(container, path, files, files.secret_words) for path in mounted}
 
 
 def _results(runs: Mapping[str, Any], runner: Runner) -> dict[str, Any]:
     if not runs:
         return {}
-    ran = runner([sys.executable, "-I", str(PROGRAM)], stdin=json.dumps({"runs": runs}), timeout_s=TIMEOUT_S, check=False)
+    ran = runner(
+        [sys.executable, "-I", "-c", PROGRAM.format(above=str(PACKAGE.parent))],
+        stdin=json.dumps({"runs": runs}),
+        timeout_s=TIMEOUT_S,
+        check=False,
+    )
     try:
         answer: dict[str, Any] = json.loads(ran.stdout)["results"]
     except (ValueError, KeyError) as error:
