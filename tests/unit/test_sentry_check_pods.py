@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kit.sentry.check.families import family_of, repository, tag
+from kit.sentry.check.families import family_of, program, repository, tag, version
 from kit.sentry.check.keys import known_keys
 from kit.sentry.check.pods import Files, environment, file_at
 from kit.sentry.check.rules_release import suggestion, unknown
@@ -116,11 +116,23 @@ def test_an_image_is_of_its_family_wherever_it_comes_from(image: str, name: str,
     assert (repository(image), tag(image), found.name if found else None) == (name, version, family)
 
 
+def test_a_program_is_known_by_the_last_word_of_its_image() -> None:
+    images = ("getsentry/relay", "registry.test:5000/a/b/relay:26.8.0@sha256:0", "own/sentry-with-ca", "redis:7", "x/memcached")
+    assert [program(image) for image in images] == ["relay", "relay", "sentry", "redis", "memcached"]
+
+
+def test_a_version_is_year_and_month_or_not_known() -> None:
+    tags = ("26.9.0", "v25.4.1-alpine", "nightly", "26", "sha-1234.5")
+    assert [version(f"registry.test:5000/getsentry/snuba:{tag}") for tag in tags] == [(26, 9), (25, 4), (), (), ()]
+    assert version("registry.test:5000/snuba@sha256:12.34") == ()
+
+
 # ── which keys a chart reads
 
 CHART = {
     "Chart.yaml": "{name: sentry, version: 1.0.0, dependencies: [{name: redis}, {name: kafka, alias: queue}]}",
-    "values.yaml": "{web: {replicas: 1, env: [], nodeSelector: {}, resources: {limits: {cpu: 1}}}, redis: {enabled: true}}",
+    "values.yaml": "{nodestore: {s3: null}, "
+    "web: {replicas: 1, env: [], nodeSelector: {}, resources: {limits: {cpu: 1}}}, redis: {enabled: true}}",
     "templates/web.yaml": "{{ .Values.externalRedis.existingSecretKey }}{{ toYaml .Values.web.resources | indent 2 }}\n"
     "{{ .Values.web.sidecars | toYaml }}",
     "templates/hooks/init.yaml": "{{ default 1 $root.Values.hooks.dbInit.enabled }}",
