@@ -12,6 +12,7 @@ from kit.sentry.check.families import family_of, program, repository, tag, versi
 from kit.sentry.check.keys import known_keys
 from kit.sentry.check.pods import Files, environment, file_at
 from kit.sentry.check.rules_release import suggestion, unknown
+from kit.sentry.check.templates import named_keys
 from kit.sentry.manifests import Container
 
 
@@ -136,6 +137,7 @@ CHART = {
     "templates/web.yaml": "{{ .Values.externalRedis.existingSecretKey }}{{ toYaml .Values.web.resources | indent 2 }}\n"
     "{{ .Values.web.sidecars | toYaml }}",
     "templates/hooks/init.yaml": "{{ default 1 $root.Values.hooks.dbInit.enabled }}",
+    "templates/_nodestore.tpl": "{{- $s3 := .Values.nodestore.s3 | default dict }}{{ $s3.bucketName }}",
 }
 
 
@@ -165,12 +167,47 @@ def chart(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         ({"web": {"replica": 2}}, [("web", "replica")]),
         ({"externalRedis": {"existingsecretkey": "k"}}, [("externalRedis", "existingsecretkey")]),
         ({"wbe": {"replicas": 2}}, [("wbe",)]),
+        ({"nodestore": {"s3": {"bucketName": "b"}}}, []),  # by a variable, and values.yaml has nothing there
+        ({"nodestore": {"s3": {"bucketname": "b"}}}, [("nodestore", "s3", "bucketname")]),
     ],
 )
 def test_a_key_is_known_when_the_chart_lists_it_or_a_template_reads_it(
     chart: Path, values: dict[str, Any], expected: list[tuple[str, ...]]
 ) -> None:
     assert [path for path, _ in unknown(values, known_keys(chart))] == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "read", "opened"),
+    [
+        ("{{ .Values.a.b }}{{ $root.Values.c }}", "a.b c", ""),
+        ('{{- $a := .Values.a }}{{ $b := default dict $a.b }}{{ if hasKey $b "c" }}{{ $b.d }}{{ end }}', "a a.b a.b.c a.b.d", ""),
+        (
+            "{{ $p := default dict ((default dict $root.Values.a.store).pg) }}{{ $p.host }}",
+            "a.store a.store.pg a.store.pg.host",
+            "",
+        ),
+        ("{{ with .Values.a }}{{ .b }}{{ $.Values.c }}{{ else }}{{ .Values.d }}{{ end }}{{ .Values.e }}", "a a.b c d e", ""),
+        ("{{ with $a := .Values.a }}{{ $a.b }}{{ end }}{{ $a.c }}", "a a.b", ""),
+        ("{{ $v := 1 }}{{ if .Values.a }}{{ $v = .Values.b }}{{ end }}{{ $v.c }}", "a b b.c", ""),
+        ('{{ index .Values "a" "b" }}{{ (index .Values.c "d").e }}{{ index .Values.f $name }}', "a.b c c.d c.d.e f", "f"),
+        ('{{ dig "b" "c" "none" .Values.a }}{{ get .Values.d "e" }}', "a a.b.c d d.e", ""),
+        ('{{ $d := dict "a" .Values.a "root" . }}{{ $d.a.b }}{{ $d.root.Values.c }}', "a a.b c", ""),
+        ("{{ range $k, $v := .Values.a }}{{ $v.b }}{{ .c }}{{ end }}{{ .Values.d }}", "a d", "a"),
+        ('{{ include "x" (dict "part" .Values.a "root" $) }}{{ toYaml .Values.b | indent 2 }}', "a b", "a b"),
+        ("{{ .Values.a | toYaml }}{{ tpl .Values.b . }}", "a b", "a b"),
+        ('{{/* {{ .Values.no }} "quoted */}}{{ "}} .Values.no" }}{{ .Values.a }}', "a", ""),
+        ('{{ define "x" }}{{ $o := .ctx }}{{ $o.Values.a }}{{ end }}{{ .Values.b }}', "a b", ""),
+    ],
+)
+def test_a_template_names_keys_by_whatever_leads_to_them(template: str, read: str, opened: str) -> None:
+    named = named_keys(template)
+    assert {".".join(path) for path in named.read} == set(read.split())
+    assert {".".join(path) for path in named.open} == set(opened.split())
+
+
+def test_a_template_that_is_none_is_read_to_its_end() -> None:
+    assert named_keys("{{ end }}{{ .Values.a }}{{ (((( }}{{ $x := }}{{ .Values.b ").read == {("a",)}
 
 
 def test_a_misspelt_key_gets_a_suggestion() -> None:
