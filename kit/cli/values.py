@@ -91,7 +91,10 @@ def diff(session: Session, **chosen: Any) -> int:
 @values.command("check")
 @options(with_chart=True)
 def check(session: Session, **chosen: Any) -> int:
-    """Render the chart, wire it, and hold every container and every executed setting against the rules. Exit 14 on findings."""
+    """Render the chart, wire it, and hold every container and every executed setting against the rules.
+
+    Exit 14 on findings; a warning (!) is a guess, and stops nothing.
+    """
     from kit.report import values_check
 
     looked = _wanted(session, **chosen).look()
@@ -99,7 +102,7 @@ def check(session: Session, **chosen: Any) -> int:
         print(json.dumps(values_check.document(looked), indent=2))
     else:
         print(values_check.table(looked), end="")
-    return FOUND if looked.findings else 0
+    return FOUND if looked.stopping else 0
 
 
 def _wanted(

@@ -43,6 +43,17 @@ class Looked:
         """The findings that an installation is refused for."""
         return tuple(finding for finding in self.findings if not finding.warns)
 
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.warns)
+
+    @property
+    def outcome(self) -> str:
+        """For the one line of a step that found nothing to stop for."""
+        number = len(self.warnings)
+        shown = f"nothing that stops it, {number} warning{'' if number == 1 else 's'} (kit values check)"
+        return f"{self.containers} containers, {self.connections} executed connections: {shown if number else 'nothing to mend'}"
+
 
 def check(documents: Iterable[Document], profile: ChartLine, **given: Any) -> tuple[Finding, ...]:
     """The findings alone; the arguments are those of `look`."""

@@ -169,7 +169,7 @@ class CloudSentry:
         made = self.installation()
         looked = made.check()
         markers.record(self._place.markers, "values", made.fingerprint)
-        return f"{looked.containers} containers, {looked.connections} executed connections: nothing to mend"
+        return looked.outcome
 
     def _check_preflight(self, note: Note) -> str:
         outcome = self.run_preflight(note)

@@ -220,7 +220,7 @@ class LocalSentry:
         made = self.installation()
         looked = made.check()
         markers.record(self._local.markers_file, "values", made.fingerprint)
-        return f"{looked.containers} containers, {looked.connections} executed connections: nothing to mend"
+        return looked.outcome
 
     def preflight(self, note: Note) -> str:
         outcome = self.run_preflight(note)
