@@ -217,6 +217,8 @@ class Installation:
             applied=(*self.credentials, *stand_ins),
             addresses=addresses(self.site.endpoints),
             topics=self.topics,
+            wiring=self.wiring,
+            size="" if self.flavour.is_stand_in else self.site.size,
         )
 
     def check(self) -> rules.Looked:
@@ -401,12 +403,15 @@ def known_secrets(site: Site) -> tuple[Secret, ...]:
 
 
 def addresses(endpoints: Endpoints) -> dict[str, frozenset[tuple[str, int]]]:
-    """Store → where pods must look for it."""
+    """Store → where pods must look for it; of ClickHouse, which has two protocols, also where each of them is spoken."""
     kafka, clickhouse = endpoints.kafka, endpoints.clickhouse
+    native, https = (clickhouse.host, clickhouse.native_port), (clickhouse.host, clickhouse.https_port)
     return {
         "kafka": frozenset((host, kafka.port) for host in (kafka.host, *kafka.more_hosts)),
         "postgres": frozenset({(endpoints.postgres.host, endpoints.postgres.port)}),
         "redis": frozenset({(endpoints.redis.host, endpoints.redis.port)}),
-        "clickhouse": frozenset({(clickhouse.host, clickhouse.https_port), (clickhouse.host, clickhouse.native_port)}),
+        "clickhouse": frozenset({native, https}),
+        "clickhouse native": frozenset({native}),
+        "clickhouse https": frozenset({https}),
         "s3": frozenset({(endpoints.s3.host, endpoints.s3.port)}),
     }

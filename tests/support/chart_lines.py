@@ -32,7 +32,7 @@ from kit.endpoints import (
 from kit.engines.helm import Helm
 from kit.engines.terraform import Terraform
 from kit.sentry import chart as charts
-from kit.sentry import credentials, lite, nodestore, profiles, values
+from kit.sentry import credentials, lite, nodestore, profiles, topics, values
 from kit.sentry.check.check import Looked, look, stand_ins
 from kit.sentry.check.keys import known_keys
 from kit.sentry.installation import addresses
@@ -174,6 +174,9 @@ def held(
         "applied": (*objects, *stand_ins(rendered, wiring, objects)),
         "known_secrets": SECRETS,
         "addresses": addresses(ENDPOINTS),
+        "topics": {topic.name: topic.settings for topic in topics.wanted(profile, ROOT, {})},
+        "wiring": wiring,
+        "size": size if chart.name == profile.chart_name else "",  # the stand-in has a few of the components
         **more,
     }
     start = time.monotonic()

@@ -11,6 +11,7 @@ import pytest
 from kit.sentry.check.families import family_of, program, repository, tag, version
 from kit.sentry.check.keys import known_keys
 from kit.sentry.check.pods import Files, environment, file_at
+from kit.sentry.check.rules_profile import quantity
 from kit.sentry.check.rules_release import suggestion, unknown
 from kit.sentry.check.templates import named_keys
 from kit.sentry.manifests import Container
@@ -126,6 +127,11 @@ def test_a_version_is_year_and_month_or_not_known() -> None:
     tags = ("26.9.0", "v25.4.1-alpine", "nightly", "26", "sha-1234.5")
     assert [version(f"registry.test:5000/getsentry/snuba:{tag}") for tag in tags] == [(26, 9), (25, 4), (), (), ()]
     assert version("registry.test:5000/snuba@sha256:12.34") == ()
+
+
+@pytest.mark.parametrize(("given", "amount"), [("500m", 0.5), ("2", 2), (1, 1), ("1Gi", 2**30), ("700Mi", 700 * 2**20), ("", 0)])
+def test_a_quantity_is_read_as_kubernetes_reads_it(given: Any, amount: float) -> None:
+    assert quantity(given) == amount
 
 
 # ── which keys a chart reads

@@ -15,14 +15,32 @@ from typing import Any
 from kit.endpoints import Secret
 from kit.engines import kube
 from kit.engines.process import Runner, run
-from kit.sentry.check import rules_connections, rules_pods, rules_release, rules_text
+from kit.sentry.check import (
+    rules_connections,
+    rules_network,
+    rules_pods,
+    rules_profile,
+    rules_programs,
+    rules_release,
+    rules_text,
+    rules_topics,
+)
 from kit.sentry.check.executed import execute_all
-from kit.sentry.check.pods import IN_CLEAR, Files, placeholder, secret_data
+from kit.sentry.check.pods import IN_CLEAR, placeholder, secret_data
 from kit.sentry.check.rule import ChartLine, Finding, Release, Rule, Seen
 from kit.sentry.manifests import HOOK, Container, Document, of_kind
 from kit.sentry.wiring import Key, Wiring, filled_files
 
-RULES: tuple[Rule, ...] = (*rules_pods.RULES, *rules_text.RULES, *rules_connections.RULES, *rules_release.RULES)
+RULES: tuple[Rule, ...] = (
+    *rules_pods.RULES,
+    *rules_text.RULES,
+    *rules_connections.RULES,
+    *rules_network.RULES,
+    *rules_topics.RULES,
+    *rules_programs.RULES,
+    *rules_profile.RULES,
+    *rules_release.RULES,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +87,8 @@ def look(
     applied: Iterable[Document] = (),
     addresses: Mapping[str, Collection[tuple[str, int]]] | None = None,
     topics: Mapping[str, Mapping[str, str]] | None = None,
+    wiring: Wiring | None = None,
+    size: str = "",
     torn_down: Collection[str] = frozenset(kube.KINDS),
     runner: Runner = run,
 ) -> Looked:
@@ -76,8 +96,9 @@ def look(
 
     `values` with `chart_defaults` (see `keys.known_keys`) tells keys that the chart does not read. `applied` are the objects that
     stand in the namespace before Helm comes; without them it is not checked whether a Secret exists. `addresses` are the stores'
-    as pods reach them, store → {(host, port)}; `topics` those that kit makes, name → settings. `torn_down` are the kinds that
-    kit's tear-down can delete.
+    as pods reach them, store → {(host, port)}, ClickHouse's by protocol as well; `topics` those that kit makes, name → settings.
+    `wiring` and `size` tell what of the profile met nothing in the release. `torn_down` are the kinds that kit's tear-down can
+    delete.
     """
     release = Release(
         documents=tuple(documents),
@@ -89,9 +110,10 @@ def look(
         torn_down=frozenset(torn_down),
         addresses=addresses or {},
         topics=topics or {},
+        wiring=wiring,
+        size=size,
     )
-    files = Files.of(release.documents, release.applied)
-    release = replace(release, executed=execute_all(release.containers, files, runner))
+    release = replace(release, executed=execute_all(release.containers, release.files, runner))
     findings = tuple(
         _finding(rule, seen, container, release) for rule in RULES for seen in rule.test(release) for container in seen.containers
     )
