@@ -54,10 +54,10 @@ Relay, taskbroker, Snuba and vroom by running them on this stack's stores, 2026-
 | librdkafka of Python's wheels and of Relay | Sentry, Snuba, Relay | `ssl.ca.location` only | chain and name | reads no `SSL_CERT_FILE`, its OpenSSL is built in; `""` counts as unset |
 | librdkafka on the system's OpenSSL | taskbroker, Snuba's Rust consumers | `ssl.ca.location`, without it `SSL_CERT_FILE` | chain and name | one sentence for a foreign authority, a wrong name and an expired certificate, as above |
 | clickhouse-driver, urllib3 | Snuba | `ca_certs`, `SSL_CERT_FILE` | chain and name if `verify` is true | raw values: `"False"` is true, `""` is not |
-| boto3 | Sentry | `AWS_CA_BUNDLE`, `REQUESTS_CA_BUNDLE` | chain and name | ignores `SSL_CERT_FILE`; the filestore's ACL is public-read by default |
-| redis-rs, native-tls | Relay | `SSL_CERT_FILE` | chain and name | `#insecure` in the URL |
+| boto3 | Sentry | `AWS_CA_BUNDLE`, `REQUESTS_CA_BUNDLE` | chain and name | ignores `SSL_CERT_FILE`; the filestore's ACL is public-read by default; checksums that other stores refuse, from 1.36 on |
+| redis-rs, native-tls | Relay | `SSL_CERT_FILE` | chain and name | `#insecure` in the URL; ready without Kafka unless `kafka_validate_topics` |
 | reqwest, native-tls | Snuba's Rust writer | `SSL_CERT_FILE` only | chain and name | ignores `ca_certs` and `verify` |
-| redis-rs, webpki | uptime-checker | none (s) | public roots only (s) | left out |
+| redis-rs, webpki | uptime-checker | none | public roots only; no TLS before 26.8 (s) | left out |
 | Go | vroom | `SENTRY_KAFKA_SSL_CA_PATH`, `SSL_CERT_FILE` | chain and name | no TLS without a client certificate |
 """
 
@@ -98,7 +98,8 @@ def rules(measured: list[Measured]) -> str:
     lines += [_row(["rule", "what holds", *columns]), _row(["---"] * (len(columns) + 2))]
     found = [Counter(finding.rule for finding in each.unwired.findings) for each in measured]
     for rule in RULES:
-        lines.append(_row([f"`{rule.id}`", rule.sentence, *(each[rule.id] or "" for each in found)]))
+        says = f"{rule.sentence} *Warns only.*" if rule.warns else rule.sentence
+        lines.append(_row([f"`{rule.id}`", says, *(each[rule.id] or "" for each in found)]))
     return "\n".join([*lines, ""])
 
 
