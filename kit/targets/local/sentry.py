@@ -14,6 +14,7 @@ from kit import files
 from kit.endpoints import Endpoints, Secret, Trust
 from kit.errors import KitError
 from kit.report.status import Component, State, TlsSeen
+from kit.sentry import chart as charts
 from kit.sentry import clickhouse_range, installation, lite, preflight, probes, profiles, upgrade_path, values
 from kit.sentry import demo as demonstration
 from kit.sentry.credentials import Certificate, Logins, TrustTexts
@@ -212,7 +213,9 @@ class LocalSentry:
         wanted = self._local.stack.sentry
         if wanted.flavour == "chart" and "stores" in self._local.stack.parts:
             version = self._local.supply.entry("clickhouse", "image").version_by(way)
-            clickhouse_range.check(version, self.profile, self._chart().chart())
+            # Not by the flavour: it needs the stack's secrets, which a new stack has not yet.
+            chart = charts.find(wanted.chart, self.profile, self._local.workspace.cache, self._helm)
+            clickhouse_range.check(version, self.profile, chart)
 
     # -- the steps of the plan
 
