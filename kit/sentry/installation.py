@@ -30,6 +30,7 @@ from kit.sentry.check import check as rules
 from kit.sentry.check import keys
 from kit.sentry.check.pods import secret_data
 from kit.sentry.check.rule import Finding
+from kit.sentry.check.sandbox import Sandbox
 from kit.sentry.credentials import Certificate, Logins, TrustTexts
 from kit.sentry.manifests import Document
 from kit.sentry.objects import NAMESPACE, RELEASE, config_map, namespace
@@ -89,6 +90,7 @@ class Site:
     values_made_from: str  # fingerprint of what they are made from
     probe_image: str  # the profile's
     topics: Path  # terraform/topics/<schemas>.json
+    sandboxes: tuple[Sandbox, ...]  # where the rendered settings may be executed
     assets: Path
     vroom: Certificate | None = None  # where profiling runs
     migrated: str = ""  # version of the chart that the data in the stores has been brought to, as far as the place knows
@@ -216,6 +218,7 @@ class Installation:
             applied=(*self.credentials, *stand_ins),
             addresses=addresses(self.site.endpoints),
             topics=self.topics,
+            sandboxes=self.site.sandboxes,
         )
 
     def check(self) -> rules.Looked:

@@ -13,6 +13,7 @@ import yaml
 from kit.endpoints import Secret
 from kit.sentry import profiles
 from kit.sentry.check.check import RULES, Looked, look, stand_ins
+from kit.sentry.check.sandbox import PlainChild
 from kit.sentry.manifests import parse
 from kit.sentry.profiles import Profile
 from kit.sentry.wiring import from_document, wire
@@ -53,7 +54,7 @@ def looked(mistake: Mapping[str, Any]) -> Looked:
     given = (*applied, *stand_ins(rendered, wiring, applied))
     wired = rendered if mistake.get("unwired") else wire(rendered, wiring)
     values = yaml.safe_load(text["values"])
-    return look(wired, line, applied=given, known_secrets=KNOWN, addresses=ADDRESSES, **values)
+    return look(wired, line, applied=given, known_secrets=KNOWN, addresses=ADDRESSES, sandboxes=(PlainChild(),), **values)
 
 
 def test_a_good_release_has_no_findings() -> None:

@@ -1,4 +1,4 @@
-"""Hold a release against every rule. Pure but for the one process that executes the settings.
+"""Hold a release against every rule. Pure but for the one sandbox that executes the settings.
 
 wired = wire(rendered, wiring)
 applied = (*credentials, *stand_ins(rendered, wiring, credentials))
@@ -8,17 +8,17 @@ findings = check(wired, profile, applied=applied, values=values, chart_defaults=
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from kit.endpoints import Secret
 from kit.engines import kube
-from kit.engines.process import Runner, run
 from kit.sentry.check import rules_connections, rules_pods, rules_release, rules_text
 from kit.sentry.check.executed import execute_all
 from kit.sentry.check.pods import IN_CLEAR, Files, placeholder, secret_data
 from kit.sentry.check.rule import ChartLine, Finding, Release, Rule, Seen
+from kit.sentry.check.sandbox import Sandbox
 from kit.sentry.manifests import HOOK, Container, Document, of_kind
 from kit.sentry.wiring import Key, Wiring, filled_files
 
@@ -59,14 +59,16 @@ def look(
     addresses: Mapping[str, Collection[tuple[str, int]]] | None = None,
     topics: Mapping[str, Mapping[str, str]] | None = None,
     torn_down: Collection[str] = frozenset(kube.KINDS),
-    runner: Runner = run,
+    sandboxes: Sequence[Sandbox] = (),
 ) -> Looked:
     """Wired manifests against all rules.
 
     `values` with `chart_defaults` (see `keys.known_keys`) tells keys that the chart does not read. `applied` are the objects that
     stand in the namespace before Helm comes; without them it is not checked whether a Secret exists. `addresses` are the stores'
     as pods reach them, store → {(host, port)}; `topics` those that kit makes, name → settings. `torn_down` are the kinds that
-    kit's tear-down can delete.
+    kit's tear-down can delete. `sandboxes` are where settings may be executed, in the order of preference.
+
+    Raises `NoSandbox`, `SettingsUnrun`.
     """
     release = Release(
         documents=tuple(documents),
@@ -80,7 +82,7 @@ def look(
         topics=topics or {},
     )
     files = Files.of(release.documents, release.applied)
-    release = replace(release, executed=execute_all(release.containers, files, runner))
+    release = replace(release, executed=execute_all(release.containers, files, sandboxes))
     findings = tuple(
         _finding(rule, seen, container, release) for rule in RULES for seen in rule.test(release) for container in seen.containers
     )

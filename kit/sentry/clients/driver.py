@@ -26,7 +26,7 @@ from typing import Any
 
 from kit.endpoints import Trust
 from kit.sentry.check.executor.execute import execute
-from kit.sentry.clients.contract import TIMEOUT_S, Answer, Connection, Wrong, address, library
+from kit.sentry.clients.contract import TIMEOUT_S, Answer, Connection, Wrong, address
 from kit.stores import postgres_wire, tls
 
 INPUT = Path("/run/kit/input")  # topics.json, foreign.crt; beside it code/ and volumes/
@@ -84,14 +84,15 @@ def main() -> None:
 def examine(request: Mapping[str, Any], env: Mapping[str, str], wanted: Mapping[str, Any], foreign: Path) -> dict[str, Any]:
     """{"error": null | text, "connections": [outcome, …]}"""
     kind, version = request["kind"], request.get("version", "")
-    source = _source(kind, env, request.get("args") or ())
-    found = execute(kind, source, env, version)
+    source, options = configuration(kind, env, request.get("args") or ())
+    found = execute(kind, source, env, version, options)
     if found["error"]:
         return {"error": found["error"], "connections": []}
     connections = _distinct(found["connections"])
     _load(connections)
     swap = _swapped([request["trust"]], connections, foreign)
-    other = _in_a_child(lambda: _foreign(kind, swap(source), {name: swap(value) for name, value in env.items()}, version))
+    swapped = {name: swap(value) for name, value in env.items()}
+    other = _in_a_child(lambda: _foreign(kind, swap(source), swapped, version, swap(options)))
     own = _side_by_side(connections, lambda each: _own(each, wanted))
     strangers = other()
     for outcome in own:
@@ -118,21 +119,15 @@ def _load(connections: Sequence[Connection]) -> None:
 # ── what is to be tried ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _source(kind: str, env: Mapping[str, str], args: Sequence[str]) -> str:
+def configuration(kind: str, env: Mapping[str, str], args: Sequence[str]) -> tuple[str, str]:
+    """The text of the settings file, and of Sentry's config.yml beside it."""
     named = [word for word in args if word.endswith((".yml", ".yaml"))]
     for place in (*named, *FILES.get(kind, ())):
         for path in _paths(place, env):
             if path.is_file():
-                return path.read_text() + (_options(path.with_name("config.yml")) if kind == "sentry" else "")
-    return ""
-
-
-def _options(path: Path) -> str:
-    """Sentry reads its options from config.yml as well (filestore.backend stands there), and has them in the same place then."""
-    if not path.is_file():
-        return ""
-    given = library("yaml").safe_load(path.read_text()) or {}
-    return "".join(f"\nSENTRY_OPTIONS.setdefault({key!r}, {value!r})" for key, value in given.items()) + "\n"
+                beside = path.with_name("config.yml")
+                return path.read_text(), beside.read_text() if kind == "sentry" and beside.is_file() else ""
+    return "", ""
 
 
 def _paths(place: str, env: Mapping[str, str]) -> list[Path]:
@@ -267,11 +262,11 @@ def _patiently(ask: Callable[[], str]) -> str:
         time.sleep(PAUSE_S)
 
 
-def _foreign(kind: str, source: str, env: Mapping[str, str], version: str) -> dict[str, str]:
+def _foreign(kind: str, source: str, env: Mapping[str, str], version: str, options: str) -> dict[str, str]:
     """use and client → "accepted", or why it was refused."""
     os.environ.clear()
     os.environ.update(env)
-    connections = _distinct(execute(kind, source, env, version)["connections"])
+    connections = _distinct(execute(kind, source, env, version, options)["connections"])
 
     def attempt(connection: Connection) -> str:
         """ "accepted", "refused: …" for the certificate's sake, or "failed: …" for any other: that proves nothing."""
