@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -116,6 +116,9 @@ class Flavour(Protocol):
     def made_from(self) -> Mapping[str, str]:
         """What `values` and `added` are made from, for the fingerprint."""
 
+    def notes(self) -> tuple[str, ...]:
+        """What a check of the release should say of its chart."""
+
     def finish(self, installation: Installation, note: Note) -> None:
         """Whatever is to be done once the pods are up."""
 
@@ -209,7 +212,7 @@ class Installation:
     def look(self) -> rules.Looked:
         """Every container of every object against every rule, and the settings executed."""
         stand_ins = rules.stand_ins(self.rendered, self.wiring, self.credentials)
-        return rules.look(
+        looked = rules.look(
             self.wired(),
             self.site.profile,
             values=self.values,
@@ -220,6 +223,7 @@ class Installation:
             topics=self.topics,
             sandboxes=self.site.sandboxes,
         )
+        return replace(looked, notes=self.flavour.notes())
 
     def check(self) -> rules.Looked:
         """Raises `ValuesUnfit`, `UpgradePath`. Asks no cluster."""

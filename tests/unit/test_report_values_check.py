@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from kit.report import values_check
 from kit.sentry.check.check import RULES, Looked
 from kit.sentry.check.rule import Finding
@@ -41,6 +43,13 @@ def test_different_findings_stay_apart() -> None:
 def test_a_good_release_is_said_in_one_line_with_what_was_looked_at() -> None:
     said = values_check.table(looked())
     assert said == f"60 objects, 52 containers, {len(RULES)} rules; 7 configurations executed, 28 connections: no findings\n"
+
+
+def test_what_should_be_known_of_the_chart_stands_before_the_sum() -> None:
+    noted = dataclasses.replace(looked(), notes=("the chart is not pinned",))
+    assert values_check.table(noted).splitlines()[0] == "· the chart is not pinned"
+    assert values_check.document(noted)["notes"] == ["the chart is not pinned"]
+    assert values_check.document(looked())["notes"] == []
 
 
 def test_the_data_name_every_place() -> None:

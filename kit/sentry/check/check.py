@@ -37,6 +37,7 @@ class Looked:
     kinds: Mapping[str, int]
     configurations: int  # distinct ones that were executed
     connections: int
+    notes: tuple[str, ...] = ()  # what whoever reads the findings should know, and nothing was found against
 
     @property
     def stopping(self) -> tuple[Finding, ...]:

@@ -170,7 +170,8 @@ class CloudSentry:
         made = self.installation()
         looked = made.check()
         markers.record(self._place.markers, "values", made.fingerprint)
-        return f"{looked.containers} containers, {looked.connections} executed connections: nothing to mend"
+        checked = f"{looked.containers} containers, {looked.connections} executed connections: nothing to mend"
+        return "; ".join((checked, *looked.notes))
 
     def _check_preflight(self, note: Note) -> str:
         outcome = self.run_preflight(note)

@@ -214,7 +214,8 @@ class LocalSentry:
         made = self.installation()
         looked = made.check()
         markers.record(self._local.markers_file, "values", made.fingerprint)
-        return f"{looked.containers} containers, {looked.connections} executed connections: nothing to mend"
+        checked = f"{looked.containers} containers, {looked.connections} executed connections: nothing to mend"
+        return "; ".join((checked, *looked.notes))
 
     def preflight(self, note: Note) -> str:
         outcome = self.run_preflight(note)
