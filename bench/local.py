@@ -54,7 +54,7 @@ print(time.perf_counter() - began)
     yield Figure("five stores from empty volumes", seconds(statistics.median(cold)), "≤ 12 s", "median of 3 `up --only stores`")
     yield Figure("five stores, warm", seconds(statistics.median(warm)), "≤ 6 s", "median of 3, after `down`")
     yield Figure(
-        "76 topics, created",
+        "the topics of the profile, created",
         seconds(statistics.median(topics), 2),
         "≤ 1 s",
         "one request; median of 3, all topics deleted before",
@@ -119,7 +119,7 @@ def topic_seconds(program: Program) -> float:
 
     local = local_target(program)
     admin = kafka_admin.connect(admin_endpoint(local.endpoints().kafka, local.credentials()), local.trust())
-    wanted = kafka_topics.desired(local.schemas_file)
+    wanted = local.wanted_topics()
     kafka_admin.finish("deleting topics", admin.delete_topics([topic.name for topic in wanted]).values())
     while len(admin.list_topics(timeout=10).topics) > 1:
         time.sleep(0.2)

@@ -30,6 +30,7 @@ class SentryWanted:
     size: Size = "errors-only"
     chart: str | None = None  # a directory, a .tgz or oci://…; None: where the profile says
     retention_days: int = 90
+    topics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of the user's own values, name → settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from kit.engines.helm import Helm, Release
 from kit.engines.kube import KubeApi
 from kit.errors import KitError
 from kit.sentry import chart as charts
-from kit.sentry import credentials, hooks, manifests, nodestore, preflight, rollout, upgrade_path, wiring
+from kit.sentry import clickhouse_range, credentials, hooks, manifests, nodestore, preflight, rollout, upgrade_path, wiring
 from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.chart import Chart
 from kit.sentry.check import check as rules
@@ -38,6 +38,7 @@ from kit.sentry.preflight.verdict import Preflight
 from kit.sentry.profiles import Profile
 from kit.sentry.receiver import Receiver
 from kit.stores.contract import NotYet, Ready
+from kit.stores.kafka_topics import Topic
 
 RECORD = "kit-release"  # a ConfigMap of the release itself: what it was made from
 HOOKS_TIMEOUT_S = 2400.0
@@ -89,7 +90,7 @@ class Site:
     values: Callable[[], Mapping[str, Any]]  # the module's, of the chart's version
     values_made_from: str  # fingerprint of what they are made from
     probe_image: str  # the profile's
-    topics: Path  # terraform/topics/<schemas>.json
+    topics: tuple[Topic, ...]  # that kit makes
     sandboxes: tuple[Sandbox, ...]  # where the rendered settings may be executed
     assets: Path
     vroom: Certificate | None = None  # where profiling runs
@@ -169,8 +170,12 @@ class Installation:
     @functools.cached_property
     def preflight_fingerprint(self) -> str:
         """Of what the preflight is run with; known without rendering, like the release's own."""
-        parts = {"release": self.fingerprint, "image": self.site.probe_image, "topics": self.site.topics.read_text()}
-        return files.digest({**parts, "driver": archive(rooms=CLIENTS)})
+        parts = {"release": self.fingerprint, "image": self.site.probe_image, "topics": json.dumps(self.topics, sort_keys=True)}
+        return files.digest({**parts, "clickhouse": self._clickhouse, "driver": archive(rooms=CLIENTS)})
+
+    @property
+    def _clickhouse(self) -> str:
+        return clickhouse_range.wanted(self.site.profile, self.chart)
 
     def _secret_texts(self) -> dict[str, str]:
         return {each["metadata"]["name"]: json.dumps(each, sort_keys=True) for each in self.credentials}
@@ -205,7 +210,7 @@ class Installation:
     @functools.cached_property
     def topics(self) -> Mapping[str, Mapping[str, str]]:
         """The topics that kit makes for this release: name → settings."""
-        return {name: topic["config"] for name, topic in json.loads(self.site.topics.read_text())["topics"].items()}
+        return {topic.name: topic.settings for topic in self.site.topics}
 
     # -- what is said about it before anything runs
 
@@ -263,6 +268,8 @@ class Installation:
             trust=self.wiring.mount,
             topics=self.topics,
             credentials=self.applied,
+            clickhouse=self._clickhouse,
+            is_stand_in=self.flavour.is_stand_in,
         )
         return preflight.run(release, self.api, note=note)
 

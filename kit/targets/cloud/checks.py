@@ -40,6 +40,7 @@ OURS = {
     "profile": "`sentry: {profile: …}` says it for both targets",
     "sentry_size": "`sentry: {size: …}` says it for both targets",
     "retention_days": "`sentry: {retention_days: …}` says it for both targets",
+    "topics": "`sentry: {topics: …}` says it for both targets",
 }
 MARK = "applied"  # in the markers: something was applied with the state that lies here
 EMULATED = "b1gemu"  # how the ids of the emulator's cloud and folder begin
@@ -85,7 +86,9 @@ def variables(terraform_folder: Path, wanted: Mapping[str, Any], sentry: SentryW
             raise UnknownVariable(name, "the configuration has no such variable", _near(name, known))
     if not domain:
         raise DomainMissing
-    said = {"profile": sentry.profile, "sentry_size": sentry.size, "retention_days": sentry.retention_days}
+    said: dict[str, Any] = {"profile": sentry.profile, "sentry_size": sentry.size, "retention_days": sentry.retention_days}
+    if sentry.topics:
+        said["topics"] = {name: dict(settings) for name, settings in sentry.topics.items()}
     return {**said, **wanted}
 
 
