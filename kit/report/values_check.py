@@ -24,6 +24,7 @@ def document(looked: Looked) -> dict[str, object]:
         "rules": len(RULES),
         "configurations": looked.configurations,
         "connections": looked.connections,
+        "notes": list(looked.notes),
         "findings": [asdict(finding) for finding in looked.stopping],
         "warnings": [asdict(finding) for finding in looked.warnings],
     }
@@ -31,7 +32,7 @@ def document(looked: Looked) -> dict[str, object]:
 
 def table(looked: Looked) -> str:
     lines = [line for alike in _grouped((*looked.stopping, *looked.warnings)) for line in _entry(alike)]
-    return "\n".join([*lines, _sum(looked)]) + "\n"
+    return "\n".join([*lines, *(f"· {note}" for note in looked.notes), _sum(looked)]) + "\n"
 
 
 def _grouped(findings: Iterable[Finding]) -> list[list[Finding]]:

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,13 +23,14 @@ from kit.engines.helm import Helm, Release
 from kit.engines.kube import KubeApi
 from kit.errors import KitError
 from kit.sentry import chart as charts
-from kit.sentry import credentials, hooks, manifests, nodestore, preflight, rollout, upgrade_path, wiring
+from kit.sentry import clickhouse_range, credentials, hooks, manifests, nodestore, preflight, rollout, upgrade_path, wiring
 from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.chart import Chart
 from kit.sentry.check import check as rules
 from kit.sentry.check import keys
 from kit.sentry.check.pods import secret_data
 from kit.sentry.check.rule import Finding
+from kit.sentry.check.sandbox import Sandbox
 from kit.sentry.credentials import Certificate, Logins, TrustTexts
 from kit.sentry.manifests import Document
 from kit.sentry.objects import NAMESPACE, RELEASE, config_map, namespace
@@ -90,6 +91,7 @@ class Site:
     values_made_from: str  # fingerprint of what they are made from
     probe_image: str  # the profile's
     topics: tuple[Topic, ...]  # that kit makes
+    sandboxes: tuple[Sandbox, ...]  # where the rendered settings may be executed
     assets: Path
     vroom: Certificate | None = None  # where profiling runs
     migrated: str = ""  # version of the chart that the data in the stores has been brought to, as far as the place knows
@@ -114,6 +116,9 @@ class Flavour(Protocol):
 
     def made_from(self) -> Mapping[str, str]:
         """What `values` and `added` are made from, for the fingerprint."""
+
+    def notes(self) -> tuple[str, ...]:
+        """What a check of the release should say of its chart."""
 
     def finish(self, installation: Installation, note: Note) -> None:
         """Whatever is to be done once the pods are up."""
@@ -166,7 +171,11 @@ class Installation:
     def preflight_fingerprint(self) -> str:
         """Of what the preflight is run with; known without rendering, like the release's own."""
         parts = {"release": self.fingerprint, "image": self.site.probe_image, "topics": json.dumps(self.topics, sort_keys=True)}
-        return files.digest({**parts, "driver": archive(rooms=CLIENTS)})
+        return files.digest({**parts, "clickhouse": self._clickhouse, "driver": archive(rooms=CLIENTS)})
+
+    @property
+    def _clickhouse(self) -> str:
+        return clickhouse_range.wanted(self.site.profile, self.chart)
 
     def _secret_texts(self) -> dict[str, str]:
         return {each["metadata"]["name"]: json.dumps(each, sort_keys=True) for each in self.credentials}
@@ -208,7 +217,7 @@ class Installation:
     def look(self) -> rules.Looked:
         """Every container of every object against every rule, and the settings executed."""
         stand_ins = rules.stand_ins(self.rendered, self.wiring, self.credentials)
-        return rules.look(
+        looked = rules.look(
             self.wired(),
             self.site.profile,
             values=self.values,
@@ -219,7 +228,9 @@ class Installation:
             topics=self.topics,
             wiring=self.wiring,
             size="" if self.flavour.is_stand_in else self.site.size,
+            sandboxes=self.site.sandboxes,
         )
+        return replace(looked, notes=self.flavour.notes())
 
     def check(self) -> rules.Looked:
         """Raises `ValuesUnfit`, `UpgradePath`. Asks no cluster."""
@@ -259,6 +270,8 @@ class Installation:
             trust=self.wiring.mount,
             topics=self.topics,
             credentials=self.applied,
+            clickhouse=self._clickhouse,
+            is_stand_in=self.flavour.is_stand_in,
         )
         return preflight.run(release, self.api, note=note)
 

@@ -29,12 +29,14 @@ from kit.endpoints import (
     S3Endpoint,
     Secret,
 )
+from kit.engines.docker import Docker
 from kit.engines.helm import Helm
 from kit.engines.terraform import Terraform
 from kit.sentry import chart as charts
 from kit.sentry import credentials, lite, nodestore, profiles, topics, values
 from kit.sentry.check.check import Looked, look, stand_ins
 from kit.sentry.check.keys import known_keys
+from kit.sentry.check.sandbox import PlainChild, Sandbox, sandboxes
 from kit.sentry.installation import addresses
 from kit.sentry.manifests import Document
 from kit.sentry.profiles import Profile
@@ -136,7 +138,9 @@ def measured(path: Path, size: str) -> Measured:
             Terraform(program()), MODULE, values.inputs(ENDPOINTS, profile, size, PLACE, chart_version=chart.version)
         )
         rendered = charts.render(chart, "sentry", "sentry", found, helm())
-        return held(chart, profile, size, rendered, applied(), values=found, chart_defaults=known_keys(folder))
+        # Charts of other people: not one line of theirs runs as whoever tests.
+        chosen = sandboxes(Docker(), lambda: supply().image(f"probe-{profile.name}").reference, trusted=False)
+        return held(chart, profile, size, rendered, applied(), chosen, values=found, chart_defaults=known_keys(folder))
 
 
 def measured_lite(name: str) -> Measured:
@@ -156,7 +160,7 @@ def measured_lite(name: str) -> Measured:
         key=Secret("key-in-clear"),
     )
     rendered = charts.render(chart, "sentry", "sentry", {**found, "lite": lite.section(stand_in, {})}, helm())
-    return held(chart, profile, SIZES[0], rendered, (*applied(), *lite.documents(stand_in)))
+    return held(chart, profile, SIZES[0], rendered, (*applied(), *lite.documents(stand_in)), (PlainChild(),))
 
 
 def applied() -> tuple[Document, ...]:
@@ -167,7 +171,13 @@ def applied() -> tuple[Document, ...]:
 
 
 def held(
-    chart: charts.Chart, profile: Profile, size: str, rendered: tuple[Document, ...], objects: tuple[Document, ...], **more: Any
+    chart: charts.Chart,
+    profile: Profile,
+    size: str,
+    rendered: tuple[Document, ...],
+    objects: tuple[Document, ...],
+    chosen: tuple[Sandbox, ...],
+    **more: Any,
 ) -> Measured:
     wiring = from_document(profile.name, profile.wiring)
     given = {
@@ -177,6 +187,7 @@ def held(
         "topics": {topic.name: topic.settings for topic in topics.wanted(profile, ROOT, {})},
         "wiring": wiring,
         "size": size if chart.name == profile.chart_name else "",  # the stand-in has a few of the components
+        "sandboxes": chosen,
         **more,
     }
     start = time.monotonic()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import pytest
 
 from kit.cli import values as command
+from kit.cli.context import Session
 from kit.report import values_check
 from kit.sentry.check.check import RULES, Looked
 from kit.sentry.check.rule import Finding
@@ -57,6 +59,13 @@ def test_a_good_release_is_said_in_one_line_with_what_was_looked_at() -> None:
     assert said == f"60 objects, 52 containers, {len(RULES)} rules; 7 configurations executed, 28 connections: no findings\n"
 
 
+def test_what_should_be_known_of_the_chart_stands_before_the_sum() -> None:
+    noted = dataclasses.replace(looked(), notes=("the chart is not pinned",))
+    assert values_check.table(noted).splitlines()[0] == "· the chart is not pinned"
+    assert values_check.document(noted)["notes"] == ["the chart is not pinned"]
+    assert values_check.document(looked())["notes"] == []
+
+
 def test_the_data_name_every_place() -> None:
     document = values_check.document(looked(finding(1), finding(3, warns=True), finding(2)))
     assert [each["object"] for each in document["warnings"]] == ["Deployment/sentry-3"]  # type: ignore[attr-defined]
@@ -79,12 +88,12 @@ def test_the_data_name_every_place() -> None:
     ("found", "exit_code"),
     [((), 0), ((finding(1, warns=True),), 0), ((finding(1),), 14), ((finding(1, warns=True), finding(2)), 14)],
 )
-@pytest.mark.parametrize("is_json", [False, True])
+@pytest.mark.parametrize("output", ["table", "json"])
 def test_a_warning_alone_is_no_reason_to_end_with_an_error(
-    found: tuple[Finding, ...], exit_code: int, is_json: bool, monkeypatch: pytest.MonkeyPatch
+    found: tuple[Finding, ...], exit_code: int, output: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "_wanted", lambda session, **chosen: SimpleNamespace(look=lambda: looked(*found)))
-    ended = command.check.main([], standalone_mode=False, obj=SimpleNamespace(is_json=is_json))
+    ended = command.check.main([], standalone_mode=False, obj=Session(None, None, output, verbose=False))
     assert ended == exit_code
 
 

@@ -13,6 +13,7 @@ import yaml
 from kit.endpoints import Secret
 from kit.sentry import profiles, topics
 from kit.sentry.check.check import RULES, Looked, look, stand_ins
+from kit.sentry.check.sandbox import PlainChild
 from kit.sentry.manifests import parse
 from kit.sentry.profiles import Component, Profile
 from kit.sentry.wiring import from_document, wire
@@ -78,6 +79,7 @@ def looked(mistake: Mapping[str, Any]) -> Looked:
         topics={**made(line.name), **yaml.safe_load(text["topics"])},
         wiring=wiring,
         size="" if is_current else "full",  # current.yaml has a few of the line's components, and not all
+        sandboxes=(PlainChild(),),
         **yaml.safe_load(text["values"]),
     )
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kit.sentry.check.executed import PROGRAM
+from kit.sentry.check import sandbox
 from kit.sentry.check.executor.execute import execute
-from kit.workspace import PACKAGE
+from kit.sentry.check.sandbox import PlainChild
+from kit.sentry.clients import driver
 
 START = "from sentry.conf.server import *\n"
 
@@ -32,30 +33,30 @@ def tls(connection: dict[str, Any]) -> tuple[bool, str, str | None]:
 
 
 def ran(source: str, kind: str = "sentry", env: dict[str, str] | None = None) -> dict[str, Any]:
-    request = {"runs": {"one": {"kind": kind, "source": source, "env": env or {}}}}
-    process = subprocess.run(
-        [sys.executable, "-I", "-c", PROGRAM.format(above=str(PACKAGE.parent))],
-        input=json.dumps(request),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    result: dict[str, Any] = json.loads(process.stdout)["results"]["one"]
+    """As a trusted child, which stands up only to accidents."""
+    outcome = sandbox.run((PlainChild(),), {"one": {"kind": kind, "source": source, "env": env or {}}})
+    result: dict[str, Any] = json.loads(outcome.stdout)["result"]
     return result
 
 
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("import socket\nsocket.create_connection(('192.0.2.1', 9))", "PermissionError: the settings tried socket."),
-        ("open('/tmp/kit-was-here', 'w')", "PermissionError: the settings tried open"),
-        ("import os\nos.system('true')", "PermissionError: the settings tried os.system"),
-        ("import subprocess\nsubprocess.run(['true'])", "PermissionError: the settings tried subprocess.Popen"),
-        ("import os\nos.remove('/tmp/nothing')", "PermissionError: the settings tried os.remove"),
+        ("import socket\nsocket.create_connection(('192.0.2.1', 9))", "socket."),
+        ("open('/tmp/kit-was-here', 'w')", "open"),
+        ("import os\nos.open('/tmp/kit-was-here', os.O_CREAT | os.O_WRONLY)", "open"),
+        ("import os\nos.mkdir('/tmp/kit-was-here')", "os.mkdir"),
+        ("import os\nos.symlink('/etc', '/tmp/kit-was-here')", "os.symlink"),
+        ("import os\nos.system('true')", "os.system"),
+        ("import os\nos.fork()", "os.fork"),
+        ("import os\nos.kill(1, 0)", "os.kill"),
+        ("import subprocess\nsubprocess.run(['true'])", "subprocess.Popen"),
+        ("import os\nos.remove('/tmp/nothing')", "os.remove"),
+        ("import ctypes", "ctypes.dlopen"),
     ],
 )
-def test_settings_can_neither_connect_nor_write_nor_start_anything(source: str, said: str) -> None:
-    assert ran(source)["error"].startswith(said)
+def test_what_settings_do_by_mistake_is_named(source: str, said: str) -> None:
+    assert ran(source)["error"].startswith(f"PermissionError: the settings tried {said}")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,7 @@ def test_settings_can_neither_connect_nor_write_nor_start_anything(source: str, 
         ("import sys\nsys.exit(3)", "SystemExit: 3 (line 2)"),
         ("def f(:", "SyntaxError"),
         ("import a_package_that_is_not_in_the_image", "ModuleNotFoundError"),
+        ("class Own(Exception):\n    def __str__(self): raise self\nraise Own", "Own:  (line 3)"),
     ],
 )
 def test_settings_that_do_not_run_are_told_with_their_line(source: str, said: str) -> None:
@@ -221,6 +223,20 @@ PROXIED = (
 )
 def test_a_proxy_that_a_client_would_go_through_is_seen_without_its_login(env: dict[str, str], proxy: str | None) -> None:
     assert connections("sentry", START + PROXIED, env)["filestore.options"]["options"].get("proxy") == proxy
+
+
+def test_the_preflight_lets_config_yml_win_as_the_check_does(tmp_path: Path) -> None:
+    """Both hand it over as Sentry's second file; appended to the Python it would only fill what that leaves open."""
+    python = (
+        START + "SENTRY_OPTIONS['filestore.backend'] = 'filesystem'\nSENTRY_OPTIONS['filestore.options'] = {'bucket_name': 'b'}"
+    )
+    options = "filestore.backend: s3\nsystem.event-retention-days: 30"
+    (tmp_path / "sentry.conf.py").write_text(python)
+    (tmp_path / "config.yml").write_text(options)
+    env = {"SENTRY_CONF": str(tmp_path)}
+    source, second = driver.configuration("sentry", env, ())
+    assert execute("sentry", source, env, options=second) == execute("sentry", python, env, options=options)
+    assert execute("sentry", source, env, options=second)["settings"]["retention_days"] == 30
 
 
 def test_kits_nodestore_gets_its_keys_from_its_variables() -> None:

@@ -77,6 +77,7 @@ class CloudSentry:
             values_made_from=files.digest({"values": text}),
             probe_image=self._probe_image(),
             topics=topics.wanted(profile, workspace.assets, self._around.stack.sentry.topics),
+            sandboxes=self._around.programs.sandboxes(profile.name),
             assets=workspace.assets,
         )
 

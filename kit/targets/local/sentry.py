@@ -132,6 +132,7 @@ class LocalSentry:
             values_made_from=files.digest({"module": files.folder_digest(module), "inputs": json.dumps(inputs, sort_keys=True)}),
             probe_image=local.supply.image(layout.probe_image(wanted.profile)).reference,
             topics=local.wanted_topics(),
+            sandboxes=local.sandboxes(wanted.profile),
             assets=local.workspace.assets,
             vroom=self._vroom() if wanted.size == "full" else None,
             migrated=markers.load(local.markers_file).get(MIGRATED, ""),

@@ -109,7 +109,8 @@ def _clickhouse(use: str, cluster: Options, given: Given, is_rust: bool) -> list
 
 def _to_clickhouse(client: str, use: str, cluster: Options, tls: Options, more: Options) -> Connection:
     address = [[cluster.get("host", ""), integer(cluster.get(use.rpartition(".")[2]), 0)]]
-    options = {"database": cluster.get("database"), "single_node": cluster.get("single_node"), **more}
+    told = {key: cluster.get(key) for key in ("database", "single_node", "cluster_name", "distributed_cluster_name")}
+    options = {**told, **more}
     return connection("clickhouse", client, use, address, cluster.get("user"), cluster.get("password"), tls, options)
 
 
