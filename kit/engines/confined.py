@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kit.engines.docker import Docker
 
 USER = "10001:10001"
+LABEL = "dev.kit.confined"  # of no stack: nothing of them outlives the call
 PROCESSES = 16  # runc itself needs a few before the program is alone
 STREAMS = {1: "stdout", 2: "stderr"}
 HEADER_BYTES = 8
@@ -48,6 +49,7 @@ def run_confined(docker: Docker, image: str, argv: Sequence[str], *, stdin: byte
             user=USER,
             working_dir="/",
             stdin_open=True,
+            labels={LABEL: ""},
             host_config=host,
             use_config_proxy=False,  # the SDK would hand on the user's proxy, its password included
         )["Id"]

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from kit.engines.bounded import Bounds
+from kit.engines.confined import LABEL
 from kit.engines.docker import Docker
 from kit.sentry.check import bootstrap, sandbox
 from kit.sentry.check.executed import execute_all
@@ -120,6 +121,18 @@ def test_the_same_attempts_succeed_where_nothing_keeps_them(computer: Computer) 
     assert found["processes"]["came to"] > 1
     assert found["secret_file"] == {"came to": SECRET}
     assert isinstance(found["home"]["came to"], list)
+
+
+@pytest.mark.parametrize(("does", "exceeded"), [("pass", "time"), ("print('x' * 1000)", "output")])
+def test_what_exceeds_its_bounds_is_ended_and_leaves_nothing(closed: Sandbox, does: str, exceeded: str) -> None:
+    sources = {**sandbox.sources(), bootstrap.PROGRAM: f"def main(wanted):\n    while True: {does}"}
+    outcome = closed.run(sources, {}, Bounds(time_s=8, output_bytes=100_000, memory_bytes=BOUNDS.memory_bytes))
+    assert outcome.exceeded == exceeded
+    if isinstance(closed, InContainer):
+        assert closed.docker.containers({LABEL: ""}) == ()
+    else:
+        ours = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        assert bootstrap.PROGRAM not in ours
 
 
 @pytest.mark.parametrize(

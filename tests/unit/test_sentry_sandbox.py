@@ -117,6 +117,19 @@ def test_where_there_is_no_sandbox_each_reason_and_the_option_are_said(monkeypat
     assert found.error is None
 
 
+def test_that_there_is_no_sandbox_is_said_before_anything_is_made_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+
+    def image() -> str:
+        raise KitError(what="image probe-current is not here", why="no engine answers", fix="")
+
+    with pytest.raises(NoSandbox) as refused:
+        sandbox.require(sandbox.sandboxes(Docker(), image, trusted=False))
+    assert "bwrap is not on PATH" in refused.value.why
+    sandbox.require(sandbox.sandboxes(Docker(), image, trusted=True))
+    sandbox.require(sandbox.sandboxes(Docker(), lambda: "kit.local/probe-current:1", trusted=False))
+
+
 def test_a_sandbox_that_does_not_come_up_gives_way_to_the_next(tmp_path: Path) -> None:
     broken = tmp_path / "bwrap"
     broken.write_text("#!/bin/sh\necho 'setting up uid map: Permission denied' >&2\nexit 1\n")

@@ -47,6 +47,9 @@ class Unavailable(Exception):
 class Sandbox(Protocol):
     """A place to execute settings in."""
 
+    def missing(self) -> str:
+        """Why it cannot be used, as far as that is seen without trying; "" where it may be."""
+
     def run(self, sources: Sources, request: Any, bounds: Bounds = BOUNDS) -> Bounded:
         """What the executor wrote behind READY. Raises `Unavailable`, also where it did not get as far as that."""
 
@@ -71,6 +74,13 @@ def sandboxes(docker: Docker, image: Callable[[], str], *, trusted: bool) -> tup
     return (InContainer(docker, image), InNamespaces(), *((PlainChild(),) if trusted else ()))
 
 
+def require(chosen: Sequence[Sandbox]) -> None:
+    """Said before anything is made that the settings are executed for. Raises `NoSandbox` where none can be used."""
+    reasons = [reason for sandbox in chosen if (reason := sandbox.missing())]
+    if len(reasons) == len(chosen):
+        raise NoSandbox(reasons)
+
+
 def run(chosen: Sequence[Sandbox], request: Any) -> Bounded:
     """In the first one that can be used. Raises `NoSandbox`."""
     reasons = []
@@ -89,6 +99,13 @@ class InContainer:
     docker: Docker
     image: Callable[[], str]
 
+    def missing(self) -> str:
+        try:
+            self.image()
+        except KitError as error:
+            return _no_container(error)
+        return ""
+
     def run(self, sources: Sources, request: Any, bounds: Bounds = BOUNDS) -> Bounded:
         from kit.engines.confined import run_confined
 
@@ -97,8 +114,7 @@ class InContainer:
             argv = ["/usr/bin/python3", "-I", "-S", "-c", _bootstrap()]
             return _started(run_confined(self.docker, self.image(), argv, stdin=given, bounds=bounds))
         except (KitError, Unavailable) as error:
-            said = f"{error.what}: {error.why}" if isinstance(error, KitError) else str(error)
-            raise Unavailable(f"no container ({said})") from error
+            raise Unavailable(_no_container(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +123,13 @@ class InNamespaces:
 
     program: str | None = None  # None: the one on PATH
 
+    def missing(self) -> str:
+        return "" if self.program or shutil.which("bwrap") else "no bubblewrap (bwrap is not on PATH)"
+
     def run(self, sources: Sources, request: Any, bounds: Bounds = BOUNDS) -> Bounded:
         program = self.program or shutil.which("bwrap")
         if program is None:
-            raise Unavailable("no bubblewrap (bwrap is not on PATH)")
+            raise Unavailable(self.missing())
         is_root = os.geteuid() == 0
         given = _given(sources, request, bounds, packages=[PACKAGES], user=NOBODY if is_root else None)
         argv = [program, *_walls(is_root), *_interpreter(), "-I", "-S", "-c", _bootstrap()]
@@ -124,11 +143,19 @@ class InNamespaces:
 class PlainChild:
     """A child of this process with nothing in its environment. It can do what the user can: for trusted settings alone."""
 
+    def missing(self) -> str:
+        return ""
+
     def run(self, sources: Sources, request: Any, bounds: Bounds = BOUNDS) -> Bounded:
         packages = [str(folder.parent)] if (folder := _yaml()) else []
         argv = [sys.executable, "-I", "-S", "-c", _bootstrap()]
         given = _given(sources, request, bounds, packages=packages)
         return _started(run_alone(argv, env={"PATH": os.defpath}, stdin=given, bounds=bounds))
+
+
+def _no_container(error: Exception) -> str:
+    said = f"{error.what}: {error.why}" if isinstance(error, KitError) else str(error)
+    return f"no container ({said})"
 
 
 # ── what goes in and comes out ─────────────────────────────────────────────────────────────────────────────────────────────
