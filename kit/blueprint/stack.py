@@ -42,4 +42,5 @@ class Stack:
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # store → more names of it; the first is its own
     parts: tuple[Part, ...] = PARTS
     sentry: SentryWanted = field(default_factory=SentryWanted)
+    trusts_chart: bool = False  # for this call: its settings may run as the user where there is no sandbox; never remembered
     cloud: Mapping[str, Any] = field(default_factory=dict)  # variables of terraform/variables.tf that the user sets

@@ -53,7 +53,9 @@
 {{- else if .Values.externalPostgresql.existingSecret }}
 {{ include "from-secret" (dict "name" "POSTGRES_PASSWORD" "secret" .Values.externalPostgresql.existingSecret "key" (coalesce $keys.password .Values.externalPostgresql.existingSecretKey "postgresql-password")) }}
 {{- end }}
-{{- range $name, $key := dict "USER" "username" "NAME" "database" "HOST" "host" "PORT" "port" }}
+{{- range list "USER username" "NAME database" "HOST host" "PORT port" }}
+{{- $name := splitList " " . | first }}
+{{- $key := splitList " " . | last }}
 {{- if and $.Values.externalPostgresql.existingSecret (index $keys $key) }}
 {{ include "from-secret" (dict "name" (print "POSTGRES_" $name) "secret" $.Values.externalPostgresql.existingSecret "key" (index $keys $key)) }}
 {{- else if and $.Values.pgbouncer.enabled (has $name (list "HOST" "PORT")) }}

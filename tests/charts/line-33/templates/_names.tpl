@@ -2,12 +2,16 @@
 {{- if contains .Chart.Name .Release.Name }}{{ .Release.Name }}{{ else }}{{ .Release.Name }}-{{ .Chart.Name }}{{ end }}
 {{- end }}
 
-{{- /* root, component */ -}}
+{{- /* root, component; role: a label of that name; bare: whether only those that Helm 2 knew */ -}}
 {{- define "labels" -}}
 app: {{ include "fullname" .root }}
 chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 release: {{ .root.Release.Name }}
 heritage: {{ .root.Release.Service }}
+{{- with .role }}
+role: {{ . }}
+{{- end }}
+{{- if not .bare }}
 helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -15,11 +19,16 @@ app.kubernetes.io/component: {{ .component }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- end }}
+{{- end }}
 
+{{- /* root, component; as: the role where it is called otherwise */ -}}
 {{- define "selector" -}}
 app: {{ include "fullname" .root }}
 release: {{ .root.Release.Name }}
-role: {{ .component }}
+role: {{ .as | default .component }}
+{{- end }}
+{{- define "selector-of-service" -}}
+{{- omit (include "selector" . | fromYaml) "release" | toYaml }}
 {{- end }}
 
 {{- /* Of a workload: root, on (whether it is a hook), weight. Only what was a release's own before keeps the annotations of Helm. */ -}}

@@ -146,5 +146,5 @@ metadata:
 spec:
   type: {{ .root.Values.service.type }}
   ports: [{name: {{ .root.Values.service.name }}, port: {{ .port }}, targetPort: {{ .to | default .port }}, protocol: TCP}]
-  selector: {{- include "selector" . | nindent 4 }}
+  selector: {{- include "selector-of-service" . | nindent 4 }}
 {{- end }}
