@@ -30,10 +30,11 @@ class Outcome:
 def outcomes(rig: Rig, known: dict[str, Mistake]) -> dict[str, Outcome]:
     variants = {name: rig.variant(mistake) for name, mistake in known.items()}
     everything = [*variants.values(), rig.right()]
-    assert rig.looked(rig.right()) == frozenset()
+    assert not (named := rig.findings(rig.right())), named
     with ThreadPoolExecutor(max_workers=8) as pool:
         list(pool.map(rig.start, variants.values()))
-        rules = dict(zip(known, pool.map(rig.looked, variants.values()), strict=True))
+        found = dict(zip(known, pool.map(rig.findings, variants.values()), strict=True))
+        rules = {name: frozenset(finding.rule for finding in findings) for name, findings in found.items()}
         said = pool.submit(rig.preflight, everything)
         began = time.monotonic()
 
@@ -46,13 +47,13 @@ def outcomes(rig: Rig, known: dict[str, Mistake]) -> dict[str, Outcome]:
         events = dict(pool.map(lambda name: (name, event(rig, known[name], variants[name])), known))
         probes = said.result().probes
     wrong = {(member, probe.cause) for probe in probes if not probe.holds for member in probe.members}
-    found = {}
+    made = {}
     for name, variant in variants.items():
         pod, log = rig.pod(variant.object), rig.log(variant.object)
         state = "ready" if is_ready(pod) else "ended" if has_ended(pod) else "unready"
         causes = frozenset(cause for member, cause in wrong if member == f"Deployment/{variant.object}")
-        found[name] = Outcome(state, log, failures.find("log", log), rules[name], causes, events[name])
-    return found
+        made[name] = Outcome(state, log, failures.find("log", log), rules[name], causes, events[name])
+    return made
 
 
 def event(rig: Rig, mistake: Mistake, variant: Variant) -> str:

@@ -24,6 +24,7 @@ from kit.endpoints import Secret
 from kit.engines.kind import Kind
 from kit.pki import authority
 from kit.sentry import demo, manifests, objects, wiring
+from kit.sentry.check.rule import Finding
 from kit.sentry.installation import Installation
 from kit.sentry.preflight.verdict import Preflight
 from kit.stores import kafka_records
@@ -195,10 +196,10 @@ class Rig:
 
     # -- what is said before anything runs
 
-    def looked(self, variant: Variant) -> frozenset[str]:
-        """The rules of `kit values check` that stop an installation for what Relay's own objects say."""
+    def findings(self, variant: Variant) -> list[Finding]:
+        """Of `kit values check`, those that stop an installation for what Relay's own objects say."""
         found = variant.installation.look().stopping
-        return frozenset(finding.rule for finding in found if finding.object.partition("/")[2].startswith(RELAY))
+        return [finding for finding in found if finding.object.partition("/")[2].startswith(RELAY)]
 
     def preflight(self, variants: list[Variant]) -> Preflight:
         """All of them in one run, as components of one release."""
