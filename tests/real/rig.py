@@ -245,6 +245,11 @@ class Rig:
         brought = [each for each in (*variant.applied, *variant.documents) if each["kind"] in ("ConfigMap", "Secret")]
         self._apply((*brought, {**pod, "spec": spec}, _door(variant)))
 
+    def again(self, variant: Variant) -> None:
+        self.local.kube.delete("Pod", variant.object, NAMESPACE)
+        until(lambda: not self.pod(variant.object), 60)
+        self.start(variant)
+
     def dsn(self, relay: str, key: str = KEY) -> Secret:
         """Of a project, at the door of that Relay."""
         found = self.local.kube.get("Service", f"door-{relay}", NAMESPACE)
