@@ -38,7 +38,7 @@ def outcomes(rig: Rig, known: dict[str, Mistake]) -> dict[str, Outcome]:
             rig.start(variant)
             time.sleep(APART_S)
         said = pool.submit(rig.preflight, everything)
-        found = {name: rig.findings(variant) for name, variant in variants.items()}
+        found = dict(zip(known, pool.map(rig.findings, variants.values()), strict=True))
         list(pool.map(lambda name: _to_its_end(rig, known[name], variants[name]), known))
         events = dict(pool.map(lambda name: (name, event(rig, known[name], variants[name])), known))
         probes = said.result().probes
