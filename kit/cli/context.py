@@ -67,9 +67,9 @@ class Session:
         described = file.load(Path(self.config_path) if self.config_path else None, name=self.stack_name)
         state = workspace.find(described.name).state
         remembered = choice.load(self._cloud_folder(state) if self.cloud else state)
-        if remembered is None or described.sentry != SentryWanted():
+        if remembered is None or choice.alone(described.sentry) != SentryWanted():
             return described
-        return dataclasses.replace(described, sentry=remembered)
+        return dataclasses.replace(described, sentry=dataclasses.replace(remembered, values=described.sentry.values))
 
     def _cloud_folder(self, state: Path) -> Path:
         """Of the cloud or of its rehearsal: each remembers its own choice."""
