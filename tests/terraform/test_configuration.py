@@ -470,6 +470,13 @@ def test_opening_the_doors_opens_these_and_no_others(plans: Planner) -> None:
     assert "vpc.publicAdmin" in roles
 
 
+def test_mail_opens_its_port_and_reaches_the_values(plans: Planner) -> None:
+    mail = {"host": "smtp.example.com", "port": 465, "user": "me", "from": "sentry@example.com", "tls": "tls"}
+    planned = plans({"domain": DOMAIN, "mail": mail})
+    rules = planned.of_type("yandex_vpc_security_group")["yandex_vpc_security_group.kubernetes"]["egress"]
+    assert (465, ["0.0.0.0/0"]) in [(rule["port"], rule["v4_cidr_blocks"]) for rule in rules]
+
+
 # ── secrets ──
 
 
@@ -568,6 +575,10 @@ REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
     "a password with a dollar": ({"redis_password": "sixteen-and-a-$HOME"}, "redis_password: 16 to 128"),
     "a chart without its patch number": ({"chart_version": "33.8"}, "chart_version is three numbers"),
     "no address of the administrator": ({"admin_email": "admin"}, "admin_email"),
+    "mail in clear": (
+        {"mail": {"host": "smtp.example.com", "from": "sentry@example.com", "tls": "none"}},
+        "mail.tls must be starttls or tls",
+    ),
     "a pause without end": ({"iam_pause_s": 3600}, "iam_pause_s"),
     "no version of the password": ({"redis_password_version": 0}, "redis_password_version"),
 }

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit.blueprint.stack import SentryWanted
+from kit.blueprint.stack import SentryWanted, Stack
 from kit.errors import KitError
 from kit.sentry.profiles import Profile
+from kit.sentry.values import mail
 from kit.targets.cloud.errors import (
     ApiNotReached,
     DomainMissing,
@@ -40,6 +41,7 @@ OURS = {
     "profile": "`sentry: {profile: …}` says it for both targets",
     "sentry_size": "`sentry: {size: …}` says it for both targets",
     "retention_days": "`sentry: {retention_days: …}` says it for both targets",
+    "mail": "`mail: {host: …}` at the top of kit.yaml says it for both targets",
 }
 MARK = "applied"  # in the markers: something was applied with the state that lies here
 EMULATED = "b1gemu"  # how the ids of the emulator's cloud and folder begin
@@ -72,12 +74,13 @@ SUMS: Mapping[str, Mapping[str, str]] = {
 GIB = 1024**3
 
 
-def variables(terraform_folder: Path, wanted: Mapping[str, Any], sentry: SentryWanted, domain: str | None) -> dict[str, Any]:
+def variables(terraform_folder: Path, stack: Stack, domain: str | None) -> dict[str, Any]:
     """The configuration's variables without the secret ones; `domain` is the one given, here or as TF_VAR_domain.
 
     Raises `UnknownVariable`, `DomainMissing`.
     """
     known = re.findall(r'^variable "([a-z_]+)"', (terraform_folder / "variables.tf").read_text(), re.MULTILINE)
+    wanted, sentry = stack.cloud, stack.sentry
     for name in wanted:
         if name in OURS:
             raise UnknownVariable(name, OURS[name], f"remove cloud.{name}")
@@ -86,7 +89,7 @@ def variables(terraform_folder: Path, wanted: Mapping[str, Any], sentry: SentryW
     if not domain:
         raise DomainMissing
     said = {"profile": sentry.profile, "sentry_size": sentry.size, "retention_days": sentry.retention_days}
-    return {**said, **wanted}
+    return {**said, **({"mail": mail(stack.mail)} if stack.mail else {}), **wanted}
 
 
 def _near(name: str, known: list[str]) -> str:
