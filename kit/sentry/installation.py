@@ -13,24 +13,25 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from kit import files
+from kit.blueprint.stack import OwnValues
 from kit.endpoints import Endpoints, Secret
 from kit.engines.helm import Helm, Release
 from kit.engines.kube import KubeApi
 from kit.errors import KitError
 from kit.sentry import chart as charts
-from kit.sentry import credentials, hooks, manifests, nodestore, preflight, rollout, upgrade_path, wiring
+from kit.sentry import credentials, hooks, manifests, nodestore, own_values, preflight, rollout, upgrade_path, wiring
 from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.chart import Chart
 from kit.sentry.check import check as rules
 from kit.sentry.check import keys
 from kit.sentry.check.pods import secret_data
 from kit.sentry.check.rule import Finding
-from kit.sentry.credentials import Certificate, Logins, TrustTexts
+from kit.sentry.credentials import Certificate, GivenSecrets, Logins, TrustTexts
 from kit.sentry.manifests import Document
 from kit.sentry.objects import NAMESPACE, RELEASE, config_map, namespace
 from kit.sentry.preflight.verdict import Preflight
@@ -91,6 +92,8 @@ class Site:
     topics: Path  # terraform/topics/<schemas>.json
     assets: Path
     vroom: Certificate | None = None  # where profiling runs
+    own: OwnValues = field(default_factory=OwnValues)  # the user's values, over the module's
+    given_secrets: GivenSecrets = field(default_factory=GivenSecrets)
     migrated: str = ""  # version of the chart that the data in the stores has been brought to, as far as the place knows
 
 
@@ -142,17 +145,19 @@ class Installation:
     def credentials(self) -> tuple[Document, ...]:
         """What does not depend on the manifests: trust, passwords, keys, code."""
         site = self.site
-        made = credentials.documents(site.stack, site.endpoints, site.trust, site.logins, site.vroom)
+        made = credentials.documents(site.stack, site.endpoints, site.trust, site.logins, site.vroom, site.given_secrets)
         code = nodestore.document(site.stack, site.assets)
         return (*made, code, *self.flavour.applied())
 
     @functools.cached_property
     def fingerprint(self) -> str:
         """Equal to the one in the cluster exactly when there is nothing to install. Renders nothing."""
-        code = {path.name: path.read_bytes() for path in (Path(wiring.__file__), Path(charts.__file__), Path(__file__))}
+        rooms = (wiring.__file__, charts.__file__, own_values.__file__, __file__)
+        code = {path.name: path.read_bytes() for path in map(Path, rooms)}
         return files.digest(
             {
                 "values": self.site.values_made_from,
+                "own values": self.site.own.text,
                 "chart": f"{self.chart.name} {self.chart.version} {self.chart.digest}",
                 "wiring": json.dumps(dict(self.site.profile.wiring), sort_keys=True),
                 **{f"credential {name}": text for name, text in self._secret_texts().items()},
@@ -172,7 +177,8 @@ class Installation:
 
     @functools.cached_property
     def values(self) -> Mapping[str, Any]:
-        return self.flavour.values(self.site.values(), self._secret_texts())
+        """The module's, what the flavour adds, and the user's over both. Raises `OwnValuesUnfit`."""
+        return own_values.merged(self.flavour.values(self.site.values(), self._secret_texts()), self.site.own)
 
     @functools.cached_property
     def rendered(self) -> tuple[Document, ...]:
@@ -207,7 +213,7 @@ class Installation:
     def look(self) -> rules.Looked:
         """Every container of every object against every rule, and the settings executed."""
         stand_ins = rules.stand_ins(self.rendered, self.wiring, self.credentials)
-        return rules.look(
+        looked = rules.look(
             self.wired(),
             self.site.profile,
             values=self.values,
@@ -217,6 +223,7 @@ class Installation:
             addresses=addresses(self.site.endpoints),
             topics=self.topics,
         )
+        return own_values.located(looked, self.site.own)
 
     def check(self) -> rules.Looked:
         """Raises `ValuesUnfit`, `UpgradePath`. Asks no cluster."""
@@ -396,7 +403,8 @@ def known_secrets(site: Site) -> tuple[Secret, ...]:
     ends = site.endpoints
     logins = (ends.kafka.password, ends.postgres.password, ends.redis.password, ends.clickhouse.password)
     keys_of_buckets = (ends.s3.filestore.secret_key, ends.s3.nodestore.secret_key)
-    return (*logins, *keys_of_buckets, site.logins.django_key, site.logins.admin_password)
+    own = (site.logins.django_key, site.logins.admin_password, *site.given_secrets.every)
+    return (*logins, *keys_of_buckets, *own)
 
 
 def addresses(endpoints: Endpoints) -> dict[str, frozenset[tuple[str, int]]]:

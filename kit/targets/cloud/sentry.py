@@ -78,6 +78,8 @@ class CloudSentry:
             probe_image=self._probe_image(),
             topics=workspace.assets / "terraform" / "topics" / f"{profile.schemas}.json",
             assets=workspace.assets,
+            own=self._around.stack.sentry.values,
+            given_secrets=self._around.given_secrets(),
         )
 
     def _probe_image(self) -> str:
