@@ -21,7 +21,7 @@ CLIENTS = (
     "stores",
     "sentry/__init__.py",
     "sentry/check/__init__.py",
-    "sentry/check/execute_settings.py",
+    "sentry/check/executor",
     "sentry/clients",
 )
 LIMIT_BYTES = 1_000_000  # a ConfigMap holds 1 MiB with everything in it

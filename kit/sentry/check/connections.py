@@ -19,7 +19,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """See `execute_settings` for the fields; no secret is in here but placeholders, unless the settings hold one in clear."""
+    """See `executor` for the fields; no secret is in here but placeholders, unless the settings hold one in clear."""
 
     store: str
     client: str

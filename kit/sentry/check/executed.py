@@ -10,7 +10,6 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from kit.engines.process import Runner, run
@@ -19,8 +18,9 @@ from kit.sentry.check import connections
 from kit.sentry.check.families import family_of, tag
 from kit.sentry.check.pods import Files, environment, file_at
 from kit.sentry.manifests import Container
+from kit.workspace import PACKAGE
 
-PROGRAM = Path(__file__).with_name("execute_settings.py")
+PROGRAM = "import sys; sys.path.insert(0, {above!r}); from kit.sentry.check.executor.program import main; main()"
 TIMEOUT_S = 30.0
 NO_FILE = "its settings are not mounted: {path} is in no ConfigMap or Secret of the release"
 
@@ -73,7 +73,12 @@ def _request(container: Container, files: Files) -> dict[str, Any] | None:
 def _results(runs: Mapping[str, Any], runner: Runner) -> dict[str, Any]:
     if not runs:
         return {}
-    ran = runner([sys.executable, "-I", str(PROGRAM)], stdin=json.dumps({"runs": runs}), timeout_s=TIMEOUT_S, check=False)
+    ran = runner(
+        [sys.executable, "-I", "-c", PROGRAM.format(above=str(PACKAGE.parent))],
+        stdin=json.dumps({"runs": runs}),
+        timeout_s=TIMEOUT_S,
+        check=False,
+    )
     try:
         answer: dict[str, Any] = json.loads(ran.stdout)["results"]
     except (ValueError, KeyError) as error:

@@ -1,7 +1,7 @@
 """What a client module offers the driver, and the one way in which it says what is wrong.
 
 A client module is `ask(connection, write)`: connect the way the component does, log in, and with `write` leave something in the
-store, read it back and take it away again. `connection` is the shape that `kit.sentry.check.execute_settings` describes. The
+store, read it back and take it away again. `connection` is the shape that `kit.sentry.check.executor` describes. The
 libraries are those of the probe image, in the versions that a Sentry release pins; they are not kit's own, hence `library`.
 """
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.endpoints import Trust
-from kit.sentry.check.execute_settings import execute
+from kit.sentry.check.executor.execute import execute
 from kit.sentry.clients.contract import TIMEOUT_S, Answer, Connection, Wrong, address, library
 from kit.stores import postgres_wire, tls
 

@@ -6,15 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kit.sentry.check import execute_settings
-from kit.sentry.check.execute_settings import execute
+from kit.sentry.check.executed import PROGRAM
+from kit.sentry.check.executor.execute import execute
+from kit.workspace import PACKAGE
 
-PROGRAM = Path(execute_settings.__file__)
 START = "from sentry.conf.server import *\n"
 
 
@@ -35,7 +34,11 @@ def tls(connection: dict[str, Any]) -> tuple[bool, str, str | None]:
 def ran(source: str, kind: str = "sentry", env: dict[str, str] | None = None) -> dict[str, Any]:
     request = {"runs": {"one": {"kind": kind, "source": source, "env": env or {}}}}
     process = subprocess.run(
-        [sys.executable, "-I", str(PROGRAM)], input=json.dumps(request), capture_output=True, text=True, check=True
+        [sys.executable, "-I", "-c", PROGRAM.format(above=str(PACKAGE.parent))],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     result: dict[str, Any] = json.loads(process.stdout)["results"]["one"]
     return result
