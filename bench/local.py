@@ -119,7 +119,7 @@ def topic_seconds(program: Program) -> float:
 
     local = local_target(program)
     admin = kafka_admin.connect(admin_endpoint(local.endpoints().kafka, local.credentials()), local.trust())
-    wanted = kafka_topics.desired(local.schemas_file)
+    wanted = local.wanted_topics()
     kafka_admin.finish("deleting topics", admin.delete_topics([topic.name for topic in wanted]).values())
     while len(admin.list_topics(timeout=10).topics) > 1:
         time.sleep(0.2)

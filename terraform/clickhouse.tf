@@ -8,7 +8,7 @@ locals {
 
   # 25.8.16.10001 and 25.8 are compared by their first two numbers: the service picks the patch.
   release_order = {
-    for name, version in { offered = var.clickhouse_version, needed = tostring(local.profile.minimum_clickhouse) } : name =>
+    for name, version in { offered = var.clickhouse_version, oldest = local.profile.minimum_clickhouse, newest = local.profile.maximum_clickhouse } : name =>
     tonumber(split(".", version)[0]) * 100 + tonumber(split(".", version)[1])
   }
 }
@@ -82,8 +82,8 @@ resource "yandex_mdb_clickhouse_cluster_v2" "sentry" {
 
   lifecycle {
     precondition {
-      condition     = local.release_order.offered >= local.release_order.needed
-      error_message = "Sentry of the profile ${var.profile} needs ClickHouse ${local.profile.minimum_clickhouse}, and clickhouse_version is ${var.clickhouse_version}."
+      condition     = local.release_order.offered >= local.release_order.oldest && local.release_order.offered <= local.release_order.newest
+      error_message = "Sentry of the profile ${var.profile} works with ClickHouse from ${local.profile.minimum_clickhouse} to ${local.profile.maximum_clickhouse}, and clickhouse_version is ${var.clickhouse_version}: an older one lacks what Snuba needs, a newer one refuses its migrations (error 36)."
     }
 
     precondition {

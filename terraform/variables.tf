@@ -198,6 +198,18 @@ variable "resources" {
   }
 }
 
+variable "topics" {
+  description = "Further Kafka topics, by name, each with its settings by Kafka's names: for values of your own that name topics which no Sentry's schemas know."
+  type        = map(map(string))
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.topics) : can(regex("^[a-zA-Z0-9._-]{1,249}$", name)) && !contains([".", ".."], name) && !startswith(name, "__")])
+    error_message = "A topic's name is 1 to 249 letters, digits, dots, hyphens and underscores, and does not begin with two underscores."
+  }
+}
+
 variable "topic_partitions" {
   description = "Topics that need more partitions than the size gives them: { events = 12 }. Topics whose number the schemas prescribe are refused."
   type        = map(number)

@@ -13,6 +13,7 @@ from kit.blueprint.stack import DEFAULT_NAME, FLAVOURS, MAIL_PORTS, PROFILES, SI
 from kit.errors import KitError
 
 FILE_NAME = "kit.yaml"
+TOPIC_PATTERN = re.compile(r"(?!__|\.{1,2}$)[a-zA-Z0-9._-]{1,249}")  # Kafka's own rule; two underscores are the broker's
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]|[a-z]")
 
 MAIL_PASSWORD = "kit secrets set mail, or the variable KIT_MAIL_PASSWORD for `kit up`"
@@ -94,16 +95,31 @@ def parse(text: str, where: str, *, name: str | None = None) -> Stack:
 
 
 def _sentry(reader: _Reader, node: Any) -> SentryWanted:
-    fields = reader.mapping(node, ("flavour", "profile", "size", "chart", "retention_days", "values"))
+    fields = reader.mapping(node, ("flavour", "profile", "size", "chart", "retention_days", "topics", "values"))
     choices = {"flavour": FLAVOURS, "profile": PROFILES, "size": SIZES}
     found: dict[str, Any] = {key: reader.choice(fields[key], known) for key, known in choices.items() if key in fields}
     if "chart" in fields:
         found["chart"] = reader.text(fields["chart"])
     if "retention_days" in fields:
         found["retention_days"] = reader.number(fields["retention_days"], 1, 3650)
+    if "topics" in fields:
+        found["topics"] = _topics(reader, fields["topics"])
     if "values" in fields:
         found["values"] = _values(reader.where, fields["values"])
     return SentryWanted(**found)
+
+
+def _topics(reader: _Reader, node: Any) -> dict[str, dict[str, str]]:
+    """name → settings by Kafka's names; `{}` or nothing for the broker's own."""
+    found: dict[str, dict[str, str]] = {}
+    for key, given in reader.pairs(node, "names of topics"):
+        if not TOPIC_PATTERN.fullmatch(key.value):
+            why = f"{key.value!r} cannot be a topic's name"
+            raise reader.refuse(key, why, "letters, digits, dots, hyphens, underscores, at most 249, no two underscores in front")
+        is_empty = given.id == "scalar" and given.value in ("", "~", "null")
+        settings = () if is_empty else reader.pairs(given, "settings of the topic, such as max.message.bytes")
+        found[key.value] = {name.value: reader.text(value) for name, value in settings}
+    return found
 
 
 def _values(where: str, node: Any) -> OwnValues:
@@ -148,16 +164,25 @@ class _Reader:
         return BadBlueprint(where=place(self.where, node), why=why, fix=fix)
 
     def mapping(self, node: Any, allowed: tuple[str, ...]) -> dict[str, Any]:
-        if node.id != "mapping":
-            raise self.refuse(node, "a mapping is expected here", f"write one or more of: {', '.join(allowed)}")
         fields: dict[str, Any] = {}
-        for key, value in node.value:
+        for key, value in self.pairs(node, f"one or more of: {', '.join(allowed)}"):
             if key.value not in allowed:
                 raise self.refuse(key, f"unknown key {key.value!r}", _suggestion(str(key.value), allowed))
-            if key.value in fields:
-                raise self.refuse(key, f"{key.value!r} stands here twice", "keep one of them")
             fields[key.value] = value
         return fields
+
+    def pairs(self, node: Any, expected: str) -> list[tuple[Any, Any]]:
+        """The keys, each once, and the values, as nodes."""
+        if node.id != "mapping":
+            raise self.refuse(node, "a mapping is expected here", f"write {expected}")
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.id != "scalar":
+                raise self.refuse(key, "a word is expected as the key", f"write {expected}")
+            if key.value in seen:
+                raise self.refuse(key, f"{key.value!r} stands here twice", "keep one of them")
+            seen.add(key.value)
+        return list(node.value)
 
     def plain(self, node: Any) -> dict[str, Any]:
         """A mapping whose values are somebody else's to judge."""

@@ -64,6 +64,7 @@ class SentryWanted:
     chart: str | None = None  # a directory, a .tgz or oci://…; None: where the profile says
     retention_days: int = 90
     values: OwnValues = field(default_factory=OwnValues)
+    topics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of the user's own values, name → settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,8 @@ class Session:
         remembered = choice.load(self._cloud_folder(state) if self.cloud else state)
         if remembered is None or choice.alone(described.sentry) != SentryWanted():
             return described
-        return dataclasses.replace(described, sentry=dataclasses.replace(remembered, values=described.sentry.values))
+        added = {name: getattr(described.sentry, name) for name in choice.UNREMEMBERED}
+        return dataclasses.replace(described, sentry=dataclasses.replace(remembered, **added))
 
     def _cloud_folder(self, state: Path) -> Path:
         """Of the cloud or of its rehearsal: each remembers its own choice."""

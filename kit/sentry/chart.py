@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,7 @@ class Chart:
     name: str
     version: str
     app_version: str
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -109,10 +110,12 @@ def read(path: Path) -> Chart:
 
     try:
         said = yaml.safe_load(_chart_file(path))
-        return Chart(path, str(said["name"]), str(said["version"]), str(said.get("appVersion", "")))
+        return Chart(
+            path, str(said["name"]), str(said["version"]), str(said.get("appVersion", "")), dict(said.get("annotations") or {})
+        )
     except (OSError, tarfile.TarError, StopIteration) as error:
         raise ChartInvalid(str(path), "there is no Chart.yaml in it") from error
-    except (yaml.YAMLError, KeyError, TypeError) as error:
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise ChartInvalid(str(path), "its Chart.yaml says neither name nor version") from error
 
 

@@ -38,6 +38,7 @@ from kit.sentry.preflight.verdict import Preflight
 from kit.sentry.profiles import Profile
 from kit.sentry.receiver import Receiver
 from kit.stores.contract import NotYet, Ready
+from kit.stores.kafka_topics import Topic
 
 RECORD = "kit-release"  # a ConfigMap of the release itself: what it was made from
 HOOKS_TIMEOUT_S = 2400.0
@@ -89,7 +90,7 @@ class Site:
     values: Callable[[], Mapping[str, Any]]  # the module's, of the chart's version
     values_made_from: str  # fingerprint of what they are made from
     probe_image: str  # the profile's
-    topics: Path  # terraform/topics/<schemas>.json
+    topics: tuple[Topic, ...]  # that kit makes
     assets: Path
     vroom: Certificate | None = None  # where profiling runs
     own: OwnValues = field(default_factory=OwnValues)  # the user's values, over the module's
@@ -169,7 +170,7 @@ class Installation:
     @functools.cached_property
     def preflight_fingerprint(self) -> str:
         """Of what the preflight is run with; known without rendering, like the release's own."""
-        parts = {"release": self.fingerprint, "image": self.site.probe_image, "topics": self.site.topics.read_text()}
+        parts = {"release": self.fingerprint, "image": self.site.probe_image, "topics": json.dumps(self.topics, sort_keys=True)}
         return files.digest({**parts, "driver": archive(rooms=CLIENTS)})
 
     def _secret_texts(self) -> dict[str, str]:
@@ -206,7 +207,7 @@ class Installation:
     @functools.cached_property
     def topics(self) -> Mapping[str, Mapping[str, str]]:
         """The topics that kit makes for this release: name → settings."""
-        return {name: topic["config"] for name, topic in json.loads(self.site.topics.read_text())["topics"].items()}
+        return {topic.name: topic.settings for topic in self.site.topics}
 
     # -- what is said about it before anything runs
 

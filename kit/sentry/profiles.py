@@ -6,13 +6,13 @@ plain terraform and kit read the same words. A further version of the chart is a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kit import workspace
-from kit.blueprint.stack import PROFILES, STORES
+from kit.blueprint.stack import PROFILES, SIZES, STORES
 from kit.errors import KitError
 
 NAMES: tuple[str, ...] = PROFILES
@@ -46,21 +46,11 @@ class ProfileInvalid(KitError):
 class Component:
     """One program of the release: where its values stand, and which stores it speaks to."""
 
-    name: str
     key: str  # in the chart's values: "sentry.web"
     image: str  # "getsentry/sentry"
     stores: tuple[str, ...]
     sizes: tuple[str, ...]  # in which it runs
     since: str  # the first chart that has it; empty: all of the range
-
-
-@dataclass(frozen=True, slots=True)
-class HardStop:
-    """A version that an upgrade to this line must pass through."""
-
-    chart: str
-    app: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +61,13 @@ class Profile:
     chart_range: str  # ">=33,<34"
     chart_repository: str
     app_version: str
-    schemas: str  # the release of sentry-kafka-schemas, and the name of a file in terraform/topics
+    schemas: tuple[str, ...]  # the releases of sentry-kafka-schemas whose topics it needs, each a file of terraform/topics
+    topics: Mapping[str, Mapping[str, str]]  # further ones, name → settings
     minimum_clickhouse: str
+    maximum_clickhouse: str  # a line, with all its releases: "26.5"
     newest: Mapping[str, str]  # store → the newest line of it that its clients can use; not named: any
     sizes: tuple[str, ...]
     components: tuple[Component, ...]
-    hard_stops: tuple[HardStop, ...]
     rules: Mapping[str, Any]
     wiring: Mapping[str, Any]
     document: Mapping[str, Any]  # the whole file
@@ -103,7 +94,7 @@ def load(name: str, folder: Path | None = None) -> Profile:
 
 
 def _profile(document: Mapping[str, Any]) -> Profile:
-    components = tuple(_component(name, each) for name, each in document["components"].items())
+    components = tuple(each for group in document["components"] for each in _components(group))
     return Profile(
         name=document["name"],
         chart_name=document["chart"]["name"],
@@ -111,24 +102,22 @@ def _profile(document: Mapping[str, Any]) -> Profile:
         chart_range=document["chart"]["range"],
         chart_repository=document["chart"]["repository"],
         app_version=document["app_version"],
-        schemas=document["schemas"],
+        schemas=tuple(document["schemas"]),
+        topics=document["topics"],
         minimum_clickhouse=document["minimum_clickhouse"],
+        maximum_clickhouse=document["maximum_clickhouse"],
         newest={store: str(document[key]) for store in STORES if (key := f"maximum_{store}") in document},
         sizes=tuple(sorted({size for component in components for size in component.sizes})),
         components=components,
-        hard_stops=tuple(HardStop(each["chart"], each["app"], each["why"]) for each in document["hard_stops"]),
         rules=document["rules"],
         wiring=document["wiring"],
         document=document,
     )
 
 
-def _component(name: str, entry: Mapping[str, Any]) -> Component:
-    return Component(
-        name=name,
-        key=entry["key"],
-        image=entry["image"],
-        stores=tuple(entry["stores"]),
-        sizes=tuple(entry["sizes"]),
-        since=entry.get("since", ""),
-    )
+def _components(group: Mapping[str, Any]) -> Iterator[Component]:
+    """Those of one image: what runs in errors-only runs in full as well."""
+    for size in SIZES:
+        for key, own in group.get(size, {}).items():
+            sizes = ("full",) if size == "full" else SIZES
+            yield Component(key, group["image"], tuple(group["stores"]), sizes, own.get("since", ""))

@@ -1,31 +1,52 @@
-"""Sentry's topics as people and programs read them: a table, a document.
+"""Sentry's topics: which they are, and how they are shown.
 
-Which they are, the profile says: it names a release of Sentry's schemas (terraform/topics). How they are compared and mended
-stands in `kit.stores.kafka_topics`, below this room.
+A profile names releases of Sentry's schemas (terraform/topics) and what they lack; kit.yaml adds those that the user's own
+values name. The union is made, compared and mended (`kit.stores.kafka_topics`), and it is what the rules and the preflight hold
+against the topics that rendered programs name: brokers make none by themselves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from kit.endpoints import KafkaEndpoint, Trust
+from kit.sentry.profiles import Profile
 from kit.stores import kafka_admin, kafka_topics
 from kit.stores.contract import Credentials
 from kit.stores.kafka import admin_endpoint
-from kit.stores.kafka_topics import Comparison
+from kit.stores.kafka_topics import Comparison, Topic
+
+FOLDER = Path("terraform/topics")  # below the shipped files
 
 
-def read(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust, schemas: Path) -> Comparison:
-    """What the broker has beside what the schemas ask for. `endpoint` is Sentry's own."""
+def wanted(profile: Profile, assets: Path, own: Mapping[str, Mapping[str, str]]) -> tuple[Topic, ...]:
+    """Every topic that this Sentry is given, by name. `own` are the user's, name → settings. Raises `StoreError`.
+
+    Later ones count: a newer release of the schemas before an older one, the profile before both, the user before all.
+    """
+    found = {topic.name: topic for version in profile.schemas for topic in kafka_topics.of_schemas(schemas(assets, version))}
+    for further in (profile.topics, own):
+        found |= {name: Topic(name, 1, {key: str(value) for key, value in given.items()}) for name, given in further.items()}
+    return tuple(found[name] for name in sorted(found))
+
+
+def schemas(assets: Path, version: str) -> Path:
+    """The file with the topics of one release of the schemas."""
+    return assets / FOLDER / f"{version}.json"
+
+
+def read(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust, wanted: Iterable[Topic]) -> Comparison:
+    """What the broker has beside what is wanted. `endpoint` is Sentry's own."""
     admin = kafka_admin.connect(admin_endpoint(endpoint, credentials), trust)
-    return kafka_topics.compare(kafka_topics.desired(schemas), kafka_topics.actual(admin))
+    return kafka_topics.compare(wanted, kafka_topics.actual(admin))
 
 
-def mend(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust, schemas: Path) -> tuple[str, ...]:
-    """Make the broker's topics what the schemas ask for; a line for each change. Nothing is deleted."""
+def mend(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust, wanted: Iterable[Topic]) -> tuple[str, ...]:
+    """Make the broker's topics what is wanted; a line for each change. Nothing is deleted."""
     admin = kafka_admin.connect(admin_endpoint(endpoint, credentials), trust)
-    return kafka_topics.mend(admin, kafka_topics.compare(kafka_topics.desired(schemas), kafka_topics.actual(admin)))
+    return kafka_topics.mend(admin, kafka_topics.compare(wanted, kafka_topics.actual(admin)))
 
 
 def delete(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust, names: tuple[str, ...]) -> None:
@@ -62,7 +83,7 @@ def table(comparison: Comparison) -> str:
         ("different", each.topic, f"{each.setting} is {each.actual or 'unset'}, wanted {each.wanted}")
         for each in comparison.different
     ]
-    rows += [("extra", name, "not in Sentry's schemas; left alone") for name in comparison.extra]
+    rows += [("extra", name, "asked for by nobody; left alone") for name in comparison.extra]
     rows += [("same", name, "") for name in comparison.same]
     width = max((len(name) for _, name, _ in rows), default=0)
     lines = [f"{state:<9}  {name:<{width}}  {note}".rstrip() for state, name, note in rows]

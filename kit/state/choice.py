@@ -1,7 +1,7 @@
 """Which Sentry this stack was last brought up with, so that `kit status` and a plain `kit up` mean the same one.
 
 kit.yaml wins over it, and an option of the command line over both. A file that cannot be read is as none. The user's own values
-are not remembered: they stand in kit.yaml, or there are none.
+and topics are not remembered: they stand in kit.yaml, or there are none.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from kit import files
 from kit.blueprint.stack import FLAVOURS, PROFILES, SIZES, OwnValues, SentryWanted
 
 NAME = "sentry.json"
+UNREMEMBERED = ("values", "topics")
 
 
 def load(state: Path) -> SentryWanted | None:
@@ -29,9 +30,11 @@ def save(state: Path, wanted: SentryWanted) -> None:
     chosen = alone(wanted)
     if load(state) != chosen:
         state.mkdir(parents=True, exist_ok=True)
-        files.write_json(state / NAME, {key: value for key, value in dataclasses.asdict(chosen).items() if key != "values"})
+        files.write_json(
+            state / NAME, {key: value for key, value in dataclasses.asdict(chosen).items() if key not in UNREMEMBERED}
+        )
 
 
 def alone(wanted: SentryWanted) -> SentryWanted:
-    """Which Sentry, whatever values the user has for it."""
-    return dataclasses.replace(wanted, values=OwnValues())
+    """Which Sentry, whatever the user has added to it."""
+    return dataclasses.replace(wanted, values=OwnValues(), topics={})

@@ -55,7 +55,7 @@ class Comparison:
 SMOKE = Topic("kit-smoke", 1, {"retention.ms": "3600000", "segment.ms": "3600000", "max.message.bytes": "65536"})
 
 
-def desired(file: Path) -> tuple[Topic, ...]:
+def of_schemas(file: Path) -> tuple[Topic, ...]:
     """Every topic of one release of the schemas, by name. Raises `StoreError` where the file is not one."""
     try:
         document = json.loads(file.read_text())

@@ -116,6 +116,11 @@ class Entry:
     def pulled(self) -> PulledFile | PulledImage | None:
         return next((source for source in self.sources if isinstance(source, PulledFile | PulledImage)), None)
 
+    def version_by(self, way: str) -> str:
+        """What runs, when it was got that way: a pulled image's version is its tag."""
+        pulled = self.pulled
+        return pulled.reference.rpartition(":")[2] if way == "pulled" and isinstance(pulled, PulledImage) else self.version
+
     @property
     def can_be_pulled(self) -> bool:
         """Upstream has it, and the lock knows by which hash."""

@@ -159,7 +159,7 @@ class SentryValues:
             values=lambda: values.render(self.terraform, self._module, made),
             values_made_from="",
             probe_image="",
-            topics=local.schemas_file,
+            topics=local.wanted_topics(),
             assets=local.workspace.assets,
             vroom=credentials.Certificate(STAND_IN, nobody),
             own=self.wanted.values,

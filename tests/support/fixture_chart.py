@@ -22,7 +22,7 @@ OF_LITE = {".Values.lite.sentryVersion": ".Chart.AppVersion", ".Values.lite.base
 IMAGES = ("sentry", "snuba", "relay", "taskbroker", "vroom")
 
 
-def write(folder: Path, version: str = "33.8.0", app: str = "26.9.0", **fixture: Any) -> Path:
+def write(folder: Path, version: str = "33.8.0", app: str = "26.8.0", **fixture: Any) -> Path:
     """The chart below `folder`; `fixture` is set in its values.yaml. `app` is Sentry's version, and the tag of its images."""
     target = folder / folder_name(version, fixture)
     shutil.copytree(CHART, target)
@@ -47,14 +47,14 @@ def references(registry: str, app: str) -> tuple[str, ...]:
     return tuple(f"{registry}/{name}:{app}" for name in IMAGES)
 
 
-def name_images(docker: Docker, probe: str, registry: str, app: str = "26.9.0") -> None:
+def name_images(docker: Docker, probe: str, registry: str, app: str = "26.8.0") -> None:
     """Give the engine's probe image the names that the chart asks for, as `kit images load` would have brought them."""
     for reference in references(registry, app):
         name, _, tag = reference.rpartition(":")
         docker.api.tag(probe, name, tag)
 
 
-def forget_images(docker: Docker, registry: str, app: str = "26.9.0") -> None:
+def forget_images(docker: Docker, registry: str, app: str = "26.8.0") -> None:
     for reference in references(registry, app):
         if docker.images.find(reference) is not None:
             docker.api.remove_image(reference, noprune=True)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from kit.engines.terraform import Terraform
 from kit.engines.terraform_errors import TerraformFailed
+from kit.sentry import profiles, topics
 from tests.support.terraform import opentofu, program
 from tests.terraform.planning import KAFKA_PASSWORD, REDIS_PASSWORD, TERRAFORM, Planned, Planner, PlanRefused, copied, planner
 
@@ -419,8 +419,8 @@ ARGUMENTS = {
 @pytest.mark.parametrize("profile", ["current", "seed"])
 def test_every_topic_has_all_the_settings_that_the_service_can_carry(plans: Planner, profile: str) -> None:
     planned = plans({"domain": DOMAIN, "profile": profile})
-    schemas = yaml.safe_load((TERRAFORM / "modules/sentry-values/profiles" / f"{profile}.yaml").read_text())["schemas"]
-    wanted = json.loads((TERRAFORM / "topics" / f"{schemas}.json").read_text())["topics"]
+    described = topics.wanted(profiles.load(profile), TERRAFORM.parent, {})
+    wanted = {topic.name: {"config": topic.settings} for topic in described}
     made = {topic["name"]: topic for topic in planned.of_type("yandex_mdb_kafka_topic").values()}
     assert set(made) == set(wanted)
     left_out: dict[str, dict[str, str]] = {}

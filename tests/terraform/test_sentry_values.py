@@ -159,8 +159,8 @@ def test_every_running_component_has_requests(rendered: Mapping[str, Any]) -> No
                 place: Any = found
                 for part in component.key.split("."):
                     place = place[part]
-                resources = place["api"]["resources"] if component.name == "symbolicator" else place["resources"]
-                assert set(resources["requests"]) == {"cpu", "memory"}, component.name
+                resources = place["api"]["resources"] if component.key == "symbolicator" else place["resources"]
+                assert set(resources["requests"]) == {"cpu", "memory"}, component.key
 
 
 def test_no_image_has_a_tag_that_moves(rendered: Mapping[str, Any]) -> None:
@@ -243,9 +243,9 @@ def test_an_ingress_is_made_where_one_is_asked_for(terraform: Terraform) -> None
 
 def test_an_image_of_ones_own_takes_the_place_of_the_charts(terraform: Terraform) -> None:
     found = values.render(
-        terraform, MODULE, given("current", images={"sentry": {"repository": "example/sentry", "tag": "26.9.0-1"}})
+        terraform, MODULE, given("current", images={"sentry": {"repository": "example/sentry", "tag": "26.8.0-1"}})
     )
-    assert found["images"] == {"sentry": {"repository": "example/sentry", "tag": "26.9.0-1"}}
+    assert found["images"] == {"sentry": {"repository": "example/sentry", "tag": "26.8.0-1"}}
 
 
 # -- mail
@@ -345,7 +345,7 @@ def test_kits_module_speaks_to_the_bucket_of_events(
 def test_the_charts_own_module_is_left_alone_where_the_image_holds_it(
     terraform: Terraform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images = {"sentry": {"repository": "example/sentry", "tag": "26.9.0-1"}}
+    images = {"sentry": {"repository": "example/sentry", "tag": "26.8.0-1"}}
     found = values.render(terraform, MODULE, given("current", images=images, nodestore_module="chart"))
     assert found["nodestore"]["backend"] == "s3"
     assert "SENTRY_NODESTORE" not in sentry_settings(found, monkeypatch)
@@ -359,7 +359,7 @@ def test_executed_snuba_settings_leave_nothing_unverified(terraform: Terraform, 
     found = snuba_settings(values.render(terraform, MODULE, variables))
     cluster = found["CLUSTERS"][0]
     assert (cluster["secure"], cluster["verify"], cluster["ca_certs"]) == (True, True, "/etc/kit/trust/ca.crt")
-    assert (cluster["port"], cluster.get("http_port")) == {"seed": (9440, 8443), "current": (8443, None)}[name]
+    assert (cluster["port"], cluster.get("http_port")) == (9440, 8443)
     assert found["BROKER_CONFIG"] == {"security.protocol": "SASL_SSL", "ssl.ca.location": "/etc/kit/trust/ca.crt"}
     assert (found["REDIS_DB"], found["REDIS_SSL"]) == (db, True)
 

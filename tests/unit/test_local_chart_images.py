@@ -37,28 +37,28 @@ class Around:
 
 @pytest.fixture
 def around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Around:
-    made = Around(tmp_path, {"getsentry/sentry:26.9.0": "sha256:aa", "getsentry/snuba:26.9.0": "sha256:bb"})
+    made = Around(tmp_path, {"getsentry/sentry:26.8.0": "sha256:aa", "getsentry/snuba:26.8.0": "sha256:bb"})
     kind = SimpleNamespace(load=lambda name, *images: made.loaded.append(images))
     monkeypatch.setattr(chart_images, "Kind", lambda program: kind)
     return made
 
 
 def test_what_is_here_is_brought_and_the_rest_left_to_the_cluster(around: Around) -> None:
-    assert around.load("getsentry/sentry:26.9.0", "busybox:1.38.0") == ("getsentry/sentry:26.9.0",)
-    assert around.loaded == [("getsentry/sentry:26.9.0",)]
+    assert around.load("getsentry/sentry:26.8.0", "busybox:1.38.0") == ("getsentry/sentry:26.8.0",)
+    assert around.loaded == [("getsentry/sentry:26.8.0",)]
 
 
 def test_it_is_brought_once_and_new_ones_alone_afterwards(around: Around) -> None:
-    around.load("getsentry/sentry:26.9.0")
-    assert around.load("getsentry/sentry:26.9.0") == ()
-    assert around.load("getsentry/sentry:26.9.0", "getsentry/snuba:26.9.0") == ("getsentry/snuba:26.9.0",)
-    assert around.load("getsentry/sentry:26.9.0") == ()
+    around.load("getsentry/sentry:26.8.0")
+    assert around.load("getsentry/sentry:26.8.0") == ()
+    assert around.load("getsentry/sentry:26.8.0", "getsentry/snuba:26.8.0") == ("getsentry/snuba:26.8.0",)
+    assert around.load("getsentry/sentry:26.8.0") == ()
 
 
 def test_a_tag_that_means_something_else_and_a_new_node_are_noticed(around: Around) -> None:
-    around.load("getsentry/sentry:26.9.0")
+    around.load("getsentry/sentry:26.8.0")
     for number in ("sha256:cc", "sha256:aa"):  # and back
-        around.here["getsentry/sentry:26.9.0"] = number
-        assert around.load("getsentry/sentry:26.9.0") == ("getsentry/sentry:26.9.0",)
+        around.here["getsentry/sentry:26.8.0"] = number
+        assert around.load("getsentry/sentry:26.8.0") == ("getsentry/sentry:26.8.0",)
     around.node = "n2"
-    assert around.load("getsentry/sentry:26.9.0") == ("getsentry/sentry:26.9.0",)
+    assert around.load("getsentry/sentry:26.8.0") == ("getsentry/sentry:26.8.0",)

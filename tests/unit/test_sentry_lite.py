@@ -12,7 +12,7 @@ from kit.targets.local import sentry
 
 WANTED = Lite(
     stack="kit",
-    sentry_version="26.9.0",
+    sentry_version="26.8.0",
     url="https://127.0.0.1:9443",
     hosts=("sentry", "127.0.0.1", "::1"),
     bugsink_image="bugsink:1",

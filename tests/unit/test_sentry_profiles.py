@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
 
-from kit.sentry import profiles, wiring
+from kit.sentry import profiles, topics, wiring
 from kit.sentry.profiles import ProfileInvalid, ProfileUnknown
 from kit.supply import version
 
@@ -24,11 +26,13 @@ def test_each_name_has_its_file_and_each_file_its_name() -> None:
 def test_a_profile_is_of_one_piece(name: str) -> None:
     profile = profiles.load(name)
     assert version.satisfies(profile.chart_version, profile.chart_range)
-    assert (ROOT / "terraform" / "topics" / f"{profile.schemas}.json").is_file()
+    assert all(topics.schemas(ROOT, release).is_file() for release in profile.schemas)
     assert set(profile.sizes) == {"errors-only", "full"}
     assert all(set(component.stores) <= STORES for component in profile.components)
     assert all("errors-only" not in component.sizes or "full" in component.sizes for component in profile.components)
-    assert len({component.key for component in profile.components}) == len(profile.components)
+    keys = [component.key for component in profile.components]
+    assert keys
+    assert len(set(keys)) == len(keys)
     assert wiring.from_document(name, profile.wiring).mount == "/etc/kit/trust"
 
 
@@ -52,6 +56,57 @@ def test_rust_consumers_run_only_where_they_know_tls() -> None:
     for name in profiles.NAMES:
         profile = profiles.load(name)
         assert profile.rules["rust_consumers"] is False or version.satisfies(profile.app_version, ">=25.4.0")
+
+
+def sourceless(text: str) -> list[str]:
+    """The lines of a profile that say something and have no source: neither themselves nor a line that they stand below."""
+    known = yaml.safe_load(text)["sources"]
+    found, above = [], list[tuple[int, bool]]()
+    for line in text.splitlines():
+        code = line.split(" #")[0].rstrip()
+        if not code or code.startswith("#"):
+            continue
+        depth = len(code) - len(code.lstrip())
+        above = [(at, has) for at, has in above if at < depth]
+        named = re.findall(r"\[([a-z0-9.-]+)\]$", line)
+        has = any(has for _, has in above) or (bool(named) and named[0] in known)
+        is_leaf = not code.endswith(":")
+        above.append((depth, has))
+        if is_leaf and not has and code.split(":")[0] not in ("name", "  - image", "    - image", "  secret_files"):
+            found.append(line)
+    return found
+
+
+@pytest.mark.parametrize("name", profiles.NAMES)
+def test_every_line_that_says_something_has_its_source_and_its_date(name: str) -> None:
+    text = (ROOT / profiles.FOLDER / f"{name}.yaml").read_text()
+    block = text[text.index("sources:") : text.index("\n\n")]
+    assert sourceless(text.replace(block, "sources: " + repr(yaml.safe_load(block)["sources"]) + " # [kit]", 1)) == []
+    for source in yaml.safe_load(text)["sources"].values():
+        assert set(source) == {"what", "read"}
+        assert isinstance(source["read"], date)
+
+
+def test_a_line_without_a_source_is_found() -> None:
+    text = (
+        "sources: {docs: {what: x, read: 2026-01-01}} # [docs]\nfine: 1 # so it is [docs]\nbare: 2\nblock: # [docs]\n  below: 3\n"
+    )
+    assert sourceless(text) == ["bare: 2"]
+    assert sourceless(text + "wrong: 4 # [nowhere]\n") == ["bare: 2", "wrong: 4 # [nowhere]"]
+
+
+def test_the_topics_are_those_of_every_release_of_the_schemas_of_the_profile_and_the_user_s() -> None:
+    seed = {topic.name: topic for topic in topics.wanted(profiles.load("seed"), ROOT, {"mine": {"max.message.bytes": "5"}})}
+    assert {"task-worker", "ingest-events-backlog", "snuba-items", "taskworker"} <= set(seed)  # of 1.0.4, 1.1.0, 1.2.0, 1.2.0
+    assert seed["mine"].settings == {"max.message.bytes": "5"}
+    current = {topic.name for topic in topics.wanted(profiles.load("current"), ROOT, {})}
+    brokers = ("ingest", "long", "products")  # chart 33's, beside the default one
+    assert {f"taskworker-{broker}{suffix}" for broker in brokers for suffix in ("", "-dlq")} <= current
+
+
+def test_the_newer_release_of_the_schemas_counts_where_two_differ() -> None:
+    found = {topic.name: topic for topic in topics.wanted(profiles.load("seed"), ROOT, {})}
+    assert found["ingest-transactions-backlog"].settings["retention.ms"] == "86400000"  # seven days until 1.0.4
 
 
 def test_an_unknown_profile_is_answered_with_the_known_ones() -> None:

@@ -21,9 +21,9 @@ def compared(actual: Topic, desired: Topic = EVENTS) -> tuple[Difference, ...]:
     return kafka_topics.compare([desired], [actual]).different
 
 
-@pytest.mark.parametrize(("schemas", "count"), [("1.0.4", 75), ("3.0.2", 76)])
+@pytest.mark.parametrize(("schemas", "count"), [("1.0.4", 75), ("2.1.39", 129)])
 def test_every_topic_of_the_schemas_is_wanted_with_its_settings(schemas: str, count: int) -> None:
-    wanted = {topic.name: topic for topic in kafka_topics.desired(ROOT / "terraform" / "topics" / f"{schemas}.json")}
+    wanted = {topic.name: topic for topic in kafka_topics.of_schemas(ROOT / "terraform" / "topics" / f"{schemas}.json")}
     assert len(wanted) == count
     assert wanted["ingest-events"].settings["max.message.bytes"] == "10000000"
     assert wanted["snuba-commit-log"].is_count_enforced
@@ -34,7 +34,7 @@ def test_every_topic_of_the_schemas_is_wanted_with_its_settings(schemas: str, co
 def test_an_enforced_count_of_partitions_is_taken_over(tmp_path: Path) -> None:
     file = tmp_path / "schemas.json"
     file.write_text('{"topics": {"clock": {"partitions": 3, "enforced": true, "config": {"retention.ms": "5"}}}}')
-    assert kafka_topics.desired(file) == (Topic("clock", 3, {"retention.ms": "5"}, is_count_enforced=True),)
+    assert kafka_topics.of_schemas(file) == (Topic("clock", 3, {"retention.ms": "5"}, is_count_enforced=True),)
 
 
 @pytest.mark.parametrize("text", [None, "[]", "{", '{"topics": {"clock": {}}}'])
@@ -42,7 +42,7 @@ def test_a_file_that_is_no_list_of_topics_is_named(text: str | None, tmp_path: P
     if text is not None:
         (tmp_path / "schemas.json").write_text(text)
     with pytest.raises(StoreError, match=r"schemas\.json"):
-        kafka_topics.desired(tmp_path / "schemas.json")
+        kafka_topics.of_schemas(tmp_path / "schemas.json")
 
 
 def test_the_complaint_counts_what_is_to_be_mended() -> None:
@@ -89,7 +89,7 @@ def test_the_table_shows_first_what_needs_a_look() -> None:
     assert view.table(kafka_topics.compare(wanted, there)) == (
         "missing    absent\n"
         "different  events  retention.ms is 1, wanted 86400000\n"
-        "extra      theirs  not in Sentry's schemas; left alone\n"
+        "extra      theirs  asked for by nobody; left alone\n"
         "same       fine\n"
         "1 as wanted, 1 missing, 1 different, 1 extra\n"
     )

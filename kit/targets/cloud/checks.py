@@ -41,6 +41,7 @@ OURS = {
     "profile": "`sentry: {profile: …}` says it for both targets",
     "sentry_size": "`sentry: {size: …}` says it for both targets",
     "retention_days": "`sentry: {retention_days: …}` says it for both targets",
+    "topics": "`sentry: {topics: …}` says it for both targets",
     "mail": "`mail: {host: …}` at the top of kit.yaml says it for both targets",
 }
 MARK = "applied"  # in the markers: something was applied with the state that lies here
@@ -88,8 +89,12 @@ def variables(terraform_folder: Path, stack: Stack, domain: str | None) -> dict[
             raise UnknownVariable(name, "the configuration has no such variable", _near(name, known))
     if not domain:
         raise DomainMissing
-    said = {"profile": sentry.profile, "sentry_size": sentry.size, "retention_days": sentry.retention_days}
-    return {**said, **({"mail": mail(stack.mail)} if stack.mail else {}), **wanted}
+    said: dict[str, Any] = {"profile": sentry.profile, "sentry_size": sentry.size, "retention_days": sentry.retention_days}
+    if sentry.topics:
+        said["topics"] = {name: dict(settings) for name, settings in sentry.topics.items()}
+    if stack.mail:
+        said["mail"] = mail(stack.mail)
+    return {**said, **wanted}
 
 
 def _near(name: str, known: list[str]) -> str:

@@ -13,7 +13,7 @@ from kit.endpoints import Secret, Trust
 from kit.plan.execute import Note
 from kit.plan.steps import Step
 from kit.sentry import demo as demonstration
-from kit.sentry import lite, preflight, profiles, values
+from kit.sentry import lite, preflight, profiles, topics, values
 from kit.sentry.credentials import Logins, TrustTexts
 from kit.sentry.demo import DemoResult
 from kit.sentry.installation import Flavour, Installation, Site
@@ -76,7 +76,7 @@ class CloudSentry:
             values=lambda: values.parse(text),
             values_made_from=files.digest({"values": text}),
             probe_image=self._probe_image(),
-            topics=workspace.assets / "terraform" / "topics" / f"{profile.schemas}.json",
+            topics=topics.wanted(profile, workspace.assets, self._around.stack.sentry.topics),
             assets=workspace.assets,
             own=self._around.stack.sentry.values,
             given_secrets=self._around.given_secrets(),

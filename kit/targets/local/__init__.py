@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from kit.report.status import Status
     from kit.sentry.credentials import GivenSecrets
     from kit.sentry.demo import DemoResult
-    from kit.stores.kafka_topics import Comparison
+    from kit.stores.kafka_topics import Comparison, Topic
     from kit.supply import Supply
     from kit.targets.local.sentry import LocalSentry
     from kit.verify.checks import Check
@@ -240,24 +240,23 @@ class LocalTarget:
 
     # -- topics
 
-    @property
-    def schemas_file(self) -> Path:
-        """Which topics the profile's Sentry needs."""
-        from kit.sentry import profiles
+    def wanted_topics(self) -> tuple[Topic, ...]:
+        """Those that the profile's Sentry needs, and the user's own."""
+        from kit.sentry import profiles, topics
 
-        schemas = profiles.load(self.stack.sentry.profile).schemas
-        return self.workspace.assets / "terraform" / "topics" / f"{schemas}.json"
+        wanted = self.stack.sentry
+        return topics.wanted(profiles.load(wanted.profile), self.workspace.assets, wanted.topics)
 
     def compare_topics(self) -> Comparison:
         from kit.sentry import topics
 
-        return topics.read(self.endpoints().kafka, self.credentials(), self.trust(), self.schemas_file)
+        return topics.read(self.endpoints().kafka, self.credentials(), self.trust(), self.wanted_topics())
 
     def mend_topics(self) -> tuple[str, ...]:
         """What was created or set, in words."""
         from kit.sentry import topics
 
-        return topics.mend(self.endpoints().kafka, self.credentials(), self.trust(), self.schemas_file)
+        return topics.mend(self.endpoints().kafka, self.credentials(), self.trust(), self.wanted_topics())
 
     def delete_topics(self, names: tuple[str, ...]) -> None:
         from kit.sentry import topics

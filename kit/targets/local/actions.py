@@ -176,7 +176,7 @@ def _wait_store(local: LocalTarget, step: Step, note: Note) -> str:
 
 def _mend_topics(local: LocalTarget, step: Step, note: Note) -> str:
     changed = local.mend_topics()
-    return f"{len(changed)} changed, as Sentry's schemas have them" if changed else "all as Sentry's schemas have them"
+    return f"{len(changed)} changed, as this Sentry needs them" if changed else "all as this Sentry needs them"
 
 
 def _poll(local: LocalTarget, name: str, note: Note, enough: Callable[[Ready | NotYet], bool]) -> Ready | NotYet:

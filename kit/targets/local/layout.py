@@ -73,7 +73,7 @@ def probe_image(profile: str) -> str:
 def store_image(store: str, profile: Profile) -> str:
     """The supply's name of a store's image, which is also the name of its line."""
     newest = profile.newest.get(store)
-    return OLDER_LINES[store, newest] if newest else store
+    return OLDER_LINES.get((store, newest), store) if newest else store
 
 
 def cluster_images(wanted: SentryWanted) -> tuple[str, ...]:

@@ -64,7 +64,18 @@ def _look(local: LocalTarget) -> tuple[LocalTarget, Plan]:
     seen = observe.ask_engine(local)
     local = with_chosen_ports(local, seen)
     needs = {need.key: need for need in local.supply.plan(local.supply_names())}
+    if "sentry" in local.stack.parts:
+        _check_clickhouse(local, needs)
     return local, planning.plan(_desired(local, needs), _observed(local, seen, needs))
+
+
+def _check_clickhouse(local: LocalTarget, needs: Mapping[str, Need]) -> None:
+    """Before an hour is spent on it. Where Helm is yet to be made the chart cannot be looked at; the next look does."""
+    try:
+        need = needs.get("image/clickhouse")
+        local.sentry.check_clickhouse(need.how if need else local.supply.image("clickhouse").source)
+    except NotSupplied:
+        return
 
 
 def with_chosen_ports(local: LocalTarget, seen: observe.EngineSeen) -> LocalTarget:

@@ -14,8 +14,8 @@ from kit import files
 from kit.endpoints import Endpoints, Secret, Trust
 from kit.errors import KitError
 from kit.report.status import Component, State, TlsSeen
+from kit.sentry import clickhouse_range, installation, lite, preflight, probes, profiles, upgrade_path, values
 from kit.sentry import demo as demonstration
-from kit.sentry import installation, lite, preflight, probes, profiles, upgrade_path, values
 from kit.sentry.credentials import Certificate, Logins, TrustTexts
 from kit.sentry.demo import DemoResult
 from kit.sentry.installation import Flavour, Installation, Site
@@ -130,7 +130,7 @@ class LocalSentry:
             values=lambda: values.render(self._terraform, module, inputs),
             values_made_from=files.digest({"module": files.folder_digest(module), "inputs": json.dumps(inputs, sort_keys=True)}),
             probe_image=local.supply.image(layout.probe_image(wanted.profile)).reference,
-            topics=local.schemas_file,
+            topics=local.wanted_topics(),
             assets=local.workspace.assets,
             vroom=self._vroom() if wanted.size == "full" else None,
             own=wanted.values,
@@ -208,6 +208,13 @@ class LocalSentry:
         migrated = markers.load(self._local.markers_file).get(MIGRATED, "")
         if migrated and self._local.stack.sentry.flavour == "chart":
             upgrade_path.check(migrated, self._chart().chart().version)
+
+    def check_clickhouse(self, way: str) -> None:
+        """Whether the chart works with the ClickHouse that is got that way ("pulled", "built"). Raises `ClickHouseUnfit`."""
+        wanted = self._local.stack.sentry
+        if wanted.flavour == "chart" and "stores" in self._local.stack.parts:
+            version = self._local.supply.entry("clickhouse", "image").version_by(way)
+            clickhouse_range.check(version, self.profile, self._chart().chart())
 
     # -- the steps of the plan
 

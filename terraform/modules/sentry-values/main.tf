@@ -9,18 +9,33 @@ locals {
   chart_version = var.chart_version == "" ? local.profile.chart.version : var.chart_version
   chart_order   = tonumber(join("", [for number in split(".", local.chart_version) : format("%05d", tonumber(number))]))
 
-  # The components that this version of the chart has, each with its place in the values.
+  # One entry for each component: its group's words, unless it says otherwise. Its name is its place in the values.
+  all_components = merge(flatten([
+    for group in local.profile.components : [
+      for size in ["errors-only", "full"] : {
+        for key, own in try(group[size], {}) : key => {
+          requests = try(own.requests, group.requests)
+          switch   = try(own.switch, group.switch)
+          since    = try(own.since, "0.0.0")
+          values   = try(own.values, {})
+          sizes    = size == "full" ? tolist(["full"]) : tolist(["errors-only", "full"])
+        }
+      }
+    ]
+  ])...)
+  # Those that this version of the chart has.
   components = {
-    for name, component in local.profile.components : name => merge(component, { key = try(component.key, name) })
-    if tonumber(join("", [for number in split(".", try(component.since, "0.0.0")) : format("%05d", tonumber(number))])) <= local.chart_order
+    for key, component in local.all_components : key => component
+    if tonumber(join("", [for number in split(".", component.since) : format("%05d", tonumber(number))])) <= local.chart_order
   }
-  running = { for name, component in local.components : name => contains(component.sizes, var.size) }
+  running = { for key, component in local.components : key => contains(component.sizes, var.size) }
+  # A component that does not run and has no switch gets no key: an empty one would say nothing.
   component_values = {
-    for name, component in local.components : component.key => merge(
-      { for key, on in { enabled = local.running[name] } : key => on if component.switch },
-      { for key, requests in { resources = component.requests } : key => { requests = requests } if local.running[name] },
-      { for key, value in try(component.values, {}) : key => value if local.running[name] },
-    )
+    for key, component in local.components : key => merge(
+      { for name, on in { enabled = local.running[key] } : name => on if component.switch },
+      { for name, requests in { resources = component.requests } : name => { requests = requests } if local.running[key] },
+      { for name, value in component.values : name => value if local.running[key] },
+    ) if component.switch || local.running[key]
   }
   sentry_components = { for key, value in local.component_values : trimprefix(key, "sentry.") => value if startswith(key, "sentry.") }
   sentry_values = merge(local.sentry_components, {
@@ -29,6 +44,13 @@ locals {
   })
   snuba_components = { for key, value in local.component_values : trimprefix(key, "snuba.") => value if startswith(key, "snuba.") }
   is_full          = var.size == "full"
+  # snuba-init would make topics; they are made before.
+  hooks = {
+    for name, requests in local.profile.hooks : name => merge(
+      { resources = { requests = requests } },
+      { for key, value in { kafka = { enabled = false } } : key => value if name == "snubaInit" },
+    )
+  }
 
   kafka_hosts = [for broker in var.endpoints.kafka.brokers : { host = split(":", broker)[0], port = tonumber(split(":", broker)[1]) }]
   clickhouse = merge(
@@ -89,7 +111,8 @@ locals {
     sentry        = local.sentry_values
     snuba         = local.snuba_components
     relay         = local.component_values.relay
-    vroom         = local.component_values.vroom
-    symbolicator  = merge({ enabled = local.running.symbolicator }, local.component_values.symbolicator)
+    vroom         = try(local.component_values.vroom, {})
+    symbolicator  = merge({ enabled = local.running.symbolicator }, try(local.component_values.symbolicator, {}))
+    hooks         = local.hooks
   })
 }

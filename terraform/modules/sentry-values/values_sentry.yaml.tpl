@@ -141,6 +141,9 @@ snuba:
 %{ endfor ~}
 
 relay:
+%{ if rules.relay_hook_key ~}
+  asHook: ${as_hook} # its own switch, true by default: Relay would be deleted and made anew at each upgrade
+%{ endif ~}
 %{ for name, value in relay ~}
   ${name}: ${jsonencode(value)}
 %{ endfor ~}
@@ -199,8 +202,9 @@ hooks:
   removeOnSuccess: true
   dbCheck:
     image: { repository: ${profile.tool_image.repository}, tag: ${jsonencode(profile.tool_image.tag)} }
-  snubaInit:
-    kafka: { enabled: false } # topics are made before
+%{ for name, value in hooks ~}
+  ${name}: ${jsonencode(value)}
+%{ endfor ~}
 
 %{ if length(profile.images) + length(images) > 0 ~}
 images:
@@ -227,8 +231,11 @@ ${name}: ${jsonencode(value)}
 # ---- what the chart has no key for ----------------------------------------------------------------------------------------------
 
 config:
+  # Goes on with the chart's `processing`, hence two spaces in front. Relay then asks for every topic at its start and ends if one is missing
+  # or Kafka cannot be reached; without it, it is ready, takes events and loses them.
+  relay: "  kafka_validate_topics: true"
   sentryConfPy: |
-    # Kafka: librdkafka knows no SSL_CERT_FILE. The same dictionary is KAFKA_CLUSTERS["default"].
+    # Kafka: librdkafka in Python's wheels reads no SSL_CERT_FILE. The same dictionary is KAFKA_CLUSTERS["default"].
     DEFAULT_KAFKA_OPTIONS["common"].update({
         "security.protocol": "SASL_SSL",
         "ssl.ca.location": "${trust}/ca.crt",
@@ -273,12 +280,8 @@ config:
         "secure": True,
         "verify": True,
         "ca_certs": "${trust}/ca.crt",
-%{ if rules.clickhouse_port == "http" ~}
-        "port": ${endpoints.clickhouse.https_port},
-%{ else ~}
-        "port": ${endpoints.clickhouse.native_port},
-        "http_port": ${endpoints.clickhouse.https_port},
-%{ endif ~}
+        "port": ${endpoints.clickhouse.native_port}, # native
+        "http_port": ${endpoints.clickhouse.https_port}, # the Rust consumers, and all of Snuba from 26.9 on
     })
     BROKER_CONFIG.update({"security.protocol": "SASL_SSL", "ssl.ca.location": "${trust}/ca.crt"})
 

@@ -38,7 +38,7 @@ UP_S = 1800
 class Stack:
     program: Program
     charts: Path
-    app: str = "26.9.0"
+    app: str = "26.8.0"
 
     def chart(self, version: str = "33.8.0", **fixture: Any) -> Path:
         name = fixture_chart.folder_name(version, fixture)
@@ -90,7 +90,7 @@ def stack_of(name: str, folder: Path, profile: str, app: str) -> Iterator[Stack]
 
 @pytest.fixture(scope="module")
 def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with stack_of("chart", tmp_path_factory.mktemp("chart"), "current", "26.9.0") as made:
+    with stack_of("chart", tmp_path_factory.mktemp("chart"), "current", "26.8.0") as made:
         made.must_up(made.chart())
         yield made
 

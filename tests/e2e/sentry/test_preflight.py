@@ -27,6 +27,7 @@ from kit.pki import authority, folder
 from kit.sentry import credentials, lite, manifests, nodestore, objects, preflight, profiles, topics, values, wiring
 from kit.sentry.preflight import Release
 from kit.sentry.preflight.verdict import Preflight
+from kit.stores.kafka_topics import Topic
 from kit.targets.local import LocalTarget
 from tests.support.program import Program
 from tests.support.reach import local_target
@@ -88,8 +89,7 @@ class Rig:
             "sentryVersion": loaded.app_version,
             "images": {"bugsink": "none:1", "probe": "none:1"},
         }
-        schemas = json.loads(self.schemas(profile).read_text())["topics"]
-        wanted = {name: dict(topic["config"]) for name, topic in schemas.items()}
+        wanted = {topic.name: dict(topic.settings) for topic in self.topics(profile)}
         applied = {each["metadata"]["name"]: copy.deepcopy(dict(each)) for each in self.objects}
         return Case(rendered, applied, wanted, self.hosts)
 
@@ -148,11 +148,11 @@ class Rig:
         logins = credentials.Logins(Secret("k" * 50), Secret("an-admin-s-password"))
         return (*credentials.documents(self.stack, self.endpoints, trust, logins), nodestore.document(self.stack, space.assets))
 
-    def schemas(self, profile: str) -> Path:
-        return self.local.workspace.assets / "terraform" / "topics" / f"{profiles.load(profile).schemas}.json"
+    def topics(self, profile: str) -> tuple[Topic, ...]:
+        return topics.wanted(profiles.load(profile), self.local.workspace.assets, {})
 
     def mend_topics(self, profile: str) -> None:
-        topics.mend(self.local.endpoints().kafka, self.local.credentials(), self.local.trust(), self.schemas(profile))
+        topics.mend(self.local.endpoints().kafka, self.local.credentials(), self.local.trust(), self.topics(profile))
 
 
 @pytest.fixture(scope="module")
