@@ -48,6 +48,7 @@ def read(source: str, env: Mapping[str, str], version: tuple[int, ...], given: s
         "eventstream": found["SENTRY_EVENTSTREAM"],
         "errors_only": bool(found.get("SENTRY_SELF_HOSTED_ERRORS_ONLY", False)),
         "secret_key": options.get("system.secret-key"),
+        "mail": {name.removeprefix("mail."): value for name, value in options.items() if str(name).startswith("mail.")},
     }
     return settings, connections
 
