@@ -24,7 +24,7 @@ from kit.engines.helm import Helm, Release
 from kit.engines.kube import KubeApi
 from kit.errors import KitError
 from kit.sentry import chart as charts
-from kit.sentry import credentials, hooks, manifests, nodestore, own_values, preflight, rollout, upgrade_path, wiring
+from kit.sentry import credentials, hooks, manifests, nodestore, own_values, preflight, revisions, rollout, upgrade_path, wiring
 from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.chart import Chart
 from kit.sentry.check import check as rules
@@ -153,7 +153,7 @@ class Installation:
     @functools.cached_property
     def fingerprint(self) -> str:
         """Equal to the one in the cluster exactly when there is nothing to install. Renders nothing."""
-        rooms = (wiring.__file__, charts.__file__, own_values.__file__, __file__)
+        rooms = (wiring.__file__, charts.__file__, own_values.__file__, revisions.__file__, __file__)
         code = {path.name: path.read_bytes() for path in map(Path, rooms)}
         return files.digest(
             {
@@ -188,7 +188,7 @@ class Installation:
 
     def wired(self) -> tuple[Document, ...]:
         """The chart's objects as they are applied."""
-        return wiring.wire(self.rendered, self.wiring)
+        return revisions.marked(wiring.wire(self.rendered, self.wiring), self.applied)
 
     def documents(self) -> tuple[Document, ...]:
         """The release to its last object, exactly as Helm is given it."""
