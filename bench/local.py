@@ -54,7 +54,7 @@ print(time.perf_counter() - began)
     yield Figure("five stores from empty volumes", seconds(statistics.median(cold)), "≤ 12 s", "median of 3 `up --only stores`")
     yield Figure("five stores, warm", seconds(statistics.median(warm)), "≤ 6 s", "median of 3, after `down`")
     yield Figure(
-        "76 topics, created",
+        "the topics of the profile, created",
         seconds(statistics.median(topics), 2),
         "≤ 1 s",
         "one request; median of 3, all topics deleted before",

@@ -43,20 +43,22 @@ the transformer, blank for none; with it there are none.
 CLIENTS = """\
 ## Who reads which variable
 
-What the executed rules take for granted, per client. Measured with a throw-away authority and a server whose certificate names `localhost`, or
-read in the source (s). "verifies" is what a client does that has been told the authority.
+What the executed rules take for granted, per client. Measured with a throw-away authority and a server whose certificate names `localhost`;
+Relay, taskbroker, Snuba and vroom by running them on this stack's stores, 2026-11-28; or read in the source (s). "verifies" is what a client does that has been told the authority.
 
 | client | of | authority from | verifies | trap |
 |---|---|---|---|---|
 | libpq (psycopg2) | Sentry | `sslrootcert`, `PGSSLROOTCERT` (s) | chain and name with `verify-full` only | `require` verifies nothing; `prefer` gives in |
 | redis-py 3.4–4.5 | Sentry, Snuba | `ssl_ca_certs`, `SSL_CERT_FILE` | the chain; the name from 6.0 on | accepts a wrong name |
 | kombu 5.3 | Celery | `ssl_ca_certs` in the URL, `SSL_CERT_FILE` | nothing without `ssl_cert_reqs=required` in the URL | `rediss://` alone accepts anyone |
-| librdkafka | Sentry, Snuba, Relay, taskbroker | `ssl.ca.location` only | chain and name | ignores `SSL_CERT_FILE`; `""` counts as unset |
+| librdkafka of Python's wheels and of Relay | Sentry, Snuba, Relay | `ssl.ca.location` only | chain and name | reads no `SSL_CERT_FILE`, its OpenSSL is built in; `""` counts as unset |
+| librdkafka on the system's OpenSSL | taskbroker, Snuba's Rust consumers | `ssl.ca.location`, without it `SSL_CERT_FILE` | chain and name | one sentence for a foreign authority, a wrong name and an expired certificate, as above |
 | clickhouse-driver, urllib3 | Snuba | `ca_certs`, `SSL_CERT_FILE` | chain and name if `verify` is true | raw values: `"False"` is true, `""` is not |
 | boto3 | Sentry | `AWS_CA_BUNDLE`, `REQUESTS_CA_BUNDLE` | chain and name | ignores `SSL_CERT_FILE`; the filestore's ACL is public-read by default |
-| redis-rs, native-tls | Relay | `SSL_CERT_FILE` (s) | chain and name (s) | `#insecure` in the URL |
+| redis-rs, native-tls | Relay | `SSL_CERT_FILE` | chain and name | `#insecure` in the URL |
+| reqwest, native-tls | Snuba's Rust writer | `SSL_CERT_FILE` only | chain and name | ignores `ca_certs` and `verify` |
 | redis-rs, webpki | uptime-checker | none (s) | public roots only (s) | left out |
-| Go | vroom | `SENTRY_KAFKA_SSL_CA_PATH`, `SSL_CERT_FILE` (s) | chain and name (s) | no TLS without a client certificate |
+| Go | vroom | `SENTRY_KAFKA_SSL_CA_PATH`, `SSL_CERT_FILE` | chain and name | no TLS without a client certificate |
 """
 
 

@@ -34,6 +34,15 @@ Every failure that kit foresees has a code, an exit code in a band, and is shown
 With `-o json` the same stands on stdout under `error`. `-v` adds where in kit it was raised.
 Other exit codes: 0 done, 3 something is not ready or differs, 4 no such stack, 130 interrupted.
 This page is made by `python docs/make_errors.py`; a test compares it with the code.
+
+Where a part of Sentry does not come up (`KIT-ROLLOUT`), cause and remedy are those of a known failure, if its last lines
+fit one: [failures.yaml](../kit/sentry/failures.yaml). What a component's client says in the preflight
+(`KIT-PREFLIGHT-RELEASE`) has its own: [causes.yaml](../kit/sentry/preflight/causes.yaml).
+
+An authority of your own must suit strict clients (Python 3.13 is one): basicConstraints and keyUsage, both critical, a
+subject key identifier, and in what it issues an authority key identifier. Without them they say `CA cert does not include
+key usage extension`, `Basic Constraints of CA cert not marked critical` or `Missing Authority Key Identifier`, and trusting
+it once more does not help.
 """
 
 

@@ -97,7 +97,7 @@ resource "yandex_mdb_kafka_topic" "sentry" {
   }
 }
 
-# Two permissions instead of two for each of 76 topics: the cluster holds Sentry's topics and nobody else's. These two roles read
+# Two permissions instead of two for each topic: the cluster holds Sentry's topics and nobody else's. These two roles read
 # and write topics and see their configuration; they reach no schema registry (there is none), and neither changes nor deletes a
 # topic: that is this file's business.
 resource "yandex_mdb_kafka_user" "sentry" {

@@ -14,6 +14,8 @@ from kit.errors import KitError
 
 MINIMUM_API = (1, 41)  # Engine 20.10: the oldest that a supported distribution still ships
 ALMOST_FULL_BYTES = 256 * 1024**2
+# The engine's words for one and the same, older and newer: for-linux#599, compose#6153, for-linux#418
+NO_POOL_LEFT = ("non-overlapping IPv4 address pool", "predefined address pools have been fully subnetted")
 
 
 class EngineAbsent(KitError):
@@ -80,7 +82,10 @@ class EngineRefused(KitError):
     exit_code = 36
 
     def __init__(self, *, doing: str, said: str) -> None:
-        super().__init__(what=f"the container engine could not {doing}", why=first_line(said), fix="docker info", detail=said)
+        fix = "docker info"
+        if any(words in said for words in NO_POOL_LEFT):
+            fix = "docker network prune removes unused networks; or widen default-address-pools in the engine's daemon.json"
+        super().__init__(what=f"the container engine could not {doing}", why=first_line(said), fix=fix, detail=said)
 
 
 class ImageBuildFailed(KitError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 FILE = Path(__file__).with_name("failures.yaml")
+NEEDED = frozenset({"id", "in", "any", "cause", "advice", "source"})
 Where = Literal["log", "state"]
 
 
@@ -21,6 +22,7 @@ class Failure:
     cause: str
     advice: str
     passes: bool  # it may be over by itself
+    source: str  # where the words come from, and when they were read
 
     def fits(self, line: str) -> bool:
         return any(pattern.search(line) for pattern in self.patterns)
@@ -55,8 +57,9 @@ def find(where: Where, text: str, failures: Sequence[Failure] | None = None) -> 
 
 
 def _failure(entry: dict[str, Any]) -> Failure:
-    unknown = set(entry) - {"id", "in", "any", "cause", "advice", "passes"}
-    if unknown or entry["in"] not in ("log", "state"):
-        raise ValueError(f"failures.yaml: {entry['id']}: {sorted(unknown) or entry['in']}")
+    wrong = (set(entry) ^ NEEDED) - {"passes"}
+    if wrong or entry["in"] not in ("log", "state"):
+        raise ValueError(f"failures.yaml: {entry.get('id')}: {sorted(wrong) or entry['in']}")
     patterns = tuple(re.compile(pattern) for pattern in entry["any"])
-    return Failure(entry["id"], entry["in"], patterns, entry["cause"], entry["advice"], bool(entry.get("passes")))
+    passes = bool(entry.get("passes"))
+    return Failure(entry["id"], entry["in"], patterns, entry["cause"], entry["advice"], passes, entry["source"])

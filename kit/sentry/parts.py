@@ -186,10 +186,10 @@ def _unsteady(pod: Mapping[str, Any], now: datetime) -> Trouble | None:
     """A container without a readiness probe counts as ready while it runs, be it for a moment between two crashes."""
     for container in pod.get("status", {}).get("containerStatuses", ()):
         since = container.get("state", {}).get("running", {}).get("startedAt")
-        has_crashed = container.get("lastState", {}).get("terminated", {}).get("exitCode", 0) != 0
-        steady_s = STEADY_AFTER_CRASH_S if has_crashed else STEADY_S
+        has_ended = "terminated" in container.get("lastState", {})  # with whatever status: what is here is to go on
+        steady_s = STEADY_AFTER_CRASH_S if has_ended else STEADY_S
         if since and (now - datetime.fromisoformat(since)).total_seconds() < steady_s:
-            return Trouble(f"{container['name']} has only just been started{' again' if has_crashed else ''}")
+            return Trouble(f"{container['name']} has only just been started{' again' if has_ended else ''}")
     return None
 
 

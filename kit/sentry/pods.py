@@ -66,9 +66,11 @@ def _container_trouble(container: Mapping[str, Any], words: Mapping[str, str]) -
     waiting, ended = state.get("waiting"), state.get("terminated")
     if waiting and waiting.get("reason") in HOPELESS:
         return Trouble(f"{name}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": "), is_final=True)
-    if waiting and waiting.get("reason") == "CrashLoopBackOff":
+    is_looping = bool(waiting and waiting.get("reason") == "CrashLoopBackOff")
+    if is_looping:
         ended = container.get("lastState", {}).get("terminated")
-    if ended and ended.get("exitCode", 0) != 0:
+    # A taskbroker whose topic is missing shuts down in order, with status 0, for ever: taskbroker 26.7.2, run 2026-11-28
+    if ended and (is_looping or ended.get("exitCode", 0) != 0):
         why = f"{name} ended with exit code {ended['exitCode']}"
         why += " (out of memory)" if ended.get("reason") == "OOMKilled" else ""
         return Trouble(f"{why}, {restarts + 1} times" if restarts else why, restarts >= CRASHES_FORGIVEN, name)

@@ -262,12 +262,14 @@ def restart_hopeless(api: KubeApi, documents: Iterable[Document], *, release: st
 
 
 def last_end(pod: Mapping[str, Any]) -> End | None:
-    """The container that ended with an error and is not ready since; init containers first."""
+    """The container that ended with an error, or where it is to go on, and is not ready since; init containers first."""
     status = pod.get("status", {})
+    goes_on = pod.get("spec", {}).get("restartPolicy") == "Always"
     for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
+        is_steady = goes_on and container not in status.get("initContainerStatuses", ())
         for state in (container.get("state", {}), container.get("lastState", {})):
             ended = state.get("terminated")
-            if ended and ended.get("exitCode", 0) != 0 and not container.get("ready"):
+            if ended and (is_steady or ended.get("exitCode", 0) != 0) and not container.get("ready"):
                 return End(pod["metadata"]["name"], container["name"], str(ended.get("finishedAt", "")))
     return None
 

@@ -19,6 +19,7 @@ SAID = [
     ("quota", "rpc error: code = ResourceExhausted desc = Quota limit mdb.clusters.count exceeded"),
     ("name-taken", "rpc error: code = AlreadyExists desc = Network with name sentry already exists"),
     ("name-taken", "BucketAlreadyExists: The requested bucket name is not available"),
+    ("bucket-ours", "BucketAlreadyOwnedByYou: Your previous request to create the named bucket succeeded and you already own it"),
     ("forbidden", "rpc error: code = PermissionDenied desc = Permission denied to resource-manager.folder b1g"),
     ("not-empty", "error deleting Storage Bucket (x): BucketNotEmpty: The bucket you tried to delete is not empty"),
     ("unreachable", 'rpc error: code = Unavailable desc = dial tcp 127.0.0.1:1: connect: connection refused"'),

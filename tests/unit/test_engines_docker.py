@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from kit.engines.docker import Docker
-from kit.engines.docker_errors import EngineAbsent, EngineNoPermission, EngineNotRunning, EngineTooOld, unreachable
+from kit.engines.docker_errors import (
+    EngineAbsent,
+    EngineNoPermission,
+    EngineNotRunning,
+    EngineRefused,
+    EngineTooOld,
+    unreachable,
+)
 from kit.engines.observed import container
 from kit.errors import KitError
 
@@ -44,6 +51,18 @@ def test_the_error_number_decides(
         (tmp_path / "dockerd").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert type(unreachable("unix:///run/x.sock", wrapped(error))) is told
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network",
+        "all predefined address pools have been fully subnetted",
+    ],
+)
+def test_an_engine_without_a_free_range_of_addresses_says_how_to_get_one(said: str) -> None:
+    assert "docker network prune" in EngineRefused(doing="create the network kit", said=said).fix
+    assert EngineRefused(doing="create the network kit", said="something else").fix == "docker info"
 
 
 def test_nobody_at_the_socket(tmp_path: Path) -> None:

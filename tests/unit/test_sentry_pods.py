@@ -28,6 +28,7 @@ FAILED_TWICE = {
     "ready": False,
     "restartCount": 1,
 }
+ENDED_IN_ORDER = {**FAILED_TWICE, "lastState": {"terminated": {"exitCode": 0}}}
 KILLED_LONG_AGO = {**RUNNING, "restartCount": 4, "lastState": {"terminated": {"exitCode": 255}}}
 NO_IMAGE = {"state": {"waiting": {"reason": "ErrImagePull", "message": "no such host"}}, "ready": False}
 OUT_OF_MEMORY = {"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, "ready": False, "restartCount": 2}
@@ -42,6 +43,7 @@ OUT_OF_MEMORY = {"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"
         (pod(prepare=RUNNING), Trouble("preparing its schema", log_of="prepare")),
         (pod(prepare=FAILED_ONCE), Trouble("prepare ended with exit code 1", log_of="prepare")),
         (pod(prepare=FAILED_TWICE), Trouble("prepare ended with exit code 1, 2 times", True, "prepare")),
+        (pod(prepare=DONE, web=ENDED_IN_ORDER), Trouble("web ended with exit code 0, 2 times", True, "web")),
         (pod(prepare=DONE, web=RUNNING), Trouble("web is starting", log_of="web")),
         (pod(prepare=DONE, web=KILLED_LONG_AGO), Trouble("web is starting", log_of="web")),
         (pod(prepare=DONE, web=OUT_OF_MEMORY), Trouble("web ended with exit code 137 (out of memory), 3 times", True, "web")),

@@ -198,10 +198,37 @@ def test_what_may_pass_is_given_its_time_and_forgotten_when_it_passes() -> None:
     assert cluster.watch(WEB)[0] == 100
 
 
-@pytest.mark.parametrize(("crashed_before", "steady_s"), [(False, parts.STEADY_S), (True, parts.STEADY_AFTER_CRASH_S)])
-def test_a_container_that_runs_for_a_moment_only_is_not_up(crashed_before: bool, steady_s: float) -> None:
-    state = {"state": {"running": {"startedAt": START.isoformat()}}, "ready": True, "restartCount": int(crashed_before)}
-    state |= {"lastState": {"terminated": {"exitCode": 1, "finishedAt": "before"}}} if crashed_before else {}
+TOPIC_ABSENT = "Subscribed topic not available: taskworker-ingest"
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_broker_that_shuts_down_in_order_over_a_missing_topic_ends_the_wait(running: bool) -> None:
+    ended = {"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": (START + timedelta(seconds=1)).isoformat()}}
+    now = {"running": {}} if running else {"waiting": {"reason": "CrashLoopBackOff"}}
+    state = {"state": now, "lastState": ended, "ready": False, "restartCount": 1}
+    broker = {**pod("Deployment", "broker", state), "spec": {"restartPolicy": "Always"}}
+    cluster = Cluster([there("Deployment", "broker"), broker], {"sentry-broker-a": f"{TOPIC_ABSENT}\nshutting down\n"})
+    error = cluster.fails(workload("Deployment", "broker"))
+    assert cluster.time_s == 0
+    assert error.match is not None
+    assert (error.match.failure.id, error.match.line) == ("kafka-topic", TOPIC_ABSENT)
+
+
+def test_a_container_that_has_done_its_part_has_not_ended_badly() -> None:
+    done = {"terminated": {"exitCode": 0, "finishedAt": "then"}}
+    init, job = pod("Deployment", "web", RUNNING), pod("Job", "db-init", {"state": done, "ready": False})
+    init["status"]["initContainerStatuses"] = [{"name": "prepare", "state": done, "ready": False}]
+    init["spec"], job["spec"] = {"restartPolicy": "Always"}, {"restartPolicy": "Never"}
+    assert rollout.last_end(init) is None
+    assert rollout.last_end(job) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "steady_s"), [(None, parts.STEADY_S), (1, parts.STEADY_AFTER_CRASH_S), (0, parts.STEADY_AFTER_CRASH_S)]
+)
+def test_a_container_that_runs_for_a_moment_only_is_not_up(status: int | None, steady_s: float) -> None:
+    state = {"state": {"running": {"startedAt": START.isoformat()}}, "ready": True, "restartCount": int(status is not None)}
+    state |= {"lastState": {"terminated": {"exitCode": status, "finishedAt": "before"}}} if status is not None else {}
     cluster = Cluster([there("Deployment", "web", ready=True), pod("Deployment", "web", state)])
     took, notes = cluster.watch(WEB)
     assert took == steady_s
