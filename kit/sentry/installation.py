@@ -179,12 +179,24 @@ class Installation:
     @functools.cached_property
     def values(self) -> Mapping[str, Any]:
         """The module's, what the flavour adds, and the user's over both. Raises `OwnValuesUnfit`."""
-        return own_values.merged(self.flavour.values(self.site.values(), self._secret_texts()), self.site.own)
+        if self.site.own.document:
+            own_values.check_shape(self.site.own, keys.known_keys(self.chart.path))
+        return own_values.merged(self._values_made, self.site.own)
+
+    @functools.cached_property
+    def _values_made(self) -> Mapping[str, Any]:
+        return self.flavour.values(self.site.values(), self._secret_texts())
 
     @functools.cached_property
     def rendered(self) -> tuple[Document, ...]:
-        """As the chart made them."""
-        return charts.render(self.chart, RELEASE, NAMESPACE, self.values, self.helm)
+        """As the chart made them. Raises `ChartInvalid`, or `OwnValuesUnrendered` where the user's values are why."""
+        try:
+            return charts.render(self.chart, RELEASE, NAMESPACE, self.values, self.helm)
+        except charts.ChartInvalid as error:
+            if not self.site.own.document:
+                raise
+            charts.render(self.chart, RELEASE, NAMESPACE, self._values_made, self.helm)  # not to be rendered anyway: that is told
+            raise own_values.OwnValuesUnrendered(error.why) from error
 
     def wired(self) -> tuple[Document, ...]:
         """The chart's objects as they are applied."""

@@ -45,6 +45,20 @@ class OwnValuesUnfit(KitError):
         )
 
 
+class OwnValuesUnrendered(KitError):
+    """The chart renders by itself, and does not with the user's values."""
+
+    code = "KIT-VALUES-UNRENDERED"
+    exit_code = 14
+
+    def __init__(self, said: str) -> None:
+        super().__init__(
+            what="the chart cannot be rendered with the values of kit.yaml",
+            why=said,
+            fix="mend the key of sentry.values that the words name; without them it renders",
+        )
+
+
 def merged(given: Mapping[str, Any], own: OwnValues) -> dict[str, Any]:
     """Raises `OwnValuesUnfit`."""
     return _merged(copy.deepcopy(dict(given)), own.document, own, ())
@@ -63,6 +77,23 @@ def _merged(given: dict[str, Any], over: Mapping[str, Any], own: OwnValues, path
         else:
             given[key] = _after(str(known), str(value)) if here in APPENDED else value
     return given
+
+
+def check_shape(own: OwnValues, known: Mapping[str, Any]) -> None:
+    """Against the maps of the chart (`kit.sentry.check.keys.known_keys`): Helm lets them be overwritten, with a warning that
+    nobody reads. An empty one says nothing of what may stand there. Raises `OwnValuesUnfit`.
+    """
+    _check_shape(own.document, known, own, ())
+
+
+def _check_shape(given: Mapping[str, Any], known: Mapping[str, Any], own: OwnValues, path: tuple[str, ...]) -> None:
+    for key, value in given.items():
+        default, here = known.get(key), (*path, key)
+        if value is None or not isinstance(default, Mapping) or not default:
+            continue
+        if not isinstance(value, Mapping):
+            raise OwnValuesUnfit(own.place(here), here, _shape(value), "a map")
+        _check_shape(value, default, own, here)
 
 
 def _shape(value: Any) -> str:

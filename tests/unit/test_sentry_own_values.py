@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ from kit.sentry.check.rule import Finding
 from kit.sentry.installation import Installation
 from kit.sentry.own_values import OwnValuesUnfit, merged
 
+FIXTURE = Path(__file__).parents[1] / "charts" / "sentry"
 GIVEN = {
     "asHook": False,
     "profiles": ["errors-only"],
@@ -171,16 +173,26 @@ class Flavour:
         return {}
 
 
-def installation(mine: OwnValues, section: Mapping[str, Any] | None = None) -> Installation:
+def installation(mine: OwnValues, section: Mapping[str, Any] | None = None, chart: Path = FIXTURE) -> Installation:
     site = SimpleNamespace(values=lambda: GIVEN, values_made_from="1", own=mine, profile=SimpleNamespace(wiring={}), stack="kit")
     made = Installation(site, Flavour(section or {}), None, None)  # type: ignore[arg-type]
-    made.__dict__.update(chart=SimpleNamespace(name="sentry", version="1", digest="d"), credentials=())
+    made.__dict__.update(chart=SimpleNamespace(name="sentry", version="1", digest="d", path=chart), credentials=())
     return made
 
 
 def test_an_installation_has_them_last() -> None:
     made = installation(own("lite: {web: {threads: 8}}"), {"lite": {"web": {"threads": 4, "workers": 2}}})
     assert made.values["lite"] == {"web": {"threads": 8, "workers": 2}}
+
+
+def test_a_word_where_the_chart_has_a_map_is_refused_before_helm_runs() -> None:
+    with pytest.raises(OwnValuesUnfit) as refused:
+        _ = installation(own("fixture: whole\nmemcached: {a: 1}")).values
+    assert refused.value.what == "kit.yaml:3 makes fixture a single word"
+    assert installation(own("fixture: null")).values["fixture"] is None
+    assert installation(own("fixture: {tag: '1'}\nmail: [1]")).values["fixture"] == {"tag": "1"}, (
+        "of an empty map nothing is known"
+    )
 
 
 def test_changed_values_are_another_release_and_moved_ones_are_not() -> None:

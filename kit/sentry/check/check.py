@@ -15,7 +15,7 @@ from typing import Any
 from kit.endpoints import Secret
 from kit.engines import kube
 from kit.engines.process import Runner, run
-from kit.sentry.check import rules_connections, rules_mail, rules_pods, rules_release, rules_text, rules_values
+from kit.sentry.check import rules_connections, rules_mail, rules_pods, rules_release, rules_text
 from kit.sentry.check.executed import execute_all
 from kit.sentry.check.pods import IN_CLEAR, Files, placeholder, secret_data
 from kit.sentry.check.rule import ChartLine, Finding, Release, Rule, Seen
@@ -28,7 +28,6 @@ RULES: tuple[Rule, ...] = (
     *rules_connections.RULES,
     *rules_mail.RULES,
     *rules_release.RULES,
-    *rules_values.RULES,
 )
 
 
