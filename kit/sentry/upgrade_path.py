@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.errors import KitError
+from kit.sentry import profiles
 from kit.supply.version import satisfies
 
 FILE = Path(__file__).with_suffix(".yaml")
@@ -45,11 +46,11 @@ class UpgradePath(KitError):
 
     @classmethod
     def through(cls, installed: str, wanted: str, stops: tuple[Stop, ...]) -> UpgradePath:
-        way = ", then ".join(f"chart {stop.chart} (Sentry {stop.app})" for stop in stops)
+        way = ", then ".join(f"chart {stop.chart} (Sentry {stop.app}) {_how(stop)}" for stop in stops)
         return cls(
             what=f"from chart {installed} there is no direct way to {wanted}",
             why="; ".join(f"{stop.chart}: {stop.why}" for stop in stops),
-            fix=f"first {way}, each by kit up --sentry chart --chart with that version; then {wanted}",
+            fix=f"first {way}; then {wanted}",
             detail="\n".join(f"{stop.chart}  Sentry {stop.app}  {stop.source}" for stop in stops),
         )
 
@@ -64,6 +65,14 @@ class UpgradePath(KitError):
     @classmethod
     def broken(cls, wanted: str, skip: Skip) -> UpgradePath:
         return cls(what=f"chart {wanted} should not be installed", why=f"{skip.why} ({skip.source})", fix=f"take {skip.instead}")
+
+
+def _how(stop: Stop) -> str:
+    """By kit where a profile is written for that chart; a stop that none is written for has to be walked without it."""
+    for name in profiles.NAMES:
+        if satisfies(stop.chart, profiles.load(name).chart_range):
+            return f"by kit up --local --sentry chart --profile {name} --chart sentry-{stop.chart}.tgz"
+    return "by Helm with values of your own, for no profile of kit is written for it"
 
 
 def required(from_version: str, to_version: str, file: Path = FILE) -> tuple[Stop, ...]:

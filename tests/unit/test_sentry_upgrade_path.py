@@ -33,7 +33,10 @@ def test_a_jump_over_a_stop_is_refused_with_the_way_that_works() -> None:
         check("26.15.1", "33.8.0")
     error = refused.value
     assert error.code == "KIT-UPGRADE-PATH"
-    assert error.fix.startswith("first chart 26.22.0 (Sentry 25.5.1), then chart 28.0.0 (Sentry 25.12.1), ")
+    assert error.fix == (
+        "first chart 26.22.0 (Sentry 25.5.1) by kit up --local --sentry chart --profile seed --chart sentry-26.22.0.tgz, "
+        "then chart 28.0.0 (Sentry 25.12.1) by Helm with values of your own, for no profile of kit is written for it; then 33.8.0"
+    )
     assert "hard stop 25.5.1" in error.why
 
 
