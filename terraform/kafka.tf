@@ -97,6 +97,22 @@ resource "yandex_mdb_kafka_topic" "sentry" {
   }
 }
 
+# Where the preflight writes and reads a record of the largest size that a topic promises; nothing else does.
+resource "yandex_mdb_kafka_topic" "smoke" {
+  cluster_id         = yandex_mdb_kafka_cluster.sentry.id
+  name               = "kit-smoke"
+  partitions         = 1
+  replication_factor = local.replication_factor
+
+  topic_config {
+    max_message_bytes   = local.largest_message_bytes
+    min_insync_replicas = local.size.kafka.min_insync_replicas
+    retention_bytes     = 67108864
+    retention_ms        = 3600000
+    segment_bytes       = 67108864
+  }
+}
+
 # Two permissions instead of two for each topic: the cluster holds Sentry's topics and nobody else's. These two roles read
 # and write topics and see their configuration; they reach no schema registry (there is none), and neither changes nor deletes a
 # topic: that is this file's business.

@@ -24,7 +24,19 @@ from kit.engines.helm import Helm, Release
 from kit.engines.kube import KubeApi
 from kit.errors import KitError
 from kit.sentry import chart as charts
-from kit.sentry import credentials, hooks, manifests, nodestore, own_values, preflight, revisions, rollout, upgrade_path, wiring
+from kit.sentry import (
+    clickhouse_range,
+    credentials,
+    hooks,
+    manifests,
+    nodestore,
+    own_values,
+    preflight,
+    revisions,
+    rollout,
+    upgrade_path,
+    wiring,
+)
 from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.chart import Chart
 from kit.sentry.check import check as rules
@@ -171,7 +183,11 @@ class Installation:
     def preflight_fingerprint(self) -> str:
         """Of what the preflight is run with; known without rendering, like the release's own."""
         parts = {"release": self.fingerprint, "image": self.site.probe_image, "topics": json.dumps(self.topics, sort_keys=True)}
-        return files.digest({**parts, "driver": archive(rooms=CLIENTS)})
+        return files.digest({**parts, "clickhouse": self._clickhouse, "driver": archive(rooms=CLIENTS)})
+
+    @property
+    def _clickhouse(self) -> str:
+        return clickhouse_range.wanted(self.site.profile, self.chart)
 
     def _secret_texts(self) -> dict[str, str]:
         return {each["metadata"]["name"]: json.dumps(each, sort_keys=True) for each in self.credentials}
@@ -276,6 +292,8 @@ class Installation:
             trust=self.wiring.mount,
             topics=self.topics,
             credentials=self.applied,
+            clickhouse=self._clickhouse,
+            is_stand_in=self.flavour.is_stand_in,
         )
         return preflight.run(release, self.api, note=note)
 

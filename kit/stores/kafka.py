@@ -75,7 +75,7 @@ def _complaint(endpoint: KafkaEndpoint, brokers: tuple[kafka_wire.Broker, ...], 
 
 
 def bootstrap(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust) -> tuple[str, ...]:
-    """Sentry's login, its rights, and the topic of `smoke`; whatever is there already is left as it is."""
+    """Sentry's login, its rights, and the topic of `smoke`; what is there and right is left as it is."""
     from kit.stores import kafka_admin, kafka_topics
 
     try:
@@ -86,10 +86,7 @@ def bootstrap(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust) -
             made.append(f"user {endpoint.username}")
         if count := kafka_admin.grant(admin, endpoint.username):
             made.append(f"{count} rights")
-        if kafka_topics.SMOKE.name not in admin.list_topics(timeout=kafka_topics.TIMEOUT_S).topics:
-            kafka_topics.create(admin, [kafka_topics.SMOKE])
-            made.append(f"topic {kafka_topics.SMOKE.name}")
-        return tuple(made)
+        return (*made, *kafka_topics.mend_own(admin))
     except StoreError:
         raise
     except Exception as error:

@@ -116,14 +116,17 @@ def handshake(
     preamble: Preamble | None = None,
     alpn: Sequence[str] = (),
     timeout_s: float = PROBE_TIMEOUT_S,
+    is_strict: bool = False,
 ) -> Iterator[Connection]:
     """A connection whose peer proved, by `trust` alone, that it is `server_name` (or `host`); TLS 1.2 or newer.
 
-    `timeout_s` bounds everything done with the connection, not each call. Raises OSError (ssl's errors are among them);
-    `not_yet` turns that into words.
+    `is_strict` looks at the form of the certificates as well, as RFC 5280 has it. `timeout_s` bounds everything done with the
+    connection, not each call. Raises OSError (ssl's errors are among them); `not_yet` turns that into words.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies chain and name; loads no roots of its own
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if is_strict:
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
     try:
         context.load_verify_locations(cafile=str(trust.ca_file))
     except OSError as error:

@@ -17,6 +17,7 @@ import pytest
 from kit.engines.terraform import Terraform
 from kit.engines.terraform_errors import TerraformFailed
 from kit.sentry import profiles, topics
+from kit.stores import kafka_topics
 from tests.support.terraform import opentofu, program
 from tests.terraform.planning import KAFKA_PASSWORD, REDIS_PASSWORD, TERRAFORM, Planned, Planner, PlanRefused, copied, planner
 
@@ -422,6 +423,8 @@ def test_every_topic_has_all_the_settings_that_the_service_can_carry(plans: Plan
     described = topics.wanted(profiles.load(profile), TERRAFORM.parent, {})
     wanted = {topic.name: {"config": topic.settings} for topic in described}
     made = {topic["name"]: topic for topic in planned.of_type("yandex_mdb_kafka_topic").values()}
+    smoke = made.pop(kafka_topics.SMOKE.name)["topic_config"][0]  # where the preflight tries a record of the largest size
+    assert smoke["max_message_bytes"] == "52428800"
     assert set(made) == set(wanted)
     left_out: dict[str, dict[str, str]] = {}
     for name, topic in wanted.items():

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
+from kit.engines.kube import ClusterRefused
 from kit.sentry import archive, clients, preflight
-from kit.sentry.clients import driver
+from kit.sentry.clients import driver, handshakes
 from kit.sentry.preflight import components as parts
-from kit.sentry.preflight import verdict
+from kit.sentry.preflight import places, verdict
 from kit.sentry.preflight.verdict import Preflight
 
 LABELS = {"dev.kit.stack": "a"}
@@ -40,10 +41,9 @@ def mounted(config: str, path: str = "/etc/sentry") -> dict[str, Any]:
     }
 
 
-def made(documents: list[dict[str, Any]], own: frozenset[tuple[str, str]] = frozenset()) -> dict[str, Any]:
-    job = parts.job(
-        parts.components(documents), own, image="probe:1", version="26.9.0", trust="/t", labels=LABELS, namespace="sentry"
-    )
+def made(documents: list[dict[str, Any]], own: frozenset[tuple[str, str]] = frozenset(), **given: Any) -> dict[str, Any]:
+    usual = {"image": "probe:1", "version": "26.9.0", "trust": "/t", "labels": LABELS, "namespace": "sentry"}
+    job = parts.job(parts.components(documents), own, **usual, **given)  # type: ignore[arg-type]
     pod: dict[str, Any] = job["spec"]["template"]["spec"]
     return pod
 
@@ -144,6 +144,210 @@ def test_everything_that_a_pod_cannot_start_without_is_known_beforehand() -> Non
     assert {(each.kind, each.name, each.key) for each in found} == {("Secret", "s", "k"), ("ConfigMap", "c", "")}
 
 
+def request(container: dict[str, Any]) -> dict[str, Any]:
+    return dict(json.loads(next(entry["value"] for entry in container["env"] if entry["name"] == parts.REQUEST)))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"command": ["sentry", "run", "consumer", "ingest-events", "--consumer-group", "ingest-consumer"]},
+        {"args": ["snuba", "rust-consumer", "--consumer-group=ingest-consumer", "--synchronize-commit-group", "no"]},
+        {"command": ["sh", "-c", "exec snuba consumer --followed-consumer-group no --consumer-group 'ingest-consumer'"]},
+    ],
+)
+def test_groups_that_arguments_name_are_joined_with_the_component(words: dict[str, Any]) -> None:
+    (component,) = parts.components([deployment("web"), deployment("consumer", container=words)])
+    assert component.groups == ("ingest-consumer",)
+    (container,) = made([deployment("web"), deployment("consumer", container=words)])["containers"]
+    assert request(container)["groups"] == ["ingest-consumer"]
+
+
+def test_one_container_of_a_run_tries_the_largest_record_and_has_room_for_it() -> None:
+    documents = [
+        deployment("web", **mounted("c")),
+        deployment("relay", "getsentry/relay:26.9.0"),
+        deployment("api", "getsentry/snuba:1"),
+    ]
+    tries = {
+        each["name"]: (request(each)["largest"], each["resources"]["limits"]["memory"]) for each in made(documents)["containers"]
+    }
+    assert tries == {"web": (False, "256Mi"), "relay": (True, "512Mi"), "api": (False, "256Mi")}
+    assert not any(request(each)["largest"] for each in made(documents, tries_largest=False)["containers"])
+
+
+def test_a_pod_for_one_node_is_left_to_the_scheduler_and_goes_nowhere_else() -> None:
+    assert "affinity" not in made([deployment("web")])
+    pod = made([deployment("web")], node="node-2")
+    required = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert required["nodeSelectorTerms"] == [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["node-2"]}]}]
+    assert "nodeName" not in pod
+
+
+# ── on which nodes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def node(name: str, zone: str = "", ready: str = "True", **spec: Any) -> dict[str, Any]:
+    conditions = [{"type": "Ready", "status": ready}, {"type": "DiskPressure", "status": "False"}]
+    labels = {places.ZONE: zone} if zone else {}
+    return {"metadata": {"name": name, "labels": labels}, "spec": spec, "status": {"conditions": conditions}}
+
+
+def test_nodes_that_take_no_pods_are_left_out() -> None:
+    closed = [
+        node("cordoned", unschedulable=True),
+        node("control-plane", taints=[{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]),
+        node("gone", ready="Unknown"),
+    ]
+    soft = node("soft", taints=[{"key": "x", "effect": "PreferNoSchedule"}])
+    assert places.nodes([*closed, soft, node("plain")]) == ("plain", "soft")
+
+
+def test_of_many_nodes_each_zone_comes_first() -> None:
+    many = [*(node(f"a-{number}", "a") for number in range(9)), node("b-0", "b"), node("c-0", "c")]
+    assert places.nodes(many)[:4] == ("a-0", "b-0", "c-0", "a-1")
+
+
+class Cluster:
+    """An API with nodes, whose Jobs get a pod each: with every look it is one stage further, of those that the node is given."""
+
+    def __init__(self, stages: dict[str, list[dict[str, Any]]], logs: dict[str, str]) -> None:
+        self.stages, self.said = stages, logs
+        self.jobs: dict[str, str] = {}
+        self.created: list[dict[str, Any]] = []
+        self.kept: dict[str, Any] = {}
+        self.deleted: list[str] = []
+
+    def apply(self, document: dict[str, Any]) -> None:
+        self.kept[document["metadata"]["name"]] = document
+
+    def get(self, kind: str, name: str, namespace: str) -> dict[str, Any]:
+        return {"data": {"k": "v"}}
+
+    def delete(self, kind: str, name: str, namespace: str) -> None:
+        self.deleted.append(f"{kind}/{name}")
+
+    def create(self, job: dict[str, Any]) -> dict[str, Any]:
+        self.created.append(job)
+        where = job["spec"]["template"]["spec"].get("affinity")
+        name = f"job-{len(self.jobs)}"
+        terms = where and where["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+        self.jobs[name] = terms[0]["matchFields"][0]["values"][0] if terms else next(iter(self.stages))
+        return {"metadata": {"name": name}}
+
+    def list(self, kind: str, namespace: str | None = None, selector: str = "") -> tuple[dict[str, Any], ...]:
+        if kind == "Node":
+            return tuple(node(name) for name in self.stages)
+        return tuple(pod for job, where in self.jobs.items() if (pod := self._pod(job, where)))
+
+    def _pod(self, job: str, where: str) -> dict[str, Any] | None:
+        stages = self.stages[where]
+        status = stages.pop(0) if len(stages) > 1 else stages[0]
+        labels = {places.JOB: job}
+        metadata = {"name": f"{job}-pod", "labels": labels, "creationTimestamp": "2026-01-01T00:00:00Z"}
+        return {"metadata": metadata, "spec": {"nodeName": where} if status.pop("placed", True) else {}, "status": dict(status)}
+
+    def logs(self, pod: str, namespace: str, container: str) -> str:
+        return self.said[self.jobs[pod.removesuffix("-pod")]]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += 30  # a look each half minute
+
+
+def preflighted(cluster: Cluster, clock: Clock | None = None) -> Preflight:
+    clock = clock or Clock()
+    release = preflight.Release("a", [deployment("web", **mounted("c"))], "26.8.0", "probe:1", "/t", {}, [])
+    return preflight.run(release, cluster, sleep=clock.sleep, clock=clock)  # type: ignore[arg-type]
+
+
+DONE = {"phase": "Succeeded"}
+RUNS = {"phase": "Running"}
+PULLS = {"phase": "Pending", "conditions": [{"type": "Initialized", "status": "True"}]}
+
+
+def test_one_node_gets_one_pod_and_its_name_is_in_nothing() -> None:
+    cluster = Cluster({"only": [RUNS, DONE]}, {"only": log(outcome())})
+    result = preflighted(cluster)
+    assert result.passed
+    assert [probe.nodes for probe in result.probes] == [()]
+    assert "affinity" not in cluster.created[0]["spec"]["template"]["spec"]
+    assert "on 1" not in verdict.table(result)
+
+
+def test_what_is_wrong_on_one_node_is_told_with_its_name() -> None:
+    fine, wrong = (
+        log(outcome(), outcome(store="s3", use="filestore")),
+        log(outcome(cause="unreachable", said="no answer", latency_ms=None), outcome(store="s3", use="filestore")),
+    )
+    result = preflighted(Cluster({"a": [DONE], "b": [RUNS, DONE]}, {"a": fine, "b": wrong}))
+    assert [(probe.store, probe.cause, probe.nodes) for probe in result.probes] == [
+        ("redis", "", ("a",)),
+        ("s3", "", ()),
+        ("redis", "unreachable", ("b",)),
+    ]
+    assert not result.passed
+    table = verdict.table(result)
+    assert "web → redis on b" in table
+    assert "on 2 of 2 nodes" in table
+    assert verdict.from_kept(verdict.kept(result)) == result
+
+
+def test_of_several_nodes_one_tries_the_largest_record() -> None:
+    cluster = Cluster({"a": [DONE], "b": [DONE]}, dict.fromkeys("ab", log(outcome())))
+    assert preflighted(cluster).passed
+    containers = [job["spec"]["template"]["spec"]["containers"][0] for job in cluster.created]
+    assert [request(each)["largest"] for each in containers] == [True, False]
+
+
+def test_the_pull_of_the_image_is_not_counted_against_the_run() -> None:
+    pulling = [dict(PULLS) for _ in range(15)]  # seven minutes
+    result = preflighted(Cluster({"a": [*pulling, RUNS, RUNS, DONE]}, {"a": log(outcome())}))
+    assert result.passed
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        ({"phase": "Running"}, "it did not end in time"),
+        ({"phase": "Pending"}, "its pod is being created"),
+        (
+            {
+                "phase": "Pending",
+                "placed": False,
+                "conditions": [{"type": "PodScheduled", "status": "False", "message": "no room"}],
+            },
+            "not scheduled: no room",
+        ),
+    ],
+)
+def test_a_node_where_it_does_not_get_on_says_why_and_keeps_no_pod(stage: dict[str, Any], said: str) -> None:
+    stages = [dict(stage) for _ in range(40)]
+    cluster = Cluster({"a": [DONE], "b": stages}, {"a": log(outcome()), "b": ""})
+    (probe,) = preflighted(cluster).wrong
+    assert (probe.component, probe.cause, probe.nodes) == ("web", "not-started", ("b",))
+    assert said in probe.said
+    assert "Job/job-1" in cluster.deleted
+    assert "Job/job-0" not in cluster.deleted
+
+
+def test_a_login_that_sees_no_nodes_runs_one_pod_somewhere() -> None:
+    class Bound(Cluster):
+        def list(self, kind: str, namespace: str | None = None, selector: str = "") -> tuple[dict[str, Any], ...]:
+            if kind == "Node":
+                raise ClusterRefused("list Nodes", 403, "forbidden")
+            return super().list(kind, namespace, selector)
+
+    assert preflighted(Bound({"a": [DONE]}, {"a": log(outcome())})).passed
+
+
 # ── the driver's own ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -180,8 +384,8 @@ def test_only_a_word_about_the_certificate_counts_as_refusing_a_foreign_authorit
 
 def test_a_silent_name_service_is_told_from_a_name_that_is_not_there() -> None:
     silent = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-    assert driver._cause(silent) == "dns"
-    assert driver._cause(socket.gaierror(socket.EAI_NONAME, "Name or service not known")) == "unresolved"
+    assert handshakes.cause_of(silent) == "dns"
+    assert handshakes.cause_of(socket.gaierror(socket.EAI_NONAME, "Name or service not known")) == "unresolved"
 
 
 def test_the_driver_and_all_clients_import_from_the_archive_alone(tmp_path: Path) -> None:
@@ -200,7 +404,7 @@ def test_every_cause_that_is_said_has_a_sentence_and_a_remedy() -> None:
         for path in (*Path(clients.__path__[0]).glob("*.py"), Path(verdict.__file__), Path(preflight.__file__))
         for cause in _causes(path)
     }
-    assert len(said) > 25
+    assert len(said) > 40
     assert said <= verdict.causes().keys()
     for name, cause in verdict.causes().items():
         assert cause["what"], name
@@ -211,7 +415,7 @@ def _causes(path: Path) -> set[str]:
     """First words of `Wrong(…)`, values of tables from words to causes, and `cause=…`."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Wrong":
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Wrong", "Trouble"):
             found |= _texts(node.args[0])
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "broken":
             found |= _texts(node.args[2])

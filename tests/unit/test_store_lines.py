@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -67,3 +68,9 @@ def test_both_lines_of_kafka_log_the_same() -> None:
     start = (CONFIG / "start.sh").read_text()
     assert "-Dlog4j.configuration=file:/etc/kit/log4j.properties" in start
     assert "-Dlog4j2.configurationFile=/etc/kit/log4j2.properties" in start
+
+
+def test_clickhouse_lets_snuba_read_the_system_tables_whatever_the_server_s_own_default() -> None:
+    """True since ClickHouse 24.1 unless the configuration says otherwise (ClickHouse#58584, 2024-01)."""
+    configuration = ElementTree.parse(ROOT / "compose" / "clickhouse" / "config" / "config.xml").getroot()
+    assert configuration.findtext("access_control_improvements/select_from_system_db_requires_grant") == "false"

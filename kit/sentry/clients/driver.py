@@ -16,27 +16,22 @@ import importlib
 import json
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kit.endpoints import Trust
 from kit.sentry.check.executor.execute import execute
-from kit.sentry.clients.contract import TIMEOUT_S, Answer, Connection, Wrong, address, library
-from kit.stores import postgres_wire, tls
+from kit.sentry.clients import consumer_groups, handshakes
+from kit.sentry.clients.contract import NOTE, Connection, NamedTopic, Trouble, Wanted, Wrong, library, numbers
+from kit.sentry.clients.demands import STORES, demand
 
-INPUT = Path("/run/kit/input")  # topics.json, foreign.crt; beside it code/ and volumes/
-REQUEST = "KIT_PREFLIGHT"  # {"kind": …, "version": …, "args": […], "trust": "/etc/kit/trust"}
-STORES = {"postgres": "postgres", "redis": "redis", "kafka": "kafka", "clickhouse": "clickhouse", "s3": "s3"}
-# A server or the cluster's DNS may be younger than this pod; a certificate or a password does not mend itself by waiting, and
-# a name that DNS says does not exist hardly.
-PATIENCE_S = {"dns": 25.0, "unreachable": 8.0, "unresolved": 2.0}
-PAUSE_S = 0.3
-LIFE_S = 60
+INPUT = Path("/run/kit/input")  # wanted.json, foreign.crt; beside it code/ and volumes/
+REQUEST = "KIT_PREFLIGHT"  # {"kind": …, "version": …, "args": […], "groups": […], "largest": true, "trust": "/etc/kit/trust"}
+LIFE_S = 90
 ATTEMPTS = 2  # with the foreign authority, where something else came between
 # Where the image of a kind looks for its file; "$NAME" is a variable, "*" what the init containers would have prepared.
 FILES: Mapping[str, Sequence[str]] = {
@@ -72,7 +67,7 @@ def main() -> None:
     request = json.loads(os.environ.pop(REQUEST))
     with suppress(ImportError):  # distutils, which redis-py 3.4.1 imports and Python 3.12 lost, as setuptools gives it to Sentry
         importlib.import_module("_distutils_hack").add_shim()
-    wanted = {"topics": json.loads((INPUT / "topics.json").read_text())}
+    wanted = _wanted(request, json.loads((INPUT / "wanted.json").read_text()))
     started = time.monotonic()
     outcome = examine(request, dict(os.environ), wanted, INPUT / "foreign.crt")
     outcome["seconds"] = round(time.monotonic() - started, 2)
@@ -81,7 +76,20 @@ def main() -> None:
     print(json.dumps(outcome))
 
 
-def examine(request: Mapping[str, Any], env: Mapping[str, str], wanted: Mapping[str, Any], foreign: Path) -> dict[str, Any]:
+def _wanted(request: Mapping[str, Any], release: Mapping[str, Any]) -> Wanted:
+    """Of one component; `release` is what is the same for all of them."""
+    return Wanted(
+        kind=request["kind"],
+        version=numbers(request.get("version", "")),
+        topics=release["topics"],
+        groups=tuple(request.get("groups") or ()),
+        largest_record=bool(request.get("largest")),
+        clickhouse=release["clickhouse"],
+        is_stand_in=release["is_stand_in"],
+    )
+
+
+def examine(request: Mapping[str, Any], env: Mapping[str, str], wanted: Wanted, foreign: Path) -> dict[str, Any]:
     """{"error": null | text, "connections": [outcome, …]}"""
     kind, version = request["kind"], request.get("version", "")
     source = _source(kind, env, request.get("args") or ())
@@ -89,10 +97,15 @@ def examine(request: Mapping[str, Any], env: Mapping[str, str], wanted: Mapping[
     if found["error"]:
         return {"error": found["error"], "connections": []}
     connections = _distinct(found["connections"])
+    wanted = replace(
+        wanted,
+        named=tuple(NamedTopic(**topic) for topic in found.get("topics") or ()),
+        groups=tuple(sorted({*wanted.groups, *consumer_groups.configured(kind, source, env)})),
+    )
     _load(connections)
     swap = _swapped([request["trust"]], connections, foreign)
     other = _in_a_child(lambda: _foreign(kind, swap(source), {name: swap(value) for name, value in env.items()}, version))
-    own = _side_by_side(connections, lambda each: _own(each, wanted))
+    own = [outcome for found in _side_by_side(connections, lambda each: _own(each, wanted)) for outcome in found]
     strangers = other()
     for outcome in own:
         if outcome["latency_ms"] is not None:  # it connected: what else is wrong does not excuse it from verifying
@@ -174,97 +187,57 @@ def _swapped(folders: Sequence[str], connections: Sequence[Connection], foreign:
 # ── trying ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _own(connection: Connection, wanted: Mapping[str, Any]) -> dict[str, Any]:
+def _own(connection: Connection, wanted: Wanted) -> list[dict[str, Any]]:
+    """One outcome, or as many as there are causes of trouble: each has a remedy of its own."""
     outcome: dict[str, Any] = {key: connection[key] for key in ("store", "client", "use", "addresses", "user")}
     outcome |= {
         "options": {key: connection["options"].get(key) for key in ("db", "bucket", "database") if key in connection["options"]}
     }
     outcome |= {"tls": "", "latency_ms": None, "cause": "", "said": "", "foreign": "not needed"}
     try:
-        _demand(connection)
-        outcome["tls"] = _patiently(lambda: _shown(connection))
+        demand(connection)
+        outcome["tls"] = handshakes.shown(connection, wanted)
         started = time.monotonic()
         answer = _client(connection).ask(connection, True, wanted)
         outcome |= {"latency_ms": round((time.monotonic() - started) * 1000, 1), "said": answer.did}
-        if answer.troubles:
-            worst = min(answer.troubles, key=lambda trouble: trouble[0] == "note")
-            said = "; ".join(words for cause, words in answer.troubles if (cause == "note") == (worst[0] == "note"))
-            outcome |= {"cause": worst[0], "said": said}
+        return [{**outcome, **each} for each in _sorted_out(answer.troubles)] or [outcome]
     except Wrong as wrong:
         outcome |= {"cause": wrong.cause, "said": wrong.said}
     except Exception as error:  # the handshake has passed: what the client itself says now is mostly its trust
         said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        outcome |= {"cause": "client-trust" if _about_trust(said) else "client", "said": said}
-    return outcome
+        outcome |= {"cause": _cause(said), "said": said}
+    return [outcome]
 
 
-def _demand(connection: Connection) -> None:
-    """What is wrong before anything is sent: a login must not be tried in clear."""
-    if connection["store"] not in STORES:
-        raise Wrong("unknown-store", f"{connection['use']} leads to {connection['store']}")
-    address(connection)
-    if not connection["tls"]["on"]:
-        raise Wrong("plaintext", f"{connection['use']} is not set to TLS")
-    if connection["client"] == "psycopg2" and connection["tls"]["verify"] != "full":
-        raise Wrong(
-            "not-verifying",
-            f"sslmode is {connection['options'].get('sslmode', 'prefer')}; only verify-full looks at chain and name",
-        )
-    if connection["tls"]["ca"] and not Path(connection["tls"]["ca"]).is_file():
-        raise Wrong("ca-missing", f"{connection['tls']['ca_from']} names {connection['tls']['ca']}, which is not there")
+def _sorted_out(troubles: Sequence[Trouble]) -> list[dict[str, str]]:
+    """By cause. Notes are for a connection that has nothing worse."""
+    found: dict[str, list[str]] = {}
+    for each in troubles:
+        found.setdefault(each.cause, []).append(each.said)
+    worse = {cause: said for cause, said in found.items() if cause != NOTE}
+    return [{"cause": cause, "said": "; ".join(said)} for cause, said in (worse or found).items()]
 
 
-def _shown(connection: Connection) -> str:
-    """The version of TLS that every address speaks, verified by chain and name with the client's own trusted file."""
-    ca, version = connection["tls"]["ca"], ""
-    if not ca:
-        raise Wrong("no-ca", f"{connection['use']} names no trusted file: the image knows public authorities only")
-    preamble = postgres_wire.start_tls if connection["store"] == "postgres" else None
-    for host, port in connection["addresses"]:
-        try:
-            with tls.handshake(host, int(port), Trust(Path(ca)), preamble=preamble) as wire:
-                version = wire.tls.version
-        except Exception as error:
-            raise Wrong(_cause(error), f"{host}:{port}: {tls.not_yet(error).reason}") from error
-    return version
-
-
-def _reached(connection: Connection) -> str:
-    host, port = address(connection)
-    try:
-        socket.create_connection((host, port), timeout=TIMEOUT_S).close()
-    except OSError as error:
-        raise Wrong(_cause(error), f"{host}:{port}: {error}") from error
-    return ""
-
-
-def _cause(error: Exception) -> str:
-    if isinstance(error, socket.gaierror):
-        return "dns" if error.errno == socket.EAI_AGAIN else "unresolved"
-    code = getattr(error, "verify_code", None)
-    if code is not None:
-        known = {tls.EXPIRED: "expired", tls.NOT_YET_VALID: "clock"}
-        return known.get(code) or ("wrong-name" if code in tls.WRONG_NAME else "unknown-ca")
-    answer = tls.not_yet(error)
-    if answer.cause == "tls":
-        return "plaintext-port" if "does not speak TLS" in answer.reason or "hung up" in answer.reason else "ca-missing"
-    return {"unreachable": "unreachable", "protocol": "plaintext-port"}.get(answer.cause, "client")
+def _cause(said: str) -> str:
+    """Of an error that no client module understood, by its words."""
+    for words, cause in (
+        # OpenSSL's, of chains that only strict rules refuse (x509_txt.c)
+        ("key usage extension", "authority-form"),
+        ("Authority Key Identifier", "authority-form"),
+        ("Subject Key Identifier", "authority-form"),
+        ("Basic Constraints of CA cert not", "authority-form"),
+        ("ProxyError", "proxy"),
+        ("ProxyConnectionError", "proxy"),
+        ("Tunnel connection failed", "proxy"),
+    ):
+        if words.lower() in said.lower():
+            return cause
+    return "client-trust" if _about_trust(said) else "client"
 
 
 def _about_trust(said: str) -> bool:
     text = said.lower().replace("sasl_ssl", "")  # the protocol's name, in front of whatever librdkafka says
     return any(words in text for words in ("certificate", "ssl", "tls"))
-
-
-def _patiently(ask: Callable[[], str]) -> str:
-    started = time.monotonic()
-    while True:
-        try:
-            return ask()
-        except Wrong as wrong:
-            if time.monotonic() - started > PATIENCE_S.get(wrong.cause, 0):
-                raise
-        time.sleep(PAUSE_S)
 
 
 def _foreign(kind: str, source: str, env: Mapping[str, str], version: str) -> dict[str, str]:
@@ -278,8 +251,8 @@ def _foreign(kind: str, source: str, env: Mapping[str, str], version: str) -> di
         said = ""
         for _ in range(ATTEMPTS):
             try:
-                _patiently(lambda: _reached(connection))
-                _client(connection).ask(connection, False, {})
+                handshakes.reached(connection)
+                _client(connection).ask(connection, False, Wanted())
             except Exception as error:
                 said = " ".join(f"{type(error).__name__}: {getattr(error, 'said', error)}".split())[:200]
                 if _about_trust(said):
@@ -325,6 +298,3 @@ def _in_a_child(work: Callable[[], dict[str, str]]) -> Callable[[], dict[str, st
         return found
 
     return result
-
-
-__all__ = ["Answer", "examine", "main"]

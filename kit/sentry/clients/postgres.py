@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from kit.sentry.clients.contract import TIMEOUT_S, Answer, Connection, Wrong, address, library, token
+from kit.sentry.clients.contract import TIMEOUT_S, Answer, Connection, Wanted, Wrong, address, library, token
 
 # SQLSTATE → cause (PostgreSQL manual, appendix A)
 KNOWN = {"28P01": "password", "28000": "login", "3D000": "database", "42501": "denied"}
 
 
-def ask(connection: Connection, write: bool, wanted: Mapping[str, Any]) -> Answer:
+def ask(connection: Connection, write: bool, wanted: Wanted) -> Answer:
     psycopg2 = library("psycopg2")
     host, port = address(connection)
     options = {key: value for key, value in connection["options"].items() if key != "database"}

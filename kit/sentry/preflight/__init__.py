@@ -17,20 +17,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kit import files
-from kit.engines.kube import KubeApi
+from kit.engines.kube import ClusterRefused, KubeApi
 from kit.errors import KitError
 from kit.sentry import manifests
 from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.manifests import Document
 from kit.sentry.objects import NAMESPACE, STACK_LABEL
-from kit.sentry.pods import newest, pod_trouble
 from kit.sentry.preflight import components as parts
+from kit.sentry.preflight import places
 from kit.sentry.preflight.components import Component
-from kit.sentry.preflight.verdict import Preflight, Probe, broken, from_kept, from_log, held_together, kept
+from kit.sentry.preflight.places import Attempt
+from kit.sentry.preflight.verdict import Preflight, Probe, broken, from_kept, from_log, held_together, joined, kept
 
 RESULT = "kit-preflight-result"
 POLL_S = 0.2
-TIMEOUT_S = parts.DEADLINE_S - 20.0  # when a Job's time is over, its pods go and their words with them
 
 
 class ReleaseUnfit(KitError):
@@ -59,8 +59,10 @@ class Release:
     app_version: str  # Sentry's: the configuration means different things to different versions
     probe_image: str  # that of the profile
     trust: str  # where kit-trust is mounted
-    topics: Mapping[str, Mapping[str, str]]  # name → what it must be set to
+    topics: Mapping[str, Mapping[str, str]]  # that kit makes: name → what it must be set to
     credentials: Sequence[Document]  # the objects that kit applies before Helm; only their digest is kept
+    clickhouse: str = ""  # the versions that it works with: ">=24.8,<=26.5"
+    is_stand_in: bool = False  # no Snuba will run: that ClickHouse is too old for one is said, and stops nobody
     fingerprint: str = ""  # of all this, where the caller knows it; made from it otherwise
 
 
@@ -70,7 +72,7 @@ def fingerprint(release: Release) -> str:
         {
             "manifests": manifests.dump(release.documents),
             "credentials": json.dumps(list(release.credentials), sort_keys=True),
-            "topics": json.dumps(release.topics, sort_keys=True),
+            "wanted": json.dumps(_wanted(release), sort_keys=True),
             "driver": archive(rooms=CLIENTS),
             "image": f"{release.probe_image} {release.app_version} {release.trust}",
         }
@@ -89,12 +91,13 @@ def run(
     *,
     note: Callable[[str], None] = lambda reason: None,
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Preflight:
-    """Try everything, keep the outcome, return it; what a failed one means the caller decides.
+    """Try everything on every node, keep the outcome, return it; what a failed one means the caller decides.
 
     The namespace and the credentials must be there. Whatever the run itself applies is gone afterwards.
     """
-    started = time.monotonic()
+    started = clock()
     labels = {STACK_LABEL: release.stack, parts.LABEL: "run", "app.kubernetes.io/name": "preflight"}
     wanted = parts.components(release.documents)
     brought = parts.brought(release.documents, wanted, labels, NAMESPACE)
@@ -102,27 +105,54 @@ def run(
     unfit = _missing(wanted, own, api)
     found: tuple[Probe, ...] = tuple(unfit.values())
     able = [component for component in wanted if component.name not in unfit]
+    known = _nodes(api)
+    chosen = known[: places.MOST_NODES] if len(known) > 1 else ("",)
     if able:
         applied = (*_inputs(release, labels), *brought)
+        attempts: list[Attempt] = []
         try:
             with ThreadPoolExecutor(max_workers=8) as pool:
                 list(pool.map(api.apply, applied))
-            job = parts.job(
-                able,
-                own,
-                image=release.probe_image,
-                version=release.app_version,
-                trust=release.trust,
-                labels=labels,
-                namespace=NAMESPACE,
-            )
-            found += _tried(api.create(job)["metadata"]["name"], able, api, note, sleep)
+            for node in chosen:
+                job = _job(release, able, own, labels, node, tries_largest=not attempts)
+                attempts.append(Attempt({**job, "metadata": api.create(job)["metadata"]}, node))
+            found += _tried(attempts, able, api, note, sleep, clock)
         finally:
-            _take_away(applied, api)
-    seconds = round(time.monotonic() - started, 1)
-    result = Preflight(fingerprint(release), datetime.now(UTC), seconds, held_together(found))
+            _take_away([*applied, *(each.document for each in attempts if not each.has_ended)], api)
+    seconds = round(clock() - started, 1)
+    on = tuple(node for node in chosen if node)
+    result = Preflight(fingerprint(release), datetime.now(UTC), seconds, held_together(found), on, len(known))
     api.apply({**_config_map(RESULT, {STACK_LABEL: release.stack}), "data": kept(result)})
     return result
+
+
+def _job(
+    release: Release,
+    able: Sequence[Component],
+    own: frozenset[tuple[str, str]],
+    labels: Mapping[str, str],
+    node: str,
+    *,
+    tries_largest: bool,
+) -> Document:
+    return parts.job(
+        able,
+        own,
+        image=release.probe_image,
+        version=release.app_version,
+        trust=release.trust,
+        labels=labels,
+        namespace=NAMESPACE,
+        node=node,
+        tries_largest=tries_largest,
+    )
+
+
+def _nodes(api: KubeApi) -> tuple[str, ...]:
+    try:
+        return places.nodes(api.list("Node"))
+    except ClusterRefused:  # a login that is bound to its namespace: one pod, wherever it comes to lie
+        return ()
 
 
 def _missing(wanted: Iterable[Component], own: frozenset[tuple[str, str]], api: KubeApi) -> dict[str, Probe]:
@@ -153,8 +183,14 @@ def _inputs(release: Release, labels: Mapping[str, str]) -> tuple[Document, ...]
 
     foreign = authority.create(release.stack, datetime.now(UTC)).root.certificate_pem().decode()
     code = {"binaryData": {"kit.zip": base64.b64encode(archive(rooms=CLIENTS)).decode()}}
-    given = {"data": {"topics.json": json.dumps(release.topics), "foreign.crt": foreign}}
+    given = {"data": {"wanted.json": json.dumps(_wanted(release)), "foreign.crt": foreign}}
     return ({**_config_map(parts.CODE, labels), **code}, {**_config_map(parts.INPUT, labels), **given})
+
+
+def _wanted(release: Release) -> dict[str, Any]:
+    """What the clients are told of the release, apart from its manifests."""
+    fields = ("topics", "clickhouse", "is_stand_in")
+    return {field: getattr(release, field) for field in fields}
 
 
 def _config_map(name: str, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -167,23 +203,30 @@ def _take_away(applied: Iterable[Document], api: KubeApi) -> None:
 
 
 def _tried(
-    job: str, wanted: Sequence[Component], api: KubeApi, note: Callable[[str], None], sleep: Callable[[float], None]
+    attempts: Sequence[Attempt],
+    wanted: Sequence[Component],
+    api: KubeApi,
+    note: Callable[[str], None],
+    sleep: Callable[[float], None],
+    clock: Callable[[], float],
 ) -> tuple[Probe, ...]:
-    """What each container said, once it has ended; what did not start says why."""
-    started = time.monotonic()
+    """What each container said on each node, once it has ended; what did not start says why."""
     while True:
-        pod = newest(api.list("Pod", NAMESPACE, f"batch.kubernetes.io/job-name={job}"))
-        waiting = _waiting(pod) if pod else {}
-        running = len(wanted) - len(waiting)
-        is_over = pod is not None and pod["status"].get("phase") in ("Succeeded", "Failed")
-        trouble = pod_trouble(pod) if pod and not is_over else None
-        if is_over or (trouble and trouble.is_final) or time.monotonic() - started > TIMEOUT_S:
+        pods = api.list("Pod", NAMESPACE, f"{parts.LABEL}=run")
+        for attempt in attempts:
+            attempt.look(pods, clock())
+        if all(attempt.is_over for attempt in attempts):
             break
-        note(f"{running} of {len(wanted)} components tried" if pod else "the Job has no pod yet")
+        note(_progress(attempts, len(wanted)))
         sleep(POLL_S)
-    if pod is None:
-        return tuple(broken(each.name, each.members, "not-started", "the Job has no pod") for each in wanted)
-    return _read(pod, wanted, api, "" if is_over else (trouble.reason if trouble else "it did not end in time"))
+    return joined({attempt.node: _read(attempt, wanted, api) for attempt in attempts})
+
+
+def _progress(attempts: Sequence[Attempt], components: int) -> str:
+    pods = [attempt.pod for attempt in attempts if attempt.pod]
+    tried = sum(components - len(_waiting(pod)) for pod in pods)
+    where = f" on {len(attempts)} nodes" if len(attempts) > 1 else ""
+    return f"{tried} of {components * len(attempts)} components tried{where}" if pods else "the Job has no pod yet"
 
 
 def _waiting(pod: Mapping[str, Any]) -> dict[str, str]:
@@ -196,14 +239,16 @@ def _waiting(pod: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _read(pod: Mapping[str, Any], wanted: Sequence[Component], api: KubeApi, trouble: str) -> tuple[Probe, ...]:
-    name = pod["metadata"]["name"]
+def _read(attempt: Attempt, wanted: Sequence[Component], api: KubeApi) -> tuple[Probe, ...]:
+    if attempt.pod is None:
+        return tuple(broken(each.name, each.members, "not-started", attempt.why) for each in wanted)
+    name = attempt.pod["metadata"]["name"]
     with ThreadPoolExecutor(max_workers=8) as pool:
         logs = list(pool.map(lambda component: api.logs(name, NAMESPACE, component.name), wanted))
     found: list[Probe] = []
     for component, log in zip(wanted, logs, strict=True):
-        if log.strip() or not trouble:
+        if log.strip() or not attempt.why:
             found += from_log(component.name, component.members, log)
         else:
-            found.append(broken(component.name, component.members, "not-started", trouble))
+            found.append(broken(component.name, component.members, "not-started", attempt.why))
     return tuple(found)

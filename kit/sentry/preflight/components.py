@@ -1,4 +1,4 @@
-"""From wired manifests to the preflight's Job: for each component one container in its place.
+"""From wired manifests to the preflight's Jobs: for each component one container in its place, on every node.
 
 It has the component's variables, mounts, ConfigMaps and Secrets by the same references, but the probe image and kit's driver. A
 release has some forty pods and far fewer ways of connecting: containers that are equal in everything that a connection hangs on
@@ -11,8 +11,9 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kit.sentry.check.families import family_of
@@ -26,7 +27,10 @@ PROGRAM = (
     "import sys; sys.path[:0] = ['/run/kit/code/kit.zip', '/opt/probe/{set}']; from kit.sentry.clients.driver import main; main()"
 )
 REQUEST = "KIT_PREFLIGHT"
-DEADLINE_S = 120
+# A Job left alone goes by itself. That it takes too long is judged by kit, from when its pod runs: see `places`.
+DEADLINE_S = 1200
+# Who tries the largest record, the first that is there: what it writes comes from outside, and is as large as its senders like.
+LARGEST = ("relay", "sentry", "taskbroker", "snuba", "vroom")
 # Which of the probe image's two sets of libraries a kind's clients come from; Rust and Go have none of their own there.
 SETS = {
     "sentry": "sentry",
@@ -40,6 +44,9 @@ SETS = {
 PREPARED = ("relay", "taskbroker")
 RESTRICTED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 RESOURCES = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
+RESOURCES_LARGEST = {**RESOURCES, "limits": {"memory": "512Mi"}}  # it holds 50 MB four times over: 210 MB, measured
+# A group that a program joins. `--synchronize-commit-group` and `--followed-consumer-group` are followed by their commit log.
+GROUP = re.compile(r"(?<![\w-])--consumer-group(?:=|\s+)[\"']?([\w.-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,7 @@ class Component:
     mounts: tuple[Mapping[str, Any], ...]
     volumes: tuple[Mapping[str, Any], ...]
     args: tuple[str, ...]
+    groups: tuple[str, ...] = ()  # consumer groups that their arguments name
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,7 @@ def _component(container: Container, kind: str) -> Component:
         mounts=tuple(mount for mount in mounts if mount["name"] in volumes),
         volumes=tuple(volume for name, volume in volumes.items() if name in used),
         args=tuple(str(word) for word in words if str(word).endswith((".yml", ".yaml"))),
+        groups=tuple(GROUP.findall(" ".join(str(word) for word in words))),
     )
 
 
@@ -123,7 +132,8 @@ def _identity(component: Component) -> str:
 
 
 def _joined(one: Component, other: Component) -> Component:
-    return Component(one.name, one.kind, (*one.members, *other.members), one.env, one.env_from, one.mounts, one.volumes, one.args)
+    groups = tuple(dict.fromkeys((*one.groups, *other.groups)))
+    return replace(one, members=(*one.members, *other.members), groups=groups)
 
 
 def _named_apart(found: Iterable[Component]) -> tuple[Component, ...]:
@@ -132,7 +142,7 @@ def _named_apart(found: Iterable[Component]) -> tuple[Component, ...]:
     for each in found:
         number = taken[each.name] = taken.get(each.name, 0) + 1
         name = each.name[:58] + (f"-{number}" if number > 1 else "")
-        made.append(Component(name, each.kind, each.members, each.env, each.env_from, each.mounts, each.volumes, each.args))
+        made.append(replace(each, name=name))
     return tuple(made)
 
 
@@ -210,8 +220,14 @@ def job(
     trust: str,
     labels: Mapping[str, str],
     namespace: str,
+    node: str = "",
+    tries_largest: bool = True,
 ) -> Document:
-    """One pod, a container for each component; the namespace's restrictions hold for it as for any other."""
+    """One pod, a container for each component; the namespace's restrictions hold for it as for any other.
+
+    `node` is where it must run, "" for wherever there is room. `tries_largest`: one container writes the largest record.
+    """
+    largest = min((each for each in wanted if each.kind in LARGEST), key=lambda each: LARGEST.index(each.kind), default=None)
     volumes: dict[str, Any] = {
         CODE: {"name": CODE, "configMap": {"name": CODE}},
         INPUT: {"name": INPUT, "configMap": {"name": INPUT}},
@@ -223,8 +239,11 @@ def job(
             name = _volume_name(component, volume)
             names[volume["name"]] = name
             volumes[name] = {**volume, "name": name}
-        made.append(_container(component, names, own, image=image, version=version, trust=trust))
+        request: dict[str, Any] = {"kind": component.kind, "version": version, "args": list(component.args), "trust": trust}
+        request |= {"groups": list(component.groups), "largest": tries_largest and component is largest}
+        made.append(_container(component, names, own, image, request))
     pod = {
+        **({"affinity": _only(node)} if node else {}),
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -245,6 +264,12 @@ def job(
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
+def _only(node: str) -> dict[str, Any]:
+    """By the scheduler, as for a DaemonSet's pods: it sees whether there is room."""
+    term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
+
+
 def _volume_name(component: Component, volume: Mapping[str, Any]) -> str:
     """Shared where it is the same configuration; folders that are written to belong to one container."""
     content = {key: value for key, value in volume.items() if key != "name"}
@@ -253,9 +278,8 @@ def _volume_name(component: Component, volume: Mapping[str, Any]) -> str:
 
 
 def _container(
-    component: Component, names: Mapping[str, str], own: frozenset[tuple[str, str]], *, image: str, version: str, trust: str
+    component: Component, names: Mapping[str, str], own: frozenset[tuple[str, str]], image: str, request: Mapping[str, Any]
 ) -> dict[str, Any]:
-    request = {"kind": component.kind, "version": version, "args": list(component.args), "trust": trust}
     mounts = [{**copy.deepcopy(dict(mount)), "name": names[mount["name"]]} for mount in component.mounts]
     mounts += [
         {"name": name, "mountPath": f"{RUN}/{place}", "readOnly": True} for name, place in ((CODE, "code"), (INPUT, "input"))
@@ -269,5 +293,5 @@ def _container(
         "envFrom": renamed(component.env_from, own),
         "volumeMounts": mounts,
         "securityContext": RESTRICTED,
-        "resources": RESOURCES,
+        "resources": RESOURCES_LARGEST if request["largest"] else RESOURCES,
     }

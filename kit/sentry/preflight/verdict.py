@@ -34,6 +34,7 @@ class Probe:
     said: str
     foreign: str  # what came of the attempt with a foreign authority: "refused: …"
     options: Mapping[str, Any]
+    nodes: tuple[str, ...] = ()  # where it came out so; none where it did on every node
 
     @property
     def holds(self) -> bool:
@@ -52,8 +53,12 @@ class Probe:
 
     @property
     def words(self) -> str:
+        return f"{self.place}: {self.what}: {self.said}" if not self.holds else f"{self.place}: {self.said}"
+
+    @property
+    def place(self) -> str:
         place = f"{self.component} → {self.store}" if self.store else self.component
-        return f"{place}: {self.what}: {self.said}" if not self.holds else f"{place}: {self.said}"
+        return place + (f" on {', '.join(self.nodes)}" if self.nodes else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,8 @@ class Preflight:
     finished_at: datetime
     seconds: float
     probes: tuple[Probe, ...]
+    nodes: tuple[str, ...] = ()  # on which it was run, where there are several
+    of_nodes: int = 1  # that take Sentry's pods
 
     @property
     def passed(self) -> bool:
@@ -114,6 +121,21 @@ def _probe(component: str, members: Sequence[str], fields: Mapping[str, Any]) ->
     )
 
 
+def joined(found: Mapping[str, Sequence[Probe]]) -> tuple[Probe, ...]:
+    """Node → what was found there, as one: what came out alike on every node is said once, the rest with the nodes' names."""
+    if len(found) == 1:
+        return tuple(*found.values())
+    alike: dict[tuple[str, ...], list[tuple[str, Probe]]] = {}
+    for node, probes in found.items():
+        for probe in probes:
+            alike.setdefault((probe.component, probe.store, probe.client, probe.use, probe.cause), []).append((node, probe))
+    made = []
+    for same in alike.values():
+        on = tuple(dict.fromkeys(node for node, _ in same))
+        made.append(same[0][1] if len(on) == len(found) else replace(same[0][1], nodes=on))
+    return tuple(made)
+
+
 def held_together(probes: Iterable[Probe]) -> tuple[Probe, ...]:
     """With what only the comparison of components shows: one Redis, one database number, and it is Sentry's."""
     given = tuple(probes)
@@ -135,7 +157,8 @@ def _compared(probe: Probe, sentry: Probe | None) -> Probe:
 
 def document(result: Preflight) -> dict[str, Any]:
     probes = [{**asdict(probe), "holds": probe.holds, "what": probe.what, "fix": probe.fix} for probe in result.probes]
-    return {"passed": result.passed, "finished_at": result.finished_at.isoformat(), "seconds": result.seconds, "probes": probes}
+    run = {"passed": result.passed, "finished_at": result.finished_at.isoformat(), "seconds": result.seconds}
+    return {**run, "nodes": list(result.nodes), "probes": probes}
 
 
 def table(result: Preflight) -> str:
@@ -143,7 +166,7 @@ def table(result: Preflight) -> str:
     rows = [
         (
             "✓" if probe.holds else "✗",
-            probe.component,
+            probe.component + (f" ({', '.join(probe.nodes)})" if probe.nodes else ""),
             probe.store or "–",
             probe.client,
             probe.tls,
@@ -158,17 +181,15 @@ def table(result: Preflight) -> str:
         lines += ["", f"✗ {what}: {', '.join(places)}", f"  why  {said}", f"  fix  {fix}"]
     count = len({probe.component for probe in result.probes})
     verdict = "as they must be" if result.passed else f"{len(result.wrong)} of {len(result.probes)} wrong"
-    return (
-        "\n".join([*lines, "", f"{count} components, {len(result.probes)} connections in {result.seconds:.1f} s: {verdict}"])
-        + "\n"
-    )
+    where = f" on {len(result.nodes)} of {result.of_nodes} nodes" if result.nodes else ""
+    counted = f"{count} components, {len(result.probes)} connections{where} in {result.seconds:.1f} s: {verdict}"
+    return "\n".join([*lines, "", counted]) + "\n"
 
 
 def _grouped(probes: Iterable[Probe]) -> dict[tuple[str, str, str], list[str]]:
     found: dict[tuple[str, str, str], list[str]] = {}
     for probe in probes:
-        place = f"{probe.component} → {probe.store}" if probe.store else probe.component
-        found.setdefault((probe.what, probe.said, probe.fix), []).append(place)
+        found.setdefault((probe.what, probe.said, probe.fix), []).append(probe.place)
     return found
 
 
@@ -179,6 +200,8 @@ def kept(result: Preflight) -> dict[str, str]:
         "fingerprint": result.fingerprint,
         "finished_at": result.finished_at.isoformat(),
         "seconds": str(result.seconds),
+        "nodes": json.dumps([*result.nodes]),
+        "of_nodes": str(result.of_nodes),
         "results": json.dumps(probes, sort_keys=True),
     }
 
@@ -186,7 +209,12 @@ def kept(result: Preflight) -> dict[str, str]:
 def from_kept(data: Mapping[str, str]) -> Preflight | None:
     """None also for what cannot be read: then it is as if it had never run."""
     try:
-        probes = tuple(Probe(**{**fields, "members": tuple(fields["members"])}) for fields in json.loads(data["results"]))
-        return Preflight(data["fingerprint"], datetime.fromisoformat(data["finished_at"]), float(data["seconds"]), probes)
+        probes = tuple(
+            Probe(**{**fields, "members": tuple(fields["members"]), "nodes": tuple(fields.get("nodes", ()))})
+            for fields in json.loads(data["results"])
+        )
+        finished_at, seconds = datetime.fromisoformat(data["finished_at"]), float(data["seconds"])
+        nodes, of_nodes = tuple(json.loads(data.get("nodes", "[]"))), int(data.get("of_nodes", 1))
+        return Preflight(data["fingerprint"], finished_at, seconds, probes, nodes, of_nodes)
     except (KeyError, ValueError, TypeError):
         return None

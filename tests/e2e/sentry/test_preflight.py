@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import copy
+import hashlib
 import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,12 +27,14 @@ from kit.engines.kind import Kind
 from kit.engines.terraform import Terraform
 from kit.pki import authority, folder
 from kit.sentry import credentials, lite, manifests, nodestore, objects, preflight, profiles, topics, values, wiring
-from kit.sentry.preflight import Release
-from kit.sentry.preflight.verdict import Preflight
+from kit.sentry.preflight import Release, places
+from kit.sentry.preflight.verdict import NOTE, Preflight
+from kit.stores import kafka, kafka_admin, kafka_topics
 from kit.stores.kafka_topics import Topic
 from kit.targets.local import LocalTarget
 from tests.support.program import Program
 from tests.support.reach import local_target
+from tests.support.tls_server import certified_laxly
 
 IMAGES = {"seed": "probe-seed", "current": "probe-current"}
 # A server that ends TLS with what it is given, or does not speak TLS at all. Clients never come far enough to ask it anything.
@@ -49,6 +53,30 @@ while True:
     except OSError:
         plain.close()
 """
+# A ClickHouse over HTTPS that is newer than any that Snuba knows, lets its user read no system table that needs a right, and
+# names hosts by its plaintext port. The words are a 25.8's (ClickHouse#38970).
+CLICKHOUSE = """
+import http.server, ssl
+DENIED = "Code: 497. DB::Exception: sentry: Not enough privileges. To execute this query, it's necessary to have the grant " \\
+    "SELECT(total_replicas) ON system.replicas. (ACCESS_DENIED) (version 27.1.2.3 (official build))"
+written = [""]
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        query = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        is_denied = any(f"system.{table} " in query for table in ("replicas", "parts", "mutations"))
+        if query.startswith("INSERT"): written[0] = query.split("'")[1]
+        answers = {"SELECT version()": "27.1.2.3", "SELECT value": written[0], "SELECT arrayStringConcat": "ch-1:9000 ch-2:9000"}
+        said = DENIED if is_denied else next((text for start, text in answers.items() if query.startswith(start)), "")
+        self.send_response(500 if is_denied else 200)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said.encode())
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("/tls/tls.crt", "/tls/tls.key")
+server = http.server.ThreadingHTTPServer(("", 8443), Handler)
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+"""
 
 
 @dataclass
@@ -60,6 +88,9 @@ class Case:
     topics: dict[str, dict[str, str]]
     hosts: dict[str, str]  # servers prepared wrong
     after: list[Callable[[list[Any]], None]] = field(default_factory=list)  # on the wired manifests
+    meanwhile: list[AbstractContextManager[None]] = field(default_factory=list)  # what the stores are for the length of a run
+    version: str = ""  # of Sentry, where it is not the profile's
+    is_stand_in: bool = True  # the ClickHouse that is built here is too old for any Snuba
 
     def secret(self, name: str, **data: str) -> None:
         self.credentials[name]["data"].update({key: base64.b64encode(text.encode()).decode() for key, text in data.items()})
@@ -102,7 +133,10 @@ class Rig:
                 self.local.kube.apply(document)
             for name in gone:
                 self.local.kube.delete("Secret", name, objects.NAMESPACE)
-            return preflight.run(release, self.local.kube)
+            with ExitStack() as changed:
+                for change in case.meanwhile:
+                    changed.enter_context(change)
+                return preflight.run(release, self.local.kube)
         finally:
             for document in self.objects:
                 self.local.kube.apply(document)
@@ -122,7 +156,17 @@ class Rig:
 
         filled = wiring.filled_files(rendered, wires, objects.NAMESPACE, reveal)
         known = [*case.credentials.values(), *filled]
-        return Release(self.stack, wired, loaded.app_version, self.images[profile], wires.mount, case.topics, known)
+        return Release(
+            stack=self.stack,
+            documents=wired,
+            app_version=case.version or loaded.app_version,
+            probe_image=self.images[profile],
+            trust=wires.mount,
+            topics=case.topics,
+            credentials=known,
+            clickhouse=f">={loaded.minimum_clickhouse},<={loaded.maximum_clickhouse}",
+            is_stand_in=case.is_stand_in,
+        )
 
     @property
     def stack(self) -> str:
@@ -131,7 +175,7 @@ class Rig:
     @property
     def hosts(self) -> dict[str, str]:
         """Where `servers` serves."""
-        return {kind: f"{self.stack}-{kind}" for kind in ("expired", "foreign", "plain")}
+        return {kind: f"{self.stack}-{kind}" for kind in ("expired", "foreign", "plain", "lax", "cluster", "replica", "denying")}
 
     @property
     def endpoints(self) -> Endpoints:
@@ -189,42 +233,57 @@ def _equipped(local: LocalTarget, wanted: dict[str, str]) -> Rig:
 @pytest.fixture(scope="module")
 def servers(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Beside the stores, each wrong in its own way."""
-    leafs = tmp_path_factory.mktemp("leafs")
+    folders = tmp_path_factory.mktemp("servers")
     try:
-        for kind, name in rig.hosts.items():
-            _serve(rig.local, rig.images["current"], leafs, kind, name)
+        serve(rig, folders)
         yield
     finally:
         subprocess.run(["docker", "rm", "--force", *rig.hosts.values()], check=False, capture_output=True)
 
 
-def _serve(local: LocalTarget, image: str, leafs: Path, kind: str, name: str) -> None:
+def serve(rig: Rig, folders: Path) -> None:
+    for kind, name in rig.hosts.items():
+        place = folders / name
+        place.mkdir()
+        place.chmod(0o755)
+        _certify(rig.local, place, kind, name)
+        program = _valkey(rig.local, place, kind) if kind in ("cluster", "replica") else _python(rig, kind)
+        for made in place.iterdir():
+            made.chmod(0o644)
+        at = ["--name", name, "--network", rig.stack, "--volume", f"{place}:/tls:ro"]
+        subprocess.run(["docker", "run", "--detach", *at, *program], check=True, capture_output=True)
+
+
+def _certify(local: LocalTarget, place: Path, kind: str, name: str) -> None:
+    """Into the server's folder: tls.crt and tls.key, and the authority of a lax one as ca.crt."""
+    if kind == "lax":
+        pair = certified_laxly(place, name).pair.read_text()
+        chain, begin, key = pair.partition("-----BEGIN PRIVATE KEY-----")
+        (place / "tls.crt").write_text(chain)
+        (place / "tls.key").write_text(begin + key)
+        return
     now = datetime.now(UTC)
     known = folder.load_authority(local.workspace.certs, now)
     assert known is not None
     signer = authority.create(local.stack.name, now) if kind == "foreign" else known
     leaf = authority.issue(signer, name, (name,), now - timedelta(days=200 if kind == "expired" else 0))
-    place = leafs / name
-    place.mkdir()
-    place.chmod(0o755)
     (place / "tls.crt").write_bytes(leaf.certificate_pem() + signer.intermediate.certificate_pem())
     (place / "tls.key").write_bytes(leaf.key_pem())
-    for made in place.iterdir():
-        made.chmod(0o644)
-    arguments = [
-        "docker",
-        "run",
-        "--detach",
-        "--name",
-        name,
-        "--network",
-        local.stack.name,
-        "--volume",
-        f"{place}:/tls:ro",
-        image,
-    ]
-    words = [*arguments, "/usr/bin/python3", "-c", SERVER, *([] if kind == "plain" else ["tls"])]
-    subprocess.run(words, check=True, capture_output=True)
+
+
+def _python(rig: Rig, kind: str) -> list[str]:
+    program = CLICKHOUSE if kind == "denying" else SERVER
+    return [rig.images["current"], "/usr/bin/python3", "-c", program, *([] if kind == "plain" else ["tls"])]
+
+
+def _valkey(local: LocalTarget, place: Path, kind: str) -> list[str]:
+    """The stack's own Valkey with its password, without slots or with a master that never answers."""
+    digest = hashlib.sha256(local.secrets()["redis_sentry"].reveal().encode()).hexdigest()
+    own = {"cluster": ["cluster-enabled yes", "dir /tmp"], "replica": ["replicaof 192.0.2.1 6380", "dir /tmp"]}[kind]
+    tls = ["port 0", "tls-port 6380", "tls-cert-file /tls/tls.crt", "tls-key-file /tls/tls.key", "tls-auth-clients no"]
+    tls += ["tls-ca-cert-file /tls/tls.crt", f"user default on #{digest} ~* &* +@all"]
+    (place / "valkey.conf").write_text("\n".join([*tls, *own]) + "\n")
+    return [local.supply.image("redis").reference, "valkey-server", "/tls/valkey.conf"]
 
 
 # ── green ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -246,6 +305,16 @@ def test_what_the_module_renders_for_the_current_line_reaches_every_store(green:
 
 def test_every_client_refuses_a_foreign_authority_of_the_same_name(green: Preflight) -> None:
     assert {probe.foreign.partition(":")[0] for probe in green.probes} == {"refused"}
+
+
+def test_a_clickhouse_that_only_a_snuba_would_mind_is_a_note_for_the_stand_in(green: Preflight) -> None:
+    said = {probe.said for probe in green.probes if probe.store == "clickhouse" and probe.cause == NOTE}
+    assert any("Snuba takes" in words for words in said), said
+
+
+def test_one_component_tries_a_record_of_the_largest_size_that_the_topics_promise(green: Preflight) -> None:
+    sizes = [probe for probe in green.probes if "bytes too" in probe.said]
+    assert [(probe.component, "one of 49998976 bytes" in probe.said) for probe in sizes] == [("sentry-relay", True)]
 
 
 def test_every_connection_tells_latency_and_version_of_tls(green: Preflight) -> None:
@@ -356,6 +425,82 @@ def _seventh(rig: Rig, case: Case) -> None:
     case.values["filestore"]["s3"]["bucketName"] = "no-such-bucket"
 
 
+def _with_variable(component: str, name: str, change: Callable[[str], str]) -> Callable[[list[Any]], None]:
+    def changed(documents: list[Any]) -> None:
+        for document in documents:
+            if document["metadata"]["name"] == component and document["kind"] == "Deployment":
+                for container in manifests.containers(document):
+                    env = container.spec["env"]
+                    there = next((entry for entry in env if entry["name"] == name), {"name": name, "value": ""})
+                    env[:] = [entry for entry in env if entry["name"] != name]
+                    env.append({**there, "value": change(there["value"])})
+
+    return changed
+
+
+@contextmanager
+def _group_closed(rig: Rig, group: str) -> Iterator[None]:
+    """To Sentry's login, on the real broker."""
+    from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
+
+    endpoint = rig.local.endpoints().kafka
+    admin = kafka_admin.connect(kafka.admin_endpoint(endpoint, rig.local.credentials()), rig.local.trust())
+    kind, pattern = ResourceType.GROUP, ResourcePatternType.LITERAL
+    denial = AclBinding(kind, group, pattern, f"User:{endpoint.username}", "*", AclOperation.ALL, AclPermissionType.DENY)
+    kafka_admin.finish("closing a group", admin.create_acls([denial]).values())
+    try:
+        yield
+    finally:
+        from confluent_kafka.admin import AclBindingFilter
+
+        same = AclBindingFilter(kind, group, pattern, f"User:{endpoint.username}", "*", AclOperation.ALL, AclPermissionType.DENY)
+        kafka_admin.finish("opening a group", admin.delete_acls([same]).values())
+
+
+@contextmanager
+def _smoke_of(rig: Rig, size_bytes: int) -> Iterator[None]:
+    """The topic that the preflight writes to, smaller than what the topics promise."""
+    endpoint = rig.local.endpoints().kafka
+    admin = kafka_admin.connect(kafka.admin_endpoint(endpoint, rig.local.credentials()), rig.local.trust())
+    smoke, size = kafka_topics.SMOKE.name, "max.message.bytes"
+    kafka_topics.mend(admin, kafka_topics.Comparison((), (), (), (kafka_topics.Difference(smoke, size, str(size_bytes), ""),)))
+    try:
+        yield
+    finally:
+        assert kafka_topics.mend_own(admin) == (f"1 settings of topic {smoke}",)
+
+
+def _eighth(rig: Rig, case: Case) -> None:
+    case.values["externalRedis"]["host"] = case.hosts["cluster"]
+    case.snuba("CLUSTERS[0].update(port=8443, http_port=9440)")
+    case.meanwhile += [_group_closed(rig, "ingest-consumer"), _smoke_of(rig, 65536)]
+
+
+def _ninth(rig: Rig, case: Case) -> None:
+    case.values["externalRedis"]["host"] = case.hosts["replica"]
+    case.values["externalClickhouse"]["host"] = case.hosts["denying"]
+    case.snuba('CLUSTERS[0].update(single_node=False, cluster_name="sentry")')
+    case.after.append(_with_variable(WEB, "HTTPS_PROXY", lambda none: "http://proxy.invalid:3128"))
+    case.version = "26.9.0"  # from which on Snuba opens the hosts' HTTP port
+    case.is_stand_in = False
+
+
+def _tenth(rig: Rig, case: Case) -> None:
+    case.after.append(_with_variable(RELAY, "RELAY_REDIS_URL", lambda url: f"{url}#insecure"))
+    case.snuba('CLUSTERS[0].update(single_node=False, cluster_name="no-such-cluster")')
+    case.is_stand_in = False
+
+
+def _eleventh(rig: Rig, case: Case) -> None:
+    """The authority is known to all, and was made by hand."""
+    name = case.hosts["lax"]
+    case.values["externalRedis"]["host"] = name
+    shown = ["docker", "exec", name, "cat", "/tls/ca.crt"]
+    by_hand = subprocess.run(shown, check=True, capture_output=True, text=True).stdout
+    trust = case.credentials[wiring.TRUST]["data"]
+    case.credentials[wiring.TRUST]["data"] = {**trust, "bundle.crt": trust["bundle.crt"] + by_hand}
+
+
 BATCHES: dict[str, Callable[[Rig, Case], None]] = {
     "first": _first,
     "second": _second,
@@ -364,6 +509,10 @@ BATCHES: dict[str, Callable[[Rig, Case], None]] = {
     "fifth": _fifth,
     "sixth": _sixth,
     "seventh": _seventh,
+    "eighth": _eighth,
+    "ninth": _ninth,
+    "tenth": _tenth,
+    "eleventh": _eleventh,
 }
 WEB, SNUBA, RELAY = "sentry-web", "sentry-snuba-api", "sentry-relay"
 MISTAKES = {
@@ -397,6 +546,22 @@ MISTAKES = {
     "wrong authority": ("sixth", WEB, "postgres", "unknown-ca"),
     "wrong authority, for Snuba": ("sixth", SNUBA, "clickhouse", "unknown-ca"),
     "wrong authority, for Relay": ("sixth", RELAY, "kafka", "unknown-ca"),
+    "Redis in cluster mode": ("eighth", WEB, "redis", "redis-cluster"),
+    "Redis in cluster mode, for Snuba": ("eighth", SNUBA, "redis", "redis-cluster"),
+    "Redis in cluster mode, for Relay": ("eighth", RELAY, "redis", "redis-cluster"),
+    "ClickHouse's ports changed about": ("eighth", SNUBA, "clickhouse", "port-mixed"),
+    "closed consumer group": ("eighth", WEB, "kafka", "group-denied"),
+    "record that is too large": ("eighth", RELAY, "kafka", "record-too-large"),
+    "replica of Redis": ("ninth", WEB, "redis", "redis-replica"),
+    "replica of Redis, for Relay": ("ninth", RELAY, "redis", "redis-replica"),
+    "system tables denied": ("ninth", SNUBA, "clickhouse", "system-tables"),
+    "ClickHouse too new": ("ninth", SNUBA, "clickhouse", "clickhouse-new"),
+    "ClickHouse's other hosts": ("ninth", SNUBA, "clickhouse", "cluster-hosts"),
+    "proxy before the bucket": ("ninth", WEB, "s3", "proxy"),
+    "Relay told not to verify Redis": ("tenth", RELAY, "redis", "not-verifying"),
+    "ClickHouse's cluster unknown": ("tenth", SNUBA, "clickhouse", "cluster-hosts"),
+    "ClickHouse too old": ("tenth", SNUBA, "clickhouse", "clickhouse-old"),
+    "authority without the form": ("eleventh", WEB, "redis", "authority-form"),
 }
 
 
@@ -438,7 +603,16 @@ def test_celery_s_broker_that_accepts_any_certificate_is_found_out(seed_rig: Rig
     case.sentry('BROKER_URL = BROKER_URL.partition("?")[0]')
     outcome = seed_rig.run("seed", case)
     broker = next(probe for probe in outcome.probes if probe.client == "kombu")
-    assert (broker.component, broker.store, broker.cause, broker.foreign) == (WEB, "redis", "not-verifying", "accepted")
+    assert (broker.component, broker.store, broker.cause) == (WEB, "redis", "not-verifying")
+
+
+def test_an_authority_without_the_form_is_found_for_a_sentry_on_python_3_13_by_a_probe_on_3_11(rig: Rig, servers: None) -> None:
+    rig.mend_topics("seed")
+    case = rig.case("seed")
+    _eleventh(rig, case)
+    causes = {probe.component: probe.cause for probe in rig.run("seed", case).probes if probe.client == "redis-py"}
+    assert causes[WEB] == "authority-form"
+    assert causes[SNUBA] != "authority-form"  # Snuba 25.2 runs on 3.11
 
 
 def test_no_secret_is_in_what_the_preflight_keeps_or_says(rig: Rig, batches: Callable[[str], Preflight]) -> None:
@@ -454,4 +628,4 @@ def test_an_image_that_the_node_has_not_is_told_early(rig: Rig) -> None:
     release = replace(rig.release("current", rig.case("current")), probe_image="kit.local/none:1")
     outcome = preflight.run(release, rig.local.kube)
     assert {probe.cause for probe in outcome.probes} == {"not-started"}
-    assert outcome.seconds < preflight.TIMEOUT_S
+    assert outcome.seconds < places.LIMIT_S["running"]

@@ -81,7 +81,7 @@ def _clickhouse(number: int, cluster: Options, env: Mapping[str, str]) -> list[C
     on, verifies = bool(cluster.get("secure")), bool(cluster.get("verify"))  # raw values: "False" is true, "" is not
     ca, source = first_given(("ca_certs", cluster.get("ca_certs")), ("SSL_CERT_FILE", env.get("SSL_CERT_FILE")))
     tls = {"on": on, "verify": "full" if on and verifies else "none", "ca": ca, "ca_from": source}
-    options = {"database": cluster.get("database"), "single_node": cluster.get("single_node")}
+    options = {key: cluster.get(key) for key in ("database", "single_node", "cluster_name", "distributed_cluster_name")}
     ports = [("clickhouse-driver", "port"), ("clickhouse-http", "http_port")]
     if "http_port" not in cluster:
         ports = [("clickhouse-http", "port")]
