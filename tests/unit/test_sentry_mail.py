@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from kit.endpoints import Trust
 from kit.pki import authority
 from kit.sentry.clients import smtp
 from kit.sentry.clients.contract import Wrong
+from kit.sentry.preflight import verdict
 from kit.stores import tls
 from tests.support import smtp_server
 
@@ -159,10 +161,11 @@ def test_kits_handshake_says_that_a_server_offers_no_starttls(serve: Serve, trus
 def test_kits_handshake_says_that_a_port_wants_tls_at_once(serve: Serve, trust: Path) -> None:
     server = serve(tls="tls")
     with (
-        pytest.raises(tls.ProtocolBroken, match="TLS from the first byte"),
+        pytest.raises(Wrong) as caught,
         tls.handshake("localhost", server.port, Trust(trust), preamble=smtp.start_tls, timeout_s=0.3),
     ):
         pass
+    assert caught.value.cause == "mail-tls"
 
 
 # -- what Sentry's options say
@@ -187,3 +190,74 @@ def test_tls_is_on_where_exactly_one_of_the_two_says_so(more: dict[str, Any], on
 def test_another_backend_sends_nothing(backend: str | None) -> None:
     assert smtp.connections({"backend": backend, "host": "h", "port": 25}, {}) == []
     assert smtp.connections({}, {}) == []
+
+
+# -- in the place of a component: the driver, in a process of its own, for it forks and sets variables
+
+CONFIGURED = """
+from sentry.conf.server import *
+SENTRY_OPTIONS.update({
+    "mail.backend": "smtp", "mail.host": "%s", "mail.port": %d, "mail.use-tls": %s, "mail.use-ssl": %s,
+    "mail.username": "sentry", "mail.password": os.environ["SENTRY_EMAIL_PASSWORD"], "mail.from": "sentry@example.org",
+})
+"""
+DRIVE = """
+import json, os, pathlib, sys
+from kit.sentry.clients import driver
+from kit.sentry.clients.contract import Wanted
+request = json.loads(sys.argv[1])
+outcome = driver.examine(request, dict(os.environ), Wanted(kind="sentry", version=(26, 8)), pathlib.Path(sys.argv[2]))
+assert outcome["error"] is None, outcome
+print(json.dumps([each for each in outcome["connections"] if each["store"] == "mail"]))
+"""
+
+
+def drive(tmp_path: Path, server: Server, tls: str = "starttls", host: str = "localhost", tries: bool = True) -> Any:
+    folder = tmp_path / "sentry"
+    folder.mkdir(exist_ok=True)
+    (folder / "sentry.conf.py").write_text(CONFIGURED % (host, server.port, tls == "starttls", tls == "tls"))
+    (tmp_path / "foreign.crt").write_bytes(FOREIGN.root.certificate_pem())
+    env = {
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PATH": os.environ["PATH"],
+        "SENTRY_CONF": str(folder),
+        "SENTRY_EMAIL_PASSWORD": LOGIN["password"],
+        "SSL_CERT_FILE": str(tmp_path / "bundle.crt"),
+    }
+    request = {"kind": "sentry", "version": "26.8.0", "args": [], "trust": str(tmp_path), "mail": tries}
+    argv = [sys.executable, "-c", DRIVE, json.dumps(request), str(tmp_path / "foreign.crt")]
+    ran = subprocess.run(argv, env=env, capture_output=True, text=True, check=True)
+    assert LOGIN["password"] not in ran.stdout
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("kind", ["starttls", "tls"])
+def test_the_driver_tries_mail_and_a_foreign_authority(serve: Serve, tmp_path: Path, kind: str) -> None:
+    (outcome,) = drive(tmp_path, serve(tls=kind, **LOGIN), kind)
+    assert (outcome["cause"], outcome["tls"]) == ("", "TLSv1.3")
+    assert outcome["said"].startswith("logged in")
+    assert outcome["foreign"].startswith("refused: SSLCertVerificationError")
+
+
+def test_one_component_of_sentrys_tries_mail_and_the_others_do_not(serve: Serve, tmp_path: Path) -> None:
+    assert drive(tmp_path, serve(**LOGIN), tries=False) == []
+
+
+@pytest.mark.parametrize(
+    ("server", "configured", "cause"),
+    [
+        ({"tls": "starttls"}, {"tls": "tls"}, "mail-tls"),
+        ({"tls": "none"}, {"tls": "starttls"}, "mail-starttls"),
+        ({"password": "another"}, {}, "mail-login"),
+        ({"sender": "other@example.org"}, {}, "mail-sender"),
+        ({"name": "mail.example.org"}, {}, "wrong-name"),
+        ({}, {"tls": "none"}, "plaintext"),
+        ({}, {"host": "nowhere.invalid"}, "unresolved"),
+    ],
+)
+def test_the_driver_names_what_is_wrong_with_mail(
+    serve: Serve, tmp_path: Path, server: dict[str, str], configured: dict[str, str], cause: str
+) -> None:
+    (outcome,) = drive(tmp_path, serve(**{**LOGIN, **server}), **configured)
+    assert outcome["cause"] == cause, outcome
+    assert outcome["cause"] in verdict.causes()

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from kit.sentry.clients.contract import TIMEOUT_S, Answer, Connection, Wrong, address
-from kit.stores.tls import ProtocolBroken
 
 # The short word, and what Sentry makes of it: SENTRY_EMAIL_BACKEND_ALIASES in sentry/conf/server.py.
 BACKENDS = ("smtp", "django.core.mail.backends.smtp.EmailBackend")
@@ -56,6 +55,8 @@ def ask(connection: Connection, write: bool, wanted: Any) -> Answer:
             return _greeted(session, connection) if write else Answer("greeted")
     except smtplib.SMTPAuthenticationError as error:
         raise Wrong("mail-login", f"{error.smtp_code} {_text(error.smtp_error)}") from error
+    except smtplib.SMTPConnectError as error:
+        raise Wrong("mail-refused", f"{error.smtp_code} {_text(error.smtp_error)}") from error
     except smtplib.SMTPNotSupportedError as error:
         raise Wrong("mail-starttls" if "STARTTLS" in str(error) else "mail-login", error) from error
 
@@ -72,11 +73,11 @@ def _greeted(session: smtplib.SMTP, connection: Connection) -> Answer:
 
 
 def start_tls(plain: socket.socket) -> None:
-    """Up to the point where the server speaks TLS, for kit's own handshake. Raises `ProtocolBroken`, `Wrong`."""
+    """Up to the point where the server speaks TLS, for kit's own handshake. Raises `Wrong`."""
     try:
         _reply(plain, "220")
     except TimeoutError as error:  # it waits for us to begin
-        raise ProtocolBroken("it says nothing: a port that speaks TLS from the first byte on") from error
+        raise Wrong("mail-tls", "it says nothing, as a port does that speaks TLS from the first byte on") from error
     plain.sendall(b"EHLO kit\r\n")
     if "STARTTLS" not in _reply(plain, "250").upper():
         raise Wrong("mail-starttls", "the server offers no STARTTLS")
@@ -93,10 +94,10 @@ def _reply(plain: socket.socket, code: str) -> str:
             raise ConnectionResetError
         received += part
         if len(received) > LONGEST_ANSWER:
-            raise ProtocolBroken("an answer without end")
+            raise Wrong("mail-refused", "an answer without end")
     text = received.decode(errors="replace")
     if not text.startswith(code):
-        raise ProtocolBroken(f"it answers {' '.join(text.split())[:100]}")
+        raise Wrong("mail-refused", text)
     return text
 
 
