@@ -77,4 +77,5 @@ class Stack:
     parts: tuple[Part, ...] = PARTS
     sentry: SentryWanted = field(default_factory=SentryWanted)
     mail: Mail | None = None  # None: no mail leaves
+    trusts_chart: bool = False  # for this call: its settings may run as the user where there is no sandbox; never remembered
     cloud: Mapping[str, Any] = field(default_factory=dict)  # variables of terraform/variables.tf that the user sets

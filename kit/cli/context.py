@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from kit.workspace import Workspace
 
 
+# Of `--trust-chart`, wherever settings are executed on this computer.
+TRUST_CHART = "Where there is no sandbox, execute the chart's settings as you. Only for a chart of your own making."
+
+
 class LocalOnly(KitError):
     """A command that knows the local stack alone was asked about the cloud."""
 
@@ -56,6 +60,7 @@ class Session:
     verbose: bool
     cloud: bool = False
     rehearse: bool = False
+    trusts_chart: bool = False
 
     @functools.cached_property
     def stack(self) -> Stack:
@@ -65,6 +70,7 @@ class Session:
         from kit.state import choice
 
         described = file.load(Path(self.config_path) if self.config_path else None, name=self.stack_name)
+        described = dataclasses.replace(described, trusts_chart=self.trusts_chart)
         state = workspace.find(described.name).state
         remembered = choice.load(self._cloud_folder(state) if self.cloud else state)
         if remembered is None or choice.alone(described.sentry) != SentryWanted():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import click
 
 from kit.blueprint.stack import FLAVOURS, PARTS, PROFILES, SIZES
-from kit.cli.context import Session
+from kit.cli.context import TRUST_CHART, Session
 from kit.errors import KitError
 
 
@@ -42,6 +43,7 @@ Examples:
 @click.option("--profile", type=click.Choice(PROFILES), help="The line of chart and Sentry.")
 @click.option("--size", type=click.Choice(SIZES), help="How much of Sentry.")
 @click.option("--chart", metavar="REF", help="The chart: a folder, a .tgz or oci://… (default: where the profile says).")
+@click.option("--trust-chart", is_flag=True, help=TRUST_CHART)
 @click.option(
     "--prices", type=click.Path(exists=True, path_type=Path), metavar="FILE", help="With --cloud: your prices, for a sum."
 )
@@ -61,6 +63,7 @@ def command(  # click gives each option as an argument
     prices: Path | None,
     yes: bool,
     wait_lock: float,
+    trust_chart: bool,
     **chosen: str | None,
 ) -> int:
     """Bring the stack up. A second run changes nothing; after an interruption it goes on from there."""
@@ -68,6 +71,7 @@ def command(  # click gives each option as an argument
         raise NoTarget
     if prices is not None and not session.cloud:
         raise click.UsageError("--prices goes with --cloud: nothing here costs by the hour")
+    session = dataclasses.replace(session, trusts_chart=trust_chart)
     if session.cloud:
         return _in_cloud(session, plan_only, only, yes, wait_lock, prices, **chosen)
     return _on_this_computer(session, plan_only, only, yes, wait_lock, **chosen)

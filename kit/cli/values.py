@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kit.blueprint.stack import PROFILES, SIZES
-from kit.cli.context import Session
+from kit.cli.context import TRUST_CHART, Session
 
 if TYPE_CHECKING:
     from kit.blueprint.stack import SentryWanted
@@ -90,16 +90,21 @@ def diff(session: Session, **chosen: Any) -> int:
 
 @values.command("check")
 @options(with_chart=True)
-def check(session: Session, **chosen: Any) -> int:
-    """Render the chart, wire it, and hold every container and every executed setting against the rules. Exit 14 on findings."""
+@click.option("--trust-chart", is_flag=True, help=TRUST_CHART)
+def check(session: Session, trust_chart: bool, **chosen: Any) -> int:
+    """Render the chart, wire it, and hold every container and every executed setting against the rules.
+
+    Exit 14 on findings; a warning (!) is a guess, and stops nothing. The settings are executed where they reach nothing: in a
+    container of the profile's probe image without network, else by bubblewrap.
+    """
     from kit.report import values_check
 
-    looked = _wanted(session, **chosen).look()
+    looked = _wanted(dataclasses.replace(session, trusts_chart=trust_chart), **chosen).look()
     if session.is_json:
         print(json.dumps(values_check.document(looked), indent=2))
     else:
         print(values_check.table(looked), end="")
-    return FOUND if looked.findings else 0
+    return FOUND if looked.stopping else 0
 
 
 def _wanted(

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
+from kit.engines.bounded import Bounded, Bounds, through_pipes
 from kit.errors import ToolFailed, ToolMissing, ToolTimeout
 
 OUTPUT_TAIL_LINES = 30
@@ -130,6 +131,23 @@ def stream(
         return Result(command, process.returncode, _whole(stdout), _whole(stderr))
 
 
+def run_alone(argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes, bounds: Bounds) -> Bounded:
+    """Run a program that nobody vouches for: with these variables and none of this process's own, and within bounds.
+
+    Whatever it has started is killed when it ends, or when its time or its output is over. `bounds.memory_bytes` is not looked
+    at: the program must have been started so that it cannot have more. Raises `ToolMissing`.
+    """
+    process = _started(tuple(argv), b"", None, None, stdout=subprocess.PIPE, stderr=subprocess.PIPE, only_env=env)
+    _running.add(process)
+    try:
+        return through_pipes(process.stdin, process.stdout, process.stderr, stdin, bounds)
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        _running.discard(process)
+
+
 def failure(result: Result, *, secrets: Collection[str] = (), log: Path | None = None) -> ToolFailed:
     """The error that stands for a failed program, for callers that decide on the exit code themselves."""
     said = tail(result.stderr.strip() or result.stdout.strip())
@@ -215,12 +233,13 @@ def _communicate(
 
 def _started(
     argv: tuple[str, ...],
-    stdin: str | None,
+    stdin: str | bytes | None,
     env: Environment | None,
     cwd: Path | None,
     *,
     stdout: IO[bytes] | int,
     stderr: IO[bytes] | int,
+    only_env: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
@@ -228,7 +247,7 @@ def _started(
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=stdout,
             stderr=stderr,
-            env=_complete(env),
+            env=_complete(env) if only_env is None else dict(only_env),
             cwd=cwd,
             start_new_session=True,
         )

@@ -1,4 +1,7 @@
-"""What `kit values check` found, as a table and as data. What forty containers have in common is one entry of the table."""
+"""What `kit values check` found, as a table and as data: what stops an installation, then what is only a warning.
+
+What forty containers have in common is one entry of the table.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,15 @@ def document(looked: Looked) -> dict[str, object]:
         "rules": len(RULES),
         "configurations": looked.configurations,
         "connections": looked.connections,
-        "findings": [asdict(finding) for finding in looked.findings],
+        "notes": list(looked.notes),
+        "findings": [asdict(finding) for finding in looked.stopping],
+        "warnings": [asdict(finding) for finding in looked.warnings],
     }
 
 
 def table(looked: Looked) -> str:
-    lines = [line for alike in _grouped(looked.findings) for line in _entry(alike)]
-    return "\n".join([*lines, _sum(looked)]) + "\n"
+    lines = [line for alike in _grouped((*looked.stopping, *looked.warnings)) for line in _entry(alike)]
+    return "\n".join([*lines, *(f"· {note}" for note in looked.notes), _sum(looked)]) + "\n"
 
 
 def _grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
@@ -43,7 +48,7 @@ def _entry(alike: list[Finding]) -> list[str]:
     places = ", ".join(finding.place for finding in alike[:PLACES_SHOWN])
     more = len(alike) - PLACES_SHOWN
     return [
-        f"✗ {first.rule:<18}{first.store or '':<12}{first.found}",
+        f"{'!' if first.warns else '✗'} {first.rule:<18}{first.store or '':<12}{first.found}",
         f"  at   {places}{f' and {more} more' if more > 0 else ''}",
         f"  why  {first.why}",
         f"  fix  {first.fix}",
@@ -53,5 +58,9 @@ def _entry(alike: list[Finding]) -> list[str]:
 def _sum(looked: Looked) -> str:
     seen = f"{looked.objects} objects, {looked.containers} containers, {len(RULES)} rules"
     executed = f"{looked.configurations} configurations executed, {looked.connections} connections"
-    count = len(looked.findings)
-    return f"{seen}; {executed}: {count or 'no'} finding{'' if count == 1 else 's'}"
+    warnings = f", {_counted(len(looked.warnings), 'warning')}" if looked.warnings else ""
+    return f"{seen}; {executed}: {_counted(len(looked.stopping), 'finding')}{warnings}"
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count or 'no'} {word}{'' if count == 1 else 's'}"

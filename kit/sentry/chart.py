@@ -1,7 +1,8 @@
 """Where the chart comes from, what it renders, and how the wired manifests become a release again.
 
 A chart is a folder or an archive on this computer: given by the user, kept in the cache, or fetched from where the profile
-says. Its version is held against the profile, because values written for one line are silently ignored by another.
+says. Its version is held against the profile, because values written for one line are silently ignored by another; a fetched
+archive is also held against the profile's `chart.sha256`, where it has one, because a version can be published twice.
 
 The release is installed through a wrapper: a chart of the same name and version whose one template prints the manifests that
 were rendered, wired and checked. A post-renderer would do the same with Helm 4 only, for in Helm 3 hooks bypass it; and with
@@ -11,6 +12,7 @@ an empty one, which is why every secret comes from a Secret that kit makes.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tarfile
 from collections.abc import Iterable, Mapping
@@ -76,6 +78,20 @@ class ChartForeign(KitError):
         )
 
 
+class ChartAltered(KitError):
+    """The chart's archive is not the one that the profile was written for, though it bears its name and version."""
+
+    code = "KIT-CHART-DIGEST"
+    exit_code = 15
+
+    def __init__(self, path: Path, profile: Profile, found: str, source: str) -> None:
+        super().__init__(
+            what=f"{path.name} is another archive than the one that profile {profile.name} names",
+            why=f"its sha256 is {found}, and chart.sha256 is {profile.chart_sha256}",
+            fix=f"find out who changed it at {source}; if it is meant, write the new sha256 into the profile",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Chart:
     path: Path  # a folder or a .tgz
@@ -91,8 +107,8 @@ class Chart:
 
 
 def find(reference: str | None, profile: Profile, cache: Path, helm: Helm) -> Chart:
-    """The chart that a profile is installed from. Raises `ChartMissing`, `ChartInvalid`, `ChartForeign`."""
-    if reference is None or reference.startswith(OCI):
+    """The chart that a profile is installed from. Raises `ChartMissing`, `ChartInvalid`, `ChartForeign`, `ChartAltered`."""
+    if reference is None or is_published(reference):
         path = _kept_or_fetched(reference, profile, cache / CACHE_FOLDER, helm)
     else:
         path = Path(reference).expanduser()
@@ -102,6 +118,22 @@ def find(reference: str | None, profile: Profile, cache: Path, helm: Helm) -> Ch
     if chart.name != profile.chart_name or not versions.satisfies(chart.version, profile.chart_range):
         raise ChartForeign(chart, profile)
     return chart
+
+
+def is_published(reference: str | None) -> bool:
+    """Whether it comes from somebody else's repository, and not from a file of the user's own."""
+    return reference is None or reference.startswith(OCI)
+
+
+def unpinned(chart: Chart, reference: str | None, profile: Profile) -> str:
+    """What to say of a published chart that nothing holds to one archive; "" where there is nothing to say."""
+    if not is_published(reference) or profile.chart_sha256:
+        return ""
+    name = f"{profile.chart_name} {profile.chart_version}"
+    return (
+        f"the chart {name} is held to its version and not to its archive: who publishes it could change it. This one would be "
+        f"pinned by `sha256: {_sha256(chart.path)}` below `chart` in the profile {profile.name}.yaml"
+    )
 
 
 def read(path: Path) -> Chart:
@@ -132,10 +164,11 @@ def _chart_file(path: Path) -> str:
 
 def _kept_or_fetched(reference: str | None, profile: Profile, folder: Path, helm: Helm) -> Path:
     path = folder / f"{profile.chart_name}-{profile.chart_version}.tgz"
+    source = reference or profile.chart_repository
     if path.is_file():
+        _check_digest(path, profile, source)
         return path
     folder.mkdir(parents=True, exist_ok=True)
-    source = reference or profile.chart_repository
     try:
         if source.startswith(OCI):
             helm.pull(source, profile.chart_version, folder)
@@ -145,7 +178,21 @@ def _kept_or_fetched(reference: str | None, profile: Profile, folder: Path, helm
         raise ChartMissing(profile, f"{source}: {_last_line(error)}") from error
     if not path.is_file():
         raise ChartMissing(profile, f"{source} delivered something else than {path.name}")
+    try:
+        _check_digest(path, profile, source)
+    except ChartAltered:
+        path.unlink()  # so that it is fetched again, and not taken for one that was kept
+        raise
     return path
+
+
+def _check_digest(path: Path, profile: Profile, source: str) -> None:
+    if profile.chart_sha256 and (found := _sha256(path)) != profile.chart_sha256:
+        raise ChartAltered(path, profile, found, source)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _last_line(error: KitError) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from kit.engines.docker import Docker
 from kit.errors import KitError
 from kit.sentry.chart import Chart
+from kit.sentry.check.families import repository, tag
 from kit.sentry.manifests import Document, containers
 from kit.supply.lock import PulledImage
 
@@ -81,8 +82,7 @@ def bring(
 
 def local_name(reference: str) -> str:
     """What it is called in the engine and in the cluster: its name and tag, without a digest."""
-    name = reference.partition("@")[0]
-    return name if ":" in name.rpartition("/")[2] else f"{name}:{FLOATING}"
+    return f"{repository(reference)}:{tag(reference) or FLOATING}"
 
 
 def missing(docker: Docker, references: Iterable[str]) -> tuple[str, ...]:

@@ -68,6 +68,9 @@ class StandIn:
     def made_from(self) -> Mapping[str, str]:
         return {"section": json.dumps(lite.section(self.lite, {}), sort_keys=True)}
 
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
     def finish(self, installation: Installation, note: Note) -> None:
         """Its own preparation has done everything."""
 
@@ -131,6 +134,10 @@ class FullChart:
             "start": (self.assets / front.START).read_text(),
             "first run": (self.assets / first_run.SCRIPT).read_text(),
         }
+
+    def notes(self) -> tuple[str, ...]:
+        said = charts.unpinned(self.chart(), self.source, self.profile)
+        return (said,) if said else ()
 
     def finish(self, installation: Installation, note: Note) -> None:
         """The Job that makes key and token known, to its end."""

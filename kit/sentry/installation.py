@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,6 +43,7 @@ from kit.sentry.check import check as rules
 from kit.sentry.check import keys
 from kit.sentry.check.pods import secret_data
 from kit.sentry.check.rule import Finding
+from kit.sentry.check.sandbox import Sandbox
 from kit.sentry.credentials import Certificate, GivenSecrets, Logins, TrustTexts
 from kit.sentry.manifests import Document
 from kit.sentry.objects import NAMESPACE, RELEASE, config_map, namespace
@@ -103,6 +104,7 @@ class Site:
     values_made_from: str  # fingerprint of what they are made from
     probe_image: str  # the profile's
     topics: tuple[Topic, ...]  # that kit makes
+    sandboxes: tuple[Sandbox, ...]  # where the rendered settings may be executed
     assets: Path
     vroom: Certificate | None = None  # where profiling runs
     own: OwnValues = field(default_factory=OwnValues)  # the user's values, over the module's
@@ -129,6 +131,9 @@ class Flavour(Protocol):
 
     def made_from(self) -> Mapping[str, str]:
         """What `values` and `added` are made from, for the fingerprint."""
+
+    def notes(self) -> tuple[str, ...]:
+        """What a check of the release should say of its chart."""
 
     def finish(self, installation: Installation, note: Note) -> None:
         """Whatever is to be done once the pods are up."""
@@ -251,8 +256,11 @@ class Installation:
             applied=(*self.credentials, *stand_ins),
             addresses=addresses(self.site.endpoints),
             topics=self.topics,
+            wiring=self.wiring,
+            size="" if self.flavour.is_stand_in else self.site.size,
+            sandboxes=self.site.sandboxes,
         )
-        return own_values.located(looked, self.site.own)
+        return own_values.located(replace(looked, notes=self.flavour.notes()), self.site.own)
 
     def check(self) -> rules.Looked:
         """Raises `ValuesUnfit`, `UpgradePath`. Asks no cluster."""
@@ -439,12 +447,15 @@ def known_secrets(site: Site) -> tuple[Secret, ...]:
 
 
 def addresses(endpoints: Endpoints) -> dict[str, frozenset[tuple[str, int]]]:
-    """Store → where pods must look for it."""
+    """Store → where pods must look for it; of ClickHouse, which has two protocols, also where each of them is spoken."""
     kafka, clickhouse = endpoints.kafka, endpoints.clickhouse
+    native, https = (clickhouse.host, clickhouse.native_port), (clickhouse.host, clickhouse.https_port)
     return {
         "kafka": frozenset((host, kafka.port) for host in (kafka.host, *kafka.more_hosts)),
         "postgres": frozenset({(endpoints.postgres.host, endpoints.postgres.port)}),
         "redis": frozenset({(endpoints.redis.host, endpoints.redis.port)}),
-        "clickhouse": frozenset({(clickhouse.host, clickhouse.https_port), (clickhouse.host, clickhouse.native_port)}),
+        "clickhouse": frozenset({native, https}),
+        "clickhouse native": frozenset({native}),
+        "clickhouse https": frozenset({https}),
         "s3": frozenset({(endpoints.s3.host, endpoints.s3.port)}),
     }

@@ -6,6 +6,7 @@ plain terraform and kit read the same words. A further version of the chart is a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,7 @@ class Profile:
     chart_version: str
     chart_range: str  # ">=33,<34"
     chart_repository: str
+    chart_sha256: str  # of its archive; "": it is held to its version alone
     app_version: str
     schemas: tuple[str, ...]  # the releases of sentry-kafka-schemas whose topics it needs, each a file of terraform/topics
     topics: Mapping[str, Mapping[str, str]]  # further ones, name → settings
@@ -89,7 +91,7 @@ def load(name: str, folder: Path | None = None) -> Profile:
         return _profile(yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except yaml.YAMLError as error:
         raise ProfileInvalid(path, " ".join(str(error).split())) from error
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ProfileInvalid(path, f"{type(error).__name__}: {error}") from error
 
 
@@ -101,6 +103,7 @@ def _profile(document: Mapping[str, Any]) -> Profile:
         chart_version=document["chart"]["version"],
         chart_range=document["chart"]["range"],
         chart_repository=document["chart"]["repository"],
+        chart_sha256=_sha256(document["chart"].get("sha256", "")),
         app_version=document["app_version"],
         schemas=tuple(document["schemas"]),
         topics=document["topics"],
@@ -113,6 +116,13 @@ def _profile(document: Mapping[str, Any]) -> Profile:
         wiring=document["wiring"],
         document=document,
     )
+
+
+def _sha256(text: object) -> str:
+    """Raises `ValueError` for what is none."""
+    if text != "" and not re.fullmatch(r"[0-9a-f]{64}", str(text)):
+        raise ValueError(f"chart.sha256 is {text!r}, which is no sha256: 64 digits and letters a to f")
+    return str(text)
 
 
 def _components(group: Mapping[str, Any]) -> Iterator[Component]:

@@ -21,6 +21,7 @@ from typing import Any
 
 from kit.endpoints import Secret
 from kit.errors import KitError
+from kit.sentry.check.families import program
 from kit.sentry.manifests import Document, containers, of_kind, pod_of
 
 TRUST = "kit-trust"  # ConfigMap and volume: ca.crt, bundle.crt
@@ -60,7 +61,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class ForImage:
-    """What containers get whose image holds `image` ("" is every one)."""
+    """What the containers of an image get, wherever it was mirrored to ("" is every one)."""
 
     image: str
     env: Mapping[str, str] = field(default_factory=dict)
@@ -130,7 +131,7 @@ def _wired(document: Document, wiring: Wiring, replaced: Mapping[str, str]) -> D
     wanted = [Mount(wiring.mount, config_map=TRUST)]
     for container in containers(made):
         spec: Any = container.spec
-        matching = [each for each in wiring.images if each.image in container.image]
+        matching = [each for each in wiring.images if each.image == "" or program(each.image) == program(container.image)]
         mounts = [wanted[0], *(mount for each in matching for mount in each.mounts)]
         wanted += [mount for mount in mounts if mount not in wanted]
         spec["volumeMounts"] = _merged(spec.get("volumeMounts"), [_volume_mount(mount) for mount in mounts], "mountPath")

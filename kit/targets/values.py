@@ -160,6 +160,7 @@ class SentryValues:
             values_made_from="",
             probe_image="",
             topics=local.wanted_topics(),
+            sandboxes=local.sandboxes(self.wanted.profile),
             assets=local.workspace.assets,
             vroom=credentials.Certificate(STAND_IN, nobody),
             own=self.wanted.values,

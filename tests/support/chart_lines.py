@@ -1,7 +1,7 @@
-"""Real chart trees, rendered with the values of our own module, wired and checked: what `kit values check` does, as one function.
+"""Chart trees, rendered with the values of our own module, wired and checked: what `kit values check` does, as one function.
 
-Nothing of a chart is in this repository. KIT_CHART_DIR names folders or .tgz files, several with ":" between; where it is empty
-there is nothing to render, and tests say so.
+Nothing of a real chart is in this repository. KIT_CHART_DIR names folders or .tgz files, several with ":" between; where it is
+empty there is nothing real to render, and tests say so. LINE_33 is our own: the shape of a chart that needs a network to be had.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -29,12 +29,14 @@ from kit.endpoints import (
     S3Endpoint,
     Secret,
 )
+from kit.engines.docker import Docker
 from kit.engines.helm import Helm
 from kit.engines.terraform import Terraform
 from kit.sentry import chart as charts
-from kit.sentry import credentials, lite, nodestore, profiles, values
+from kit.sentry import credentials, lite, nodestore, profiles, topics, values
 from kit.sentry.check.check import Looked, look, stand_ins
 from kit.sentry.check.keys import known_keys
+from kit.sentry.check.sandbox import PlainChild, Sandbox, sandboxes
 from kit.sentry.installation import addresses
 from kit.sentry.manifests import Document
 from kit.sentry.profiles import Profile
@@ -47,6 +49,7 @@ ROOT = Path(__file__).parents[2]
 MODULE = ROOT / profiles.MODULE
 PLACE = Place("https://sentry.example.org", "admin@example.org")
 SIZES = ("errors-only", "full")
+LINE_33 = ROOT / "tests" / "charts" / "line-33"
 HOW_TO_GET_ONE = (
     "KIT_CHART_DIR names no chart: on a connected machine `helm pull sentry --version 26.15.1 --repo "
     "https://sentry-kubernetes.github.io/charts`, then KIT_CHART_DIR=sentry-26.15.1.tgz (several with : between)"
@@ -75,6 +78,8 @@ SECRETS = (
     Secret("django-in-clear"),
     Secret("admin-in-clear"),
 )
+
+Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -127,16 +132,47 @@ def opened(path: Path) -> Iterator[Path]:
         yield copy
 
 
-def measured(path: Path, size: str) -> Measured:
+def measured(path: Path, size: str, change: Change = lambda given: given, unmade: Collection[str] = ()) -> Measured:
+    """`change` makes other values of ours; `unmade` are topics that kit does not make."""
     with opened(path) as folder:
         chart = charts.read(folder)
         profile = profile_for(chart)
         assert profile is not None, f"no profile is for {chart.name} {chart.version}"
-        found = values.render(
-            Terraform(program()), MODULE, values.inputs(ENDPOINTS, profile, size, PLACE, chart_version=chart.version)
-        )
+        found = change(our_values(profile, size, chart.version))
         rendered = charts.render(chart, "sentry", "sentry", found, helm())
-        return held(chart, profile, size, rendered, applied(), values=found, chart_defaults=known_keys(folder))
+        made = {name: settings for name, settings in made_topics(profile).items() if name not in unmade}
+        return held(
+            chart,
+            profile,
+            size,
+            rendered,
+            applied(),
+            _sandboxes(path, profile),
+            values=found,
+            chart_defaults=known_keys(folder),
+            topics=made,
+        )
+
+
+def _sandboxes(path: Path, profile: Profile) -> tuple[Sandbox, ...]:
+    """Of charts of other people not one line runs as whoever tests."""
+    is_ours = path.resolve().is_relative_to(ROOT)
+    return sandboxes(Docker(), lambda: supply().image(f"probe-{profile.name}").reference, trusted=is_ours)
+
+
+def made_topics(profile: Profile) -> dict[str, Mapping[str, str]]:
+    return {topic.name: topic.settings for topic in topics.wanted(profile, ROOT, {})}
+
+
+@cache
+def _written(name: str, size: str, chart_version: str) -> str:
+    inputs = values.inputs(ENDPOINTS, profiles.load(name), size, PLACE, chart_version=chart_version)
+    return values.written(Terraform(program()), MODULE, inputs)
+
+
+def our_values(profile: Profile, size: str, chart_version: str = "") -> dict[str, Any]:
+    """A copy of one's own."""
+    return values.parse(_written(profile.name, size, chart_version))
 
 
 def measured_lite(name: str) -> Measured:
@@ -156,7 +192,7 @@ def measured_lite(name: str) -> Measured:
         key=Secret("key-in-clear"),
     )
     rendered = charts.render(chart, "sentry", "sentry", {**found, "lite": lite.section(stand_in, {})}, helm())
-    return held(chart, profile, SIZES[0], rendered, (*applied(), *lite.documents(stand_in)))
+    return held(chart, profile, SIZES[0], rendered, (*applied(), *lite.documents(stand_in)), (PlainChild(),))
 
 
 def applied() -> tuple[Document, ...]:
@@ -167,13 +203,23 @@ def applied() -> tuple[Document, ...]:
 
 
 def held(
-    chart: charts.Chart, profile: Profile, size: str, rendered: tuple[Document, ...], objects: tuple[Document, ...], **more: Any
+    chart: charts.Chart,
+    profile: Profile,
+    size: str,
+    rendered: tuple[Document, ...],
+    objects: tuple[Document, ...],
+    chosen: tuple[Sandbox, ...],
+    **more: Any,
 ) -> Measured:
     wiring = from_document(profile.name, profile.wiring)
     given = {
         "applied": (*objects, *stand_ins(rendered, wiring, objects)),
         "known_secrets": SECRETS,
         "addresses": addresses(ENDPOINTS),
+        "topics": made_topics(profile),
+        "wiring": wiring,
+        "size": size if chart.name == profile.chart_name else "",  # the stand-in has a few of the components
+        "sandboxes": chosen,
         **more,
     }
     start = time.monotonic()

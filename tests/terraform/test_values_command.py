@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,20 @@ spec:
           image: getsentry/sentry:latest
           env: [{name: DATABASE_URL, value: "postgres://postgres:6432/sentry?sslmode=require"}]
 """
+
+# The same with settings, so that there is something to execute.
+WITH_SETTINGS = (
+    CARELESS
+    + """
+          volumeMounts: [{name: config, mountPath: /etc/sentry}]
+      volumes: [{name: config, configMap: {name: sentry}}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: sentry}
+data: {sentry.conf.py: "from sentry.conf.server import *"}
+"""
+)
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +147,23 @@ def test_a_careless_chart_is_found_out(kit: Program, tmp_path: Path) -> None:
     assert table.exit_code == 14
     assert "1 containers" in table.stdout.splitlines()[-1]
     assert f"{len(ran.json['findings'])} findings" in table.stdout.splitlines()[-1]
+
+
+def test_where_there_is_no_sandbox_a_charts_settings_run_only_when_they_are_trusted(kit: Program, tmp_path: Path) -> None:
+    given = chart(tmp_path / "sentry", "26.15.1", WITH_SETTINGS)
+    without_bwrap = [folder for folder in os.environ["PATH"].split(os.pathsep) if not (Path(folder) / "bwrap").exists()]
+    bare = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock", "PATH": os.pathsep.join(without_bwrap)}
+    nowhere = dataclasses.replace(kit, env=bare)
+    words = ("values", "check", "--profile", "seed", "--chart", str(given))
+    ran = nowhere(*words)
+    assert (ran.exit_code, ran.stdout) == (14, "")
+    assert "KIT-SETTINGS-SANDBOX" in ran.stderr
+    said = " ".join(ran.stderr.split())
+    assert "bwrap is not on PATH" in said
+    assert "--trust-chart" in said
+    trusted = nowhere(*words, "--trust-chart")
+    assert trusted.exit_code == 14
+    assert "1 configurations executed" in trusted.stdout
 
 
 def test_a_chart_of_another_line_is_refused_before_it_is_rendered(kit: Program, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import shutil
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +17,7 @@ from kit.engines.process import Result
 from kit.errors import ToolFailed
 from kit.sentry import chart as charts
 from kit.sentry import manifests, profiles
-from kit.sentry.chart import Chart, ChartForeign, ChartInvalid, ChartMissing
+from kit.sentry.chart import Chart, ChartAltered, ChartForeign, ChartInvalid, ChartMissing
 from tests.support import fixture_chart
 
 CURRENT, SEED = profiles.load("current"), profiles.load("seed")
@@ -110,6 +113,61 @@ def test_a_chart_that_is_kept_is_not_fetched_again(tmp_path: Path) -> None:
     kept.parent.mkdir()
     packed(tmp_path, fixture_chart.write(tmp_path)).rename(kept)
     assert charts.find(None, CURRENT, tmp_path, helm()).path == kept
+
+
+def pinned(sha256: str) -> profiles.Profile:
+    return dataclasses.replace(CURRENT, chart_sha256=sha256)
+
+
+def pulling(folder: Path, source: Path) -> Any:
+    """Helm as far as `pull` goes: the archive appears in the folder."""
+
+    def run(argv: Sequence[str], **given: Any) -> Result:
+        assert argv[1] == "pull"
+        shutil.copy(source, folder / "charts" / "sentry-33.8.0.tgz")
+        return Result(tuple(argv), 0, "", "")
+
+    return run
+
+
+def test_a_chart_that_was_fetched_is_the_very_one_that_the_profile_names(tmp_path: Path) -> None:
+    archive = packed(tmp_path, fixture_chart.write(tmp_path))
+    sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert charts.find(None, pinned(sha256), tmp_path, helm(pulling(tmp_path, archive))).version == "33.8.0"
+    assert charts.find(None, pinned(sha256), tmp_path, helm()).version == "33.8.0"  # and so is the one that was kept
+
+
+@pytest.mark.parametrize("reference", [None, "oci://registry.example/charts/sentry"])
+def test_a_fetched_chart_of_another_digest_is_refused_and_not_kept(tmp_path: Path, reference: str | None) -> None:
+    archive = packed(tmp_path, fixture_chart.write(tmp_path))
+    with pytest.raises(ChartAltered) as refused:
+        charts.find(reference, pinned("0" * 64), tmp_path, helm(pulling(tmp_path, archive)))
+    assert (refused.value.code, refused.value.exit_code) == ("KIT-CHART-DIGEST", 15)
+    assert hashlib.sha256(archive.read_bytes()).hexdigest() in refused.value.why
+    assert "0" * 64 in refused.value.why
+    assert not list((tmp_path / "charts").iterdir())
+
+
+def test_a_kept_chart_that_was_changed_since_is_refused_and_left_to_be_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "charts").mkdir()
+    kept = packed(tmp_path, fixture_chart.write(tmp_path)).rename(tmp_path / "charts" / "sentry-33.8.0.tgz")
+    with pytest.raises(ChartAltered, match=r"sentry-33\.8\.0\.tgz is another archive"):
+        charts.find(None, pinned("0" * 64), tmp_path, helm())
+    assert kept.exists()
+
+
+def test_a_chart_of_the_users_own_is_held_to_no_digest(tmp_path: Path) -> None:
+    folder = fixture_chart.write(tmp_path)
+    assert charts.find(str(folder), pinned("0" * 64), tmp_path, helm()).path == folder
+    assert charts.unpinned(charts.read(folder), str(folder), CURRENT) == ""
+
+
+def test_a_published_chart_that_is_not_pinned_says_how_it_would_be(tmp_path: Path) -> None:
+    chart = charts.read(packed(tmp_path, fixture_chart.write(tmp_path)))
+    said = charts.unpinned(chart, None, CURRENT)
+    assert "held to its version and not to its archive" in said
+    assert f"`sha256: {hashlib.sha256(chart.path.read_bytes()).hexdigest()}` below `chart` in the profile current.yaml" in said
+    assert charts.unpinned(chart, None, pinned("0" * 64)) == ""
 
 
 def test_what_helm_cannot_render_is_told_in_its_words() -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from kit.sentry.check.families import family_of, repository, tag
+from kit.sentry.check.families import family_of, program, repository, tag, version
 from kit.sentry.check.keys import known_keys
 from kit.sentry.check.pods import Files, environment, file_at
+from kit.sentry.check.rules_profile import quantity
 from kit.sentry.check.rules_release import suggestion, unknown
+from kit.sentry.check.templates import named_keys
 from kit.sentry.manifests import Container
 
 
@@ -116,14 +118,32 @@ def test_an_image_is_of_its_family_wherever_it_comes_from(image: str, name: str,
     assert (repository(image), tag(image), found.name if found else None) == (name, version, family)
 
 
+def test_a_program_is_known_by_the_last_word_of_its_image() -> None:
+    images = ("getsentry/relay", "registry.test:5000/a/b/relay:26.8.0@sha256:0", "own/sentry-with-ca", "redis:7", "x/memcached")
+    assert [program(image) for image in images] == ["relay", "relay", "sentry", "redis", "memcached"]
+
+
+def test_a_version_is_year_and_month_or_not_known() -> None:
+    tags = ("26.9.0", "v25.4.1-alpine", "nightly", "26", "sha-1234.5")
+    assert [version(f"registry.test:5000/getsentry/snuba:{tag}") for tag in tags] == [(26, 9), (25, 4), (), (), ()]
+    assert version("registry.test:5000/snuba@sha256:12.34") == ()
+
+
+@pytest.mark.parametrize(("given", "amount"), [("500m", 0.5), ("2", 2), (1, 1), ("1Gi", 2**30), ("700Mi", 700 * 2**20), ("", 0)])
+def test_a_quantity_is_read_as_kubernetes_reads_it(given: Any, amount: float) -> None:
+    assert quantity(given) == amount
+
+
 # ── which keys a chart reads
 
 CHART = {
     "Chart.yaml": "{name: sentry, version: 1.0.0, dependencies: [{name: redis}, {name: kafka, alias: queue}]}",
-    "values.yaml": "{web: {replicas: 1, env: [], nodeSelector: {}, resources: {limits: {cpu: 1}}}, redis: {enabled: true}}",
+    "values.yaml": "{nodestore: {s3: null}, "
+    "web: {replicas: 1, env: [], nodeSelector: {}, resources: {limits: {cpu: 1}}}, redis: {enabled: true}}",
     "templates/web.yaml": "{{ .Values.externalRedis.existingSecretKey }}{{ toYaml .Values.web.resources | indent 2 }}\n"
     "{{ .Values.web.sidecars | toYaml }}",
     "templates/hooks/init.yaml": "{{ default 1 $root.Values.hooks.dbInit.enabled }}",
+    "templates/_nodestore.tpl": "{{- $s3 := .Values.nodestore.s3 | default dict }}{{ $s3.bucketName }}",
 }
 
 
@@ -153,12 +173,47 @@ def chart(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         ({"web": {"replica": 2}}, [("web", "replica")]),
         ({"externalRedis": {"existingsecretkey": "k"}}, [("externalRedis", "existingsecretkey")]),
         ({"wbe": {"replicas": 2}}, [("wbe",)]),
+        ({"nodestore": {"s3": {"bucketName": "b"}}}, []),  # by a variable, and values.yaml has nothing there
+        ({"nodestore": {"s3": {"bucketname": "b"}}}, [("nodestore", "s3", "bucketname")]),
     ],
 )
 def test_a_key_is_known_when_the_chart_lists_it_or_a_template_reads_it(
     chart: Path, values: dict[str, Any], expected: list[tuple[str, ...]]
 ) -> None:
     assert [path for path, _ in unknown(values, known_keys(chart))] == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "read", "opened"),
+    [
+        ("{{ .Values.a.b }}{{ $root.Values.c }}", "a.b c", ""),
+        ('{{- $a := .Values.a }}{{ $b := default dict $a.b }}{{ if hasKey $b "c" }}{{ $b.d }}{{ end }}', "a a.b a.b.c a.b.d", ""),
+        (
+            "{{ $p := default dict ((default dict $root.Values.a.store).pg) }}{{ $p.host }}",
+            "a.store a.store.pg a.store.pg.host",
+            "",
+        ),
+        ("{{ with .Values.a }}{{ .b }}{{ $.Values.c }}{{ else }}{{ .Values.d }}{{ end }}{{ .Values.e }}", "a a.b c d e", ""),
+        ("{{ with $a := .Values.a }}{{ $a.b }}{{ end }}{{ $a.c }}", "a a.b", ""),
+        ("{{ $v := 1 }}{{ if .Values.a }}{{ $v = .Values.b }}{{ end }}{{ $v.c }}", "a b b.c", ""),
+        ('{{ index .Values "a" "b" }}{{ (index .Values.c "d").e }}{{ index .Values.f $name }}', "a.b c c.d c.d.e f", "f"),
+        ('{{ dig "b" "c" "none" .Values.a }}{{ get .Values.d "e" }}', "a a.b.c d d.e", ""),
+        ('{{ $d := dict "a" .Values.a "root" . }}{{ $d.a.b }}{{ $d.root.Values.c }}', "a a.b c", ""),
+        ("{{ range $k, $v := .Values.a }}{{ $v.b }}{{ .c }}{{ end }}{{ .Values.d }}", "a d", "a"),
+        ('{{ include "x" (dict "part" .Values.a "root" $) }}{{ toYaml .Values.b | indent 2 }}', "a b", "a b"),
+        ("{{ .Values.a | toYaml }}{{ tpl .Values.b . }}", "a b", "a b"),
+        ('{{/* {{ .Values.no }} "quoted */}}{{ "}} .Values.no" }}{{ .Values.a }}', "a", ""),
+        ('{{ define "x" }}{{ $o := .ctx }}{{ $o.Values.a }}{{ end }}{{ .Values.b }}', "a b", ""),
+    ],
+)
+def test_a_template_names_keys_by_whatever_leads_to_them(template: str, read: str, opened: str) -> None:
+    named = named_keys(template)
+    assert {".".join(path) for path in named.read} == set(read.split())
+    assert {".".join(path) for path in named.open} == set(opened.split())
+
+
+def test_a_template_that_is_none_is_read_to_its_end() -> None:
+    assert named_keys("{{ end }}{{ .Values.a }}{{ (((( }}{{ $x := }}{{ .Values.b ").read == {("a",)}
 
 
 def test_a_misspelt_key_gets_a_suggestion() -> None:

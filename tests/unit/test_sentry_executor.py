@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kit.sentry.check.executed import PROGRAM
+from kit.sentry.check import sandbox
 from kit.sentry.check.executor.execute import execute
-from kit.workspace import PACKAGE
+from kit.sentry.check.sandbox import PlainChild
+from kit.sentry.clients import driver
 
 START = "from sentry.conf.server import *\n"
 
@@ -32,30 +33,30 @@ def tls(connection: dict[str, Any]) -> tuple[bool, str, str | None]:
 
 
 def ran(source: str, kind: str = "sentry", env: dict[str, str] | None = None) -> dict[str, Any]:
-    request = {"runs": {"one": {"kind": kind, "source": source, "env": env or {}}}}
-    process = subprocess.run(
-        [sys.executable, "-I", "-c", PROGRAM.format(above=str(PACKAGE.parent))],
-        input=json.dumps(request),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    result: dict[str, Any] = json.loads(process.stdout)["results"]["one"]
+    """As a trusted child, which stands up only to accidents."""
+    outcome = sandbox.run((PlainChild(),), {"one": {"kind": kind, "source": source, "env": env or {}}})
+    result: dict[str, Any] = json.loads(outcome.stdout)["result"]
     return result
 
 
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("import socket\nsocket.create_connection(('192.0.2.1', 9))", "PermissionError: the settings tried socket."),
-        ("open('/tmp/kit-was-here', 'w')", "PermissionError: the settings tried open"),
-        ("import os\nos.system('true')", "PermissionError: the settings tried os.system"),
-        ("import subprocess\nsubprocess.run(['true'])", "PermissionError: the settings tried subprocess.Popen"),
-        ("import os\nos.remove('/tmp/nothing')", "PermissionError: the settings tried os.remove"),
+        ("import socket\nsocket.create_connection(('192.0.2.1', 9))", "socket."),
+        ("open('/tmp/kit-was-here', 'w')", "open"),
+        ("import os\nos.open('/tmp/kit-was-here', os.O_CREAT | os.O_WRONLY)", "open"),
+        ("import os\nos.mkdir('/tmp/kit-was-here')", "os.mkdir"),
+        ("import os\nos.symlink('/etc', '/tmp/kit-was-here')", "os.symlink"),
+        ("import os\nos.system('true')", "os.system"),
+        ("import os\nos.fork()", "os.fork"),
+        ("import os\nos.kill(1, 0)", "os.kill"),
+        ("import subprocess\nsubprocess.run(['true'])", "subprocess.Popen"),
+        ("import os\nos.remove('/tmp/nothing')", "os.remove"),
+        ("import ctypes", "ctypes.dlopen"),
     ],
 )
-def test_settings_can_neither_connect_nor_write_nor_start_anything(source: str, said: str) -> None:
-    assert ran(source)["error"].startswith(said)
+def test_what_settings_do_by_mistake_is_named(source: str, said: str) -> None:
+    assert ran(source)["error"].startswith(f"PermissionError: the settings tried {said}")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,7 @@ def test_settings_can_neither_connect_nor_write_nor_start_anything(source: str, 
         ("import sys\nsys.exit(3)", "SystemExit: 3 (line 2)"),
         ("def f(:", "SyntaxError"),
         ("import a_package_that_is_not_in_the_image", "ModuleNotFoundError"),
+        ("class Own(Exception):\n    def __str__(self): raise self\nraise Own", "Own:  (line 3)"),
     ],
 )
 def test_settings_that_do_not_run_are_told_with_their_line(source: str, said: str) -> None:
@@ -180,6 +182,63 @@ def test_config_yml_is_stored_over_what_the_python_says() -> None:
     assert not [each for each in execute("sentry", source, {})["connections"] if each["store"] == "s3"]
 
 
+@pytest.mark.parametrize("text", ["false", "False", "0", "no"])
+def test_a_text_that_says_no_is_no_yes(text: str) -> None:
+    """rb asks for its truth, and takes it for yes: neither answer would be what was meant."""
+    source = START + f"SENTRY_OPTIONS['redis.clusters'] = {{'default': {{'hosts': {{0: {{'host': 'redis', 'ssl': {text!r}}}}}}}}}"
+    assert f"redis.clusters.default.0 ssl is the text {text!r}" in execute("sentry", source, {})["error"]
+    assert "REDIS_SSL is the text" in execute("snuba", "from snuba.settings import *", {"REDIS_SSL": text})["error"]
+
+
+@pytest.mark.parametrize(("said", "cluster"), [("True", True), ("False", False)])
+def test_redis_in_cluster_mode_can_be_seen(said: str, cluster: bool) -> None:
+    hosts = (
+        "SENTRY_OPTIONS['redis.clusters'] = {'default': {'is_redis_cluster': %s, 'hosts': {0: {'host': 'redis', 'ssl': True}}}}"
+    )
+    assert connections("sentry", START + hosts % said)["redis.clusters.default.0"]["options"]["cluster"] is cluster
+
+
+def test_what_mail_is_sent_by_can_be_seen() -> None:
+    source = START + "SENTRY_OPTIONS['mail.host'] = 'smtp'\nSENTRY_OPTIONS['mail.use-tls'] = True"
+    settings = execute("sentry", source, {}, options="mail.backend: smtp\nmail.port: 587")["settings"]
+    assert settings["mail"] == {"backend": "smtp", "host": "smtp", "port": 587, "use-tls": True}
+
+
+PROXIED = (
+    "SENTRY_OPTIONS['filestore.backend'] = 's3'\n"
+    "SENTRY_OPTIONS['filestore.options'] = {'bucket_name': 'b', 'endpoint_url': 'https://s3.example.org'}"
+)
+
+
+@pytest.mark.parametrize(
+    ("env", "proxy"),
+    [
+        ({}, None),
+        ({"HTTPS_PROXY": "http://me:secret@proxy:3128"}, "HTTPS_PROXY proxy:3128"),
+        ({"https_proxy": "http://proxy:3128", "NO_PROXY": "kafka,org.example"}, "https_proxy proxy:3128"),
+        ({"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "kafka, .example.org"}, None),
+        ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "s3.example.org"}, None),
+        ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "*"}, None),
+    ],
+)
+def test_a_proxy_that_a_client_would_go_through_is_seen_without_its_login(env: dict[str, str], proxy: str | None) -> None:
+    assert connections("sentry", START + PROXIED, env)["filestore.options"]["options"].get("proxy") == proxy
+
+
+def test_the_preflight_lets_config_yml_win_as_the_check_does(tmp_path: Path) -> None:
+    """Both hand it over as Sentry's second file; appended to the Python it would only fill what that leaves open."""
+    python = (
+        START + "SENTRY_OPTIONS['filestore.backend'] = 'filesystem'\nSENTRY_OPTIONS['filestore.options'] = {'bucket_name': 'b'}"
+    )
+    options = "filestore.backend: s3\nsystem.event-retention-days: 30"
+    (tmp_path / "sentry.conf.py").write_text(python)
+    (tmp_path / "config.yml").write_text(options)
+    env = {"SENTRY_CONF": str(tmp_path)}
+    source, second = driver.configuration("sentry", env, ())
+    assert execute("sentry", source, env, options=second) == execute("sentry", python, env, options=options)
+    assert execute("sentry", source, env, options=second)["settings"]["retention_days"] == 30
+
+
 def test_kits_nodestore_gets_its_keys_from_its_variables() -> None:
     source = START + (
         "SENTRY_NODESTORE = 'kit_nodestore.S3NodeStorage'\n"
@@ -222,116 +281,57 @@ def test_snubas_own_defaults_show_where_nothing_is_set() -> None:
     assert found["CLUSTERS.0.port"]["addresses"] == [["127.0.0.1", 9000]]
 
 
-# ── programs that are not Python
-
-RELAY = """
-processing:
-  kafka_config:
-    - {name: bootstrap.servers, value: "a:9091,b:9091"}
-    - {name: security.protocol, value: SASL_SSL}
-    - {name: sasl.password, value: "${KAFKA_SASL_PASSWORD}"}
-    - {name: ssl.ca.location, value: /ca}
-  redis: "redis://redis:6379/3"
-"""
+CLUSTER = "from snuba.settings import *\nCLUSTERS = [{'host': 'ch', 'secure': True, 'ca_certs': '/ca', 'verify': %s, %s}]"
+BOTH, ONE = "'port': 9440, 'http_port': 8443", "'port': 8443"
 
 
-def test_relays_variable_wins_over_its_file() -> None:
-    assert connections("relay", RELAY)["processing.redis"]["options"] == {"db": 3}
-    found = connections("relay", RELAY, {"RELAY_REDIS_URL": "rediss://:p@redis:6380/0", "SSL_CERT_FILE": "/ca"})[
-        "RELAY_REDIS_URL"
-    ]
-    assert (found["addresses"], found["password"], tls(found)) == ([["redis", 6380]], "p", (True, "full", "/ca"))
+@pytest.mark.parametrize(
+    ("ports", "version", "expected"),
+    [
+        (BOTH, "26.8.0", [("clickhouse-driver", 9440), ("clickhouse-http", 8443)]),
+        (BOTH, "25.2.0", [("clickhouse-driver", 9440), ("clickhouse-http", 8443)]),
+        (BOTH, "26.9.0", [("clickhouse-http", 8443)]),
+        (ONE, "26.9.0", [("clickhouse-http", 8443)]),
+    ],
+)
+def test_the_release_decides_who_speaks_to_clickhouse_and_where(ports: str, version: str, expected: Any) -> None:
+    found = list(connections("snuba", CLUSTER % ("True", ports), version=version).values())
+    assert [(each["client"], each["addresses"][0][1]) for each in found if each["store"] == "clickhouse"] == expected
 
 
-def test_relay_before_25_5_sends_the_placeholder_itself() -> None:
-    env = {"KAFKA_SASL_PASSWORD": "p"}
-    assert connections("relay", RELAY, env, "25.2.0")["processing.kafka_config"]["password"] == "${KAFKA_SASL_PASSWORD}"
-    found = connections("relay", RELAY, env, "25.5.0")["processing.kafka_config"]
-    assert (found["password"], found["addresses"]) == ("p", [["a", 9091], ["b", 9091]])
+def test_snuba_before_26_9_does_not_start_without_an_http_port() -> None:
+    assert "CLUSTERS.0 has no http_port" in execute("snuba", CLUSTER % ("True", ONE), {}, "26.8.0")["error"]
 
 
-def test_relay_with_insecure_in_its_url_verifies_nothing() -> None:
-    assert tls(connections("relay", RELAY, {"RELAY_REDIS_URL": "rediss://redis/0#insecure"})["RELAY_REDIS_URL"])[:2] == (
-        True,
-        "none",
-    )
+def rust(env: dict[str, str], verify: str = "True", version: str = "26.8.0") -> dict[str, dict[str, Any]]:
+    """By client, of a container that runs Rust's consumer."""
+    command = ["snuba", "rust-consumer", "--storage", "errors"]
+    result = execute("snuba", CLUSTER % (verify, BOTH), {"KAFKA_SECURITY_PROTOCOL": "ssl", **env}, version, command=command)
+    assert result["error"] is None
+    return {each["client"]: each for each in result["connections"]}
 
 
-def test_taskbrokers_nested_variables_make_a_cluster() -> None:
-    env = {
-        f"TASKBROKER_KAFKA_CLUSTERS__DEFAULT__{name}": value
-        for name, value in (
-            ("ADDRESS", "kafka:9091"),
-            ("SECURITY_PROTOCOL", "sasl_ssl"),
-            ("SASL_MECHANISM", "SCRAM-SHA-512"),
-            ("SSL_CA_LOCATION", "/ca"),
-        )
-    }
-    found = connections("taskbroker", "", env)
-    assert tls(found["kafka_clusters.default"]) == (True, "full", "/ca")
-    assert list(found) == ["kafka_clusters.default"]
+def test_rusts_writer_reads_ssl_cert_file_alone_and_always_verifies() -> None:
+    assert tls(rust({})["clickhouse-rust"]) == (True, "full", None)
+    found = rust({"SSL_CERT_FILE": "/bundle"}, verify="False")
+    assert tls(found["clickhouse-rust"]) == (True, "full", "/bundle")
+    assert found["clickhouse-rust"]["tls"]["ca_from"] == "SSL_CERT_FILE"
+    assert tls(found["clickhouse-driver"]) == (True, "none", "/ca")
+    assert found["clickhouse-rust"]["addresses"] == [["ch", 8443]]
+    assert tls(rust({}, version="25.2.0")["clickhouse-rust"])[0] is False
 
 
-def test_taskbrokers_old_variables_leave_the_dead_letters_in_plaintext() -> None:
-    env = {
-        "TASKBROKER_KAFKA_CLUSTER": "kafka:9091",
-        "TASKBROKER_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-        "TASKBROKER_KAFKA_SSL_CA_LOCATION": "/ca",
-    }
-    found = connections("taskbroker", "", env)
-    assert tls(found["kafka_cluster"]) == (True, "full", "/ca")
-    assert tls(found["kafka_deadletter_cluster"]) == (False, "none", None)
-    assert found["kafka_deadletter_cluster"]["addresses"] == [["kafka", 9091]]
+def test_rusts_kafka_takes_ssl_cert_file_where_it_has_no_path_of_its_own() -> None:
+    assert tls(rust({"SSL_CERT_FILE": "/bundle"})["rdkafka"]) == (True, "full", "/bundle")
+    assert tls(rust({"SSL_CERT_FILE": "/bundle", "KAFKA_SSL_CA_PATH": "/own"})["rdkafka"]) == (True, "full", "/own")
+    python = connections("snuba", "from snuba.settings import *", {"KAFKA_SECURITY_PROTOCOL": "ssl", "SSL_CERT_FILE": "/bundle"})
+    assert tls(python["BROKER_CONFIG"]) == (True, "full", None)
 
 
-def test_taskbroker_on_postgres_is_verified_by_its_url() -> None:
-    found = connections(
-        "taskbroker", "", {"TASKBROKER_PG_URL": "postgres://u:p@pg:6432/tasks?sslmode=verify-full&sslrootcert=/ca"}
-    )["pg_url"]
-    assert (found["client"], found["user"], found["options"]["database"], tls(found)) == (
-        "sqlx",
-        "u",
-        "tasks",
-        (True, "full", "/ca"),
-    )
-
-
-def test_taskbroker_in_parts_of_its_file_takes_its_password_from_a_variable() -> None:
-    file = (
-        "store: {adapter: postgres, pg: {host: pg, port: 6432, username: u, query_params: 'sslmode=verify-full&sslrootcert=/ca'}}"
-    )
-    found = connections("taskbroker", file, {"TASKBROKER_STORE__PG__PASSWORD": "p"})["store.pg"]
-    assert (found["addresses"], found["user"], found["password"]) == ([["pg", 6432]], "u", "p")
-    assert tls(found) == (True, "full", "/ca")
-
-
-def test_vroom_speaks_tls_only_with_a_client_certificate() -> None:
-    env = {
-        "SENTRY_KAFKA_BROKERS_PROFILING": "kafka:9091",
-        "SENTRY_KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
-        "SENTRY_KAFKA_SSL_CA_PATH": "/ca",
-    }
-    assert tls(connections("vroom", "", env)["SENTRY_KAFKA_BROKERS_PROFILING"])[0] is False
-    env |= {"SENTRY_KAFKA_SSL_CERT_PATH": "/c", "SENTRY_KAFKA_SSL_KEY_PATH": "/k"}
-    found = connections("vroom", "", env)["SENTRY_KAFKA_BROKERS_PROFILING"]
-    assert (tls(found), found["options"]["security.protocol"]) == ((True, "full", "/ca"), "SASL_SSL")
-
-
-def test_vrooms_bucket_is_a_connection() -> None:
-    env = {
-        "SENTRY_BUCKET_PROFILES": "s3://files?endpoint=https://s3:9000&region=r",
-        "SSL_CERT_FILE": "/ca",
-        "AWS_ACCESS_KEY_ID": "a",
-    }
-    found = connections("vroom", "", env)["SENTRY_BUCKET_PROFILES"]
-    assert (found["options"]["bucket"], found["addresses"], found["user"], tls(found)) == (
-        "files",
-        [["s3", 9000]],
-        "a",
-        (True, "full", "/ca"),
-    )
-
-
-def test_uptime_checkers_redis_has_no_authority_whatever_the_variables_say() -> None:
-    env = {"UPTIME_CHECKER_REDIS_HOST": "rediss://:p@redis:6380/0", "SSL_CERT_FILE": "/ca"}
-    assert tls(connections("uptime-checker", "", env)["UPTIME_CHECKER_REDIS_HOST"]) == (True, "full", None)
+def test_snuba_gives_redis_in_cluster_mode_no_ssl_at_all() -> None:
+    env = {"REDIS_SSL": "true", "REDIS_HOST": "redis", "SSL_CERT_FILE": "/ca"}
+    alone = connections("snuba", "from snuba.settings import *", env)["REDIS default"]
+    assert (tls(alone)[0], alone["options"]["cluster"]) == (True, False)
+    nodes = "from snuba.settings import *\nREDIS_CLUSTER_STARTUP_NODES = [{'host': 'a', 'port': 1}, {'host': 'b', 'port': 2}]"
+    cluster = connections("snuba", nodes, {**env, "USE_REDIS_CLUSTER": "1"})["REDIS default"]
+    assert (tls(cluster)[0], cluster["options"]["cluster"], cluster["addresses"]) == (False, True, [["a", 1], ["b", 2]])

@@ -16,7 +16,7 @@ import pytest
 
 from kit.engines.kube import ClusterRefused
 from kit.sentry import archive, clients, preflight
-from kit.sentry.clients import driver, handshakes
+from kit.sentry.clients import driver, handshakes, kafka
 from kit.sentry.preflight import components as parts
 from kit.sentry.preflight import places, verdict
 from kit.sentry.preflight.verdict import Preflight
@@ -360,6 +360,15 @@ def test_trusted_paths_are_swapped_in_text_and_variables(tmp_path: Path) -> None
     swapped = swap(f"ca={tmp_path}/ca.crt other={tmp_path}/elsewhere.pem")
     assert str(tmp_path) not in swapped
     assert {Path(word.partition("=")[2]).read_text() for word in swapped.split()} == {"theirs"}
+
+
+@pytest.mark.parametrize(("source", "given"), [("SSL_CERT_FILE", "/bundle"), ("ssl.ca.location", None), (None, None)])
+def test_where_the_program_reads_ssl_cert_file_its_stand_in_is_told_the_path(source: str | None, given: str | None) -> None:
+    """taskbroker's librdkafka takes it from there; the wheel's, which tries in its place, reads no such variable."""
+    tls = {"on": True, "verify": "full", "ca": "/bundle" if source else None, "ca_from": source}
+    options = {"bootstrap.servers": "kafka:9091", "security.protocol": "SASL_SSL"}
+    connection = {"client": "rdkafka", "options": options, "tls": tls}
+    assert kafka._options(connection).get("ssl.ca.location") == given
 
 
 def test_one_redis_named_many_times_is_tried_once() -> None:

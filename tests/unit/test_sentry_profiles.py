@@ -134,3 +134,21 @@ def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("chart: [")
     with pytest.raises(ProfileInvalid):
         profiles.load("broken", tmp_path)
+
+
+@pytest.mark.parametrize("sha256", ["0" * 63, "0" * 65, "X" * 64, f"sha256:{'0' * 64}", None, 12])
+def test_what_is_no_sha256_is_refused(tmp_path: Path, sha256: object) -> None:
+    document = yaml.safe_load((ROOT / profiles.FOLDER / "seed.yaml").read_text())
+    document["chart"]["sha256"] = sha256
+    (tmp_path / "broken.yaml").write_text(yaml.safe_dump(document))
+    with pytest.raises(ProfileInvalid, match=r"broken\.yaml") as refused:
+        profiles.load("broken", tmp_path)
+    assert "chart.sha256" in refused.value.why
+
+
+def test_a_chart_may_be_pinned(tmp_path: Path) -> None:
+    document = yaml.safe_load((ROOT / profiles.FOLDER / "seed.yaml").read_text())
+    assert profiles.load("seed").chart_sha256 == document["chart"].get("sha256", "")
+    document["chart"]["sha256"] = "0a" * 32
+    (tmp_path / "pinned.yaml").write_text(yaml.safe_dump(document))
+    assert profiles.load("pinned", tmp_path).chart_sha256 == "0a" * 32

@@ -91,6 +91,18 @@ def test_what_is_for_one_image_reaches_that_image_only() -> None:
     assert "KIT_PASSWORD" in next(containers(job)).env
 
 
+@pytest.mark.parametrize("image", ["registry.test:5000/mirror/sentry:1", "sentry@sha256:0", "own/sentry-with-ca:1"])
+def test_a_mirrored_image_is_wired_like_upstreams(image: str) -> None:
+    (container,) = containers(wire([deployment("web", pod(image))], WIRING)[0])
+    assert "KIT_PASSWORD" in container.env
+    assert "RELAY_LOG_LEVEL" not in container.env
+
+
+def test_an_image_that_only_has_the_word_in_its_path_is_another() -> None:
+    (container,) = containers(wire([deployment("redis", pod("registry.test/getsentry/sentry/redis:7"))], WIRING)[0])
+    assert "KIT_PASSWORD" not in container.env
+
+
 def test_wiring_twice_is_wiring_once_and_the_given_documents_stay_as_they_are() -> None:
     before = copy.deepcopy(ALL)
     once = wire(ALL, WIRING)

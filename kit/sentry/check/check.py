@@ -1,4 +1,4 @@
-"""Hold a release against every rule. Pure but for the one process that executes the settings.
+"""Hold a release against every rule. Pure but for the one sandbox that executes the settings.
 
 wired = wire(rendered, wiring)
 applied = (*credentials, *stand_ins(rendered, wiring, credentials))
@@ -8,17 +8,27 @@ findings = check(wired, profile, applied=applied, values=values, chart_defaults=
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from kit.endpoints import Secret
 from kit.engines import kube
-from kit.engines.process import Runner, run
-from kit.sentry.check import rules_connections, rules_mail, rules_pods, rules_release, rules_text
+from kit.sentry.check import (
+    rules_connections,
+    rules_mail,
+    rules_network,
+    rules_pods,
+    rules_profile,
+    rules_programs,
+    rules_release,
+    rules_text,
+    rules_topics,
+)
 from kit.sentry.check.executed import execute_all
-from kit.sentry.check.pods import IN_CLEAR, Files, placeholder, secret_data
+from kit.sentry.check.pods import IN_CLEAR, placeholder, secret_data
 from kit.sentry.check.rule import ChartLine, Finding, Release, Rule, Seen
+from kit.sentry.check.sandbox import Sandbox
 from kit.sentry.manifests import HOOK, Container, Document, of_kind
 from kit.sentry.wiring import Key, Wiring, filled_files
 
@@ -27,6 +37,10 @@ RULES: tuple[Rule, ...] = (
     *rules_text.RULES,
     *rules_connections.RULES,
     *rules_mail.RULES,
+    *rules_network.RULES,
+    *rules_topics.RULES,
+    *rules_programs.RULES,
+    *rules_profile.RULES,
     *rules_release.RULES,
 )
 
@@ -43,11 +57,24 @@ class Looked:
     kinds: Mapping[str, int]
     configurations: int  # distinct ones that were executed
     connections: int
+    notes: tuple[str, ...] = ()  # what whoever reads the findings should know, and nothing was found against
 
     @property
     def stopping(self) -> tuple[Finding, ...]:
         """The findings that an installation is refused for."""
         return tuple(finding for finding in self.findings if not finding.warns)
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.warns)
+
+    @property
+    def outcome(self) -> str:
+        """For the one line of a step that found nothing to stop for."""
+        number = len(self.warnings)
+        warned = f"nothing that stops it, {number} warning{'' if number == 1 else 's'} (kit values check)"
+        checked = f"{self.containers} containers, {self.connections} executed connections"
+        return "; ".join((f"{checked}: {warned if number else 'nothing to mend'}", *self.notes))
 
 
 def check(documents: Iterable[Document], profile: ChartLine, **given: Any) -> tuple[Finding, ...]:
@@ -64,15 +91,20 @@ def look(
     applied: Iterable[Document] = (),
     addresses: Mapping[str, Collection[tuple[str, int]]] | None = None,
     topics: Mapping[str, Mapping[str, str]] | None = None,
+    wiring: Wiring | None = None,
+    size: str = "",
     torn_down: Collection[str] = frozenset(kube.KINDS),
-    runner: Runner = run,
+    sandboxes: Sequence[Sandbox] = (),
 ) -> Looked:
     """Wired manifests against all rules.
 
     `values` with `chart_defaults` (see `keys.known_keys`) tells keys that the chart does not read. `applied` are the objects that
     stand in the namespace before Helm comes; without them it is not checked whether a Secret exists. `addresses` are the stores'
-    as pods reach them, store → {(host, port)}; `topics` those that kit makes, name → settings. `torn_down` are the kinds that
-    kit's tear-down can delete.
+    as pods reach them, store → {(host, port)}, ClickHouse's by protocol as well; `topics` those that kit makes, name → settings.
+    `wiring` and `size` tell what of the profile met nothing in the release. `torn_down` are the kinds that kit's tear-down can
+    delete. `sandboxes` are where settings may be executed, in the order of preference.
+
+    Raises `NoSandbox`, `SettingsUnrun`.
     """
     release = Release(
         documents=tuple(documents),
@@ -84,9 +116,10 @@ def look(
         torn_down=frozenset(torn_down),
         addresses=addresses or {},
         topics=topics or {},
+        wiring=wiring,
+        size=size,
     )
-    files = Files.of(release.documents, release.applied)
-    release = replace(release, executed=execute_all(release.containers, files, runner))
+    release = replace(release, executed=execute_all(release.containers, release.files, sandboxes))
     findings = tuple(
         _finding(rule, seen, container, release) for rule in RULES for seen in rule.test(release) for container in seen.containers
     )

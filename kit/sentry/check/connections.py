@@ -53,14 +53,21 @@ class Executed:
 
 
 def executed(containers: tuple[Container, ...], result: Mapping[str, Any]) -> Executed:
+    """Raises what a document of another form raises: KeyError, TypeError, ValueError, AttributeError."""
+    error = result["error"]
     return Executed(
         kind=result["kind"],
         containers=containers,
-        error=result["error"],
+        error=error if error is None else printable(error),
         settings=result["settings"],
         connections=tuple(_connection(each) for each in result["connections"]),
         topics=tuple(Topic(**each) for each in result.get("topics", ())),
     )
+
+
+def printable(text: str) -> str:
+    """Words of settings, fit for a terminal: they are somebody else's."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def _connection(document: Mapping[str, Any]) -> Connection:

@@ -1,46 +1,64 @@
-"""Run each distinct configuration of a release once, in a process of its own, and hand back the connections it would make.
+"""Run each distinct configuration of a release once, where it can reach nothing, and hand back the connections it would make.
 
-Forty containers share three files and a handful of environments; one process runs them all. It gets placeholders for kit's
-secrets, no environment of ours, and may neither connect nor write.
+Forty containers share three files and a handful of environments; one sandbox runs them all (see `sandbox`). It gets placeholders
+for kit's secrets. Answers come one by one, so that settings which end it, or never end, can be named.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sys
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kit.engines.process import Runner, run
+from kit.engines.bounded import Bounded
 from kit.errors import KitError
-from kit.sentry.check import connections
+from kit.sentry.check import connections, sandbox
+from kit.sentry.check.executor import relay, sentry_consumers, snuba
 from kit.sentry.check.families import family_of, tag
-from kit.sentry.check.pods import Files, environment, file_at
+from kit.sentry.check.pods import Files, environment, file_at, volume_at
+from kit.sentry.check.sandbox import Sandbox
 from kit.sentry.manifests import Container
-from kit.workspace import PACKAGE
 
-PROGRAM = "import sys; sys.path.insert(0, {above!r}); from kit.sentry.check.executor.program import main; main()"
-TIMEOUT_S = 30.0
 NO_FILE = "its settings are not mounted: {path} is in no ConfigMap or Secret of the release"
+# Why there is no answer for some settings → what they did, and what to look for in them.
+UNRUN: Mapping[str, tuple[str, str]] = {
+    "time": (
+        f"they had not ended after {sandbox.BOUNDS.time_s:.0f} s, with everything before them",
+        "look for a loop that does not end, or for something that waits",
+    ),
+    "output": (
+        f"they printed more than {sandbox.BOUNDS.output_bytes // 1024**2} MiB",
+        "look for a loop that prints",
+    ),
+    "memory": (
+        f"they needed more than {sandbox.MEMORY_BYTES // 1024**2} MiB of memory",
+        "look for something that grows",
+    ),
+    "ended": ("they ended the process that runs them", "look for os._exit, os.abort or a signal"),
+    "garbled": ("what came back is no answer", "look for something that writes into other programs' files or modules"),
+}
 
 
 class SettingsUnrun(KitError):
-    """The process that runs rendered settings ended without an answer."""
+    """Rendered settings ended the process that executes them, did not end themselves, or spoiled its answer."""
 
     code = "KIT-SETTINGS"
     exit_code = 14
 
-    def __init__(self, said: str) -> None:
+    def __init__(self, reason: str, whose: str, said: str) -> None:
+        did, look_for = UNRUN[reason]
         super().__init__(
-            what="the rendered settings could not be executed",
-            why=" ".join(said.split())[-300:] or "the process ended without a word",
-            fix="look for code in config.sentryConfPy or config.snubaSettingsPy that ends the process or never ends",
+            what=f"the rendered settings of {whose} could not be executed",
+            why=did,
+            fix=f"{look_for} in config.sentryConfPy, config.snubaSettingsPy or the chart",
+            detail=said,
         )
 
 
-def execute_all(containers: Iterable[Container], files: Files, runner: Runner = run) -> tuple[connections.Executed, ...]:
-    """In the order of the containers. Raises `SettingsUnrun`, `ToolTimeout`."""
+def execute_all(containers: Iterable[Container], files: Files, sandboxes: Sequence[Sandbox]) -> tuple[connections.Executed, ...]:
+    """In the order of the containers. Raises `SettingsUnrun`, and `NoSandbox` where there is something to execute."""
     runs: dict[str, dict[str, Any]] = {}
     sharing: dict[str, list[Container]] = {}
     for container in containers:
@@ -48,12 +66,13 @@ def execute_all(containers: Iterable[Container], files: Files, runner: Runner = 
             key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
             runs[key] = request
             sharing.setdefault(key, []).append(container)
-    results = _results({key: run for key, run in runs.items() if "missing" not in run}, runner)
+    found = _found({key: run for key, run in runs.items() if "missing" not in run}, sharing, sandboxes)
     for key, unmounted in runs.items():
         if "missing" in unmounted:
             error = NO_FILE.format(path=unmounted["missing"])
-            results[key] = {"kind": unmounted["kind"], "error": error, "settings": {}, "connections": []}
-    return tuple(connections.executed(tuple(sharing[key]), results[key]) for key in runs)
+            result = {"kind": unmounted["kind"], "error": error, "settings": {}, "connections": [], "topics": []}
+            found[key] = connections.executed(tuple(sharing[key]), result)
+    return tuple(found[key] for key in runs)
 
 
 def _request(container: Container, files: Files) -> dict[str, Any] | None:
@@ -67,20 +86,70 @@ def _request(container: Container, files: Files) -> dict[str, Any] | None:
     if source is None and not wanted.optional:
         return {"kind": wanted.kind, "missing": path}
     options = (file_at(container, wanted.options, files) if wanted.options else "") or ""
-    return {"kind": wanted.kind, "source": source or "", "env": env, "version": tag(container.image), "options": options}
+    return {
+        "kind": wanted.kind,
+        "source": source or "",
+        "env": env,
+        "version": tag(container.image),
+        "options": options,
+        "command": _command(container, wanted.kind),
+        "files": _files_named(container, wanted.kind, source or "", files),
+    }
 
 
-def _results(runs: Mapping[str, Any], runner: Runner) -> dict[str, Any]:
+def _command(container: Container, kind: str) -> list[str]:
+    """The words of a container's command, where they choose the topics that it works on."""
+    given = [*(container.spec.get("command") or ()), *(container.spec.get("args") or ())]
+    words = [word for text in map(str, given) for word in _words(text)]
+    chooses = {"sentry": sentry_consumers.consumer_of(words)[0], "snuba": set(words) & set(snuba.COMMANDS)}
+    return words if chooses.get(kind) else []
+
+
+def _words(text: str) -> list[str]:
+    """A word is itself; the lines of a shell are taken apart."""
+    try:
+        return shlex.split(text, comments=True) if " " in text else [text]
+    except ValueError:  # a quotation that does not end
+        return text.split()
+
+
+def _files_named(container: Container, kind: str, source: str, files: Files) -> dict[str, str | None]:
+    """What stands in the files that settings read by themselves; None where something is mounted that nobody can look into."""
+    paths = relay.paths(source) if kind == "relay" else ()
+    mounted = [path for path in paths if volume_at(container, path)[0] is not None]
+    return {path: file_at(container, path, files, files.secret_words) for path in mounted}
+
+
+def _found(
+    runs: Mapping[str, Any], sharing: Mapping[str, list[Container]], sandboxes: Sequence[Sandbox]
+) -> dict[str, connections.Executed]:
+    """By key, in the order in which they ran; whatever is missing at the end is missing because of the first one that is."""
     if not runs:
         return {}
-    ran = runner(
-        [sys.executable, "-I", "-c", PROGRAM.format(above=str(PACKAGE.parent))],
-        stdin=json.dumps({"runs": runs}),
-        timeout_s=TIMEOUT_S,
-        check=False,
-    )
-    try:
-        answer: dict[str, Any] = json.loads(ran.stdout)["results"]
-    except (ValueError, KeyError) as error:
-        raise SettingsUnrun(ran.stderr) from error
-    return answer
+    outcome = sandbox.run(sandboxes, runs)
+    found: dict[str, connections.Executed] = {}
+    reason: str = outcome.exceeded or "ended"
+    for line in outcome.stdout.splitlines():
+        try:
+            answer = json.loads(line)
+            if "ended" in answer:
+                reason = answer["ended"] if answer["ended"] in UNRUN else "garbled"
+                break
+            key = answer["id"]
+            found[key] = connections.executed(tuple(sharing[key]), answer["result"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            reason = "garbled"
+            break
+    for key in runs:
+        if key not in found:
+            raise SettingsUnrun(reason, _name(sharing[key]), _last_words(outcome))
+    return found
+
+
+def _name(sharing: Sequence[Container]) -> str:
+    first = f"{sharing[0].kind}/{sharing[0].object}"
+    return f"{first} and {len(sharing) - 1} more" if len(sharing) > 1 else first
+
+
+def _last_words(outcome: Bounded) -> str:
+    return connections.printable(outcome.stderr[-2000:].decode(errors="replace"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,6 +26,7 @@ class Family:
     name: str
     image: str
     named: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
     settings: Settings | None = None
     stores: tuple[str, ...] = ()
 
@@ -35,6 +37,12 @@ class Facts:
     trust_variables: tuple[str, ...]
     plaintext_ports: Mapping[str, tuple[int, ...]]
     keys: Mapping[str, str]
+    protocols: Mapping[str, str]  # client of ClickHouse → "native" or "https"
+    protocol_ports: Mapping[str, int]
+    proxied: tuple[str, ...]  # clients that follow a proxy variable
+    authorities: Mapping[str, str]  # client → how it is told of the authority
+    hook_keys: Mapping[str, str]
+    hook_requests: Mapping[str, str]
 
 
 @cache
@@ -47,6 +55,12 @@ def facts() -> Facts:
         trust_variables=tuple(document["trust_variables"]),
         plaintext_ports={store: tuple(ports) for store, ports in document["plaintext_ports"].items()},
         keys=dict(document["keys"]),
+        protocols=dict(document["protocols"]),
+        protocol_ports=dict(document["protocol_ports"]),
+        proxied=tuple(document["proxied"]),
+        authorities=dict(document["authorities"]),
+        hook_keys=dict(document["hook_keys"]),
+        hook_requests=dict(document["hook_requests"]),
     )
 
 
@@ -56,15 +70,30 @@ def _family(entry: Mapping[str, Any]) -> Family:
         name=entry["name"],
         image=entry["image"],
         named=entry["named"],
+        variables=dict(entry.get("variables") or {}),
         settings=Settings(**settings) if settings else None,
         stores=tuple(entry.get("stores") or ()),
     )
 
 
 def family_of(container: Container) -> Family | None:
-    """By the last word of the image's repository, so that a mirror's or a custom image is of the same family."""
-    word = repository(container.image).rpartition("/")[2]
-    return next((family for family in facts().families if family.image in word), None)
+    """The family of the program that a container runs."""
+    return _families().get(program(container.image))
+
+
+@cache
+def _families() -> Mapping[str, Family]:
+    return {family.name: family for family in facts().families}
+
+
+def program(image: str) -> str:
+    """Which program an image holds: the name of its family, or the last word of its repository where it is of none.
+
+    A mirror's and a custom image count as upstream's, "registry.example/own/sentry-with-ca" as Sentry's. The wiring, the rules
+    and the profiles ask here, so that what one of them takes for Sentry the others do too.
+    """
+    word = repository(image).rpartition("/")[2]
+    return next((family.name for family in facts().families if family.image in word), word)
 
 
 def repository(image: str) -> str:
@@ -77,3 +106,9 @@ def repository(image: str) -> str:
 def tag(image: str) -> str:
     """ "" where there is none."""
     return image.partition("@")[0][len(repository(image)) + 1 :]
+
+
+def version(image: str) -> tuple[int, ...]:
+    """Year and month of an image of Sentry's, (26, 9); () where its tag says none."""
+    found = re.match(r"v?(\d+)\.(\d+)", tag(image))
+    return (int(found[1]), int(found[2])) if found else ()

@@ -1,21 +1,20 @@
 """Which keys a chart reads: those of its values.yaml, and those that only its templates name.
 
 The chart honours many keys that its values.yaml does not list (`existingSecretKey`, `hooks.dbInit.volumes`, …), so a key
-counts as known when a template asks for it. Where a template prints a whole map (`toYaml .Values.x`), anything may stand below.
+counts as known when a template names it, by itself or through a variable. Where a template prints a whole map
+(`toYaml .Values.x`), anything may stand below. A name that is put together while rendering stays unseen: what is found here is a
+guess.
 """
 
 from __future__ import annotations
 
-import re
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-_READ = re.compile(r"\.Values((?:\.[A-Za-z_]\w*)+)")
-_PRINTED = re.compile(
-    r"(?:toYaml|tpl|range[^{}]*|with)\s+\(?\$?\w*\.Values((?:\.[A-Za-z_]\w*)+)|\.Values((?:\.[A-Za-z_]\w*)+)\s*\)?\s*\|\s*toYaml"
-)
+from kit.sentry.check.templates import named_keys
+
 EVERYWHERE = ("global",)  # Helm hands `global` to sub-charts, whose templates are not ours to read
 
 
@@ -27,9 +26,10 @@ def known_keys(chart: Path) -> dict[str, Any]:
     files = dict(_texts(chart))
     tree: dict[str, Any] = yaml.load(files.get("values.yaml", ""), loader) or {}
     templates = [text for name, text in files.items() if name.startswith("templates/")]
-    for path in (path for text in templates for path in _paths(_READ, text)):
+    named = [named_keys(text) for text in templates]
+    for path in sorted(path for each in named for path in each.read | each.open):
         _add(tree, path)
-    for path in (path for text in templates for path in _paths(_PRINTED, text)):
+    for path in sorted({path for each in named for path in each.open}):
         _open(tree, path)
     metadata = yaml.load(files["Chart.yaml"], loader)
     for dependency in metadata.get("dependencies") or ():
@@ -55,12 +55,7 @@ def _texts(chart: Path) -> Iterator[tuple[str, str]]:
                 yield name, file.read().decode(errors="replace")
 
 
-def _paths(pattern: re.Pattern[str], text: str) -> Iterator[list[str]]:
-    for match in pattern.finditer(text):
-        yield next(group for group in match.groups() if group).lstrip(".").split(".")
-
-
-def _add(tree: dict[str, Any], path: list[str]) -> None:
+def _add(tree: dict[str, Any], path: Sequence[str]) -> None:
     for position, key in enumerate(path):
         last = position == len(path) - 1
         if key not in tree:
@@ -72,7 +67,7 @@ def _add(tree: dict[str, Any], path: list[str]) -> None:
         tree = tree[key]
 
 
-def _open(tree: Mapping[str, Any], path: list[str]) -> None:
+def _open(tree: Mapping[str, Any], path: Sequence[str]) -> None:
     node: Any = tree
     for key in path[:-1]:
         node = node.get(key) if isinstance(node, Mapping) else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,10 @@ class Files:
         """For settings that are mounted from a Secret (Relay's)."""
         document = self.secrets.get(name) or self.applied.get(name)
         return secret_data(document) if document else {}
+
+    def secret_words(self, name: str) -> Mapping[str, str]:
+        """For what settings read from a mounted Secret themselves: of kit's own the words that stand for them."""
+        return {key: self.secret_value(name, key) for key in self.secret_file(name)}
 
 
 def secret_data(document: Document) -> dict[str, str]:
@@ -106,27 +110,29 @@ def volume_at(container: Container, path: str) -> tuple[Mapping[str, Any] | None
     return best[1], best[2]
 
 
-def file_at(container: Container, path: str, files: Files) -> str | None:
-    """The text of a mounted file; None where nothing of the release is mounted there."""
+def file_at(
+    container: Container, path: str, files: Files, secrets: Callable[[str], Mapping[str, str]] | None = None
+) -> str | None:
+    """The text of a mounted file; None where nothing of the release is mounted there, or nobody can tell what."""
     volume, name = volume_at(container, path)
     if volume is None:
         return None
     if "emptyDir" in volume:
         return _made_by_init(container, volume["name"], name, files)
-    return _files_in(volume, files).get(name)
+    return _files_in(volume, files, secrets or files.secret_file).get(name)
 
 
-def _files_in(volume: Mapping[str, Any], files: Files) -> Mapping[str, str]:
+def _files_in(volume: Mapping[str, Any], files: Files, secrets: Callable[[str], Mapping[str, str]]) -> Mapping[str, str]:
     if "projected" in volume:
         found: dict[str, str] = {}
         for source in volume["projected"].get("sources") or ():
-            found.update(_files_in(source, files))
+            found.update(_files_in(source, files, secrets))
         return found
     if "configMap" in volume:
         data, items = files.config_map(volume["configMap"]["name"]), volume["configMap"].get("items")
     elif "secret" in volume:
         name = volume["secret"].get("secretName") or volume["secret"].get("name")
-        data, items = files.secret_file(name), volume["secret"].get("items")
+        data, items = secrets(name), volume["secret"].get("items")
     else:
         return {}
     return data if items is None else {item["path"]: data.get(item["key"], "") for item in items}
@@ -141,7 +147,9 @@ def _made_by_init(container: Container, volume: str, name: str, files: Files) ->
             continue
         init = Container(container.kind, container.object, "init", spec, container.pod, container.annotations)
         known = {variable: value for variable, value in environment(init, files).items() if variable in said}
-        templates = [_files_in(other, files).get(name) for other in container.pod["volumes"] if other["name"] in mounts]
+        templates = [
+            _files_in(other, files, files.secret_file).get(name) for other in container.pod["volumes"] if other["name"] in mounts
+        ]
         for template in (text for text in templates if text is not None):
             return _substituted(template, known)
     return None

@@ -13,7 +13,10 @@ from typing import Any, Protocol
 
 from kit.endpoints import Secret
 from kit.sentry.check.connections import Executed
-from kit.sentry.manifests import Container, Document, containers
+from kit.sentry.check.pods import Files
+from kit.sentry.manifests import Container, Document, containers, of_kind
+from kit.sentry.profiles import Component
+from kit.sentry.wiring import Wiring
 
 
 class ChartLine(Protocol):
@@ -28,6 +31,17 @@ class ChartLine(Protocol):
     @property
     def chart_range(self) -> str:
         """As `packaging.specifiers` reads it: ">=26.14,<27"."""
+
+    @property
+    def app_version(self) -> str: ...
+
+    @property
+    def components(self) -> tuple[Component, ...]: ...
+
+    @property
+    def rules(self) -> Mapping[str, Any]: ...
+
+    def running(self, size: str) -> tuple[Component, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +89,17 @@ class Release:
     addresses: Mapping[str, Collection[tuple[str, int]]] = field(default_factory=dict)
     executed: tuple[Executed, ...] = ()
     topics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # that kit makes: name → settings; empty: not known
+    wiring: Wiring | None = None  # what the transformer did; None: not known
+    size: str = ""  # which of the profile's components should run; empty: not known, or a stand-in that runs a few
+
+    @cached_property
+    def files(self) -> Files:
+        return Files.of(self.documents, self.applied)
+
+    @cached_property
+    def services(self) -> frozenset[str]:
+        """Names by which Sentry's own pods reach each other, over plain HTTP."""
+        return frozenset({*of_kind(self.documents, "Service"), "localhost", "0.0.0.0", "127.0.0.1"})
 
     @cached_property
     def containers(self) -> tuple[Container, ...]:

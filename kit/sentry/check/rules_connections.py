@@ -60,13 +60,18 @@ def _ca_there(release: Release) -> Iterator[Seen]:
     for executed, connection in _each(release):
         if not connection.tls.on or connection.tls.verify == "none":
             continue
-        path = connection.tls.ca
+        fix, path = _telling(executed, connection), connection.tls.ca
         if path is None:
-            yield _seen(executed, connection, "is told of no authority, and takes the image's own")
+            yield _seen(executed, connection, "is told of no authority, and takes the image's own", fix)
             continue
         for container in executed.containers:
             if trust_file(container, path) is None:
-                yield Seen(f"{connection.use}: {path} is no mounted file", container, store=connection.store)
+                yield Seen(f"{connection.use}: {path} is no mounted file", container, store=connection.store, fix=fix)
+
+
+def _telling(executed: Executed, connection: Connection) -> str:
+    known = facts().authorities
+    return known.get(f"{executed.kind} {connection.client}") or known.get(connection.client, "")
 
 
 def _address_given(release: Release) -> Iterator[Seen]:
@@ -197,8 +202,8 @@ RULES = (
     ),
     Rule(
         "CLIENT-CA",
-        "Every client is told a mounted file of the stores' authority.",
-        "name it: PGSSLROOTCERT, SSL_CERT_FILE, AWS_CA_BUNDLE, ssl.ca.location, ca_certs",
+        "Every client is told a mounted file of the stores' authority, by its settings or by a variable that it reads.",
+        "name it in the client's own settings",
         _ca_there,
     ),
     Rule("STORE-GIVEN", "Every client has the address of its store.", "set its external… values", _address_given),

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 
 from kit.sentry.check.families import facts, family_of, repository, tag
-from kit.sentry.check.pods import Files, environment, secret_data, volume_at
+from kit.sentry.check.pods import secret_data, volume_at
 from kit.sentry.check.rule import Release, Rule, Seen
 from kit.sentry.manifests import Container, of_kind
 from kit.sentry.wiring import TRUST
 
 TRUST_FILES = {"ca": "ca.crt", "bundle": "bundle.crt"}
-RUST_SPEAKS_TLS = (25, 4)  # snuba#7034, snuba#7059
 
 
 def trust_file(container: Container, path: str) -> str | None:
@@ -81,7 +79,7 @@ def _claims(release: Release, container: Container) -> set[str]:
 def _references_there(release: Release) -> Iterator[Seen]:
     if not release.applied:
         return
-    files = Files.of(release.documents, release.applied)
+    files = release.files
     there = {("Secret", name): set(secret_data(each)) for name, each in {**files.applied, **files.secrets}.items()}
     there |= {("ConfigMap", name): set(each.get("data") or {}) for name, each in files.config_maps.items()}
     for container in release.containers:
@@ -133,36 +131,6 @@ def _requests(release: Release) -> Iterator[Seen]:
             yield Seen(f"no request of {' and '.join(missing)}", container)
 
 
-def _no_uptime_checker(release: Release) -> Iterator[Seen]:
-    for container in release.containers:
-        family = family_of(container)
-        if family is not None and family.name == "uptime-checker":
-            yield Seen(f"image {container.image}", container, store="redis")
-
-
-def _rust(release: Release) -> Iterator[Seen]:
-    for container in release.containers:
-        family = family_of(container)
-        if family is None or family.name != "snuba" or "rust-consumer" not in said(container):
-            continue
-        version = tuple(int(part) for part in re.findall(r"\d+", tag(container.image))[:2])
-        if version and version < RUST_SPEAKS_TLS:
-            yield Seen(f"snuba rust-consumer of {tag(container.image)}", container, store="clickhouse")
-
-
-def _kafka_left_alone(release: Release) -> Iterator[Seen]:
-    for container in release.containers:
-        words = said(container)
-        if "snuba bootstrap" in words and "--no-kafka" not in words:
-            yield Seen(
-                "snuba bootstrap without --no-kafka", container, store="kafka", fix="set hooks.snubaInit.kafka.enabled: false"
-            )
-        if "--create-kafka-topics" in words:
-            yield Seen("sentry upgrade --create-kafka-topics", container, store="kafka")
-        if "topicctl" in container.image or "provisioning" in container.object:
-            yield Seen(f"a provisioning container, {container.image}", container, store="kafka")
-
-
 def _deadlines_fit(release: Release) -> Iterator[Seen]:
     for document in release.documents:
         annotations = document["metadata"].get("annotations") or {}
@@ -182,10 +150,6 @@ SHORTEST_DEADLINE_S = 900
 def said(container: Container) -> str:
     """The command line in one text."""
     return " ".join(str(word) for word in [*(container.spec.get("command") or ()), *(container.spec.get("args") or ())])
-
-
-def environment_of(release: Release, container: Container) -> dict[str, str]:
-    return environment(container, Files.of(release.documents, release.applied))
 
 
 RULES = (
@@ -226,24 +190,6 @@ RULES = (
         "Every container requests cpu and memory, or the scheduler fills nodes blindly.",
         "set resources.requests, or `requests` in the profile's wiring",
         _requests,
-    ),
-    Rule(
-        "UPTIME-ABSENT",
-        "uptime-checker is left out: its Redis client knows public roots only and cannot verify a private authority.",
-        "set sentry.uptimeChecker.enabled: false (the errors-only size has none)",
-        _no_uptime_checker,
-    ),
-    Rule(
-        "RUST-SPEAKS-TLS",
-        "Rust consumers run from Snuba 25.4 on; before, they know neither Kafka over TLS nor https to ClickHouse.",
-        "set snuba.rustConsumer: false",
-        _rust,
-    ),
-    Rule(
-        "TOPICS-LEFT-ALONE",
-        "Topics are made by kit, in one request and from the schemas; no hook makes others.",
-        "set hooks.snubaInit.kafka.enabled and externalKafka.provisioning.enabled to false",
-        _kafka_left_alone,
     ),
     Rule(
         "HOOK-DEADLINE",

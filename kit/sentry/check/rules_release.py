@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kit.sentry import hooks
-from kit.sentry.check.rule import Release, Rule, Seen
+from kit.sentry.check.rule import Release, Rule, Seen, name_of
 from kit.supply import version as versions
 
 
@@ -16,6 +16,22 @@ def _left_behind(release: Release) -> Iterator[Seen]:
     for left in hooks.leftovers(release.documents):
         if left.kind not in release.torn_down:
             yield Seen(f"{left.why}, and kit's tear-down knows no {left.kind}", object=f"{left.kind}/{left.name}")
+
+
+# What a Job may need before it runs; tests are Pods.
+JOBS_AND_THEIR_NEEDS = frozenset(
+    {
+        *("Job", "Pod", "ConfigMap", "Secret", "PersistentVolumeClaim", "ServiceAccount"),
+        *("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
+    }
+)
+
+
+def _hooks_are_jobs(release: Release) -> Iterator[Seen]:
+    for document in release.documents:
+        if hooks.is_hook(document) and document["kind"] not in JOBS_AND_THEIR_NEEDS:
+            events = ", ".join(sorted(hooks.events(document)))
+            yield Seen(f"a {document['kind']} as hook ({events})", object=name_of(document))
 
 
 def _chart_fits(release: Release) -> Iterator[Seen]:
@@ -38,7 +54,7 @@ def _keys_known(release: Release) -> Iterator[Seen]:
     for path, siblings in unknown(release.values, release.chart_defaults):
         near = suggestion(path[-1], siblings)
         fix = f"write {'.'.join([*path[:-1], near])}" if near else ""
-        yield Seen(f"{'.'.join(path)} is read by nothing in this chart", object="values", fix=fix)
+        yield Seen(f"{'.'.join(path)} is named by nothing in this chart", object="values", fix=fix)
 
 
 def unknown(given: Any, known: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list[str]]]:
@@ -69,12 +85,23 @@ RULES = (
         _left_behind,
     ),
     Rule(
+        "HOOKS-ARE-JOBS",
+        "Nothing but Jobs, and what Jobs need, is a hook: Helm makes another anew with each upgrade, keeps it in no revision and "
+        "forgets it at an uninstall.",
+        "set asHook: false, and from chart 33 on relay.asHook: false too (charts#2256)",
+        _hooks_are_jobs,
+    ),
+    Rule(
         "CHART-FITS",
         "The chart's version is one that the profile was written for.",
         "choose another --profile, or a chart in its range",
         _chart_fits,
     ),
     Rule(
-        "VALUES-KNOWN", "Every key of the values is one that the chart reads.", "remove it, or correct its spelling", _keys_known
+        "VALUES-KNOWN",
+        "Every key of the values is one that the chart's values.yaml or its templates name.",
+        "remove it, or correct its spelling; a key that is put together while rendering cannot be seen",
+        _keys_known,
+        warns=True,
     ),
 )

@@ -13,7 +13,7 @@ from typing import Any
 from kit.sentry.check.families import facts, family_of
 from kit.sentry.check.pods import secret_data
 from kit.sentry.check.rule import Release, Rule, Seen, name_of
-from kit.sentry.manifests import Container, of_kind
+from kit.sentry.manifests import Container
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +127,11 @@ _STORE_HOSTS = {
 
 def _no_http(release: Release) -> Iterator[Seen]:
     known = {host: c.store for each in release.executed for c in each.connections for host, _ in c.addresses}
-    own = _services(release)
     for text in texts(release):
         for match in _URL.finditer(text.text):
             host = match[1]
             store = known.get(host) or next((name for name, hosts in _STORE_HOSTS.items() if hosts.search(host)), None)
-            if store is not None and host not in own:
+            if store is not None and host not in release.services:
                 yield text.seen(match[0], store)
 
 
@@ -145,21 +144,15 @@ def _no_plain_port(release: Release) -> Iterator[Seen]:
     numbers = "|".join(str(port) for port in stores)
     address = re.compile(rf"(?<![\w.-])(?<!https://)(?<!http://)(?<!rediss://)([A-Za-z][\w.-]*|\d+(?:\.\d+){{3}}):({numbers})\b")
     waits = re.compile(rf"\bnc\b[^\n]*\s({numbers})\b")
-    own = _services(release)
     for text in texts(release):
         for match in address.finditer(text.text):
-            if match[1] not in own:
+            if match[1] not in release.services:
                 yield text.seen(match[0], stores[int(match[2])])
         for match in waits.finditer(text.text):
             yield text.seen(match[0].strip(), stores[int(match[1])])
         variable = _PORT_VARIABLE.search(text.label)
         if variable and text.text.isdigit() and int(text.text) in stores:
             yield text.seen(text.text, _VARIABLE_STORES[variable[1]])
-
-
-def _services(release: Release) -> set[str]:
-    """Sentry's own pods speak plain HTTP to each other, sentry-web on 9000."""
-    return {*of_kind(release.documents, "Service"), "localhost", "0.0.0.0", "127.0.0.1"}
 
 
 def _no_known_secret(release: Release) -> Iterator[Seen]:

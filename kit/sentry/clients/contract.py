@@ -2,8 +2,8 @@
 
 A client module is `ask(connection, write, wanted)`: connect the way the component does, log in, and with `write` ask the store
 for all that the component asks of it, leave something there, read it back and take it away again. `connection` is the shape that
-`kit.sentry.check.executor` describes. The libraries are those of the probe image, in the versions that a Sentry release
-pins; they are not kit's own, hence `library`.
+`kit.sentry.check.executor` describes. The libraries are those of the probe image, in the versions that a Sentry release pins;
+they are not kit's own, hence `library`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class NamedTopic(NamedTuple):
     """A topic that the component's own configuration names."""
 
     name: str
-    role: str  # "consumed", "produced", "dead-letter", …: see the executor
+    role: str  # "consumed", "produced", "dead-letter", …: see `kit.sentry.check.executor`
     use: str  # the setting
 
 

@@ -26,7 +26,7 @@ from typing import Any
 
 from kit.sentry.check.executor.execute import execute
 from kit.sentry.clients import consumer_groups, handshakes, smtp
-from kit.sentry.clients.contract import NOTE, Connection, NamedTopic, Trouble, Wanted, Wrong, library, numbers
+from kit.sentry.clients.contract import NOTE, Connection, NamedTopic, Trouble, Wanted, Wrong, numbers
 from kit.sentry.clients.demands import STORES, demand
 
 INPUT = Path("/run/kit/input")  # wanted.json, foreign.crt; beside it code/ and volumes/
@@ -92,8 +92,8 @@ def _wanted(request: Mapping[str, Any], release: Mapping[str, Any]) -> Wanted:
 def examine(request: Mapping[str, Any], env: Mapping[str, str], wanted: Wanted, foreign: Path) -> dict[str, Any]:
     """{"error": null | text, "connections": [outcome, …]}"""
     kind, version = request["kind"], request.get("version", "")
-    source = _source(kind, env, request.get("args") or ())
-    found = execute(kind, source, env, version)
+    source, options = configuration(kind, env, request.get("args") or ())
+    found = execute(kind, source, env, version, options)
     if found["error"]:
         return {"error": found["error"], "connections": []}
     connections = _connections(found, env, request)
@@ -104,7 +104,8 @@ def examine(request: Mapping[str, Any], env: Mapping[str, str], wanted: Wanted, 
     )
     _load(connections)
     swap = _swapped([request["trust"]], connections, foreign)
-    other = _in_a_child(lambda: _foreign(request, swap(source), {name: swap(value) for name, value in env.items()}))
+    swapped = {name: swap(value) for name, value in env.items()}
+    other = _in_a_child(lambda: _foreign(request, swap(source), swapped, swap(options)))
     own = [outcome for found in _side_by_side(connections, lambda each: _own(each, wanted)) for outcome in found]
     strangers = other()
     for outcome in own:
@@ -131,21 +132,15 @@ def _load(connections: Sequence[Connection]) -> None:
 # ── what is to be tried ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _source(kind: str, env: Mapping[str, str], args: Sequence[str]) -> str:
+def configuration(kind: str, env: Mapping[str, str], args: Sequence[str]) -> tuple[str, str]:
+    """The text of the settings file, and of Sentry's config.yml beside it."""
     named = [word for word in args if word.endswith((".yml", ".yaml"))]
     for place in (*named, *FILES.get(kind, ())):
         for path in _paths(place, env):
             if path.is_file():
-                return path.read_text() + (_options(path.with_name("config.yml")) if kind == "sentry" else "")
-    return ""
-
-
-def _options(path: Path) -> str:
-    """Sentry reads its options from config.yml as well (filestore.backend stands there), and has them in the same place then."""
-    if not path.is_file():
-        return ""
-    given = library("yaml").safe_load(path.read_text()) or {}
-    return "".join(f"\nSENTRY_OPTIONS.setdefault({key!r}, {value!r})" for key, value in given.items()) + "\n"
+                beside = path.with_name("config.yml")
+                return path.read_text(), beside.read_text() if kind == "sentry" and beside.is_file() else ""
+    return "", ""
 
 
 def _paths(place: str, env: Mapping[str, str]) -> list[Path]:
@@ -246,11 +241,12 @@ def _about_trust(said: str) -> bool:
     return any(words in text for words in ("certificate", "ssl", "tls"))
 
 
-def _foreign(request: Mapping[str, Any], source: str, env: Mapping[str, str]) -> dict[str, str]:
+def _foreign(request: Mapping[str, Any], source: str, env: Mapping[str, str], options: str) -> dict[str, str]:
     """use and client → "accepted", or why it was refused."""
     os.environ.clear()
     os.environ.update(env)
-    connections = _connections(execute(request["kind"], source, env, request.get("version", "")), env, request)
+    found = execute(request["kind"], source, env, request.get("version", ""), options)
+    connections = _connections(found, env, request)
 
     def attempt(connection: Connection) -> str:
         """ "accepted", "refused: …" for the certificate's sake, or "failed: …" for any other: that proves nothing."""

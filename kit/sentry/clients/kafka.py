@@ -76,6 +76,10 @@ def _options(connection: Connection) -> dict[str, Any]:
         options |= {"sasl.username": connection["user"], "sasl.password": connection["password"]}
         if connection["tls"]["ca"]:
             options["ssl.ca.location"] = connection["tls"]["ca"]
+    if (
+        connection["tls"]["ca_from"] == "SSL_CERT_FILE"
+    ):  # taskbroker's librdkafka reads it; the wheel's, in its place here, does not
+        options.setdefault("ssl.ca.location", connection["tls"]["ca"])
     return {key: value for key, value in options.items() if value is not None and key not in NOT_FOR_ADMIN}
 
 

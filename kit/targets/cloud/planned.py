@@ -14,6 +14,7 @@ from kit.plan import local as planning
 from kit.plan.steps import Plan, Step
 from kit.sentry import installation as installations
 from kit.sentry import profiles
+from kit.sentry.check import sandbox
 from kit.state import markers, secrets
 from kit.targets.cloud import changes, checks, refusals
 from kit.targets.cloud import sentry as clouds
@@ -77,6 +78,7 @@ def _check(cloud: CloudTarget) -> None:
             probe_image=os.environ.get(clouds.PROBE_IMAGE),
             reference=lambda: _reference(cloud, f"probe-{wanted.profile}"),
         )
+        sandbox.require(around.programs.sandboxes(wanted.profile))  # the check of the values comes after the cloud was made
     checks.state(cloud.place, cloud.is_applied)
     if cloud.place.has_backend:
         state = around.configuration.show_state()

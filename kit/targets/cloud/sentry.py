@@ -77,6 +77,7 @@ class CloudSentry:
             values_made_from=files.digest({"values": text}),
             probe_image=self._probe_image(),
             topics=topics.wanted(profile, workspace.assets, self._around.stack.sentry.topics),
+            sandboxes=self._around.programs.sandboxes(profile.name),
             assets=workspace.assets,
             own=self._around.stack.sentry.values,
             given_secrets=self._around.given_secrets(),
@@ -171,7 +172,7 @@ class CloudSentry:
         made = self.installation()
         looked = made.check()
         markers.record(self._place.markers, "values", made.fingerprint)
-        return f"{looked.containers} containers, {looked.connections} executed connections: nothing to mend"
+        return looked.outcome
 
     def _check_preflight(self, note: Note) -> str:
         outcome = self.run_preflight(note)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kit.engines.kube import KubeApi
     from kit.plan.events import Listener
     from kit.report.status import Status
+    from kit.sentry.check.sandbox import Sandbox
     from kit.sentry.credentials import GivenSecrets
     from kit.sentry.demo import DemoResult
     from kit.stores.kafka_topics import Comparison, Topic
@@ -98,6 +99,13 @@ class LocalTarget:
 
         profile = profiles.load(self.stack.sentry.profile)
         return {store: layout.store_image(store, profile) for store in STORES}
+
+    def sandboxes(self, profile: str) -> tuple[Sandbox, ...]:
+        """Where the rendered settings of a profile may be executed; nothing is opened or made for it here."""
+        from kit.sentry.check.sandbox import sandboxes
+
+        image = layout.probe_image(profile)
+        return sandboxes(self.docker, lambda: self.supply.image(image).reference, trusted=self.stack.trusts_chart)
 
     def compose(self) -> Compose:
         from kit.engines.compose import Compose

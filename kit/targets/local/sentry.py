@@ -14,6 +14,7 @@ from kit import files
 from kit.endpoints import Endpoints, Secret, Trust
 from kit.errors import KitError
 from kit.report.status import Component, State, TlsSeen
+from kit.sentry import chart as charts
 from kit.sentry import clickhouse_range, installation, lite, preflight, probes, profiles, upgrade_path, values
 from kit.sentry import demo as demonstration
 from kit.sentry.credentials import Certificate, Logins, TrustTexts
@@ -131,6 +132,7 @@ class LocalSentry:
             values_made_from=files.digest({"module": files.folder_digest(module), "inputs": json.dumps(inputs, sort_keys=True)}),
             probe_image=local.supply.image(layout.probe_image(wanted.profile)).reference,
             topics=local.wanted_topics(),
+            sandboxes=local.sandboxes(wanted.profile),
             assets=local.workspace.assets,
             vroom=self._vroom() if wanted.size == "full" else None,
             own=wanted.values,
@@ -214,7 +216,9 @@ class LocalSentry:
         wanted = self._local.stack.sentry
         if wanted.flavour == "chart" and "stores" in self._local.stack.parts:
             version = self._local.supply.entry("clickhouse", "image").version_by(way)
-            clickhouse_range.check(version, self.profile, self._chart().chart())
+            # Not by the flavour: it needs the stack's secrets, which a new stack has not yet.
+            chart = charts.find(wanted.chart, self.profile, self._local.workspace.cache, self._helm)
+            clickhouse_range.check(version, self.profile, chart)
 
     # -- the steps of the plan
 
@@ -222,7 +226,7 @@ class LocalSentry:
         made = self.installation()
         looked = made.check()
         markers.record(self._local.markers_file, "values", made.fingerprint)
-        return f"{looked.containers} containers, {looked.connections} executed connections: nothing to mend"
+        return looked.outcome
 
     def preflight(self, note: Note) -> str:
         outcome = self.run_preflight(note)

@@ -6,6 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from kit.sentry.check.executor.contract import Refused
+
+NO = ("", "0", "f", "false", "n", "no", "none", "null", "off")
+
 
 def load(source: str) -> Any:
     try:
@@ -14,6 +18,21 @@ def load(source: str) -> Any:
         import yaml  # type: ignore[import-untyped,unused-ignore]
 
         return yaml.load(source, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def is_on(value: Any) -> bool:
+    """A switch of a document or a variable: the text "false" is off, as it is for the programs that read it as a boolean."""
+    return value.strip().lower() not in NO if isinstance(value, str) else bool(value)
+
+
+def truth(value: Any, use: str) -> bool:
+    """What Python makes of a value. Raises `Refused` for a text that says no: it counts as yes, which nobody meant.
+
+    rb hands `ssl` to redis-py as it stands, and Snuba asks for `bool(os.environ.get(…))` (both read 2026-11).
+    """
+    if isinstance(value, str) and value and not is_on(value):
+        raise Refused(f"{use} is the text {value!r}, which counts as true: leave it out or write False without quotes")
+    return bool(value)
 
 
 def plain(node: Any) -> Any:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from kit.sentry.check.executor.contract import Connection
+
 DEFAULT_PORTS = {
     "postgres": 5432,
     "redis": 6379,
@@ -18,7 +20,6 @@ DEFAULT_PORTS = {
 }
 
 Options = Mapping[str, Any]
-Connection = dict[str, Any]
 
 
 def connection(
@@ -36,15 +37,22 @@ def connection(
     }
 
 
-def kafka(client: str, use: str, given: Options) -> Connection:
-    """librdkafka: SSL_CERT_FILE is not read, an empty `ssl.ca.location` counts as unset, names are checked from 2.0 on."""
+# ── each client in its own way ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def kafka(client: str, use: str, given: Options, fallback_ca: str | None = None) -> Connection:
+    """librdkafka: an empty `ssl.ca.location` counts as unset, names are checked from 2.0 on.
+
+    `fallback_ca` is SSL_CERT_FILE for programs whose librdkafka is linked with the system's OpenSSL, which reads it: taskbroker
+    and Snuba's Rust consumer. Relay and Python's wheels bring an OpenSSL that does not (all four seen, 2026-11).
+    """
     options = {key: value for key, value in given.items() if value not in (None, "")}
     on = str(options.get("security.protocol", "plaintext")).lower() in ("ssl", "sasl_ssl")
     verify = "chain" if str(options.get("ssl.endpoint.identification.algorithm", "https")).lower() == "none" else "full"
     if not on or str(options.get("enable.ssl.certificate.verification", "true")).lower() == "false":
         verify = "none"
-    ca = options.get("ssl.ca.location")
-    tls = {"on": on, "verify": verify, "ca": ca, "ca_from": "ssl.ca.location" if ca else None}
+    ca, source = first_given(("ssl.ca.location", options.get("ssl.ca.location")), ("SSL_CERT_FILE", fallback_ca))
+    tls = {"on": on, "verify": verify, "ca": ca, "ca_from": source}
     addresses = brokers(options.get("bootstrap.servers", ""))
     return connection("kafka", client, use, addresses, options.get("sasl.username"), options.get("sasl.password"), tls, options)
 
@@ -67,18 +75,44 @@ def redis_rs(use: str, url: str, ca: str | None) -> Connection:
     on = parts.scheme == "rediss"
     verify = "full" if on and parts.fragment != "insecure" else "none"
     tls = {"on": on, "verify": verify, "ca": ca, "ca_from": "SSL_CERT_FILE" if ca else None}
-    return connection(
-        "redis", "redis-rs", use, address_of(parts), *login_of(parts), tls, {"db": integer(parts.path.strip("/"), 0)}
-    )
+    options = {"db": integer(parts.path.strip("/"), 0)}
+    return connection("redis", "redis-rs", use, address_of(parts), *login_of(parts), tls, options)
 
 
-def s3(use: str, endpoint: Any, user: Any, password: Any, verifies: bool, ca: tuple[Any, Any], facts: Options) -> Connection:
+def s3(
+    use: str,
+    endpoint: Any,
+    user: Any,
+    password: Any,
+    verifies: bool,
+    ca: tuple[Any, Any],
+    facts: Options,
+    env: Mapping[str, str],
+) -> Connection:
     parts = urlsplit(str(endpoint)) if endpoint else None  # without one boto3 goes to Amazon, over https
     on = parts is None or parts.scheme == "https"
     tls = {"on": on, "verify": "full" if on and verifies else "none", "ca": ca[0], "ca_from": ca[1]}
-    return connection(
-        "s3", "boto3", use, address_of(parts) if parts else [], user, password, tls, {**facts, "endpoint": endpoint}
-    )
+    addresses = address_of(parts) if parts else []
+    options = {**facts, "endpoint": endpoint, **proxy(env, parts.hostname or "" if parts else "")}
+    return connection("s3", "boto3", use, addresses, user, password, tls, options)
+
+
+def proxy(env: Mapping[str, str], host: str) -> dict[str, str]:
+    """{"proxy": …} where a client that follows the variables would go to one: requests, boto3, clickhouse-connect, reqwest, Go.
+
+    They differ in details of NO_PROXY (ports, ranges of addresses); names and their domains, and `*`, are read alike by all.
+    """
+    url, variable = first_given(*((name, env.get(name)) for name in ("HTTPS_PROXY", "https_proxy")))
+    if not url:
+        return {}
+    spared = [name.strip().lower().lstrip(".") for name in (env.get("NO_PROXY") or env.get("no_proxy") or "").split(",")]
+    if any(name == "*" or (name and (host.lower() == name or host.lower().endswith(f".{name}"))) for name in spared):
+        return {}
+    parts = urlsplit(url if "://" in url else f"//{url}")
+    return {"proxy": f"{variable} {parts.hostname}:{parts.port or DEFAULT_PORTS.get(parts.scheme, 80)}"}  # without its login
+
+
+# ── values ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def brokers(given: Any) -> list[list[Any]]:
