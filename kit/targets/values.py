@@ -29,7 +29,7 @@ from kit.endpoints import (
     Trust,
 )
 from kit.errors import KitError
-from kit.sentry import credentials, own_values, profiles, values
+from kit.sentry import credentials, own_values, profiles, topics, values
 from kit.sentry.installation import RECORD
 from kit.sentry.objects import NAMESPACE, RELEASE
 from kit.sentry.profiles import Profile
@@ -159,7 +159,7 @@ class SentryValues:
             values=lambda: values.render(self.terraform, self._module, made),
             values_made_from="",
             probe_image="",
-            topics=local.wanted_topics(),
+            topics=topics.wanted(self.profile, local.workspace.assets, self.wanted.topics),
             sandboxes=local.sandboxes(self.wanted.profile),
             assets=local.workspace.assets,
             vroom=credentials.Certificate(STAND_IN, nobody),

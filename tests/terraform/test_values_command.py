@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.support.elsewhere import ENDPOINTS
-from tests.support.program import Program
+from tests.support.program import ROOT, Program
 from tests.support.terraform import program
 
 # A chart of the seed's line with one container, as careless as charts are.
@@ -171,3 +171,14 @@ def test_a_chart_of_another_line_is_refused_before_it_is_rendered(kit: Program, 
     ran = kit("values", "check", "--profile", "seed", "--chart", str(given))
     assert ran.exit_code == 15
     assert "33.8.0" in ran.stderr
+
+
+def test_the_topics_are_those_of_the_profile_that_was_asked_for(kit: Program) -> None:
+    """And not those of the stack's own: chart 33 needs some that no schemas of seed name."""
+    ours = ROOT / "tests" / "charts" / "line-33"
+    (kit.home / "kit.yaml").write_text("sentry: {profile: seed}\n")
+    try:
+        checked = kit("values", "check", "--chart", str(ours), "--profile", "current", "--trust-chart")
+    finally:
+        (kit.home / "kit.yaml").unlink()
+    assert (checked.exit_code, "TOPIC-MADE" in checked.stdout) == (0, False), checked.stdout
