@@ -5,7 +5,7 @@ VENV := .venv
 KIT := $(VENV)/bin/kit
 STAMP := $(VENV)/.installed
 
-PARTS := lint unit terraform conformance e2e-local e2e-sentry e2e-cloud long
+PARTS := lint unit terraform conformance e2e-local e2e-sentry e2e-cloud long real
 
 .PHONY: up test bench clean $(PARTS)
 

@@ -93,6 +93,7 @@ def show(session: Any, /, whose: str | None, **chosen: str | None) -> None:
             "place": None if isinstance(listed.state, Missing) else listed.state.place,
             "reason": listed.state.why if isinstance(listed.state, Missing) else None,
             "recipe": listed.recipe,
+            "only": listed.entry.only or None,
         }
         for listed in session.supply().survey()
     ]
@@ -101,7 +102,8 @@ def show(session: Any, /, whose: str | None, **chosen: str | None) -> None:
         return
     width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
-        print(f"{row['name']:<{width}}  {row['version']:<12}  {row['source'] or '-':<9}  {row['place'] or row['reason']}")
+        only = f"  (only for {row['only']}: made when it is named)" if row["only"] else ""
+        print(f"{row['name']:<{width}}  {row['version']:<12}  {row['source'] or '-':<9}  {row['place'] or row['reason']}{only}")
 
 
 def _show_release(session: Any, chart: Chart, used: tuple[Used, ...]) -> None:
@@ -276,7 +278,7 @@ def lock(session: Any) -> None:
 
 
 @images.command()
-@click.option("--build-cache", is_flag=True, help="Also drop what Go and Maven fetched and compiled (several GB).")
+@click.option("--build-cache", is_flag=True, help="Also drop what Go, Cargo and Maven fetched and compiled (several GB).")
 @click.pass_obj
 def prune(session: Any, build_cache: bool) -> None:
     """Remove what no recipe of the lock makes any more."""

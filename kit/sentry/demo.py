@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.endpoints import Secret
+from kit.endpoints import Secret, Trust
 from kit.engines.process import Runner, run
 from kit.errors import KitError
 from kit.sentry.receiver import Receiver
@@ -72,10 +72,7 @@ def prove(
     """Send and see. Raises `DemoNotDelivered`, `DemoNotSeen`, or what the server's API says."""
     started = time.monotonic()
     note("raising an exception")
-    sent = runner([sys.executable, str(script)], env=_environment(dsn, server), secrets=(dsn.reveal(),), check=False)
-    if sent.exit_code != 0:
-        raise DemoNotDelivered(sent.stderr.replace(dsn.reveal(), "***"))
-    event_id = sent.stdout.strip().splitlines()[-1]
+    event_id = send(script, dsn, server.trust, runner=runner)
     note(f"waiting for event {event_id}")
     while True:
         seen = server.find(event_id)
@@ -87,8 +84,15 @@ def prove(
         sleep(POLL_S)
 
 
-def _environment(dsn: Secret, server: Receiver) -> dict[str, str]:
+def send(script: Path, dsn: Secret, trust: Trust, *, runner: Runner = run) -> str:
+    """The id of an event that was accepted at the DSN's address. Raises `DemoNotDelivered`."""
+    sent = runner([sys.executable, str(script)], env=_environment(dsn, trust), secrets=(dsn.reveal(),), check=False)
+    if sent.exit_code != 0:
+        raise DemoNotDelivered(sent.stderr.replace(dsn.reveal(), "***"))
+    return sent.stdout.strip().splitlines()[-1]
+
+
+def _environment(dsn: Secret, trust: Trust) -> dict[str, str]:
     """A proxy for the Internet is none for this computer, whichever of the two spellings the SDK's HTTP library prefers."""
     direct = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
-    trust = str(server.trust.ca_file)
-    return {"SENTRY_DSN": dsn.reveal(), "SENTRY_CA_CERTS": trust, "no_proxy": direct, "NO_PROXY": direct}
+    return {"SENTRY_DSN": dsn.reveal(), "SENTRY_CA_CERTS": str(trust.ca_file), "no_proxy": direct, "NO_PROXY": direct}

@@ -1,7 +1,7 @@
 """The recipes: each kind of `built` in the lock is one function, from an entry to files in a folder or an image in the engine.
 
-Only ordinary clients run (go, mvn, mmdebstrap, the engine), with caches of kit's own, so that what they use on the way can be
-measured and dropped. Every word they say goes to the build's log.
+Only ordinary clients run (go, cargo, pip, mvn, mmdebstrap, the engine), with caches of kit's own, so that what they use on the
+way can be measured and dropped. Every word they say goes to the build's log.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from pathlib import Path
 from kit.engines.docker import Docker
 from kit.engines.process import Runner
 from kit.errors import ToolMissing
+from kit.supply import rust
 from kit.supply.cache import Cache
 from kit.supply.errors import RecipeBroken
-from kit.supply.lock import Debian, Dockerfile, Entry, GoBuild, GoInstall, GoModuleFiles, Maven
+from kit.supply.lock import Cargo, Debian, Dockerfile, Entry, GoBuild, GoInstall, GoModuleFiles, Maven
 from kit.supply.recipe import is_part
 from kit.supply.resolve import RECIPE_LABEL
 
@@ -80,6 +81,8 @@ def files(shop: Workshop, entry: Entry, into: Path, log: Path) -> None:
             _module_files(shop, recipe, into, log)
         case Maven() as recipe:
             _maven(shop, recipe, into, log)
+        case Cargo() as recipe:
+            rust.build(shop.run, shop.cache, recipe, into, log)
         case _:
             raise RecipeBroken(key=entry.key, why="its recipe does not make files", log=log)
     if not any(into.iterdir()) or (entry.section == "tool" and not os.access(into / entry.name, os.X_OK)):

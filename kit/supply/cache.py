@@ -33,6 +33,10 @@ class Cache:
         return self.root / "go"
 
     @property
+    def cargo(self) -> Path:
+        return self.root / "cargo"
+
+    @property
     def maven(self) -> Path:
         return self.root / "maven"
 

@@ -118,6 +118,12 @@ def copied(blocks: Iterable[bytes], file: IO[bytes]) -> str:
     return whole.hexdigest()
 
 
+def sha256_of(file: Path) -> str:
+    """In hex."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
 def _member(archive: Path, member: str) -> bytes:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:

@@ -75,6 +75,24 @@ class Maven:
 
 
 @dataclass(frozen=True, slots=True)
+class Cargo:
+    """Programs of the Rust workspace that a source package of PyPI holds in an archive of its own.
+
+    `crates` are published crates in the place of dependencies that no registry has: name → version.
+    """
+
+    package: str  # "sentry-relay==0.9.28"
+    sha256: str
+    archive: str  # within the package: "rustsrc.zip"
+    folder: str  # of the workspace within that archive
+    programs: tuple[str, ...]
+    features: tuple[str, ...] = ()
+    crates: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)  # that its sources ask for when they are compiled
+    headers: Mapping[str, str] = field(default_factory=dict)  # of C, that must be there → Debian's package of them
+
+
+@dataclass(frozen=True, slots=True)
 class Debian:
     """A minimal Debian of that suite, from the mirror that apt itself uses."""
 
@@ -91,8 +109,8 @@ class Dockerfile:
     finish: str | None = None
 
 
-Recipe = GoInstall | GoBuild | GoModuleFiles | Maven | Debian | Dockerfile
-Source = Installed | PulledFile | PulledImage | GoInstall | GoBuild | GoModuleFiles | Maven | Debian | Dockerfile
+Recipe = GoInstall | GoBuild | GoModuleFiles | Maven | Cargo | Debian | Dockerfile
+Source = Installed | PulledFile | PulledImage | GoInstall | GoBuild | GoModuleFiles | Maven | Cargo | Debian | Dockerfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +120,7 @@ class Entry:
     version: str
     sources: tuple[Source, ...]
     line: int
+    only: str = ""  # what alone needs it: then it is made when it is named, and not with everything else
 
     @property
     def key(self) -> str:

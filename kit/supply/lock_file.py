@@ -15,6 +15,7 @@ import yaml
 from kit.supply import version
 from kit.supply.errors import LockInvalid
 from kit.supply.lock import (
+    Cargo,
     Debian,
     Dockerfile,
     Entry,
@@ -63,11 +64,24 @@ class _Module(msgspec.Struct, forbid_unknown_fields=True):
     folder: str
 
 
+class _Workspace(msgspec.Struct, forbid_unknown_fields=True):
+    package: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]+==[0-9.]+$")]
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    archive: str
+    folder: str
+    programs: Annotated[list[str], msgspec.Meta(min_length=1)]
+    features: list[str] = []
+    crates: dict[str, str] = {}
+    env: dict[str, str] = {}
+    headers: dict[str, str] = {}
+
+
 class _Built(msgspec.Struct, forbid_unknown_fields=True):
     go_install: str | None = None
     go_build: _Go | None = None
     go_module_files: _Module | None = None
     maven: str | None = None
+    cargo: _Workspace | None = None
     debian: str | None = None
     dockerfile: str | None = None
     base: str | None = None
@@ -102,6 +116,7 @@ class _Source(msgspec.Struct, forbid_unknown_fields=True):
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     version: str
     sources: Annotated[list[_Source], msgspec.Meta(min_length=1)]
+    only: str = ""
 
 
 def _entry(raw: Any, where: tuple[str, str], path: Path, lines: _Lines) -> Entry:
@@ -121,7 +136,7 @@ def _entry(raw: Any, where: tuple[str, str], path: Path, lines: _Lines) -> Entry
             raise LockInvalid(path=path, line=here, why=f"{name}: {str(wrong).partition(' - at ')[0]}") from wrong
     if found := UNPINNED.search(str(raw)):
         raise LockInvalid(path=path, line=line, why=f"{name}: `{found.group().strip(':@')}` is not allowed in the lock")
-    return Entry(section, name, read.version, tuple(sources), line)
+    return Entry(section, name, read.version, tuple(sources), line, read.only)
 
 
 def _source(section: Section, source: _Source) -> Source:
@@ -147,7 +162,7 @@ def _source(section: Section, source: _Source) -> Source:
 
 
 def _recipe(section: Section, built: _Built) -> Recipe:
-    kinds = ("go_install", "go_build", "go_module_files", "maven", "debian", "dockerfile")
+    kinds = ("go_install", "go_build", "go_module_files", "maven", "cargo", "debian", "dockerfile")
     given = [kind for kind in kinds if getattr(built, kind) is not None]
     if len(given) != 1:
         raise ValueError(f"`built` names exactly one of {', '.join(kinds)}; here are {len(given)}")
@@ -165,6 +180,11 @@ def _recipe(section: Section, built: _Built) -> Recipe:
         return GoBuild(built.go_build.folder, built.go_build.packages, built.go_build.ldflags)
     if built.go_module_files is not None:
         return GoModuleFiles(built.go_module_files.module, built.go_module_files.folder)
+    if built.cargo is not None:
+        of = built.cargo
+        return Cargo(
+            of.package, of.sha256, of.archive, of.folder, tuple(of.programs), tuple(of.features), of.crates, of.env, of.headers
+        )
     return Maven(built.maven) if built.maven is not None else Debian(str(built.debian))
 
 

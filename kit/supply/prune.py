@@ -39,8 +39,8 @@ def outdated(supply: Supply) -> Pruned:
 
 
 def build_cache(supply: Supply) -> Pruned:
-    """Remove what Go and Maven fetched and compiled; the next build fetches it again."""
-    folders = [folder for folder in (supply.cache.go, supply.cache.maven) if folder.is_dir()]
+    """Remove what Go, Cargo and Maven fetched and compiled; the next build fetches it again."""
+    folders = [folder for folder in (supply.cache.go, supply.cache.cargo, supply.cache.maven) if folder.is_dir()]
     freed = sum(size_bytes(folder) for folder in folders)
     for folder in folders:
         remove(folder)

@@ -1,7 +1,7 @@
 """Making many things at the same time, in an order that ends soonest.
 
-Needs form a graph. As many are made at once as there are cores; Go builds, which take a gigabyte or two each, also by memory.
-Among what is ready, the start of the longest chain goes first: the Kubernetes build decides when everything stands.
+Needs form a graph. As many are made at once as there are cores; Go and Rust builds, which take a gigabyte or two each, also by
+memory. Among what is ready, the start of the longest chain goes first: the Kubernetes build decides when everything stands.
 Everything that was begun is joined before anything is reported.
 """
 
@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
 from kit.supply.errors import Interrupted
-from kit.supply.lock import Entry, GoBuild, GoInstall, Maven
+from kit.supply.lock import Cargo, Entry, GoBuild, GoInstall, Maven
 from kit.supply.resolve import Need
 
 GO_BUILD_BYTES = 4 * 1024**3  # peak of the Kubernetes build is 1.9 GB; the page cache wants its share
@@ -115,6 +115,8 @@ def _cost(entry: Entry, need: Need) -> float:
             return 0.6 * len(packages)
         case GoInstall():
             return 1.0
+        case Cargo():
+            return 15.0
         case Maven():
             return 0.2
         case _:
@@ -126,4 +128,4 @@ def _heavy_of(entries: Mapping[str, Entry]) -> Callable[[Need], bool]:
 
 
 def _is_heavy(entry: Entry) -> bool:
-    return isinstance(entry.recipe, GoBuild | GoInstall)
+    return isinstance(entry.recipe, GoBuild | GoInstall | Cargo)

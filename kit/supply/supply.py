@@ -23,7 +23,7 @@ from kit.engines.process import Runner
 from kit.supply import recipe, resolve, schedule
 from kit.supply.cache import Cache, size_bytes
 from kit.supply.errors import Interrupted, NoSource, NotInLock, NotSupplied
-from kit.supply.lock import Entry, GoBuild, Lock, PulledImage, Section
+from kit.supply.lock import Cargo, Entry, GoBuild, Lock, PulledImage, Section
 from kit.supply.lock_file import read
 from kit.supply.resolve import ANY_WAY, PORTABLE, Image, Missing, Need, Way
 from kit.supply.shelf import Found, Shelf, snapshot
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kit.supply.fetch import Registry
 
 GO_BUILD_ROOM = 12 * 1024**3  # modules, build cache and results of the Kubernetes build, from nothing
+CARGO_ROOM = 8 * 1024**3  # crates, target folder and results of Relay, from nothing
 OTHER_ROOM = 2 * 1024**3
 MANY_PACKAGES = 4  # a go_build of that many programs is one of the large ones
 
@@ -174,9 +175,12 @@ class Supply:
         return found
 
     def wanted(self, names: Iterable[str] | None) -> tuple[Entry, ...]:
-        """The entries of these names or keys; None: all tools and images. Artifacts only come as parts of images."""
+        """The entries of these names or keys; None: all tools and images, but for those that one purpose alone needs.
+
+        Artifacts only come as parts of images.
+        """
         if names is None:
-            return (*self.lock.of("tool"), *self.lock.of("image"))
+            return tuple(entry for entry in (*self.lock.of("tool"), *self.lock.of("image")) if not entry.only)
         found = {name: self.lock.find(name) for name in names}
         for name, entry in found.items():
             if entry is None:
@@ -235,8 +239,9 @@ class Supply:
         free = shutil.disk_usage(self.cache.root).free
         recipes = [self.lock.entries[need.key].recipe for need in needs if need.how == "built"]
         is_large = any(isinstance(recipe, GoBuild) and len(recipe.packages) >= MANY_PACKAGES for recipe in recipes)
-        wanted = GO_BUILD_ROOM if is_large else OTHER_ROOM
-        if free < wanted and is_large:  # what Go has fetched and compiled already will not be written again
-            wanted = max(OTHER_ROOM, wanted - size_bytes(self.cache.go))
+        is_rust = any(isinstance(recipe, Cargo) for recipe in recipes)
+        wanted = GO_BUILD_ROOM if is_large else CARGO_ROOM if is_rust else OTHER_ROOM
+        if free < wanted and (is_large or is_rust):  # what was fetched and compiled already will not be written again
+            wanted = max(OTHER_ROOM, wanted - size_bytes(self.cache.go if is_large else self.cache.cargo))
         if free < wanted:
             raise DiskFull(where=str(self.cache.root), free_bytes=free, needed_bytes=wanted)

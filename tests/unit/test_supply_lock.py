@@ -10,6 +10,7 @@ import pytest
 from kit.supply.errors import LockInvalid
 from kit.supply.lock import Dockerfile, GoBuild, Lock, Maven, PulledImage
 from kit.supply.lock_file import parse, read
+from kit.supply.supply import Supply
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "kit" / "supply" / "lock.yaml"
@@ -105,6 +106,19 @@ def test_every_tool_and_image_that_the_code_asks_for_is_in_the_lock(lock: Lock) 
     assert {f"{kind}/{name}" for kind, name in asked} <= set(lock.entries)
 
 
+def test_what_one_purpose_alone_needs_is_made_only_when_it_is_named(tmp_path: Path) -> None:
+    text = SMALL.replace('  app:\n    version: "1"\n', '  app:\n    version: "1"\n    only: tests\n')
+    supply = Supply(parse(text, Path("lock.yaml")), tmp_path, tmp_path, None)  # type: ignore[arg-type]
+    assert [entry.key for entry in supply.wanted(None)] == ["tool/kind", "image/base"]
+    assert [entry.key for entry in supply.wanted(["app"])] == ["image/app"]
+
+
+def test_relay_is_no_part_of_what_everybody_gets(lock: Lock) -> None:
+    assert {entry.key for entry in lock.entries.values() if entry.only} == {
+        f"{section}/{name}" for section in ("artifact", "image") for name in ("relay", "relay-seed")
+    }
+
+
 def test_a_lock_is_read_into_types() -> None:
     lock = parse(SMALL, Path("lock.yaml"))
     app = lock.entries["image/app"]
@@ -133,6 +147,13 @@ def test_a_lock_is_read_into_types() -> None:
         ("artifacts: [jars]", "artifacts: [app]", 12, "artifact/app, which is not in the lock"),
         ("base: base", "base: app", 12, "it needs itself"),
         ("dockerfile: app,", "", 16, "here are 0"),
+        ("{maven: jars}", "{cargo: {package: relay, sha256: a, archive: a, folder: a, programs: [p]}}", 9, "matching regex"),
+        (
+            "{debian: trixie}",
+            "{cargo: {package: r==1, sha256: " + "a" * 64 + ", archive: a, folder: a, programs: [p]}}",
+            11,
+            "not make images",
+        ),
         ("{debian: trixie}", "{maven: jars}", 11, "maven does not make images"),
         ("  app:\n", "  base:\n", 12, "`base` stands in `images` twice"),
         ("sources: [{built: {debian", "sources: [[{built: {debian", 11, "expected"),

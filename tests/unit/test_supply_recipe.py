@@ -13,6 +13,17 @@ version: 1
 artifacts:
   jars: {version: "1", sources: [{built: {maven: app}}]}
   other: {version: "1", sources: [{built: {go_install: example.org/other@v1}}]}
+  rust:
+    version: "1"
+    only: tests
+    sources:
+      - built:
+          cargo:
+            package: rust==1.0
+            sha256: "0000000000000000000000000000000000000000000000000000000000000000"
+            archive: a.zip
+            folder: a
+            programs: [p]
 images:
   base: {version: "13", sources: [{pulled: {reference: "debian:13", digest: null}}, {built: {debian: trixie}}]}
   app: {version: "1", sources: [{built: {dockerfile: app, base: base, artifacts: [jars], finish: end/finish.sh}}]}
@@ -54,6 +65,12 @@ def test_jars_depend_on_the_pom_alone() -> None:
 def test_the_built_text_counts() -> None:
     assert changed(hashes(LOCK.replace("other@v1", "other@v2"))) == {"artifact/other"}
     assert changed(hashes(LOCK.replace("trixie", "sid"))) == {"image/base", "image/app", "image/child"}
+
+
+def test_a_rust_programs_package_and_features_count() -> None:
+    assert changed(hashes(LOCK.replace("0" * 64, "1" * 64))) == {"artifact/rust"}
+    assert changed(hashes(LOCK.replace("programs: [p]", "programs: [p]\n            features: [f]"))) == {"artifact/rust"}
+    assert changed(hashes(LOCK.replace("programs: [p]", "programs: [p]\n            crates: {c: 0.1.0}"))) == {"artifact/rust"}
 
 
 def test_a_digest_that_becomes_known_rebuilds_nothing() -> None:

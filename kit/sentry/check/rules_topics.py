@@ -13,6 +13,8 @@ from kit.sentry.check.rule import Release, Rule, Seen
 from kit.sentry.check.rules_pods import said
 
 SIZE = "max.message.bytes"
+PRODUCED = "message.max.bytes"  # a producer's own limit: librdkafka's CONFIGURATION.md, read 2026-11-28
+CHARTS = 50_000_000  # what chart 33 gives Relay: a little less than what the topic of profiles takes, and right for all others
 WHERE = "below `topics:` of the profile or of kit.yaml's `sentry:`"
 DONE = {
     "consumed": "is consumed",
@@ -68,6 +70,18 @@ def _limit(release: Release, name: str) -> int | None:
     return None if size is None else int(size)
 
 
+def _producer(release: Release) -> Iterator[Seen]:
+    """Where the limit is written down: the chart does so for Relay, with more than any topic takes."""
+    for executed in release.executed:
+        written = [topic.name for topic in executed.topics if topic.role == "produced"]
+        size, name = max(((_limit(release, each) or 0, each) for each in written), default=(0, ""))
+        for connection in executed.connections:
+            given = connection.options.get(PRODUCED) if connection.store == "kafka" else None
+            if given is not None and int(given) < min(size, CHARTS):
+                found = f"{PRODUCED} in {connection.use} is {given}, and {name} takes {size} bytes"
+                yield Seen(found, executed.containers, store="kafka")
+
+
 def _kafka_left_alone(release: Release) -> Iterator[Seen]:
     for container in release.containers:
         words = said(container)
@@ -93,6 +107,12 @@ RULES = (
         "A topic that gets another's records takes records as large as that one does.",
         f"raise {SIZE} {WHERE}, then kit topics --mend",
         _room,
+    ),
+    Rule(
+        "PRODUCER-ROOM",
+        "A producer sends records as large as its topics take; Relay accepts what is larger, says it in its log and loses it.",
+        "leave relay.processing.kafkaConfig.messageMaxBytes to the chart, which has 50000000",
+        _producer,
     ),
     Rule(
         "TOPICS-LEFT-ALONE",

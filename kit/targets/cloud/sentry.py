@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit import files
 from kit.endpoints import Secret, Trust
+from kit.errors import KitError
 from kit.plan.execute import Note
 from kit.plan.steps import Step
 from kit.sentry import demo as demonstration
-from kit.sentry import lite, preflight, profiles, topics, values
+from kit.sentry import lite, preflight, profiles, road, topics, values
 from kit.sentry.credentials import Logins, TrustTexts
 from kit.sentry.demo import DemoResult
 from kit.sentry.installation import Flavour, Installation, Site
@@ -203,8 +204,27 @@ class CloudSentry:
     # -- the rest of the user's view
 
     def verify(self, note: Note) -> tuple[Check, ...]:
-        """The preflight, run now, as claims."""
-        return tuple(claim for probe in self.run_preflight(note).probes for claim in claims(probe))
+        """The preflight, run now, as claims, and an event's road where a Relay runs."""
+        tried = tuple(claim for probe in self.run_preflight(note).probes for claim in claims(probe))
+        return (*tried, *self._road())
+
+    def _road(self) -> Iterator[Check]:
+        around = self._around
+        if not road.runs(around.kube):
+            return
+        script = self._place.workspace.assets / demonstration.SCRIPT
+        try:
+            seen = road.travel_in_cluster(
+                lambda: demonstration.send(script, self._dsn, self._trust()),
+                self._outputs().endpoints().kafka,
+                around.kube,
+                self._place.workspace.stack,
+                self._probe_image(),
+            )
+        except KitError as error:
+            yield Check("relay", road.CLAIM, False, f"{error.what}: {error.why}")
+            return
+        yield Check("relay", road.CLAIM, seen.record is not None, seen.words)
 
     def client_env(self) -> Mapping[str, str]:
         """Of what is reached from here: the cluster and Sentry. The stores have names inside the cloud's network alone."""

@@ -282,7 +282,8 @@ class LocalTarget:
         from kit.verify import checks
 
         self.credentials()  # no stack: say so before anything is tried
-        return (*checks.from_host(self.endpoints(), self.ports(), self.trust(), self.stack.name), *self.sentry.probe_checks())
+        found = checks.from_host(self.endpoints(), self.ports(), self.trust(), self.stack.name)
+        return (*found, *self.sentry.probe_checks(), *self.sentry.road_checks())
 
     def client_env(self) -> Mapping[str, str]:
         endpoints, trust = self.endpoints(), self.trust()
