@@ -84,8 +84,8 @@ def test_every_line_that_says_something_has_its_source_and_its_date(name: str) -
     text = (ROOT / profiles.FOLDER / f"{name}.yaml").read_text()
     block = text[text.index("sources:") : text.index("\n\n")]
     assert sourceless(text.replace(block, "sources: " + repr(yaml.safe_load(block)["sources"]) + " # [kit]", 1)) == []
-    for name, source in yaml.safe_load(text)["sources"].items():
-        assert f"[{name}]" in text, f"{name}: a source of nothing"
+    for key, source in yaml.safe_load(text)["sources"].items():
+        assert f"[{key}]" in text, f"{key}: a source of nothing"
         assert set(source) == {"what", "read"}
         assert isinstance(source["read"], date)
 
