@@ -39,7 +39,8 @@ class SchemasMissing(KitError):
 def wanted(profile: Profile, assets: Path, own: Mapping[str, Mapping[str, str]]) -> tuple[Topic, ...]:
     """Every topic that this Sentry is given, by name; `own` are the user's, name → settings.
 
-    Raises `SchemasMissing`, `StoreError`. Later ones count: a newer release of the schemas before an older one, the profile before both, the user before all.
+    A newer release of the schemas counts before an older one, the profile before both, the user before all.
+    Raises `SchemasMissing`, `StoreError`.
     """
     found: dict[str, Topic] = {}
     for version in profile.schemas:
