@@ -12,9 +12,10 @@ from bench.figures import Figure, median, milliseconds, say, seconds, timed
 from tests.support import emulator
 from tests.support import terraform as supplied
 from tests.support.emulator import Running, Terraform
-from tests.support.program import Program
+from tests.support.program import ROOT, Program
 from tests.terraform.planning import copied
 
+CHART = ROOT / "tests" / "charts" / "line-33"
 PASSWORDS = ("-var=kafka_password=only-for-this-bench", "-var=redis_password=only-for-this-bench")
 VARIABLES = ("-var=domain=sentry.example.com", "-var=iam_pause_s=0", *PASSWORDS)
 DESCRIPTION = "cloud: {domain: sentry.example.com, size: demo}\n"
@@ -24,6 +25,14 @@ def measure(program: Program) -> Iterator[Figure]:
     say("values")
     yield Figure(
         "kit values show", milliseconds(median(5, lambda: program.must("values", "show"))), "≤ 1 s", "median of 5 processes"
+    )
+
+    checked = ("values", "check", "--size", "full", "--chart", str(CHART))
+    yield Figure(
+        "kit values check, chart 33's shape, full",
+        seconds(median(5, lambda: program.must(*checked)), 2),
+        "≤ 2 s",
+        "median of 5 processes, the settings executed in a container",
     )
 
     say("emulator")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -116,7 +117,7 @@ def rules(measured: list[Measured]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _row(cells: list[object] | list[str]) -> str:
+def _row(cells: Sequence[object]) -> str:
     return f"| {' | '.join(str(cell) for cell in cells)} |"
 
 

@@ -63,10 +63,10 @@ locals {
 locals {
   profile = yamldecode(file("${path.module}/modules/sentry-values/profiles/${var.profile}.yaml"))
   # Newer releases of the schemas count before older ones, the profile before both, the variable before all; as in kit/sentry/topics.py.
-  topics = merge(
-    [for version in local.profile.schemas : jsondecode(file("${path.module}/topics/${version}.json")).topics]...,
-    { for name, settings in merge(local.profile.topics, var.topics) : name => { partitions = 1, enforced = false, config = settings } },
-  )
+  topics = merge(concat(
+    [for version in local.profile.schemas : jsondecode(file("${path.module}/topics/${version}.json")).topics],
+    [{ for name, settings in merge(local.profile.topics, var.topics) : name => { partitions = 1, enforced = false, config = settings } }],
+  )...)
 
   # Kafka's name of a setting → the argument of yandex_mdb_kafka_topic.topic_config.
   topic_arguments = {

@@ -6,7 +6,7 @@ output "endpoints" {
 }
 
 output "values" {
-  description = "The chart's values as YAML. `terraform output -raw values > values.yaml`."
+  description = "The chart's values as YAML. `terraform output -raw values > values.yaml`; then `helm … --values values.yaml --values own.yaml`, where own.yaml leaves config.sentryConfPy and config.snubaSettingsPy alone: Helm would replace them."
   value       = module.sentry_values.values
 }
 

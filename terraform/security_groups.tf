@@ -117,7 +117,7 @@ resource "yandex_vpc_security_group" "kubernetes" {
   }
 
   dynamic "egress" {
-    for_each = toset([for port in var.egress_ports : tostring(port)])
+    for_each = toset([for port in concat(var.egress_ports, var.mail == null ? [] : [var.mail.port]) : tostring(port)])
     content {
       protocol       = "TCP"
       description    = "The Internet on port ${egress.value}"

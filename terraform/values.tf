@@ -10,6 +10,7 @@ module "sentry_values" {
   url            = "https://${var.domain}"
   admin_email    = coalesce(var.admin_email, "admin@${var.domain}")
   retention_days = var.retention_days
+  mail           = var.mail
   ingress = var.ingress == null ? null : {
     class_name  = var.ingress.class_name
     hostname    = var.domain

@@ -371,7 +371,7 @@ variable "ingress_cidrs" {
 }
 
 variable "egress_ports" {
-  description = "TCP ports that nodes may call on the Internet: registries, Object Storage and webhooks by HTTPS. A mail server on 587 is added here."
+  description = "TCP ports that nodes may call on the Internet: registries, Object Storage and webhooks by HTTPS. The mail server's is added by `mail`."
   type        = list(number)
   default     = [443]
   nullable    = false
@@ -499,6 +499,18 @@ variable "ingress" {
   description = "The chart's Ingress in front of Sentry: class and the Kubernetes Secret with its certificate. Null: none, something else leads there."
   type        = object({ class_name = string, tls_secret = string, annotations = optional(map(string), {}) })
   default     = null
+}
+
+variable "mail" {
+  description = "The server through which Sentry's mails leave: host, port, user, from, tls (starttls or tls). The password is no variable: it stands in the Kubernetes Secret kit-mail. Null: no mail leaves."
+  type = object({
+    host = string
+    port = optional(number, 587)
+    user = optional(string, "")
+    from = string
+    tls  = optional(string, "starttls")
+  })
+  default = null # checked by modules/sentry-values
 }
 
 variable "iam_pause_s" {

@@ -6,25 +6,22 @@ import re
 from pathlib import Path
 from typing import Any
 
-from kit.blueprint.stack import DEFAULT_NAME, FLAVOURS, PROFILES, SIZES, STORES, SentryWanted, Stack
+from kit.blueprint import own_values
+from kit.blueprint.nodes import TAG, BadBlueprint, Data, composed, place
+from kit.blueprint.own_values import SecretInClear
+from kit.blueprint.stack import DEFAULT_NAME, FLAVOURS, MAIL_PORTS, PROFILES, SIZES, STORES, Mail, OwnValues, SentryWanted, Stack
 from kit.errors import KitError
 
 FILE_NAME = "kit.yaml"
 TOPIC_PATTERN = re.compile(r"(?!__|\.{1,2}$)[a-zA-Z0-9._-]{1,249}")  # Kafka's own rule; two underscores are the broker's
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]|[a-z]")
 
+MAIL_PASSWORD = "kit secrets set mail, or the variable KIT_MAIL_PASSWORD for `kit up`"
+
 # key → what a value may be, as data; the reader below walks it beside the YAML nodes.
+HOST_PATTERN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+ADDRESS_PATTERN = re.compile(r"[^@\s\"$`\\]+@[^@\s\"$`\\]+")
 PORT_NAMES = ("kafka.sasl", "postgres.sql", "redis.tls", "clickhouse.https", "clickhouse.native", "s3.api", "sentry.https")
-
-
-class BadBlueprint(KitError):
-    """kit.yaml cannot be read as a description of a stack."""
-
-    code = "KIT-BLUEPRINT"
-    exit_code = 10
-
-    def __init__(self, *, where: str, why: str, fix: str) -> None:
-        super().__init__(what=f"{where} is not a valid blueprint", why=why, fix=fix)
 
 
 class BadName(KitError):
@@ -38,6 +35,20 @@ class BadName(KitError):
             what=f"{name!r} cannot be a stack's name",
             why="it names containers, a network and a cluster: lower-case letters, digits, hyphens, at most 30, a letter first",
             fix="choose another: kit up --local --stack my-stack",
+        )
+
+
+class MailPlaintext(KitError):
+    """A mail server that is to be spoken to without TLS."""
+
+    code = "KIT-MAIL-PLAINTEXT"
+    exit_code = 10
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            what=f"{where} asks for mail without TLS",
+            why="the login and every alert would cross the network in clear; kit opens no connection without TLS",
+            fix="tls: starttls (port 587) or tls: tls (port 465); a server that knows neither needs a relay in front of it",
         )
 
 
@@ -55,22 +66,21 @@ def load(path: Path | None, *, name: str | None) -> Stack:
         if explicit:
             raise BadBlueprint(where=str(path), why="there is no such file", fix="check the path after --config")
         return Stack(name=checked_name(name or DEFAULT_NAME))
-    return parse(path.read_text(), str(path), name=name)
+    return parse(read(path), str(path), name=name)
+
+
+def read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        why = "its bytes are not text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error.strerror)
+        raise BadBlueprint(where=str(path), why=why, fix="check the file") from error
 
 
 def parse(text: str, where: str, *, name: str | None = None) -> Stack:
-    import yaml
-
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise BadBlueprint(
-            where=f"{where}{line}", why=str(getattr(error, "problem", error)), fix="mend the YAML at that line"
-        ) from error
+    root = composed(text, where)
     reader = _Reader(where)
-    fields = reader.mapping(root, ("name", "ports", "memory_mb", "sentry", "cloud")) if root else {}
+    fields = reader.mapping(root, ("name", "ports", "memory_mb", "sentry", "mail", "cloud")) if root else {}
     stack_name = reader.text(fields["name"]) if "name" in fields else DEFAULT_NAME
     ports = reader.mapping(fields["ports"], PORT_NAMES) if "ports" in fields else {}
     memory = reader.mapping(fields["memory_mb"], STORES) if "memory_mb" in fields else {}
@@ -79,12 +89,13 @@ def parse(text: str, where: str, *, name: str | None = None) -> Stack:
         ports={key: reader.number(node, 1, 65535) for key, node in ports.items()},
         memory_mb={key: reader.number(node, 128, 1_048_576) for key, node in memory.items()},
         sentry=_sentry(reader, fields["sentry"]) if "sentry" in fields else SentryWanted(),
+        mail=_mail(reader, fields["mail"]) if "mail" in fields else None,
         cloud=reader.plain(fields["cloud"]) if "cloud" in fields else {},
     )
 
 
 def _sentry(reader: _Reader, node: Any) -> SentryWanted:
-    fields = reader.mapping(node, ("flavour", "profile", "size", "chart", "retention_days", "topics"))
+    fields = reader.mapping(node, ("flavour", "profile", "size", "chart", "retention_days", "topics", "values"))
     choices = {"flavour": FLAVOURS, "profile": PROFILES, "size": SIZES}
     found: dict[str, Any] = {key: reader.choice(fields[key], known) for key, known in choices.items() if key in fields}
     if "chart" in fields:
@@ -93,6 +104,8 @@ def _sentry(reader: _Reader, node: Any) -> SentryWanted:
         found["retention_days"] = reader.number(fields["retention_days"], 1, 3650)
     if "topics" in fields:
         found["topics"] = _topics(reader, fields["topics"])
+    if "values" in fields:
+        found["values"] = _values(reader.where, fields["values"])
     return SentryWanted(**found)
 
 
@@ -109,6 +122,38 @@ def _topics(reader: _Reader, node: Any) -> dict[str, dict[str, str]]:
     return found
 
 
+def _values(where: str, node: Any) -> OwnValues:
+    """Written there, or in the file of that name: a path that is not absolute begins where kit.yaml lies."""
+    if node.id != "scalar" or node.tag == f"{TAG}null":
+        return own_values.read(node, where)
+    path = Path(where).parent / node.value
+    if not path.is_file():
+        why = f"it takes the chart's values from {path}, and there is no such file"
+        raise BadBlueprint(where=place(where, node), why=why, fix="correct the path, or write the values below `values:`")
+    return own_values.read(composed(read(path), str(path)), str(path))
+
+
+def _mail(reader: _Reader, node: Any) -> Mail:
+    for key, _ in node.value if node.id == "mapping" else ():
+        if key.value == "password":
+            raise SecretInClear(place(reader.where, key), "mail.password", MAIL_PASSWORD)
+    fields = reader.mapping(node, ("host", "port", "user", "from", "tls"))
+    for needed in ("host", "from"):
+        if needed not in fields:
+            raise reader.refuse(node, f"mail says no `{needed}`", "mail: {host: smtp.example.org, from: sentry@example.org, …}")
+    said = reader.text(fields["tls"]) if "tls" in fields else "starttls"
+    if said.lower() in ("none", "no", "off", "false", "plain", "plaintext"):
+        raise MailPlaintext(place(reader.where, fields["tls"]))
+    tls: Any = reader.choice(fields["tls"], tuple(MAIL_PORTS)) if "tls" in fields else said
+    return Mail(
+        host=reader.like(fields["host"], HOST_PATTERN, "a host name without scheme and port"),
+        sender=reader.like(fields["from"], ADDRESS_PATTERN, "an e-mail address"),
+        port=reader.number(fields["port"], 1, 65535) if "port" in fields else MAIL_PORTS[tls],
+        user=reader.text(fields["user"]) if "user" in fields else "",
+        tls=tls,
+    )
+
+
 class _Reader:
     """Takes YAML nodes apart; every refusal carries file:line and what would be right."""
 
@@ -116,7 +161,7 @@ class _Reader:
         self.where = where
 
     def refuse(self, node: Any, why: str, fix: str) -> BadBlueprint:
-        return BadBlueprint(where=f"{self.where}:{node.start_mark.line + 1}", why=why, fix=fix)
+        return BadBlueprint(where=place(self.where, node), why=why, fix=fix)
 
     def mapping(self, node: Any, allowed: tuple[str, ...]) -> dict[str, Any]:
         fields: dict[str, Any] = {}
@@ -141,17 +186,21 @@ class _Reader:
 
     def plain(self, node: Any) -> dict[str, Any]:
         """A mapping whose values are somebody else's to judge."""
-        import yaml
-
         if node.id != "mapping":
             raise self.refuse(node, "a mapping is expected here", "write names of variables and their values")
-        loader = yaml.SafeLoader("")
-        return {str(key): value for key, value in loader.construct_mapping(node, deep=True).items()}
+        found: dict[str, Any] = Data(self.where).of(node)
+        return found
 
     def text(self, node: Any) -> str:
         if node.id != "scalar":
             raise self.refuse(node, "a word is expected here", "write one word")
         return str(node.value)
+
+    def like(self, node: Any, pattern: re.Pattern[str], wanted: str) -> str:
+        word = self.text(node)
+        if not pattern.fullmatch(word):
+            raise self.refuse(node, f"{word!r} is not {wanted}", f"write {wanted}")
+        return word
 
     def choice(self, node: Any, known: tuple[str, ...]) -> str:
         word = self.text(node)

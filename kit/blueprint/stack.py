@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,8 +18,40 @@ Size = Literal["errors-only", "full"]
 SIZES: tuple[Size, ...] = ("errors-only", "full")
 PROFILES = ("current", "seed")  # each a file in terraform/modules/sentry-values/profiles
 
+MailTls = Literal["starttls", "tls"]
+MAIL_PORTS: Mapping[MailTls, int] = {"starttls": 587, "tls": 465}  # RFC 6409 and RFC 8314
+
 DEFAULT_NAME = "kit"
 SENTRY_PORT = 8443 + 1000  # 9443: next to ClickHouse's 8443, which a Sentry page must not squat on
+
+
+@dataclass(frozen=True, slots=True)
+class OwnValues:
+    """The user's own values for the chart, which are merged over kit's: as JSON text, so that nobody can change them."""
+
+    text: str = "{}"
+    places: Mapping[tuple[str, ...], str] = field(default_factory=dict, compare=False, repr=False)  # path → "kit.yaml:12"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.text)
+        return found
+
+    def place(self, path: tuple[str, ...]) -> str:
+        """Where it is written, or the nearest thing above it; "" for what is not the user's."""
+        known = (self.places.get(path[:length]) for length in range(len(path), 0, -1))
+        return next((place for place in known if place), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """Through which server mails leave, always over TLS. Its password is a secret of the stack: `kit secrets set mail`."""
+
+    host: str
+    sender: str
+    port: int = MAIL_PORTS["starttls"]
+    user: str = ""  # empty: the server asks for no login
+    tls: MailTls = "starttls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +63,7 @@ class SentryWanted:
     size: Size = "errors-only"
     chart: str | None = None  # a directory, a .tgz or oci://…; None: where the profile says
     retention_days: int = 90
+    values: OwnValues = field(default_factory=OwnValues)
     topics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of the user's own values, name → settings
 
 
@@ -42,5 +76,6 @@ class Stack:
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # store → more names of it; the first is its own
     parts: tuple[Part, ...] = PARTS
     sentry: SentryWanted = field(default_factory=SentryWanted)
+    mail: Mail | None = None  # None: no mail leaves
     trusts_chart: bool = False  # for this call: its settings may run as the user where there is no sandbox; never remembered
     cloud: Mapping[str, Any] = field(default_factory=dict)  # variables of terraform/variables.tf that the user sets

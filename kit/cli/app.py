@@ -34,7 +34,7 @@ COMMANDS = {
     "topics": ("topics", "List, compare and mend the Kafka topics that Sentry needs."),
     "preflight": ("preflight", "Try every connection of the release in the cluster, before Helm would."),
     "values": ("values", "Show, compare and check the values that the Sentry chart is given."),
-    "secrets": ("secrets", "Show where the cloud stack's secrets lie, or one of them."),
+    "secrets": ("secrets", "Show where the stack's secrets lie, and keep those that only you know."),
     "cloud": ("cloud", "Keep the cloud stack's state elsewhere."),
     "images": ("images", "List, build, pull, save and load the tools and images."),
     "setup": ("setup", "Prepare this computer: the engine and the tools."),

@@ -73,9 +73,10 @@ class Session:
         described = dataclasses.replace(described, trusts_chart=self.trusts_chart)
         state = workspace.find(described.name).state
         remembered = choice.load(self._cloud_folder(state) if self.cloud else state)
-        if remembered is None or described.sentry != SentryWanted():
+        if remembered is None or choice.alone(described.sentry) != SentryWanted():
             return described
-        return dataclasses.replace(described, sentry=remembered)
+        added = {name: getattr(described.sentry, name) for name in choice.UNREMEMBERED}
+        return dataclasses.replace(described, sentry=dataclasses.replace(remembered, **added))
 
     def _cloud_folder(self, state: Path) -> Path:
         """Of the cloud or of its rehearsal: each remembers its own choice."""

@@ -157,9 +157,8 @@ def _private_files(local: LocalTarget) -> tuple[Verdict, str, str]:
     """Keys and passwords are for their owner alone."""
     places = (local.workspace.certs, local.workspace.state)
     private = [path for place in places for pattern in ("**/*.key", "**/secrets/**/*") for path in place.glob(pattern)]
-    loose = [
-        path for path in [*private, local.workspace.state / "secrets.json"] if path.is_file() and path.stat().st_mode & 0o077
-    ]
+    private += [path for path in (local.secrets_file, local.given_file) if path.exists()]
+    loose = [path for path in private if path.is_file() and path.stat().st_mode & 0o077]
     if loose:
         return "wrong", f"others may read {loose[0]}", f"chmod 600 {loose[0]}"
     return _right(f"{len(private)} keys and secrets, none readable by others")

@@ -196,8 +196,10 @@ def _sha256(path: Path) -> str:
 
 
 def _last_line(error: KitError) -> str:
+    """What Helm says is wrong: behind it may stand advice on --debug."""
     lines = [line for line in (error.detail or error.why).splitlines() if line.strip()]
-    return lines[-1].removeprefix("Error: ") if lines else error.why
+    said = [line for line in lines if line.startswith("Error: ")] or lines
+    return said[-1].removeprefix("Error: ") if said else error.why
 
 
 def render(chart: Chart, release: str, namespace: str, values: Mapping[str, Any], helm: Helm) -> tuple[Document, ...]:

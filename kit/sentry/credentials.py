@@ -7,8 +7,8 @@ one object, and a pod sees only what its component speaks to.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from kit.endpoints import Bucket, Endpoints, Secret
 from kit.errors import KitError
@@ -17,6 +17,7 @@ from kit.sentry.wiring import TRUST
 
 KAFKA, POSTGRES, REDIS, CLICKHOUSE = "kit-kafka", "kit-postgres", "kit-redis", "kit-clickhouse"
 FILESTORE, NODESTORE, SENTRY, VROOM_CLIENT = "kit-filestore", "kit-nodestore", "kit-sentry", "kit-vroom-client"
+MAIL, OWN = "kit-mail", "kit-own"  # what the user gave: the mail server's password, and whatever the user's values refer to
 MECHANISM = "SCRAM-SHA-512"
 IN_A_URL = re.compile(r"[A-Za-z0-9._~-]+")
 
@@ -59,14 +60,38 @@ class Certificate:
     key: Secret
 
 
+@dataclass(frozen=True, slots=True)
+class GivenSecrets:
+    """What the user gave kit to keep: `kit secrets set`."""
+
+    mail: Secret | None = None  # the password that the mail server asks for
+    own: Mapping[str, Secret] = field(default_factory=dict)
+
+    @property
+    def every(self) -> tuple[Secret, ...]:
+        return (*((self.mail,) if self.mail else ()), *self.own.values())
+
+
 def documents(
-    stack: str, endpoints: Endpoints, trust: TrustTexts, logins: Logins, vroom: Certificate | None = None
+    stack: str,
+    endpoints: Endpoints,
+    trust: TrustTexts,
+    logins: Logins,
+    vroom: Certificate | None = None,
+    given: GivenSecrets = GivenSecrets(),
 ) -> tuple[Document, ...]:
     """The objects, without their namespace; they hold secrets in clear. `vroom` is its client certificate, where it runs.
 
     Raises `PasswordUnfit`.
     """
-    return tuple(_documents(stack, endpoints, trust, logins, vroom))
+    return (*_documents(stack, endpoints, trust, logins, vroom), *_given(stack, given))
+
+
+def _given(stack: str, given: GivenSecrets) -> Iterator[Document]:
+    if given.mail is not None:
+        yield secret(stack, MAIL, {"mail-password": given.mail.reveal()})
+    if given.own:
+        yield secret(stack, OWN, {name: each.reveal() for name, each in given.own.items()})
 
 
 def _documents(

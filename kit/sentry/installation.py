@@ -13,17 +13,30 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from kit import files
+from kit.blueprint.stack import OwnValues
 from kit.endpoints import Endpoints, Secret
 from kit.engines.helm import Helm, Release
 from kit.engines.kube import KubeApi
 from kit.errors import KitError
 from kit.sentry import chart as charts
-from kit.sentry import clickhouse_range, credentials, hooks, manifests, nodestore, preflight, rollout, upgrade_path, wiring
+from kit.sentry import (
+    clickhouse_range,
+    credentials,
+    hooks,
+    manifests,
+    nodestore,
+    own_values,
+    preflight,
+    revisions,
+    rollout,
+    upgrade_path,
+    wiring,
+)
 from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.chart import Chart
 from kit.sentry.check import check as rules
@@ -31,7 +44,7 @@ from kit.sentry.check import keys
 from kit.sentry.check.pods import secret_data
 from kit.sentry.check.rule import Finding
 from kit.sentry.check.sandbox import Sandbox
-from kit.sentry.credentials import Certificate, Logins, TrustTexts
+from kit.sentry.credentials import Certificate, GivenSecrets, Logins, TrustTexts
 from kit.sentry.manifests import Document
 from kit.sentry.objects import NAMESPACE, RELEASE, config_map, namespace
 from kit.sentry.preflight.verdict import Preflight
@@ -94,6 +107,8 @@ class Site:
     sandboxes: tuple[Sandbox, ...]  # where the rendered settings may be executed
     assets: Path
     vroom: Certificate | None = None  # where profiling runs
+    own: OwnValues = field(default_factory=OwnValues)  # the user's values, over the module's
+    given_secrets: GivenSecrets = field(default_factory=GivenSecrets)
     migrated: str = ""  # version of the chart that the data in the stores has been brought to, as far as the place knows
 
 
@@ -148,17 +163,19 @@ class Installation:
     def credentials(self) -> tuple[Document, ...]:
         """What does not depend on the manifests: trust, passwords, keys, code."""
         site = self.site
-        made = credentials.documents(site.stack, site.endpoints, site.trust, site.logins, site.vroom)
+        made = credentials.documents(site.stack, site.endpoints, site.trust, site.logins, site.vroom, site.given_secrets)
         code = nodestore.document(site.stack, site.assets)
         return (*made, code, *self.flavour.applied())
 
     @functools.cached_property
     def fingerprint(self) -> str:
         """Equal to the one in the cluster exactly when there is nothing to install. Renders nothing."""
-        code = {path.name: path.read_bytes() for path in (Path(wiring.__file__), Path(charts.__file__), Path(__file__))}
+        rooms = (wiring.__file__, charts.__file__, own_values.__file__, revisions.__file__, __file__)
+        code = {path.name: path.read_bytes() for path in map(Path, rooms)}
         return files.digest(
             {
                 "values": self.site.values_made_from,
+                "own values": self.site.own.text,
                 "chart": f"{self.chart.name} {self.chart.version} {self.chart.digest}",
                 "wiring": json.dumps(dict(self.site.profile.wiring), sort_keys=True),
                 **{f"credential {name}": text for name, text in self._secret_texts().items()},
@@ -182,16 +199,29 @@ class Installation:
 
     @functools.cached_property
     def values(self) -> Mapping[str, Any]:
+        """The module's, what the flavour adds, and the user's over both. Raises `OwnValuesUnfit`."""
+        if self.site.own.document:
+            own_values.check_shape(self.site.own, keys.known_keys(self.chart.path))
+        return own_values.merged(self._values_made, self.site.own)
+
+    @functools.cached_property
+    def _values_made(self) -> Mapping[str, Any]:
         return self.flavour.values(self.site.values(), self._secret_texts())
 
     @functools.cached_property
     def rendered(self) -> tuple[Document, ...]:
-        """As the chart made them."""
-        return charts.render(self.chart, RELEASE, NAMESPACE, self.values, self.helm)
+        """As the chart made them. Raises `ChartInvalid`, or `OwnValuesUnrendered` where the user's values are why."""
+        try:
+            return charts.render(self.chart, RELEASE, NAMESPACE, self.values, self.helm)
+        except charts.ChartInvalid as error:
+            if not self.site.own.document:
+                raise
+            charts.render(self.chart, RELEASE, NAMESPACE, self._values_made, self.helm)  # not to be rendered anyway: that is told
+            raise own_values.OwnValuesUnrendered(error.why) from error
 
     def wired(self) -> tuple[Document, ...]:
         """The chart's objects as they are applied."""
-        return wiring.wire(self.rendered, self.wiring)
+        return revisions.marked(wiring.wire(self.rendered, self.wiring), self.applied)
 
     def documents(self) -> tuple[Document, ...]:
         """The release to its last object, exactly as Helm is given it."""
@@ -230,7 +260,7 @@ class Installation:
             size="" if self.flavour.is_stand_in else self.site.size,
             sandboxes=self.site.sandboxes,
         )
-        return replace(looked, notes=self.flavour.notes())
+        return own_values.located(replace(looked, notes=self.flavour.notes()), self.site.own)
 
     def check(self) -> rules.Looked:
         """Raises `ValuesUnfit`, `UpgradePath`. Asks no cluster."""
@@ -412,7 +442,8 @@ def known_secrets(site: Site) -> tuple[Secret, ...]:
     ends = site.endpoints
     logins = (ends.kafka.password, ends.postgres.password, ends.redis.password, ends.clickhouse.password)
     keys_of_buckets = (ends.s3.filestore.secret_key, ends.s3.nodestore.secret_key)
-    return (*logins, *keys_of_buckets, site.logins.django_key, site.logins.admin_password)
+    own = (site.logins.django_key, site.logins.admin_password, *site.given_secrets.every)
+    return (*logins, *keys_of_buckets, *own)
 
 
 def addresses(endpoints: Endpoints) -> dict[str, frozenset[tuple[str, int]]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.endpoints import KafkaEndpoint, Trust
+from kit.errors import KitError
 from kit.sentry.profiles import Profile
 from kit.stores import kafka_admin, kafka_topics
 from kit.stores.contract import Credentials
@@ -21,12 +22,31 @@ from kit.stores.kafka_topics import Comparison, Topic
 FOLDER = Path("terraform/topics")  # below the shipped files
 
 
-def wanted(profile: Profile, assets: Path, own: Mapping[str, Mapping[str, str]]) -> tuple[Topic, ...]:
-    """Every topic that this Sentry is given, by name. `own` are the user's, name → settings. Raises `StoreError`.
+class SchemasMissing(KitError):
+    """A profile names a release of Sentry's schemas that is not here."""
 
-    Later ones count: a newer release of the schemas before an older one, the profile before both, the user before all.
+    code = "KIT-TOPICS-SCHEMAS"
+    exit_code = 10
+
+    def __init__(self, profile: str, version: str, file: Path) -> None:
+        super().__init__(
+            what=f"the profile {profile} needs the topics of sentry-kafka-schemas {version}, which are not here",
+            why=f"there is no {file}",
+            fix=f"python terraform/topics/make.py {version}; or correct `schemas` in the profile",
+        )
+
+
+def wanted(profile: Profile, assets: Path, own: Mapping[str, Mapping[str, str]]) -> tuple[Topic, ...]:
+    """Every topic that this Sentry is given, by name; `own` are the user's, name → settings.
+
+    A newer release of the schemas counts before an older one, the profile before both, the user before all.
+    Raises `SchemasMissing`, `StoreError`.
     """
-    found = {topic.name: topic for version in profile.schemas for topic in kafka_topics.of_schemas(schemas(assets, version))}
+    found: dict[str, Topic] = {}
+    for version in profile.schemas:
+        if not (file := schemas(assets, version)).is_file():
+            raise SchemasMissing(profile.name, version, file)
+        found |= {topic.name: topic for topic in kafka_topics.of_schemas(file)}
     for further in (profile.topics, own):
         found |= {name: Topic(name, 1, {key: str(value) for key, value in given.items()}) for name, given in further.items()}
     return tuple(found[name] for name in sorted(found))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kit.blueprint.stack import Mail
 from kit.endpoints import Endpoints, S3Endpoint
 from kit.engines.terraform import Terraform
 from kit.engines.terraform_errors import TerraformFailed
@@ -40,6 +41,7 @@ class Place:
     admin_email: str
     retention_days: int = 90
     ingress: Mapping[str, Any] | None = None  # class_name, hostname, tls_secret, annotations
+    mail: Mail | None = None
 
 
 def inputs(
@@ -76,7 +78,15 @@ def inputs(
         "admin_email": place.admin_email,
         "retention_days": place.retention_days,
         "ingress": dict(place.ingress) if place.ingress else None,
+        "mail": mail(place.mail),
     }
+
+
+def mail(wanted: Mail | None) -> dict[str, Any] | None:
+    """The variable of that name, which the module and the cloud's configuration have alike."""
+    if wanted is None:
+        return None
+    return {"host": wanted.host, "port": wanted.port, "user": wanted.user, "from": wanted.sender, "tls": wanted.tls}
 
 
 def _url(s3: S3Endpoint) -> str:

@@ -1,6 +1,7 @@
 """Which Sentry this stack was last brought up with, so that `kit status` and a plain `kit up` mean the same one.
 
-kit.yaml wins over it, and an option of the command line over both. A file that cannot be read is as none.
+kit.yaml wins over it, and an option of the command line over both. A file that cannot be read is as none. The user's own values
+and topics are not remembered: they stand in kit.yaml, or there are none.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import json
 from pathlib import Path
 
 from kit import files
-from kit.blueprint.stack import FLAVOURS, PROFILES, SIZES, SentryWanted
+from kit.blueprint.stack import FLAVOURS, PROFILES, SIZES, OwnValues, SentryWanted
 
 NAME = "sentry.json"
+UNREMEMBERED = ("values", "topics")
 
 
 def load(state: Path) -> SentryWanted | None:
@@ -25,6 +27,14 @@ def load(state: Path) -> SentryWanted | None:
 
 
 def save(state: Path, wanted: SentryWanted) -> None:
-    if load(state) != wanted:
+    chosen = alone(wanted)
+    if load(state) != chosen:
         state.mkdir(parents=True, exist_ok=True)
-        files.write_json(state / NAME, dataclasses.asdict(wanted))
+        files.write_json(
+            state / NAME, {key: value for key, value in dataclasses.asdict(chosen).items() if key not in UNREMEMBERED}
+        )
+
+
+def alone(wanted: SentryWanted) -> SentryWanted:
+    """Which Sentry, whatever the user has added to it."""
+    return dataclasses.replace(wanted, values=OwnValues(), topics={})

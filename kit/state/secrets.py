@@ -53,7 +53,10 @@ def load(path: Path) -> Mapping[str, Secret]:
 
 def put(path: Path, changed: Mapping[str, Secret]) -> Mapping[str, Secret]:
     """All secrets, these among them in place of what they were."""
-    everything = {**load(path), **changed}
+    return replace(path, {**load(path), **changed})
+
+
+def replace(path: Path, everything: Mapping[str, Secret]) -> Mapping[str, Secret]:
     files.private_folder(path.parent)
     files.write_json(path, {name: secret.reveal() for name, secret in everything.items()}, files.PRIVATE)
     return everything

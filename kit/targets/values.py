@@ -29,11 +29,12 @@ from kit.endpoints import (
     Trust,
 )
 from kit.errors import KitError
-from kit.sentry import credentials, profiles, topics, values
+from kit.sentry import credentials, own_values, profiles, topics, values
 from kit.sentry.installation import RECORD
 from kit.sentry.objects import NAMESPACE, RELEASE
 from kit.sentry.profiles import Profile
 from kit.sentry.values import Place
+from kit.state import given
 from kit.state.ports import LOOPBACK
 from kit.stores.contract import Credentials
 from kit.targets.local import LocalTarget, layout
@@ -104,15 +105,20 @@ class SentryValues:
 
         return chart.find(self.wanted.chart, self.profile, self.local.workspace.cache, self.helm)
 
-    @cached_property
+    @property
     def written(self) -> str:
-        """YAML with comments, for the chart that was named, else for the profile's own version."""
+        """YAML, for the chart that was named, else for the profile's own version; what is the user's is marked."""
+        return own_values.shown(values.text(self.data), self.wanted.values) if self.wanted.values.document else self._made
+
+    @cached_property
+    def _made(self) -> str:
+        """By the module, with its comments."""
         version = self.chart.version if self.wanted.chart else ""
         return values.written(self.terraform, self._module, {**self.variables, "chart_version": version})
 
     @property
     def data(self) -> dict[str, Any]:
-        return values.parse(self.written)
+        return own_values.merged(values.parse(self._made), self.wanted.values)
 
     def difference(self) -> str:
         """What an upgrade would change in the running release; empty: nothing. Raises `NoRelease`."""
@@ -157,6 +163,8 @@ class SentryValues:
             sandboxes=local.sandboxes(self.wanted.profile),
             assets=local.workspace.assets,
             vroom=credentials.Certificate(STAND_IN, nobody),
+            own=self.wanted.values,
+            given_secrets=credentials.GivenSecrets(nobody, dict.fromkeys(given.load(local.given_file), nobody)),
         )
         flavour = FullChart(
             stack=local.stack.name,
@@ -184,7 +192,7 @@ def of_local(local: LocalTarget, wanted: SentryWanted) -> SentryValues:
     fields = {field.name: Secret(STAND_IN) for field in dataclasses.fields(Credentials)}
     endpoints = layout.endpoints_from_cluster(Credentials(**fields))
     known = {**layout.usual_ports(), **local.stack.ports, **local.ports()}
-    place = Place(f"https://{LOOPBACK}:{known[layout.SENTRY_KEY]}", ADMIN_EMAIL, wanted.retention_days)
+    place = Place(f"https://{LOOPBACK}:{known[layout.SENTRY_KEY]}", ADMIN_EMAIL, wanted.retention_days, mail=local.stack.mail)
     made = values.inputs(endpoints, profiles.load(wanted.profile), wanted.size, place)
     return SentryValues(local, wanted, made, endpoints, of_stack=True)
 
@@ -198,7 +206,7 @@ def of_file(local: LocalTarget, wanted: SentryWanted, path: Path, url: str) -> S
         raise EndpointsUnreadable(path, error.strerror or str(error)) from error
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise EndpointsUnreadable(path, f"{type(error).__name__}: {error}") from error
-    place = Place(url, ADMIN_EMAIL, wanted.retention_days)
+    place = Place(url, ADMIN_EMAIL, wanted.retention_days, mail=local.stack.mail)
     made = values.inputs(endpoints, profiles.load(wanted.profile), wanted.size, place)
     # The document is the module's own input, and says more than the endpoints keep (Redis' database, ClickHouse's cluster).
     return SentryValues(local, wanted, {**made, "endpoints": document}, endpoints)

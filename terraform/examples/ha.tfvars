@@ -10,8 +10,8 @@ retention_days = 90
 kubernetes_api_cidrs = ["203.0.113.0/24"]
 ingress_cidrs        = ["0.0.0.0/0"]
 
-# Registries, Object Storage and webhooks by HTTPS, mail by submission.
-egress_ports = [443, 587]
+# Mails leave by submission, which opens its port. The password stands in the Kubernetes Secret kit-mail.
+mail = { host = "smtp.example.com", user = "sentry", from = "sentry@example.com" }
 
 maintenance = { day = "SUN", hour = 3 }
 backup      = { hours = 1, minutes = 30, retain_days = 14 }

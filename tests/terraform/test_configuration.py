@@ -473,6 +473,13 @@ def test_opening_the_doors_opens_these_and_no_others(plans: Planner) -> None:
     assert "vpc.publicAdmin" in roles
 
 
+def test_mail_opens_its_port_and_reaches_the_values(plans: Planner) -> None:
+    mail = {"host": "smtp.example.com", "port": 465, "user": "me", "from": "sentry@example.com", "tls": "tls"}
+    planned = plans({"domain": DOMAIN, "mail": mail})
+    rules = planned.of_type("yandex_vpc_security_group")["yandex_vpc_security_group.kubernetes"]["egress"]
+    assert (465, ["0.0.0.0/0"]) in [(rule["port"], rule["v4_cidr_blocks"]) for rule in rules]
+
+
 # ── secrets ──
 
 
@@ -616,8 +623,8 @@ def test_every_variable_says_what_it_is() -> None:
     for name, block in blocks:
         assert re.search(r"^  description = \"\S", block, re.MULTILINE), name
         assert re.search(r"^  type\s+= \S", block, re.MULTILINE), name
-        # A bool has no wrong value, and the Ingress is validated by the module it goes to.
-        needs_none = re.search(r"^  type\s+= bool", block, re.MULTILINE) or name == "ingress"
+        # A bool has no wrong value; Ingress and mail are validated by the module they go to.
+        needs_none = re.search(r"^  type\s+= bool", block, re.MULTILINE) or name in ("ingress", "mail")
         assert needs_none or "validation {" in block, name
 
 
@@ -629,6 +636,10 @@ CONTRADICTIONS: Mapping[str, tuple[dict[str, Any], str]] = {
     "partitions of a prescribed topic": ({"topic_partitions": {"snuba-commit-log": 3}}, "topic_partitions may name topics"),
     "replicas without Keeper": ({"resources": {"clickhouse": {"hosts": 2}}}, "replicate through Keeper"),
     "embedded Keeper on two hosts": ({"resources": {"clickhouse": {"hosts": 2, "keeper": "embedded"}}}, "at least three"),
+    "mail in clear": (
+        {"mail": {"host": "smtp.example.com", "from": "sentry@example.com", "tls": "none"}},
+        "mail.tls must be starttls or tls",
+    ),
     "ClickHouse older than Sentry asks for": ({"clickhouse_version": "25.3"}, "needs ClickHouse 25.8"),
 }
 

@@ -169,7 +169,8 @@ def changed(given: dict[str, Any], mistake: Mapping[str, Any]) -> dict[str, Any]
         for old, new in mistake["replace"].items():
             assert old in node[last], f"{old!r} is not in {mistake['in']}"
             node[last] = node[last].replace(old, new)
-    return _laid_over(given, mistake.get("values", {}))
+    laid: dict[str, Any] = _laid_over(given, mistake.get("values", {}))
+    return laid
 
 
 def _at(node: Any, path: list[str]) -> Any:

@@ -248,6 +248,39 @@ def test_an_image_of_ones_own_takes_the_place_of_the_charts(terraform: Terraform
     assert found["images"] == {"sentry": {"repository": "example/sentry", "tag": "26.8.0-1"}}
 
 
+# -- mail
+
+MAIL = {"host": "smtp.example.org", "port": 465, "user": "sentry", "from": "sentry@example.org", "tls": "tls"}
+
+
+@pytest.mark.parametrize("name", profiles.NAMES)
+def test_mail_leaves_over_tls_with_a_password_from_a_secret(terraform: Terraform, name: str) -> None:
+    found = values.render(terraform, MODULE, given(name, mail=MAIL))["mail"]
+    assert found == {
+        "backend": "smtp",
+        "host": "smtp.example.org",
+        "port": 465,
+        "useTls": False,
+        "useSsl": True,
+        "from": "sentry@example.org",
+        "username": "sentry",
+        "existingSecret": "kit-mail",
+        "existingSecretKey": "mail-password",
+    }
+
+
+def test_mail_without_a_login_names_no_secret_and_takes_starttls(terraform: Terraform) -> None:
+    found = values.render(terraform, MODULE, given("current", mail={"host": "relay.example.org", "from": "sentry@example.org"}))[
+        "mail"
+    ]
+    assert (found["port"], found["useTls"], found["useSsl"]) == (587, True, False)
+    assert not {"existingSecret", "existingSecretKey", "username", "password"} & set(found)
+
+
+def test_without_mail_the_chart_keeps_its_own(rendered: Mapping[str, Any]) -> None:
+    assert all("mail" not in found for found in rendered.values())
+
+
 # -- the settings, executed after what the charts write before them
 
 
@@ -370,6 +403,11 @@ REFUSED = [
     (("nodestore_module",), "chart", "needs images.sentry"),
     (("nodestore_module",), "django", "kit or chart"),
     (("secrets",), {"kafka": "Kit Kafka"}, "names of Kubernetes Secrets"),
+    (("mail",), {**MAIL, "tls": "none"}, "cross the network in clear"),
+    (("mail",), {**MAIL, "tls": None, "host": "smtp://mail"}, "bare host name"),
+    (("mail",), {**MAIL, "port": 0}, "65535"),
+    (("mail",), {**MAIL, "from": "Sentry"}, "e-mail address"),
+    (("mail",), {"host": "smtp.example.org"}, "from"),
 ]
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from kit.blueprint.stack import SentryWanted, Stack
+from kit.blueprint.stack import Mail, SentryWanted, Stack
 from kit.engines.yandex import Quota, from_environment
 from kit.engines.yandex_errors import CredentialsRefused, NoCredentials
 from kit.errors import KitError
+from kit.sentry import values
 from kit.targets.cloud import CloudTarget, checks
 from kit.targets.cloud.changes import Sums
 from kit.targets.cloud.errors import (
@@ -59,8 +60,22 @@ def test_a_domain_is_asked_for_and_may_come_as_terraform_s_own_variable(tmp_path
 )
 def test_a_variable_that_is_unknown_or_kit_s_own_is_refused(name: str, remedy: str) -> None:
     with pytest.raises(UnknownVariable) as refused:
-        checks.variables(ROOT / "terraform", {"domain": "a.example.com", name: "x"}, SentryWanted(), "a.example.com")
+        checks.variables(ROOT / "terraform", Stack(cloud={"domain": "a.example.com", name: "x"}), "a.example.com")
     assert remedy in refused.value.fix
+
+
+def test_mail_is_one_variable_for_both_targets() -> None:
+    wanted = Stack(cloud={"domain": "a.example.com"}, mail=Mail("smtp.example.com", "sentry@example.com", user="me"))
+    given = checks.variables(ROOT / "terraform", wanted, "a.example.com")
+    assert given["mail"] == {
+        "host": "smtp.example.com",
+        "port": 587,
+        "user": "me",
+        "from": "sentry@example.com",
+        "tls": "starttls",
+    }
+    assert given["mail"] == values.mail(wanted.mail)
+    assert "mail" not in checks.variables(ROOT / "terraform", Stack(cloud={"domain": "a.example.com"}), "a.example.com")
 
 
 # -- the real cloud, from this computer

@@ -19,7 +19,7 @@ from kit.endpoints import (
     Secret,
 )
 from kit.sentry import credentials
-from kit.sentry.credentials import Certificate, Logins, PasswordUnfit, TrustTexts
+from kit.sentry.credentials import Certificate, GivenSecrets, Logins, PasswordUnfit, TrustTexts
 
 ENDPOINTS = Endpoints(
     kafka=KafkaEndpoint("kafka", 9091, "sentry", Secret("KAFKA-PW")),
@@ -79,3 +79,15 @@ def test_a_password_that_would_break_the_url_is_refused_before_it_does(password:
     with pytest.raises(PasswordUnfit) as refused:
         credentials.documents("kit", dataclasses.replace(ENDPOINTS, redis=redis), TRUST, LOGINS)
     assert not password or password not in f"{refused.value.what} {refused.value.why} {refused.value.fix}"
+
+
+def test_what_the_user_gave_stands_in_secrets_of_its_own() -> None:
+    given = GivenSecrets(Secret("of-mail"), {"slack-token": Secret("of-slack")})
+    found = {
+        each["metadata"]["name"]: each["data"] for each in credentials.documents("kit", ENDPOINTS, TRUST, LOGINS, given=given)
+    }
+    decoded = {
+        name: {key: base64.b64decode(text).decode() for key, text in found[name].items()} for name in ("kit-mail", "kit-own")
+    }
+    assert decoded == {"kit-mail": {"mail-password": "of-mail"}, "kit-own": {"slack-token": "of-slack"}}
+    assert not {"kit-mail", "kit-own"} & {each["metadata"]["name"] for each in MADE}

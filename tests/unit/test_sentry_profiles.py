@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 
 from kit.sentry import profiles, topics, wiring
 from kit.sentry.profiles import ProfileInvalid, ProfileUnknown
+from kit.sentry.topics import SchemasMissing
 from kit.supply import version
 
 ROOT = Path(__file__).parents[2]
@@ -82,7 +84,8 @@ def test_every_line_that_says_something_has_its_source_and_its_date(name: str) -
     text = (ROOT / profiles.FOLDER / f"{name}.yaml").read_text()
     block = text[text.index("sources:") : text.index("\n\n")]
     assert sourceless(text.replace(block, "sources: " + repr(yaml.safe_load(block)["sources"]) + " # [kit]", 1)) == []
-    for source in yaml.safe_load(text)["sources"].values():
+    for key, source in yaml.safe_load(text)["sources"].items():
+        assert f"[{key}]" in text, f"{key}: a source of nothing"
         assert set(source) == {"what", "read"}
         assert isinstance(source["read"], date)
 
@@ -102,6 +105,13 @@ def test_the_topics_are_those_of_every_release_of_the_schemas_of_the_profile_and
     current = {topic.name for topic in topics.wanted(profiles.load("current"), ROOT, {})}
     brokers = ("ingest", "long", "products")  # chart 33's, beside the default one
     assert {f"taskworker-{broker}{suffix}" for broker in brokers for suffix in ("", "-dlq")} <= current
+
+
+def test_a_release_of_the_schemas_that_is_not_here_is_named_with_what_makes_it() -> None:
+    profile = dataclasses.replace(profiles.load("current"), schemas=("2.1.39", "9.9.9"))
+    with pytest.raises(SchemasMissing, match=r"sentry-kafka-schemas 9\.9\.9") as refused:
+        topics.wanted(profile, ROOT, {})
+    assert refused.value.fix.startswith("python terraform/topics/make.py 9.9.9")
 
 
 def test_the_newer_release_of_the_schemas_counts_where_two_differ() -> None:

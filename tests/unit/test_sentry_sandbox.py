@@ -157,7 +157,7 @@ def test_the_child_has_nothing_but_a_path_in_its_environment(monkeypatch: pytest
 
 
 def test_namespaces_hold_the_interpreter_and_nothing_of_this_computer() -> None:
-    argv = sandbox._walls(is_root=False)
+    argv = sandbox._isolation(is_root=False)
     bound = [argv[place + 2] for place, word in enumerate(argv) if word == "--ro-bind"]
     own = (sys.base_prefix, "/lib", "/usr/lib", sandbox.PACKAGES)
     assert bound
@@ -168,7 +168,7 @@ def test_namespaces_hold_the_interpreter_and_nothing_of_this_computer() -> None:
 
 
 def test_root_gives_its_user_up_inside() -> None:
-    argv = sandbox._walls(is_root=True)
+    argv = sandbox._isolation(is_root=True)
     assert argv[argv.index("--cap-drop") + 1] == "ALL"
     assert [argv[place + 1] for place, word in enumerate(argv) if word == "--cap-add"] == ["CAP_SETUID", "CAP_SETGID"]
 

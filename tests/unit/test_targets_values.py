@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
+from kit import workspace
+from kit.blueprint import file
 from kit.blueprint.stack import SentryWanted, Stack
+from kit.endpoints import Secret
+from kit.state import given
 from kit.targets import values
+from kit.targets.cloud import CloudTarget
+from kit.targets.cloud.values import CloudValues
+from kit.targets.given import MailPasswordMissing
 from kit.targets.local import LocalTarget
 from kit.targets.values import EndpointsUnreadable, NoRelease, SentryValues
 from kit.workspace import Workspace
@@ -101,3 +108,37 @@ def test_a_file_that_is_not_there_is_named(local: LocalTarget, tmp_path: Path) -
     with pytest.raises(EndpointsUnreadable) as refused:
         values.of_file(local, SentryWanted(), tmp_path / "none.json", URL)
     assert "none.json" in refused.value.what
+
+
+# -- in the cloud: what terraform made, and the user's own over it
+
+
+def in_the_cloud(text: str, made: str) -> Any:
+    described = file.parse(text, "kit.yaml")
+    outputs = SimpleNamespace(document={"values": made})
+    return CloudValues(SimpleNamespace(stack=described, outputs=outputs))  # type: ignore[arg-type]
+
+
+def test_the_users_values_lie_over_those_of_the_cloud_too() -> None:
+    made = "# made by terraform\nasHook: false\nconfig: {sentryConfPy: TLS = 1}\n"
+    found = in_the_cloud("sentry:\n  values:\n    asHook: true\n    config: {sentryConfPy: MINE = 2}\n", made)
+    assert found.data["asHook"] is True
+    assert found.data["config"]["sentryConfPy"].splitlines()[::3] == ["TLS = 1", "MINE = 2"]
+    assert "asHook: true  # kit.yaml:3" in found.written
+    assert yaml.safe_load(found.written) == found.data
+
+
+def test_without_values_of_the_users_terraforms_text_is_shown_with_its_comments() -> None:
+    made = "# made by terraform\nasHook: false\n"
+    assert in_the_cloud("", made).written == made
+
+
+def test_a_cloud_stack_is_not_begun_without_the_mail_servers_password(tmp_path: Path) -> None:
+    described = file.parse("mail: {host: smtp.example.org, user: me, from: a@b}\ncloud: {domain: a.example.com}", "kit.yaml")
+    space = replace(workspace.find("kit"), home=tmp_path)
+    cloud = CloudTarget(described, space, rehearses=True)
+    with pytest.raises(MailPasswordMissing) as refused:
+        cloud.plan()
+    assert "kit secrets set mail --cloud --rehearse" in refused.value.fix
+    given.keep(cloud.place.given, given.MAIL, "hunter2")
+    assert cloud.around.given_secrets().mail == Secret("hunter2")

@@ -16,6 +16,7 @@ from kit.endpoints import Secret
 from kit.engines import kube
 from kit.sentry.check import (
     rules_connections,
+    rules_mail,
     rules_network,
     rules_pods,
     rules_profile,
@@ -35,6 +36,7 @@ RULES: tuple[Rule, ...] = (
     *rules_pods.RULES,
     *rules_text.RULES,
     *rules_connections.RULES,
+    *rules_mail.RULES,
     *rules_network.RULES,
     *rules_topics.RULES,
     *rules_programs.RULES,

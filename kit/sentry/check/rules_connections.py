@@ -140,7 +140,7 @@ def _private(release: Release) -> Iterator[Seen]:
 
 def _filestore(release: Release) -> Iterator[Seen]:
     for executed in release.executed:
-        has = any(connection.use.startswith("filestore.") for connection in executed.connections)
+        has = any(connection.use == "filestore.options" for connection in executed.connections)
         if executed.kind == "sentry" and executed.error is None and not has:
             yield Seen("filestore.backend is not s3", executed.containers, store="s3")
 

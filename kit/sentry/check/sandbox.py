@@ -132,7 +132,7 @@ class InNamespaces:
             raise Unavailable(self.missing())
         is_root = os.geteuid() == 0
         given = _given(sources, request, bounds, packages=[PACKAGES], user=NOBODY if is_root else None)
-        argv = [program, *_walls(is_root), *_interpreter(), "-I", "-S", "-c", _bootstrap()]
+        argv = [program, *_isolation(is_root), *_interpreter(), "-I", "-S", "-c", _bootstrap()]
         try:
             return _started(run_alone(argv, env={}, stdin=given, bounds=bounds))
         except (KitError, Unavailable) as error:
@@ -198,7 +198,7 @@ def _started(outcome: Bounded) -> Bounded:
 # ── bubblewrap's arguments ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _walls(is_root: bool) -> list[str]:
+def _isolation(is_root: bool) -> list[str]:
     """No network, no other process to see, no privilege; a root folder that cannot be written to.
 
     Root becomes somebody else inside (`bootstrap.bound`), and must be allowed to; anybody else gets a namespace of users as well.

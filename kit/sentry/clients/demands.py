@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from kit.sentry.clients.contract import Connection, Wrong, address
 
-STORES = {"postgres": "postgres", "redis": "redis", "kafka": "kafka", "clickhouse": "clickhouse", "s3": "s3"}
+STORES = {"postgres": "postgres", "redis": "redis", "kafka": "kafka", "clickhouse": "clickhouse", "s3": "s3", "mail": "smtp"}
 # redis-py looks at the chain only, whatever it is told; the others can do better, so they must.
 BY_NAME_TOO = ("psycopg2", "sqlx", "confluent-kafka", "rdkafka", "segmentio-kafka")
 # Which clients go where a proxy variable sends them, and which variables these read. For ClickHouse over HTTP it is Snuba's Rust

@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from kit.sentry.check.executor.execute import execute
-from kit.sentry.clients import consumer_groups, handshakes
+from kit.sentry.clients import consumer_groups, handshakes, smtp
 from kit.sentry.clients.contract import NOTE, Connection, NamedTopic, Trouble, Wanted, Wrong, numbers
 from kit.sentry.clients.demands import STORES, demand
 
 INPUT = Path("/run/kit/input")  # wanted.json, foreign.crt; beside it code/ and volumes/
-REQUEST = "KIT_PREFLIGHT"  # {"kind": …, "version": …, "args": […], "groups": […], "largest": true, "trust": "/etc/kit/trust"}
+REQUEST = "KIT_PREFLIGHT"  # {"kind": …, "version": …, "args": […], "groups": […], "largest": true, "mail": true, "trust": …}
 LIFE_S = 90
 ATTEMPTS = 2  # with the foreign authority, where something else came between
 # Where the image of a kind looks for its file; "$NAME" is a variable, "*" what the init containers would have prepared.
@@ -96,7 +96,7 @@ def examine(request: Mapping[str, Any], env: Mapping[str, str], wanted: Wanted, 
     found = execute(kind, source, env, version, options)
     if found["error"]:
         return {"error": found["error"], "connections": []}
-    connections = _distinct(found["connections"])
+    connections = _connections(found, env, request)
     wanted = replace(
         wanted,
         named=tuple(NamedTopic(**topic) for topic in found.get("topics") or ()),
@@ -105,7 +105,7 @@ def examine(request: Mapping[str, Any], env: Mapping[str, str], wanted: Wanted, 
     _load(connections)
     swap = _swapped([request["trust"]], connections, foreign)
     swapped = {name: swap(value) for name, value in env.items()}
-    other = _in_a_child(lambda: _foreign(kind, swap(source), swapped, version, swap(options)))
+    other = _in_a_child(lambda: _foreign(request, swap(source), swapped, swap(options)))
     own = [outcome for found in _side_by_side(connections, lambda each: _own(each, wanted)) for outcome in found]
     strangers = other()
     for outcome in own:
@@ -150,6 +150,12 @@ def _paths(place: str, env: Mapping[str, str]) -> list[Path]:
         return [Path(place)]
     variable, _, rest = place[1:].partition("/")
     return [Path(env[variable]) / rest] if env.get(variable) else []
+
+
+def _connections(found: Mapping[str, Any], env: Mapping[str, str], request: Mapping[str, Any]) -> list[Connection]:
+    """The stores', and the mail server's in the one component that tries it: every other one of Sentry's would log in as well."""
+    mail = smtp.connections(found["settings"].get("mail") or {}, env) if request.get("mail") else []
+    return _distinct([*found["connections"], *mail])
 
 
 def _distinct(connections: Sequence[Connection]) -> list[Connection]:
@@ -235,11 +241,12 @@ def _about_trust(said: str) -> bool:
     return any(words in text for words in ("certificate", "ssl", "tls"))
 
 
-def _foreign(kind: str, source: str, env: Mapping[str, str], version: str, options: str) -> dict[str, str]:
+def _foreign(request: Mapping[str, Any], source: str, env: Mapping[str, str], options: str) -> dict[str, str]:
     """use and client → "accepted", or why it was refused."""
     os.environ.clear()
     os.environ.update(env)
-    connections = _distinct(execute(kind, source, env, version, options)["connections"])
+    found = execute(request["kind"], source, env, request.get("version", ""), options)
+    connections = _connections(found, env, request)
 
     def attempt(connection: Connection) -> str:
         """ "accepted", "refused: …" for the certificate's sake, or "failed: …" for any other: that proves nothing."""

@@ -12,20 +12,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kit.endpoints import Trust
+from kit.sentry.clients import smtp
 from kit.sentry.clients.contract import TIMEOUT_S, Connection, Wanted, Wrong, address
 from kit.stores import postgres_wire, tls
+from kit.stores.contract import PROBE_TIMEOUT_S, Preamble
 
 # A server or the cluster's DNS may be younger than this pod; a certificate or a password does not mend itself by waiting, and
 # a name that DNS says does not exist hardly.
 PATIENCE_S = {"dns": 25.0, "unreachable": 8.0, "unresolved": 2.0}
 PAUSE_S = 0.3
+PATIENT_S = {"mail": float(TIMEOUT_S)}  # a mail server may let strangers wait for its greeting
 # From which release on a component runs on Python 3.13, whose `ssl.create_default_context` verifies by the rules of RFC 5280.
 STRICT_SINCE: Mapping[str, tuple[int, ...]] = {
     "sentry": (25, 2),  # its image's Python, 2025-02
     "snuba": (26, 3),  # snuba#7743, merged 2026-02-24
 }
 # What does the same: redis-py by that function, urllib3 since 2.4 (#3577, 2025-04). boto3 and clickhouse-driver do not.
-STRICT_CLIENTS = ("redis-py", "kombu", "clickhouse-http")
+STRICT_CLIENTS = ("redis-py", "kombu", "clickhouse-http", "smtplib")
 
 
 def shown(connection: Connection, wanted: Wanted) -> str:
@@ -43,16 +46,28 @@ def _at_every_address(connection: Connection, wanted: Wanted) -> str:
     for host, port in connection["addresses"]:
         try:
             version = _version(connection, host, int(port), is_strict=is_strict)
+        except Wrong:
+            raise
         except Exception as error:
             cause = "authority-form" if is_strict and _is_form(connection, host, int(port), error) else cause_of(error)
+            if connection["store"] == "mail" and cause == "plaintext-port":
+                cause = "mail-tls"
             raise Wrong(cause, f"{host}:{port}: {tls.not_yet(error).reason}") from error
     return version
 
 
 def _version(connection: Connection, host: str, port: int, *, is_strict: bool) -> str:
-    preamble = postgres_wire.start_tls if connection["store"] == "postgres" else None
-    with tls.handshake(host, port, Trust(Path(connection["tls"]["ca"])), preamble=preamble, is_strict=is_strict) as wire:
+    trust, timeout_s = Trust(Path(connection["tls"]["ca"])), PATIENT_S.get(connection["store"], PROBE_TIMEOUT_S)
+    preamble = _preamble(connection)
+    with tls.handshake(host, port, trust, preamble=preamble, is_strict=is_strict, timeout_s=timeout_s) as wire:
         return wire.tls.version
+
+
+def _preamble(connection: Connection) -> Preamble | None:
+    """What goes before TLS on a port that begins in clear."""
+    if connection["store"] == "mail":
+        return smtp.start_tls if connection["options"]["starttls"] else None
+    return postgres_wire.start_tls if connection["store"] == "postgres" else None
 
 
 def _is_strict(connection: Connection, wanted: Wanted) -> bool:

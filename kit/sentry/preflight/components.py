@@ -225,9 +225,11 @@ def job(
 ) -> Document:
     """One pod, a container for each component; the namespace's restrictions hold for it as for any other.
 
-    `node` is where it must run, "" for wherever there is room. `tries_largest`: one container writes the largest record.
+    `node` is where it must run, "" for wherever there is room. `tries_largest`: one container writes the largest record, and one
+    of Sentry's tries the mail server.
     """
     largest = min((each for each in wanted if each.kind in LARGEST), key=lambda each: LARGEST.index(each.kind), default=None)
+    sender = next((each for each in wanted if each.kind == "sentry"), None)
     volumes: dict[str, Any] = {
         CODE: {"name": CODE, "configMap": {"name": CODE}},
         INPUT: {"name": INPUT, "configMap": {"name": INPUT}},
@@ -241,6 +243,7 @@ def job(
             volumes[name] = {**volume, "name": name}
         request: dict[str, Any] = {"kind": component.kind, "version": version, "args": list(component.args), "trust": trust}
         request |= {"groups": list(component.groups), "largest": tries_largest and component is largest}
+        request["mail"] = tries_largest and component is sender
         made.append(_container(component, names, own, image, request))
     pod = {
         **({"affinity": _only(node)} if node else {}),

@@ -77,7 +77,7 @@ class CloudTarget:
 
     def public_variables(self) -> dict[str, Any]:
         shipped = self.workspace.assets / "terraform"
-        return checks.variables(shipped, self.stack.cloud, self.stack.sentry, self.around.setting("domain"))
+        return checks.variables(shipped, self.stack, self.around.setting("domain"))
 
     def variables(self) -> dict[str, Any]:
         """Everything that the configuration is given; the two passwords among them."""

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit.blueprint.stack import SentryWanted
+from kit.blueprint.stack import SentryWanted, Stack
 from kit.errors import KitError
 from kit.sentry.profiles import Profile
+from kit.sentry.values import mail
 from kit.targets.cloud.errors import (
     ApiNotReached,
     DomainMissing,
@@ -41,6 +42,7 @@ OURS = {
     "sentry_size": "`sentry: {size: …}` says it for both targets",
     "retention_days": "`sentry: {retention_days: …}` says it for both targets",
     "topics": "`sentry: {topics: …}` says it for both targets",
+    "mail": "`mail: {host: …}` at the top of kit.yaml says it for both targets",
 }
 MARK = "applied"  # in the markers: something was applied with the state that lies here
 EMULATED = "b1gemu"  # how the ids of the emulator's cloud and folder begin
@@ -73,12 +75,13 @@ SUMS: Mapping[str, Mapping[str, str]] = {
 GIB = 1024**3
 
 
-def variables(terraform_folder: Path, wanted: Mapping[str, Any], sentry: SentryWanted, domain: str | None) -> dict[str, Any]:
+def variables(terraform_folder: Path, stack: Stack, domain: str | None) -> dict[str, Any]:
     """The configuration's variables without the secret ones; `domain` is the one given, here or as TF_VAR_domain.
 
     Raises `UnknownVariable`, `DomainMissing`.
     """
     known = re.findall(r'^variable "([a-z_]+)"', (terraform_folder / "variables.tf").read_text(), re.MULTILINE)
+    wanted, sentry = stack.cloud, stack.sentry
     for name in wanted:
         if name in OURS:
             raise UnknownVariable(name, OURS[name], f"remove cloud.{name}")
@@ -89,6 +92,8 @@ def variables(terraform_folder: Path, wanted: Mapping[str, Any], sentry: SentryW
     said: dict[str, Any] = {"profile": sentry.profile, "sentry_size": sentry.size, "retention_days": sentry.retention_days}
     if sentry.topics:
         said["topics"] = {name: dict(settings) for name, settings in sentry.topics.items()}
+    if stack.mail:
+        said["mail"] = mail(stack.mail)
     return {**said, **wanted}
 
 

@@ -19,7 +19,7 @@ from kit.plan.events import Listener, StepEvent
 from kit.plan.execute import execute
 from kit.plan.steps import Plan, Step
 from kit.sentry.objects import NAMESPACE
-from kit.state import choice, markers
+from kit.state import choice, given, markers
 from kit.targets.cloud import changes, checks, planned, refusals, rehearsal
 from kit.targets.cloud.errors import ApplyInterrupted, ApplyStopped, AuthorityMissing, StillStands
 from kit.targets.cloud.place import BACKEND, backend
@@ -44,6 +44,7 @@ LOAD_POLL_S = 2.0
 
 def up(cloud: CloudTarget, wanted: CloudPlan, listen: Listener) -> None:
     choice.save(cloud.place.root, cloud.stack.sentry)
+    given.keep_variable(cloud.place.given)
     if wanted.supply:
         from kit.targets.local.planned import supplier
 

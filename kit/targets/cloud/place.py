@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit import files
+from kit.state import given
 from kit.workspace import Workspace
 
 SHIPPED = ("*.tf", "topics/*.json", "modules/**/*.tf", "modules/**/*.tpl", "modules/**/*.yaml")
@@ -47,6 +48,11 @@ class Place:
     @property
     def secrets(self) -> Path:
         return self.root / "secrets.json"
+
+    @property
+    def given(self) -> Path:
+        """Secrets that the user gave."""
+        return self.root / given.FILE
 
     @property
     def kubeconfig(self) -> Path:

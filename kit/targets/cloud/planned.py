@@ -66,6 +66,8 @@ def _check(cloud: CloudTarget) -> None:
     around, wanted = cloud.around, cloud.stack.sentry
     checks.profile(profiles.load(wanted.profile))
     cloud.public_variables()
+    if "sentry" in cloud.stack.parts:
+        around.given_secrets()
     if cloud.place.rehearses and "sentry" in cloud.stack.parts and wanted.flavour == "chart":
         raise ChartNotRehearsed
     if not cloud.place.rehearses and "sentry" in cloud.stack.parts:

@@ -80,6 +80,8 @@ class CloudSentry:
             topics=topics.wanted(profile, workspace.assets, self._around.stack.sentry.topics),
             sandboxes=self._around.programs.sandboxes(profile.name),
             assets=workspace.assets,
+            own=self._around.stack.sentry.values,
+            given_secrets=self._around.given_secrets(),
         )
 
     def _probe_image(self) -> str:

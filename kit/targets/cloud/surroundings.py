@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kit.engines.kube import KubeApi
     from kit.engines.terraform import Configuration, Terraform
     from kit.engines.yandex import Yandex
+    from kit.sentry.credentials import GivenSecrets
     from kit.supply.supply import Supply
     from kit.targets.local import LocalTarget
 
@@ -112,6 +113,12 @@ class Surroundings:
     def own(self) -> Mapping[str, Secret]:
         """What kit itself made and keeps."""
         return secrets.load(self.place.secrets)
+
+    def given_secrets(self) -> GivenSecrets:
+        """What the user gave. Raises `MailPasswordMissing`."""
+        from kit.targets import given
+
+        return given.secrets(self.place.given, self.stack.mail, " --cloud --rehearse" if self.place.rehearses else " --cloud")
 
     def setting(self, name: str) -> str | None:
         """A variable of the configuration as the user gave it: in kit.yaml, else as terraform's own TF_VAR_…"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kit.sentry import values
+from kit.sentry import own_values, values
 from kit.sentry.objects import NAMESPACE, RELEASE
 from kit.targets.values import NoRelease
 
@@ -22,12 +22,17 @@ class CloudValues:
 
     @property
     def written(self) -> str:
-        """YAML with comments, as terraform made it."""
+        """YAML, as terraform made it; with the user's own values over it these are marked."""
+        own = self.cloud.stack.sentry.values
+        return own_values.shown(values.text(self.data), own) if own.document else self._made
+
+    @property
+    def _made(self) -> str:
         return str(self.cloud.outputs.document["values"])
 
     @property
     def data(self) -> dict[str, Any]:
-        return values.parse(self.written)
+        return own_values.merged(values.parse(self._made), self.cloud.stack.sentry.values)
 
     def difference(self) -> str:
         """What an upgrade would change in the running release; empty: nothing. Raises `NoRelease`."""

@@ -19,7 +19,7 @@ from kit import files, stores
 from kit.blueprint.stack import STORES, Part, Stack
 from kit.endpoints import Endpoints, Secret, Trust
 from kit.plan.steps import Plan
-from kit.state import ports, secrets
+from kit.state import given, ports, secrets
 from kit.stores.contract import Credentials
 from kit.targets.local import layout
 from kit.targets.local.errors import NoStack
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kit.plan.events import Listener
     from kit.report.status import Status
     from kit.sentry.check.sandbox import Sandbox
+    from kit.sentry.credentials import GivenSecrets
     from kit.sentry.demo import DemoResult
     from kit.stores.kafka_topics import Comparison, Topic
     from kit.supply import Supply
@@ -128,6 +129,10 @@ class LocalTarget:
         return self.workspace.state / "secrets.json"
 
     @property
+    def given_file(self) -> Path:
+        return self.workspace.state / given.FILE
+
+    @property
     def ports_file(self) -> Path:
         return self.workspace.state / "ports.json"
 
@@ -138,6 +143,12 @@ class LocalTarget:
 
     def secrets(self) -> Mapping[str, Secret]:
         return secrets.load(self.secrets_file)
+
+    def given_secrets(self) -> GivenSecrets:
+        """What the user gave. Raises `MailPasswordMissing`."""
+        from kit.targets import given as targets
+
+        return targets.secrets(self.given_file, self.stack.mail)
 
     def credentials(self) -> Credentials:
         found = self.secrets()

@@ -13,7 +13,7 @@ from kit.plan import local as planning
 from kit.plan.events import Listener, StepEvent
 from kit.plan.execute import Note, execute
 from kit.plan.steps import Plan, Step
-from kit.state import choice, ports
+from kit.state import choice, given, ports
 from kit.supply.errors import NotSupplied
 from kit.targets.local import foreign, layout, observe
 from kit.targets.local.errors import NoStack
@@ -51,6 +51,7 @@ def remember(local: LocalTarget) -> None:
     owner = files.store_owner()
     ports.save(local.ports_file, local.ports())
     choice.save(local.workspace.state, local.stack.sentry)
+    given.keep_variable(local.given_file)
     account, text = local.workspace.state / "passwd", f"kit:x:{owner.uid}:{owner.gid}:kit:/tmp:/bin/false\n"
     if not account.exists() or account.read_text() != text:
         files.write(account, text)
@@ -58,6 +59,8 @@ def remember(local: LocalTarget) -> None:
 
 def _look(local: LocalTarget) -> tuple[LocalTarget, Plan]:
     """Observe once; returns the target with its ports chosen, and the plan."""
+    if "sentry" in local.stack.parts:
+        local.given_secrets()  # before anything is made: what is missing is asked of the user
     seen = observe.ask_engine(local)
     local = with_chosen_ports(local, seen)
     needs = {need.key: need for need in local.supply.plan(local.supply_names())}

@@ -118,7 +118,7 @@ class LocalSentry:
     def _site(self) -> Site:
         local, wanted, found = self._local, self._local.stack.sentry, self._found
         module = local.workspace.assets / profiles.MODULE
-        place = values.Place(self._url, ADMIN, wanted.retention_days)
+        place = values.Place(self._url, ADMIN, wanted.retention_days, mail=local.stack.mail)
         version = self._flavour().chart().version if wanted.flavour == "chart" else ""
         inputs = values.inputs(self._endpoints, self.profile, wanted.size, place, chart_version=version)
         return Site(
@@ -135,6 +135,8 @@ class LocalSentry:
             sandboxes=local.sandboxes(wanted.profile),
             assets=local.workspace.assets,
             vroom=self._vroom() if wanted.size == "full" else None,
+            own=wanted.values,
+            given_secrets=local.given_secrets(),
             migrated=markers.load(local.markers_file).get(MIGRATED, ""),
         )
 

@@ -103,6 +103,7 @@ locals {
     as_hook       = var.as_hook
     images        = var.images
     ingress       = var.ingress
+    mail          = var.mail
     kafka_hosts   = local.kafka_hosts
     clickhouse    = local.clickhouse
     filestore     = local.filestore

@@ -102,6 +102,22 @@ nodestore:
     setAwsChecksumCalculationVar: true
 
 %{ endif ~}
+%{ if mail != null ~}
+mail:
+  backend: smtp
+  host: ${jsonencode(mail.host)}
+  port: ${mail.port}
+  # Exclusive: the client verifies chain and name by the public roots and the stores' authority (SSL_CERT_FILE).
+  useTls: ${mail.tls == "starttls"}
+  useSsl: ${mail.tls == "tls"}
+  from: ${jsonencode(mail.from)}
+%{ if mail.user != "" ~}
+  username: ${jsonencode(mail.user)}
+  existingSecret: ${jsonencode(secrets.mail)} # charts#770, chart 17.4.0, 2022-11; still there in 33.7.0, 2026-08
+  existingSecretKey: mail-password
+%{ endif ~}
+
+%{ endif ~}
 # ---- what runs ------------------------------------------------------------------------------------------------------------------
 
 sentry:

@@ -173,6 +173,7 @@ variable "secrets" {
     nodestore    = optional(string, "kit-nodestore")
     sentry       = optional(string, "kit-sentry")
     vroom_client = optional(string, "kit-vroom-client")
+    mail         = optional(string, "kit-mail")
   })
 
   validation {
@@ -249,4 +250,33 @@ variable "ingress" {
     tls_secret  = string
     annotations = optional(map(string), {})
   })
+}
+
+variable "mail" {
+  description = "The server through which mails leave, over TLS: starttls (587) or tls from the first byte on (465). With a user its password stands in the Secret of `secrets.mail`. Null: no mail leaves."
+  default     = null
+  type = object({
+    host = string
+    port = optional(number, 587)
+    user = optional(string, "")
+    from = string
+    tls  = optional(string, "starttls")
+  })
+
+  validation {
+    condition     = var.mail == null || can(regex("^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", var.mail.host))
+    error_message = "mail.host must be a bare host name: no scheme, no port."
+  }
+  validation {
+    condition     = var.mail == null || try(var.mail.port >= 1 && var.mail.port <= 65535 && floor(var.mail.port) == var.mail.port, false)
+    error_message = "mail.port must be a whole number from 1 to 65535."
+  }
+  validation {
+    condition     = var.mail == null || can(regex("^[^@\\s\"$`\\\\]+@[^@\\s\"$`\\\\]+$", var.mail.from))
+    error_message = "mail.from must be an e-mail address."
+  }
+  validation {
+    condition     = var.mail == null || try(contains(["starttls", "tls"], var.mail.tls), false)
+    error_message = "mail.tls must be starttls or tls: without TLS the login and every alert cross the network in clear."
+  }
 }

@@ -2,6 +2,7 @@
 no state beside Postgres), so an event that was accepted is visible, and two pods can overlap while one replaces the other.
 """
 
+import json
 import os
 
 from bugsink.settings.default import *  # noqa: F403
@@ -34,7 +35,15 @@ DATABASES["default"] = {
 DATABASES["snappea"]["NAME"] = "/tmp/snappea.sqlite3"
 SNAPPEA = {"TASK_ALWAYS_EAGER": True}
 
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # a stand-in writes to nobody
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+if os.environ.get("KIT_MAIL"):
+    _mail = json.loads(os.environ["KIT_MAIL"])
+    EMAIL_BACKEND = "bugsink_mail.EmailBackend"
+    EMAIL_HOST, EMAIL_PORT = _mail["host"], _mail["port"]
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["user"], os.environ.get("KIT_MAIL_PASSWORD", "")
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _mail["starttls"], _mail["tls"]  # Django verifies, by SSL_CERT_FILE
+    EMAIL_TIMEOUT = 10
+    DEFAULT_FROM_EMAIL = SERVER_EMAIL = _mail["from"]
 BUGSINK = {
     "BASE_URL": os.environ["KIT_BASE_URL"],
     "SITE_TITLE": "kit: Sentry lite",

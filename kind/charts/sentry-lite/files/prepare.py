@@ -66,6 +66,9 @@ def ensure_user(username: str, password: str):
     if not user.check_password(password):
         user.set_password(password)
         user.save()
+    if os.environ.get("KIT_MAIL") and not user.email:  # once: what is changed in the user's own preferences stays
+        user.email, user.send_email_alerts = username, True
+        user.save()
     return user
 
 

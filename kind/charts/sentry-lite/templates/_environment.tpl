@@ -56,6 +56,15 @@
 {{- end }}
 {{- end }}
 
+{{- /* All other options of mail stand in the settings, in both lines of the chart. */ -}}
+{{- define "mail-env" -}}
+{{- with (.Values.mail | default dict) }}
+{{- if .existingSecret }}
+{{ include "from-secret" (dict "name" "SENTRY_EMAIL_PASSWORD" "secret" .existingSecret "key" .existingSecretKey) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "clickhouse-env" -}}
 {{- with .Values.externalClickhouse }}
 - {name: CLICKHOUSE_HOST, value: {{ .host | quote }}}

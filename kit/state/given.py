@@ -1,0 +1,65 @@
+"""Secrets that the user gave kit to keep, beside those that kit made: the mail server's password, and what the user's own values
+name. One file of mode 0600 a stack, apart from kit's own passwords, behind which data lies.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from kit.endpoints import Secret
+from kit.errors import KitError
+from kit.state import secrets
+
+FILE = "given.json"  # in the stack's folder
+MAIL = "mail"
+MAIL_VARIABLE = "KIT_MAIL_PASSWORD"
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")  # it becomes a key of a Kubernetes Secret
+
+
+class SecretUnfit(KitError):
+    """A secret that cannot be kept under that name, or has no content."""
+
+    code = "KIT-SECRET-UNFIT"
+    exit_code = 10
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(
+            what=f"{name or 'a secret without a name'} cannot be kept",
+            why=why,
+            fix="kit secrets set NAME < FILE; lower-case letters, digits, dots and hyphens in NAME",
+        )
+
+
+def load(path: Path) -> Mapping[str, Secret]:
+    """By name. The variable for the mail server's password counts for more than what is kept. Raises `SecretsCorrupt`."""
+    kept = dict(secrets.load(path))
+    if said := os.environ.get(MAIL_VARIABLE):
+        kept[MAIL] = Secret(said)
+    return kept
+
+
+def keep(path: Path, name: str, text: str) -> None:
+    """Raises `SecretUnfit`."""
+    if not _NAME.fullmatch(name):
+        raise SecretUnfit(name, "a name has lower-case letters, digits, dots and hyphens, at most 63")
+    if not text.strip():
+        raise SecretUnfit(name, "nothing was given on standard input")
+    secrets.put(path, {name: Secret(text)})
+
+
+def keep_variable(path: Path) -> None:
+    """What the variable says is kept, so that the next command needs it no more."""
+    said = os.environ.get(MAIL_VARIABLE)
+    if said and secrets.load(path).get(MAIL) != Secret(said):
+        keep(path, MAIL, said)
+
+
+def forget(path: Path, name: str) -> bool:
+    """Whether there was one."""
+    kept = secrets.load(path)
+    if name in kept:
+        secrets.replace(path, {key: value for key, value in kept.items() if key != name})
+    return name in kept

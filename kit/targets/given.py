@@ -1,0 +1,35 @@
+"""The secrets that a stack's Sentry was given by the user, as both targets take them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kit.blueprint.stack import Mail
+from kit.errors import KitError
+from kit.sentry.credentials import GivenSecrets
+from kit.state import given
+
+
+class MailPasswordMissing(KitError):
+    """kit.yaml names a user of the mail server, and nobody said its password."""
+
+    code = "KIT-MAIL-PASSWORD"
+    exit_code = 17
+
+    def __init__(self, user: str, option: str) -> None:
+        super().__init__(
+            what=f"the password of {user} at the mail server is missing",
+            why="kit.yaml says `mail: {user: …}`; a password stands in no file that is shared",
+            fix=f"kit secrets set mail{option} asks for it, or {given.MAIL_VARIABLE}=… kit up; without a login remove mail.user",
+        )
+
+
+def secrets(path: Path, mail: Mail | None, option: str = "") -> GivenSecrets:
+    """What lies in `path`, the mail server's password only if one is wanted. Raises `MailPasswordMissing`, `SecretsCorrupt`."""
+    kept = given.load(path)
+    own = {name: secret for name, secret in kept.items() if name != given.MAIL}
+    if mail is None or not mail.user:
+        return GivenSecrets(None, own)
+    if given.MAIL not in kept:
+        raise MailPasswordMissing(mail.user, option)
+    return GivenSecrets(kept[given.MAIL], own)
