@@ -1,4 +1,4 @@
-"""Sentry's real Relay of the line `current`, as chart 33 runs it: the road of an event, and who names each mistake before."""
+"""Sentry's real Relay of the line `current`, as chart 33 runs it: the delivery of an event, and who names each mistake before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from kit.sentry import road
+from kit.sentry import relay_delivery
 from kit.sentry.demo import DemoNotDelivered
 from kit.stores import kafka, kafka_admin
 from tests.real.conftest import LINES, Stage
@@ -102,23 +102,23 @@ def refused(rig: Rig) -> str:
     return ""
 
 
-def test_verify_claims_the_road_through_relay_where_one_runs(rig: Rig) -> None:
+def test_verify_claims_the_delivery_through_relay_where_one_runs(rig: Rig) -> None:
     """Through HTTPS in front of it, with the stack's own DSN."""
-    (claim,) = rig.local.sentry.road_checks()
+    (claim,) = rig.local.sentry.delivery_checks()
     assert claim.claim == "an event reaches Kafka through Relay"
     assert claim.holds, claim.said
     assert re.search(r"event [0-9a-f]{32} in ingest-events \d+:\d+, \d+\.\d s after it was raised", claim.said)
 
 
-def test_the_road_is_seen_from_inside_the_cluster_where_the_brokers_cannot_be_reached(rig: Rig) -> None:
+def test_a_delivery_is_seen_from_inside_the_cluster_where_the_brokers_cannot_be_reached(rig: Rig) -> None:
     made = rig.installation
-    seen = road.travel_in_cluster(
+    seen = relay_delivery.deliver_and_look_in_cluster(
         lambda: rig.send(RELAY), made.site.endpoints.kafka, rig.local.kube, rig.local.stack.name, made.site.probe_image
     )
     assert seen.record is not None
     assert re.fullmatch(r"event [0-9a-f]{32} in ingest-events \d+:\d+", seen.words)
     left = [each["metadata"]["name"] for kind in ("ConfigMap", "Secret") for each in rig.local.kube.list(kind, NAMESPACE)]
-    assert road.NAME not in left
+    assert relay_delivery.NAME not in left
 
 
 def test_looking_leaves_no_group_behind(rig: Rig) -> None:
@@ -158,6 +158,6 @@ def test_what_relay_says_of_it_is_a_known_failure(mistake: Mistake, made: dict[s
 def test_the_claim_is_broken_where_relay_is_ready_and_loses_events(rig: Rig, made: dict[str, Outcome]) -> None:
     lossy = f"{RELAY}-kafka-not-validated"
     assert made["kafka-not-validated"].state == "ready"
-    seen = road.travel(lambda: rig.send(lossy), rig.local.endpoints().kafka, rig.local.trust(), timeout_s=5)
+    seen = relay_delivery.deliver(lambda: rig.send(lossy), rig.local.endpoints().kafka, rig.local.trust(), timeout_s=5)
     assert seen.record is None
     assert f"event {seen.event_id} was accepted and not in ingest-events within 5 s" in seen.words

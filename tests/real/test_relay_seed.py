@@ -45,8 +45,8 @@ def test_its_password_stands_in_the_secret_alone(rig: Rig) -> None:
     assert rig.local.kube.get("ConfigMap", RELAY, NAMESPACE) is None
 
 
-def test_verify_claims_the_road_through_relay_where_one_runs(rig: Rig) -> None:
-    (claim,) = rig.local.sentry.road_checks()
+def test_verify_claims_the_delivery_through_relay_where_one_runs(rig: Rig) -> None:
+    (claim,) = rig.local.sentry.delivery_checks()
     assert claim.holds, claim.said
 
 

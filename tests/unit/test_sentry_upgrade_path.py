@@ -58,6 +58,6 @@ def test_what_jumps_over_nothing_is_let_through(installed: str, wanted: str) -> 
     check(installed, wanted)
 
 
-def test_the_road_from_the_older_profile_to_the_newer_one_has_both_stops() -> None:
+def test_from_the_older_profile_to_the_newer_one_there_are_two_stops() -> None:
     stops = required(profiles.load("seed").chart_version, profiles.load("current").chart_version)
     assert [stop.chart for stop in stops] == ["26.22.0", "28.0.0"]

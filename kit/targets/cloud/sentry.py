@@ -14,7 +14,7 @@ from kit.errors import KitError
 from kit.plan.execute import Note
 from kit.plan.steps import Step
 from kit.sentry import demo as demonstration
-from kit.sentry import lite, preflight, profiles, road, topics, values
+from kit.sentry import lite, preflight, profiles, relay_delivery, topics, values
 from kit.sentry.credentials import Logins, TrustTexts
 from kit.sentry.demo import DemoResult
 from kit.sentry.installation import Flavour, Installation, Site
@@ -204,17 +204,17 @@ class CloudSentry:
     # -- the rest of the user's view
 
     def verify(self, note: Note) -> tuple[Check, ...]:
-        """The preflight, run now, as claims, and an event's road where a Relay runs."""
+        """The preflight, run now, as claims, and an event's delivery where a Relay runs."""
         tried = tuple(claim for probe in self.run_preflight(note).probes for claim in claims(probe))
-        return (*tried, *self._road())
+        return (*tried, *self._delivery())
 
-    def _road(self) -> Iterator[Check]:
+    def _delivery(self) -> Iterator[Check]:
         around = self._around
-        if not road.runs(around.kube):
+        if not relay_delivery.runs(around.kube):
             return
         script = self._place.workspace.assets / demonstration.SCRIPT
         try:
-            seen = road.travel_in_cluster(
+            seen = relay_delivery.deliver_and_look_in_cluster(
                 lambda: demonstration.send(script, self._dsn, self._trust()),
                 self._outputs().endpoints().kafka,
                 around.kube,
@@ -222,9 +222,9 @@ class CloudSentry:
                 self._probe_image(),
             )
         except KitError as error:
-            yield Check("relay", road.CLAIM, False, f"{error.what}: {error.why}")
+            yield Check("relay", relay_delivery.CLAIM, False, f"{error.what}: {error.why}")
             return
-        yield Check("relay", road.CLAIM, seen.record is not None, seen.words)
+        yield Check("relay", relay_delivery.CLAIM, seen.record is not None, seen.words)
 
     def client_env(self) -> Mapping[str, str]:
         """Of what is reached from here: the cluster and Sentry. The stores have names inside the cloud's network alone."""

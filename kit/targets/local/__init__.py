@@ -283,7 +283,7 @@ class LocalTarget:
 
         self.credentials()  # no stack: say so before anything is tried
         found = checks.from_host(self.endpoints(), self.ports(), self.trust(), self.stack.name)
-        return (*found, *self.sentry.probe_checks(), *self.sentry.road_checks())
+        return (*found, *self.sentry.probe_checks(), *self.sentry.delivery_checks())
 
     def client_env(self) -> Mapping[str, str]:
         endpoints, trust = self.endpoints(), self.trust()

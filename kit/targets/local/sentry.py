@@ -15,7 +15,7 @@ from kit.endpoints import Endpoints, Secret, Trust
 from kit.errors import KitError
 from kit.report.status import Component, State, TlsSeen
 from kit.sentry import chart as charts
-from kit.sentry import clickhouse_range, installation, lite, preflight, probes, profiles, road, upgrade_path, values
+from kit.sentry import clickhouse_range, installation, lite, preflight, probes, profiles, relay_delivery, upgrade_path, values
 from kit.sentry import demo as demonstration
 from kit.sentry.credentials import Certificate, Logins, TrustTexts
 from kit.sentry.demo import DemoResult
@@ -339,20 +339,20 @@ class LocalSentry:
             claim = "is reached over verified TLS" if probe.trust == AUTHORITY else "is refused without the authority"
             yield Check(f"cluster/{probe.store}", claim, probe.holds, probe.words)
 
-    def road_checks(self) -> Iterator[Check]:
+    def delivery_checks(self) -> Iterator[Check]:
         """An event through Relay into Kafka, where a Relay runs."""
         local = self._local
-        if not local.workspace.kubeconfig.exists() or not road.runs(local.kube):
+        if not local.workspace.kubeconfig.exists() or not relay_delivery.runs(local.kube):
             return
         script = local.workspace.assets / demonstration.SCRIPT
         try:
-            seen = road.travel(
+            seen = relay_delivery.deliver(
                 lambda: demonstration.send(script, self._dsn, local.trust()), local.endpoints().kafka, local.trust()
             )
         except KitError as error:
-            yield Check("relay", road.CLAIM, False, f"{error.what}: {error.why}")
+            yield Check("relay", relay_delivery.CLAIM, False, f"{error.what}: {error.why}")
             return
-        yield Check("relay", road.CLAIM, seen.record is not None, seen.words)
+        yield Check("relay", relay_delivery.CLAIM, seen.record is not None, seen.words)
 
     def client_env(self) -> Mapping[str, str]:
         local = self._local

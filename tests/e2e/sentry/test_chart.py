@@ -279,7 +279,7 @@ def test_a_purge_leaves_nothing(stack: Stack) -> None:
     assert [each.name for each in everything if each.name.startswith(name)] == []
 
 
-def test_the_article_s_line_goes_the_same_road_and_names_the_stops_on_the_way_to_the_next(article: Stack) -> None:
+def test_the_article_s_line_goes_the_same_way_and_names_the_stops_on_the_way_to_the_next(article: Stack) -> None:
     article.must_up(article.chart("26.15.1"), "--profile", "seed")
     article.program.must("demo")
     # This Relay expands no variable: its file is filled into a Secret, and the release never sees the password.

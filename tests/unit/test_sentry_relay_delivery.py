@@ -1,4 +1,4 @@
-"""An event's road through Relay: where it is looked for, and what is said of one that was accepted and did not come."""
+"""An event's delivery through Relay: where it is looked for, and what is said of one that was accepted and did not come."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from kit.endpoints import KafkaEndpoint, Secret, Trust
-from kit.sentry import road, road_job
+from kit.sentry import relay_delivery, relay_delivery_job
 from kit.sentry.probes import ProbesBroken
 from kit.stores import kafka_records
 from kit.stores.kafka_records import Record
@@ -52,7 +52,7 @@ class Topic:
     [(None, False), ({"spec": {}}, True), ({"spec": {"replicas": 2}}, True), ({"spec": {"replicas": 0}}, False)],
 )
 def test_a_relay_of_no_pods_is_none(deployment: dict[str, Any] | None, runs: bool) -> None:
-    assert road.runs(Api(deployment)) is runs  # type: ignore[arg-type]
+    assert relay_delivery.runs(Api(deployment)) is runs  # type: ignore[arg-type]
 
 
 def test_the_topic_is_watched_before_the_event_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,14 +63,14 @@ def test_the_topic_is_watched_before_the_event_is_sent(monkeypatch: pytest.Monke
         assert topic.opened
         return "mine"
 
-    seen = road.travel(send, KAFKA, TRUST)
+    seen = relay_delivery.deliver(send, KAFKA, TRUST)
     assert seen.record is not None
     assert seen.words == f"event mine in ingest-events 0:1, {seen.seconds:.1f} s after it was raised"
 
 
 def test_an_event_that_was_accepted_and_did_not_come_says_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka_records, "tail", Topic(b"another").tail)
-    seen = road.travel(lambda: "mine", KAFKA, TRUST, timeout_s=0.1)
+    seen = relay_delivery.deliver(lambda: "mine", KAFKA, TRUST, timeout_s=0.1)
     assert seen.record is None
     assert "event mine was accepted and not in ingest-events" in seen.words
     assert "kubectl -n sentry logs deploy/sentry-relay" in seen.words
@@ -78,24 +78,24 @@ def test_an_event_that_was_accepted_and_did_not_come_says_where_to_look(monkeypa
 
 def test_a_job_looks_where_the_brokers_cannot_be_reached_from_here() -> None:
     when = datetime(2026, 11, 28, tzinfo=UTC)
-    made = road.job("a-stack", "probe:1", "e" * 32, when, 15)
+    made = relay_delivery.job("a-stack", "probe:1", "e" * 32, when, 15)
     spec = made["spec"]["template"]["spec"]
     assert "a-password" not in json.dumps(made)
     assert {each["name"] for each in spec["volumes"]} == {"code", "login", "trust"}
     asked = json.loads(spec["containers"][0]["env"][0]["value"])
     assert asked == {"event_id": "e" * 32, "since": when.isoformat(), "timeout_s": 15}
-    login, code = road.inputs("a-stack", KAFKA)
-    assert road_job.load(b64decode(login["data"]["kafka.json"]).decode()) == KAFKA
+    login, code = relay_delivery.inputs("a-stack", KAFKA)
+    assert relay_delivery_job.load(b64decode(login["data"]["kafka.json"]).decode()) == KAFKA
     names = zipfile.ZipFile(io.BytesIO(b64decode(code["binaryData"]["kit.zip"]))).namelist()
-    assert "kit/sentry/road_job.py" in names
+    assert "kit/sentry/relay_delivery_job.py" in names
 
 
 def test_what_the_job_says_is_read() -> None:
-    seen = road.parse('noise\n{"record": {"partition": 3, "offset": 41}}\n', "mine", 15)
+    seen = relay_delivery.parse('noise\n{"record": {"partition": 3, "offset": 41}}\n', "mine", 15)
     assert seen.words == "event mine in ingest-events 3:41"
-    assert road.parse('{"record": null}', "mine", 15).record is None
+    assert relay_delivery.parse('{"record": null}', "mine", 15).record is None
     with pytest.raises(ProbesBroken) as broken:
-        road.parse("kafka: reading topic ingest-events failed: SASL authentication error", "mine", 15)
+        relay_delivery.parse("kafka: reading topic ingest-events failed: SASL authentication error", "mine", 15)
     assert "SASL authentication error" in str(broken.value.detail)
 
 

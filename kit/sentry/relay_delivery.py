@@ -1,4 +1,4 @@
-"""An event's road through Relay: sent by the SDK, accepted, and seen in Kafka by its id.
+"""An event's delivery through Relay into Kafka: sent by the SDK, accepted, and seen in Kafka by its id.
 
 Relay answers "accepted" before Kafka has the event, and without `kafka_validate_topics` it is "ready" without ever having spoken
 to Kafka (26.8.0 and 25.1.0, run 2026-11-28, docs/real.md). So an accepted event proves nothing, and this looks for the event
@@ -17,13 +17,13 @@ from typing import Any
 
 from kit.endpoints import KafkaEndpoint, Trust
 from kit.engines.kube import KubeApi
-from kit.sentry import road_job
+from kit.sentry import relay_delivery_job
 from kit.sentry.archive import archive
 from kit.sentry.objects import NAMESPACE, Document, metadata, secret
 from kit.sentry.pods import newest, pod_trouble
 from kit.sentry.preflight.components import RESTRICTED
 from kit.sentry.probes import ProbesBroken
-from kit.sentry.road_job import TOPIC
+from kit.sentry.relay_delivery_job import TOPIC
 from kit.sentry.wiring import TRUST
 from kit.stores import kafka_records
 from kit.stores.kafka_records import Record
@@ -31,15 +31,15 @@ from kit.stores.kafka_records import Record
 CLAIM = "an event reaches Kafka through Relay"
 DEPLOYMENT = "sentry-relay"
 SEEN_TIMEOUT_S = 15.0
-NAME = "kit-road"  # of everything that the Job needs
-ROOMS = ("__init__.py", "errors.py", "endpoints.py", "stores", "sentry/__init__.py", "sentry/road_job.py")
+NAME = "kit-relay-delivery"  # of everything that the Job needs
+ROOMS = ("__init__.py", "errors.py", "endpoints.py", "stores", "sentry/__init__.py", "sentry/relay_delivery_job.py")
 PATHS = ["/run/kit/code/kit.zip", "/opt/probe/sentry"]  # kit, and the libraries of the profile's probe image
-PROGRAM = f"import sys; sys.path[:0] = {PATHS}; from kit.sentry.road_job import main; main()"
+PROGRAM = f"import sys; sys.path[:0] = {PATHS}; from kit.sentry.relay_delivery_job import main; main()"
 POLL_S, STARTED_TIMEOUT_S = 0.3, 90.0
 
 
 @dataclass(frozen=True, slots=True)
-class Travelled:
+class Delivery:
     event_id: str
     record: Record | None  # None: it was accepted and did not come
     seconds: float | None  # from before it was sent until it was seen; None where the clocks are two computers'
@@ -61,16 +61,16 @@ def runs(api: KubeApi) -> bool:
     return found is not None and int(found["spec"].get("replicas", 1)) > 0
 
 
-def travel(send: Callable[[], str], kafka: KafkaEndpoint, trust: Trust, timeout_s: float = SEEN_TIMEOUT_S) -> Travelled:
+def deliver(send: Callable[[], str], kafka: KafkaEndpoint, trust: Trust, timeout_s: float = SEEN_TIMEOUT_S) -> Delivery:
     """`send` gives the id of an event that was accepted. Raises what it raises, and `StoreError`."""
     with kafka_records.tail(kafka, trust, TOPIC) as tail:
         started = time.monotonic()
         event_id = send()
         record = tail.find(event_id.encode(), timeout_s)
-        return Travelled(event_id, record, time.monotonic() - started, timeout_s)
+        return Delivery(event_id, record, time.monotonic() - started, timeout_s)
 
 
-def travel_in_cluster(
+def deliver_and_look_in_cluster(
     send: Callable[[], str],
     kafka: KafkaEndpoint,
     api: KubeApi,
@@ -79,7 +79,7 @@ def travel_in_cluster(
     *,
     timeout_s: float = SEEN_TIMEOUT_S,
     sleep: Callable[[float], None] = time.sleep,
-) -> Travelled:
+) -> Delivery:
     """The same, looked for by a Job of the profile's probe image: brokers of a cloud have names inside it alone.
 
     The trust must be in the namespace. Raises what `send` raises, and `ProbesBroken`.
@@ -101,7 +101,7 @@ def inputs(stack: str, kafka: KafkaEndpoint) -> tuple[Document, ...]:
     """The login, in a Secret, and kit's own code."""
     code = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(stack, NAME)}
     packed = base64.b64encode(archive(rooms=ROOMS)).decode()
-    return (secret(stack, NAME, {"kafka.json": road_job.dump(kafka)}), {**code, "binaryData": {"kit.zip": packed}})
+    return (secret(stack, NAME, {"kafka.json": relay_delivery_job.dump(kafka)}), {**code, "binaryData": {"kit.zip": packed}})
 
 
 def job(stack: str, image: str, event_id: str, since: datetime, timeout_s: float) -> Document:
@@ -116,7 +116,7 @@ def job(stack: str, image: str, event_id: str, since: datetime, timeout_s: float
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["/usr/bin/python3", "-c", PROGRAM],
-        "env": [{"name": road_job.ASKED, "value": asked}],
+        "env": [{"name": relay_delivery_job.ASKED, "value": asked}],
         "volumeMounts": [{"name": name, "mountPath": f"/run/kit/{name}", "readOnly": True} for name in mounts],
         "securityContext": RESTRICTED,
         "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
@@ -143,7 +143,7 @@ def job(stack: str, image: str, event_id: str, since: datetime, timeout_s: float
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": named, "spec": {**spec, "template": template}}
 
 
-def parse(log: str, event_id: str, timeout_s: float) -> Travelled:
+def parse(log: str, event_id: str, timeout_s: float) -> Delivery:
     """What the Job printed last. Raises `ProbesBroken`."""
     try:
         said = json.loads(log.strip().splitlines()[-1])
@@ -151,7 +151,7 @@ def parse(log: str, event_id: str, timeout_s: float) -> Travelled:
         record = None if found is None else Record(TOPIC, int(found["partition"]), int(found["offset"]), b"")
     except (IndexError, ValueError, KeyError, TypeError) as error:
         raise ProbesBroken("its last line is not what it prints at its end", log) from error
-    return Travelled(event_id, record, None, timeout_s)
+    return Delivery(event_id, record, None, timeout_s)
 
 
 def _said(job_name: str, api: KubeApi, timeout_s: float, sleep: Callable[[float], None]) -> str:
