@@ -34,8 +34,8 @@ def folder(tmp_path: Path, mirror: Mirror) -> Path:  # noqa: F811
     """A chart of our own that calls itself the profile's and runs the mirror's image."""
     made = tmp_path / "chart"
     (made / "templates").mkdir(parents=True)
-    version = profiles.load("seed").chart_version
-    (made / "Chart.yaml").write_text(f"{{apiVersion: v2, name: sentry, version: {version}, appVersion: 25.2.0}}\n")
+    version = profiles.load("current").chart_version
+    (made / "Chart.yaml").write_text(f"{{apiVersion: v2, name: sentry, version: {version}, appVersion: 26.8.0}}\n")
     (made / "templates" / "web.yaml").write_text(DEPLOYMENT.format(image=f"{mirror.name}:1"))
     return made
 
@@ -58,7 +58,7 @@ def test_the_images_are_named_pulled_saved_and_loaded_with_the_chart(
     folder: Path,
     tmp_path: Path,
 ) -> None:
-    words = ("--for", "chart", "--profile", "seed", "--chart", str(folder))
+    words = ("--for", "chart", "--profile", "current", "--chart", str(folder))
     image = f"{mirror.name}:1"
     listed = kit.must("images", "list", *words, "-o", "json").json
     assert listed["images"] == [{"image": image, "containers": 2, "here": False}]
@@ -72,7 +72,7 @@ def test_the_images_are_named_pulled_saved_and_loaded_with_the_chart(
     loaded = there.must("images", "load", str(file)).stderr
     assert "loaded 1 images and 0 tools and 1 chart" in loaded
     assert docker.images.find(image) is not None
-    profile = profiles.load("seed")
+    profile = profiles.load("current")
     kept = chart.find(None, profile, cache, helm=None)  # type: ignore[arg-type]  # nothing is fetched
     assert (kept.name, kept.version) == ("sentry", profile.chart_version)
     assert kept.path.is_relative_to(cache)
@@ -80,7 +80,7 @@ def test_the_images_are_named_pulled_saved_and_loaded_with_the_chart(
 
 def test_the_images_come_into_the_cluster_without_a_registry(kit: Program, mirror: Mirror, folder: Path) -> None:  # noqa: F811
     kit.must("up", "--local", "--only", "cluster", timeout_s=1800)
-    ran = kit.must("images", "pull", "--for", "chart", "--profile", "seed", "--chart", str(folder))
+    ran = kit.must("images", "pull", "--for", "chart", "--profile", "current", "--chart", str(folder))
     assert f"in the cluster of stack {kit.stack}" in ran.stderr
     node = local_target(kit).docker.exec(node_name(kit.stack), ["ctr", "-n", "k8s.io", "images", "ls", "-q"])
     assert f"docker.io/library/{mirror.name}:1" in node.output
@@ -88,6 +88,6 @@ def test_the_images_come_into_the_cluster_without_a_registry(kit: Program, mirro
 
 def test_an_image_that_nobody_publishes_is_named(kit: Program, folder: Path, tmp_path: Path) -> None:
     (folder / "templates" / "web.yaml").write_text(DEPLOYMENT.format(image="gone/sentry:1"))
-    ran = kit("images", "pull", "--for", "chart", "--profile", "seed", "--chart", str(folder))
+    ran = kit("images", "pull", "--for", "chart", "--profile", "current", "--chart", str(folder))
     assert "KIT-CHART-IMAGE" in ran.stderr
     assert "gone/sentry:1" in ran.stderr

@@ -297,7 +297,9 @@ def test_the_article_s_line_goes_the_same_way_and_names_the_stops_on_the_way_to_
     refused = article.up(article.chart("33.7.0"), "--profile", "current")
     assert refused.exit_code == 17
     assert "from chart 26.15.1 there is no direct way to 33.7.0" in refused.stderr
-    assert "first chart 26.22.0 (Sentry 25.5.1), then chart 28.0.0 (Sentry 25.12.1)" in refused.stderr
+    said = " ".join(refused.stderr.split())
+    assert "first chart 26.22.0 (Sentry 25.5.1) by kit up --local --sentry chart --profile seed" in said
+    assert "then chart 28.0.0 (Sentry 25.12.1) by Helm with values of your own" in said
     after = {each.name: each.image for each in article.local.docker.containers() if each.name.startswith(article.program.stack)}
     assert after == before  # no store was moved to another line for it
     assert article.program("status").exit_code == 0
