@@ -640,7 +640,7 @@ CONTRADICTIONS: Mapping[str, tuple[dict[str, Any], str]] = {
         {"mail": {"host": "smtp.example.com", "from": "sentry@example.com", "tls": "none"}},
         "mail.tls must be starttls or tls",
     ),
-    "ClickHouse older than Sentry asks for": ({"clickhouse_version": "25.3"}, "needs ClickHouse 25.8"),
+    "ClickHouse newer than Sentry's migrations": ({"clickhouse_version": "26.7"}, "works with ClickHouse from 24.8 to 26.5"),
 }
 
 
