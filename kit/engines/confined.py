@@ -5,6 +5,7 @@ Its input comes by stdin, so that nothing of this computer is mounted, and a rem
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -56,14 +57,23 @@ def run_confined(docker: Docker, image: str, argv: Sequence[str], *, stdin: byte
     try:
         with docker.doing(f"run {image} by itself", bounds.time_s):
             attached = docker.api.attach_socket(created, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+            wire = getattr(attached, "_sock", attached)
             try:
                 docker.api.start(created)
-                return _collect(getattr(attached, "_sock", attached), stdin, Collected(bounds))
+                return _collect(wire, stdin, Collected(bounds))
             finally:
+                _hang_up(wire)
                 attached.close()
     finally:
         with suppress(KitError):  # mostly it has removed itself
             docker.remove_container(created)
+
+
+def _hang_up(wire: Any) -> None:
+    """Now, and not when the last reference goes: an engine that still has output to write here does not end the container."""
+    with suppress(OSError):  # it has ended, and its end of the connection with it
+        wire.shutdown(socket.SHUT_RDWR)
+    wire.close()
 
 
 def _collect(wire: Any, stdin: bytes, collected: Collected) -> Bounded:
