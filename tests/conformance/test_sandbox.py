@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from kit.engines.docker import Docker
 from kit.sentry.check import bootstrap, sandbox
 from kit.sentry.check.executed import execute_all
 from kit.sentry.check.sandbox import InContainer, InNamespaces, PlainChild, Sandbox
+from tests.support import debian
 from tests.support.settings import sentry_with
 from tests.support.terraform import supply
 
@@ -36,9 +36,7 @@ def container(engine: None) -> InContainer:
 
 @pytest.fixture(scope="module")
 def namespaces() -> InNamespaces:
-    if shutil.which("bwrap") is None:
-        pytest.skip("bubblewrap is not installed: apt-get install bubblewrap")
-    return InNamespaces()
+    return InNamespaces(debian.program("bwrap", "bubblewrap"))
 
 
 @pytest.fixture(params=["container", "namespaces"])
