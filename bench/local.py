@@ -28,10 +28,11 @@ def measure(program: Program) -> Iterator[Figure]:
     say("authority")
     code = """
 import pathlib, tempfile, time
+from kit.blueprint.stack import Stack
 from kit.pki import folder
 from kit.targets.local import layout
 began = time.perf_counter()
-folder.ensure(pathlib.Path(tempfile.mkdtemp()), 'kit', layout.holders())
+folder.ensure(pathlib.Path(tempfile.mkdtemp()), 'kit', layout.holders(Stack()))
 print(time.perf_counter() - began)
 """
     runs = [
