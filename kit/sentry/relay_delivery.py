@@ -21,7 +21,7 @@ from kit.sentry import relay_delivery_job
 from kit.sentry.archive import archive
 from kit.sentry.objects import NAMESPACE, Document, metadata, secret
 from kit.sentry.pods import newest, pod_trouble
-from kit.sentry.preflight.components import RESTRICTED
+from kit.sentry.preflight.components import RESTRICTED, UNPRIVILEGED
 from kit.sentry.probes import ProbesBroken
 from kit.sentry.relay_delivery_job import TOPIC
 from kit.sentry.wiring import TRUST
@@ -125,13 +125,7 @@ def job(stack: str, image: str, event_id: str, since: datetime, timeout_s: float
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 10001,
-            "runAsGroup": 10001,
-            "fsGroup": 10001,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": UNPRIVILEGED,
         "containers": [container],
         "volumes": [{"name": name, **source} for name, source in mounts.items()],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -37,6 +38,11 @@ def test_the_older_profile_gets_a_kafka_3_and_the_newer_one_a_kafka_4() -> None:
     assert [layout.store_image(store, profiles.load("seed")) for store in STORES if store != "kafka"] == [
         store for store in STORES if store != "kafka"
     ]
+
+
+def test_a_line_of_kafka_that_is_not_here_is_no_other_line() -> None:
+    with pytest.raises(KeyError):
+        layout.store_image("kafka", replace(profiles.load("seed"), newest={"kafka": "3.8"}))
 
 
 def test_an_older_line_opens_its_own_volumes_alone() -> None:

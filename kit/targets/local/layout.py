@@ -35,6 +35,9 @@ SENTRY_NAMES = ("sentry", "sentry.sentry", "sentry.sentry.svc", "localhost", "12
 KUBERNETES = "1.34.0"  # what templates are rendered for; the node's minor version
 # A store's image bears the store's name, unless a profile says how new a line of it the release's clients can use.
 OLDER_LINES = {("kafka", "3.9"): "kafka-3"}
+LINED = frozenset(
+    store for store, _ in OLDER_LINES
+)  # of the others there is one line, which lies within the profile's bounds or is refused
 # Whose volumes an image can open, where it is not everyone's: a format of the newer line, the older one does not read. A volume
 # keeps its format when a newer line is started on it, so the way back is open to it.
 OPENS = {"kafka-3": ("kafka-3",)}
@@ -73,7 +76,7 @@ def probe_image(profile: str) -> str:
 def store_image(store: str, profile: Profile) -> str:
     """The supply's name of a store's image, which is also the name of its line."""
     newest = profile.newest.get(store)
-    return OLDER_LINES.get((store, newest), store) if newest else store
+    return OLDER_LINES[store, newest] if newest and store in LINED else store
 
 
 def cluster_images(wanted: SentryWanted) -> tuple[str, ...]:
