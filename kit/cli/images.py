@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kit.sentry.chart import Chart
     from kit.sentry.chart_images import Used
     from kit.supply import Supply
-    from kit.supply.lock import PulledImage
+    from kit.supply.lock import Entry, PulledImage
     from kit.supply.resolve import Way
 
 GB = 1024**3
@@ -81,6 +81,7 @@ def _release(session: Any, whose: str | None, **chosen: str | None) -> tuple[Cha
 def show(session: Any, /, whose: str | None, **chosen: str | None) -> None:
     """Every entry of the lock: its version, where it is, or why it is not there. With --for chart: every image of the chart."""
     from kit.supply.resolve import Missing
+    from kit.supply.shelf import Found
 
     if release := _release(session, whose, **chosen):
         _show_release(session, *release)
@@ -88,7 +89,7 @@ def show(session: Any, /, whose: str | None, **chosen: str | None) -> None:
     rows = [
         {
             "name": listed.entry.key,
-            "version": listed.entry.version,
+            "version": listed.state.version if isinstance(listed.state, Found) else _versions(listed.entry),
             "source": None if isinstance(listed.state, Missing) else listed.state.source,
             "place": None if isinstance(listed.state, Missing) else listed.state.place,
             "reason": listed.state.why if isinstance(listed.state, Missing) else None,
@@ -104,6 +105,11 @@ def show(session: Any, /, whose: str | None, **chosen: str | None) -> None:
     for row in rows:
         only = f"  (only for {row['only']}: made when it is named)" if row["only"] else ""
         print(f"{row['name']:<{width}}  {row['version']:<12}  {row['source'] or '-':<9}  {row['place'] or row['reason']}{only}")
+
+
+def _versions(entry: Entry) -> str:
+    """Those that it can have, where it is not there."""
+    return " | ".join(dict.fromkeys(entry.versions.values()))
 
 
 def _show_release(session: Any, chart: Chart, used: tuple[Used, ...]) -> None:
@@ -188,7 +194,7 @@ def pull(session: Any, /, names: tuple[str, ...], whose: str | None, **chosen: s
     if release := _release(session, whose, **chosen):
         _bring(session, release[1])
         return
-    upstream = [entry for entry in supply.wanted(names or None) if entry.pulled is not None or names]
+    upstream = [entry for entry in supply.wanted(names or None) if entry.pulls or names]
     unknown = [] if names else [entry for entry in upstream if not entry.can_be_pulled]
     for entry in unknown:
         _say(f"- {entry.key}  the lock has no digest for it: kit images lock")
@@ -299,19 +305,6 @@ def prune(session: Any, build_cache: bool) -> None:
     print(f"{freed / MB:.0f} MB freed in {supply.cache.root}")
 
 
-class Lines:
-    """Progress as plain lines on stderr."""
-
-    def started(self, name: str, cause: str) -> None:
-        _say(f"· {name}  {cause}")
-
-    def finished(self, name: str, source: str, seconds: float) -> None:
-        _say(f"✓ {name}  {source}  {seconds:.1f} s")
-
-    def failed(self, name: str, log: str) -> None:
-        _say(f"✗ {name}  see {log}")
-
-
 def _ensure(
     supply: Supply,
     names: Iterable[str] | None,
@@ -319,9 +312,12 @@ def _ensure(
     ways: Iterable[Way] = ("pulled", "built"),
     counting: Iterable[Way] = ("installed", "pulled", "built"),
 ) -> None:
+    from kit.report import progress
     from kit.supply.cache import size_bytes
+    from kit.targets.supply_events import SupplyEvents
 
-    made = supply.ensure(names, Lines(), ways=ways, counting=counting)
+    with progress.listener() as listen:
+        made = supply.ensure(names, SupplyEvents(listen), ways=ways, counting=counting)
     _say(f"{len(made)} made" if made else "everything is there")
     if any(need.how == "built" for need in made) and supply.cache.go.is_dir():
         caches = size_bytes(supply.cache.go) / GB

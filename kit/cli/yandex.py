@@ -138,10 +138,10 @@ def _backing(session: Session, control_plane_only: bool) -> Backing:
     backing = LocalBacking(session.stack.name, session.workspace)
     if backing.missing():  # now and with progress, not while a terraform waits for its first cluster
         from kit.report import progress
-        from kit.targets.local.planned import Told
+        from kit.targets.supply_events import SupplyEvents
 
         with progress.listener() as listen:
-            backing.prepare(Told(listen))
+            backing.prepare(SupplyEvents(listen))
     return backing
 
 

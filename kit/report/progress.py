@@ -12,6 +12,7 @@ from typing import Any
 
 from kit.plan.events import Listener, StepEvent
 
+LONGEST_SILENCE_S = 30.0  # between two lines of one step, while it has something new to say
 MARKS = {"started": "·", "waiting": "…", "done": "✓", "failed": "✗", "skipped": "-"}
 
 
@@ -32,19 +33,22 @@ def line(event: StepEvent) -> str:
 
 
 class Plain:
-    """A line when a step ends, and one when what it waits for has changed, once a second at most."""
+    """A line when a step ends, and one when what it waits for has changed: after a second, then at growing distances.
+
+    A build of minutes says each second something new; a log wants to know that it goes on, and no more.
+    """
 
     def __init__(self) -> None:
         self._writing = threading.Lock()
-        self._waits: dict[str, tuple[str, float]] = {}
+        self._waits: dict[str, tuple[str, float, float]] = {}  # what was said, when, and how long it is silent now
 
     def listen(self, event: StepEvent) -> None:
         with self._writing:
             if event.state == "waiting":
-                said, at_s = self._waits.get(event.step.id, ("", 0.0))
-                if said == event.note or event.elapsed_s - at_s < 1:
+                said, at_s, silent_s = self._waits.get(event.step.id, ("", 0.0, 1.0))
+                if said == event.note or event.elapsed_s - at_s < silent_s:
                     return
-                self._waits[event.step.id] = (event.note, event.elapsed_s)
+                self._waits[event.step.id] = (event.note, event.elapsed_s, min(2 * silent_s, LONGEST_SILENCE_S))
             print(line(event), file=sys.stderr, flush=True)
 
 
@@ -73,7 +77,7 @@ class Live:
         if event.state == "started":
             self._started[identity] = (time.monotonic(), event)
         elif event.state == "waiting":
-            began, _ = self._started[identity]
+            began, _ = self._started.get(identity, (time.monotonic() - event.elapsed_s, event))
             self._started[identity] = (began, event)
         else:
             self._started.pop(identity, None)

@@ -23,7 +23,7 @@ from kit.sentry.manifests import Document, containers
 from kit.supply.lock import PulledImage
 
 if TYPE_CHECKING:
-    from kit.supply.fetch import Registry
+    from kit.supply.registry import Registry
 
 FLOATING = "latest"
 

@@ -72,9 +72,9 @@ def base_of(name: str, profile: str, given: str | None, assets: Path) -> PulledI
         repository, _, digest = given.rpartition("@")
         return PulledImage(repository or given, digest if repository else None)
     entry = read(assets / UPSTREAM).find(f"{name}-{profile}")
-    pulled = entry.pulled if entry else None
-    if not isinstance(pulled, PulledImage) or pulled.digest is None:
-        reference = pulled.reference if isinstance(pulled, PulledImage) else f"{name} of profile {profile}"
+    pulled = entry.pulled_images[0] if entry and entry.pulled_images else None
+    if pulled is None or pulled.digest is None:
+        reference = pulled.reference if pulled else f"{name} of profile {profile}"
         raise BaseUnknown(name, f"the digest of {reference} is not known: {UPSTREAM} has none")
     return pulled
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from kit import files
-from kit.supply import fetch
+from kit.supply import download
 from kit.supply.cache import SHORT, sync_name
 from kit.supply.errors import ArchiveInvalid, ChecksumWrong
 from kit.supply.resolve import PORTABLE
@@ -25,11 +25,11 @@ from kit.supply.resolve import PORTABLE
 if TYPE_CHECKING:
     from kit.supply.supply import Supply
 
-FORMAT = 1
+FORMAT = 2  # 1 had no platform in the names of programs
 MANIFEST = "manifest.json"
 IMAGES = "images.tar"
 CHARTS = "charts"  # below the cache; kit.sentry.chart looks there
-PROGRAM = re.compile(r"tools/([a-z0-9][a-z0-9.-]*-[0-9a-f]{12})/([a-z0-9][a-z0-9.-]*)")
+PROGRAM = re.compile(r"tools/([a-z]+-[a-z0-9]+)/([a-z0-9][a-z0-9.-]*-[0-9a-f]{12})/([a-z0-9][a-z0-9.-]*)")
 CHART = re.compile(r"charts/([a-z0-9][a-z0-9.+-]*\.tgz)")
 BLOCK = 1024 * 1024
 
@@ -68,7 +68,7 @@ def save(
         with part.open("wb") as file:
             if images:
                 hashes[IMAGES] = _append(file, IMAGES, supply.docker.images.save(sorted(set(images.values()))))
-            named = {f"tools/{path.parent.name}/{path.name}": path for path in programs.values()}
+            named = {f"tools/{path.parents[1].name}/{path.parent.name}/{path.name}": path for path in programs.values()}
             for name, path in {**named, **chart_files}.items():
                 with path.open("rb") as content:
                     hashes[name] = _append(file, name, _blocks(content))
@@ -101,22 +101,22 @@ def load(supply: Supply, source: Path) -> Moved:
                 _keep(supply.cache.root / CHARTS / chart, _member(tar, f"charts/{chart}", source))
     except (tarfile.TarError, EOFError) as broken:
         raise ArchiveInvalid(path=source, why=str(broken)) from broken
-    names = tuple(match.group(2) for match in programs)
+    names = tuple(match.group(3) for match in programs)
     return Moved(tuple(manifest["images"].values()), names, source.stat().st_size, tuple(charts))
 
 
 def _land(supply: Supply, match: re.Match[str], content: IO[bytes]) -> None:
-    folder = supply.cache.root / "tools" / match.group(1)
-    if (folder / match.group(2)).is_file():
+    platform, recipe, name = match.groups()
+    folder = supply.cache.root / "tools" / platform / recipe
+    if (folder / name).is_file():
         return
-    hash12 = match.group(1)[-SHORT:]
     with (
-        supply.cache.exclusive(f"tool-{match.group(2)}", hash12, supply.interrupted),
+        supply.cache.exclusive(f"tool-{name}", recipe[-SHORT:], supply.interrupted),
         supply.cache.landing(folder) as landing,
     ):
-        program = landing / match.group(2)
+        program = landing / name
         with program.open("wb") as file:
-            fetch.copied(_blocks(content), file)
+            download.copied(_blocks(content), file)
         program.chmod(0o755)
 
 
@@ -129,7 +129,7 @@ def _append(file: IO[bytes], name: str, blocks: Iterable[bytes]) -> dict[str, An
     """Add a member whose size is only known at its end: room for the header first, the header last."""
     header_at = file.tell()
     file.write(tarfile.NUL * tarfile.BLOCKSIZE)
-    digest = fetch.copied(blocks, file)
+    digest = download.copied(blocks, file)
     size = file.tell() - header_at - tarfile.BLOCKSIZE
     file.write(tarfile.NUL * (-size % tarfile.BLOCKSIZE))
     end = file.tell()

@@ -19,7 +19,7 @@ from kit.engines.docker import Docker
 from kit.engines.process import Runner
 from kit.errors import ToolMissing
 from kit.supply import rust
-from kit.supply.cache import Cache
+from kit.supply.cache import Cache, remove
 from kit.supply.errors import RecipeBroken
 from kit.supply.lock import Cargo, Debian, Dockerfile, Entry, GoBuild, GoInstall, GoModuleFiles, Maven
 from kit.supply.recipe import is_part
@@ -40,19 +40,32 @@ class Workshop:
     interrupted: Callable[[], bool]
 
     def go(
-        self, argv: Sequence[str], log: Path | None, *, cwd: Path | None = None, flags: str = "", bin_: Path | None = None
+        self,
+        argv: Sequence[str],
+        log: Path | None,
+        *,
+        cwd: Path | None = None,
+        flags: str = "",
+        platform: str = "",
+        path: Path | None = None,
     ) -> str:
-        """Run go with kit's own caches. `-modcacherw`: a module cache that its owner can remove."""
+        """Run go with kit's own caches. `-modcacherw`: a module cache that its owner can remove.
+
+        What is compiled is for `platform`. What it installs comes into `path`/bin, for another platform into a folder below it.
+        """
+        system, _, architecture = platform.partition("-")
         env = {
             "GOMODCACHE": str(self.cache.go / "mod"),
             "GOCACHE": str(self.cache.go / "build"),
-            "GOPATH": str(self.cache.go / "path"),
-            "GOTOOLCHAIN": "local",
+            "GOPATH": str(path or self.cache.go / "path"),
+            # An older Go fetches the one that a module asks for, from where it gets modules.
+            "GOTOOLCHAIN": os.environ.get("GOTOOLCHAIN", "auto"),
             "GOWORK": "off",
             # Some packages lie in this repository, whose owner git may not trust; nobody reads the stamp.
             "GOFLAGS": f"-modcacherw -buildvcs=false {flags}".strip(),
             "CGO_ENABLED": "0",
-            **({"GOBIN": str(bin_)} if bin_ else {}),
+            "GOBIN": None,  # with it, Go installs nothing for another platform
+            **({"GOOS": system, "GOARCH": architecture} if platform else {}),
         }
         return self.run(["go", *argv], env=env, cwd=cwd, timeout_s=BUILD_S, log=log).stdout
 
@@ -67,16 +80,20 @@ class ImageJob:
     artifacts: Mapping[str, Path]
     scratch: Path
     log: Path
+    note: Callable[[str], None] = lambda text: None
 
 
-def files(shop: Workshop, entry: Entry, into: Path, log: Path) -> None:
-    """Make a tool's or an artifact's files in the empty folder `into`; a tool's program has the entry's name."""
+def files(shop: Workshop, entry: Entry, into: Path, log: Path, platform: str) -> None:
+    """Make a tool's or an artifact's files in the empty folder `into`, for that platform.
+
+    A tool's program has the entry's name.
+    """
     match entry.recipe:
         case GoInstall(package=package):
-            shop.go(["install", "-v", "-trimpath", "-ldflags", "-s -w", package], log, bin_=into)
+            _go_install(shop, package, into, log, platform)
             _named(entry, into)
         case GoBuild() as recipe:
-            _go_build(shop, recipe, into, log)
+            _go_build(shop, recipe, into, log, platform)
         case GoModuleFiles() as recipe:
             _module_files(shop, recipe, into, log)
         case Maven() as recipe:
@@ -111,10 +128,18 @@ def _named(entry: Entry, into: Path) -> None:
         made[0].rename(into / entry.name)
 
 
-def _go_build(shop: Workshop, recipe: GoBuild, into: Path, log: Path) -> None:
+def _go_install(shop: Workshop, package: str, into: Path, log: Path, platform: str) -> None:
+    path = into / ".go"
+    shop.go(["install", "-v", "-trimpath", "-ldflags", "-s -w", package], log, platform=platform, path=path)
+    for made in [found for found in (path / "bin").rglob("*") if found.is_file()]:
+        made.rename(into / made.name)
+    remove(path)
+
+
+def _go_build(shop: Workshop, recipe: GoBuild, into: Path, log: Path, platform: str) -> None:
     for name, package in recipe.packages.items():
         argv = ["build", "-trimpath", "-ldflags", f"-s -w {recipe.ldflags}".strip(), "-o", str(into / name), package]
-        shop.go(argv, log, cwd=shop.assets / recipe.folder, flags="-mod=readonly")
+        shop.go(argv, log, cwd=shop.assets / recipe.folder, flags="-mod=readonly", platform=platform)
 
 
 def _module_files(shop: Workshop, recipe: GoModuleFiles, into: Path, log: Path) -> None:

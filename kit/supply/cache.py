@@ -40,11 +40,17 @@ class Cache:
     def maven(self) -> Path:
         return self.root / "maven"
 
-    def program(self, name: str, recipe: str) -> Path:
-        return self.root / "tools" / f"{name}-{recipe[:SHORT]}" / name
+    def program(self, name: str, recipe: str, platform: str) -> Path:
+        """`platform` is a part of the path because one home folder may be shared by different computers."""
+        return self.root / "tools" / platform / f"{name}-{recipe[:SHORT]}" / name
 
-    def artifact(self, name: str, recipe: str) -> Path:
-        return self.root / "artifacts" / f"{name}-{recipe[:SHORT]}"
+    def artifact(self, name: str, recipe: str, platform: str) -> Path:
+        return self.root / "artifacts" / platform / f"{name}-{recipe[:SHORT]}"
+
+    @property
+    def durations(self) -> Path:
+        """How long each thing took the last time it was made here."""
+        return self.root / "durations.json"
 
     def log(self, name: str, recipe: str) -> Path:
         return self.root / "logs" / f"{name}-{recipe[:SHORT]}.log"

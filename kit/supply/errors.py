@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from kit.errors import KitError
+
+SHOWN = 4  # names in the first line; all of them stand below it
 
 
 class LockInvalid(KitError):
@@ -39,17 +42,22 @@ class NotSupplied(KitError):
 
 
 class NoSource(KitError):
-    """None of an entry's sources can give it here."""
+    """For one or more entries none of the sources can give it here; all of them are named, each with its reasons."""
 
     code = "KIT-SUPPLY-NO-SOURCE"
     exit_code = 23
 
-    def __init__(self, *, key: str, why: str) -> None:
+    def __init__(self, reasons: Mapping[str, str], advice: str = "") -> None:
+        names = [key.replace("/", " ") for key in reasons]
+        shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+        only = len(names) == 1
         super().__init__(
-            what=f"there is no way to get {key.replace('/', ' ')} here",
-            why=why,
-            fix="reach a registry (KIT_REGISTRY_PREFIX), or bring an archive: kit images load FILE",
+            what=f"there is no way to get {shown} here",
+            why=next(iter(reasons.values())) if only else "each reason stands below",
+            fix=advice or "reach a registry (KIT_REGISTRY_PREFIX), or bring an archive: kit images load FILE",
+            detail="" if only else "\n".join(f"{name}: {why}" for name, why in zip(names, reasons.values(), strict=True)),
         )
+        self.reasons = dict(reasons)
 
 
 class RecipeBroken(KitError):
@@ -73,6 +81,37 @@ class ChecksumWrong(KitError):
             what=f"{what} is not what it should be",
             why=f"SHA-256 {got[:12]}…, wanted {wanted[:12]}…; it was thrown away",
             fix="get it again from a place you trust",
+        )
+
+
+class DownloadFailed(KitError):
+    """A file that upstream publishes could not be fetched, or is not what it should be inside."""
+
+    code = "KIT-DOWNLOAD-FAILED"
+    exit_code = 26
+
+    def __init__(self, address: str, why: str, may_pass: bool, status: int | None = None) -> None:
+        """`may_pass`: another try may go better. `status` is HTTP's, where a server answered."""
+        super().__init__(
+            what=f"{address} could not be fetched",
+            why=why,
+            fix="check network, proxy (HTTPS_PROXY) and the system's trusted authorities, or set KIT_FILES_PREFIX to a mirror",
+        )
+        self.may_pass = may_pass
+        self.status = status
+
+
+class FilesPrefixInvalid(KitError):
+    """KIT_FILES_PREFIX is no place that can be fetched from safely."""
+
+    code = "KIT-FILES-PREFIX"
+    exit_code = 10
+
+    def __init__(self, *, variable: str, value: str) -> None:
+        super().__init__(
+            what=f"{variable} is no address of a mirror",
+            why=f"it is `{value}`; it begins with https:// or file:///, or with http:// on this computer itself",
+            fix=f"export {variable}=https://mirror.example/files/",
         )
 
 

@@ -17,17 +17,18 @@ Section = Literal["tool", "artifact", "image"]
 class Installed:
     """A program on PATH: the first group of `pattern` in what `command` prints must lie in `range` (">=0.29,<1").
 
-    `env` are variables to ask it with.
+    `env` are variables to ask it with. `plugin_of` names a program whose plugin it may be as well: `docker`.
     """
 
     command: tuple[str, ...]
     pattern: str
     range: str
     env: Mapping[str, str] = field(default_factory=dict)
+    plugin_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class PulledFile:
+class PlatformFile:
     """A program, or an archive with the program at `member`, whose SHA-256 is known."""
 
     url: str
@@ -36,11 +37,33 @@ class PulledFile:
 
 
 @dataclass(frozen=True, slots=True)
+class PulledFiles:
+    """What upstream publishes of one version: platform ("linux-amd64", "darwin-arm64") → file.
+
+    `sums` is where upstream publishes its SHA-256: an address, or what is put behind the file's own (".sha256").
+    """
+
+    version: str
+    files: Mapping[str, PlatformFile]
+    sums: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PulledImage:
-    """Upstream's image. Without a digest it is not pulled: `kit images lock` asks a registry for it."""
+    """Upstream's image. Without a digest it is not pulled: `kit images lock` asks a registry for it.
+
+    `unless` names what an engine must not have for it to serve: `cgroup-v1`.
+    """
 
     reference: str
     digest: str | None
+    unless: str = ""
+
+    @property
+    def version(self) -> str:
+        """Its tag, without the v that some put before it."""
+        tag = self.reference.rpartition("/")[2].partition(":")[2]
+        return tag[1:] if tag[:1] == "v" and tag[1:2].isdigit() else tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +133,24 @@ class Dockerfile:
 
 
 Recipe = GoInstall | GoBuild | GoModuleFiles | Maven | Cargo | Debian | Dockerfile
-Source = Installed | PulledFile | PulledImage | GoInstall | GoBuild | GoModuleFiles | Maven | Cargo | Debian | Dockerfile
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Made here from packages. The version is no part of the recipe's hash: what is fetched is pinned in the recipe itself."""
+
+    version: str
+    recipe: Recipe
+
+
+Pulled = PulledFiles | PulledImage
+Source = Installed | PulledFiles | PulledImage | Built
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     section: Section
     name: str
-    version: str
     sources: tuple[Source, ...]
     line: int
     only: str = ""  # what alone needs it: then it is made when it is named, and not with everything else
@@ -128,22 +161,31 @@ class Entry:
         return f"{self.section}/{self.name}"
 
     @property
-    def recipe(self) -> Recipe | None:
-        return next((source for source in self.sources if isinstance(source, Recipe)), None)
+    def built(self) -> Built | None:
+        return next((source for source in self.sources if isinstance(source, Built)), None)
 
     @property
-    def pulled(self) -> PulledFile | PulledImage | None:
-        return next((source for source in self.sources if isinstance(source, PulledFile | PulledImage)), None)
+    def recipe(self) -> Recipe | None:
+        return self.built.recipe if self.built else None
 
-    def version_by(self, way: str) -> str:
-        """What runs, when it was got that way: a pulled image's version is its tag."""
-        pulled = self.pulled
-        return pulled.reference.rpartition(":")[2] if way == "pulled" and isinstance(pulled, PulledImage) else self.version
+    @property
+    def pulls(self) -> tuple[Pulled, ...]:
+        return tuple(source for source in self.sources if isinstance(source, Pulled))
+
+    @property
+    def pulled_images(self) -> tuple[PulledImage, ...]:
+        return tuple(source for source in self.sources if isinstance(source, PulledImage))
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Way → the version that comes by it; a program on PATH has its own. Of two images that can be pulled, the first."""
+        found = {"built": self.built.version} if self.built else {}
+        return {"pulled": self.pulls[0].version, **found} if self.pulls else found
 
     @property
     def can_be_pulled(self) -> bool:
         """Upstream has it, and the lock knows by which hash."""
-        return isinstance(self.pulled, PulledFile) or (isinstance(self.pulled, PulledImage) and self.pulled.digest is not None)
+        return any(isinstance(source, PulledFiles) or source.digest is not None for source in self.pulls)
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
@@ -15,6 +15,7 @@ import yaml
 from kit.supply import version
 from kit.supply.errors import LockInvalid
 from kit.supply.lock import (
+    Built,
     Cargo,
     Debian,
     Dockerfile,
@@ -25,7 +26,8 @@ from kit.supply.lock import (
     Installed,
     Lock,
     Maven,
-    PulledFile,
+    PlatformFile,
+    PulledFiles,
     PulledImage,
     Recipe,
     Section,
@@ -33,6 +35,7 @@ from kit.supply.lock import (
 )
 
 SECTIONS: Mapping[str, Section] = {"tools": "tool", "artifacts": "artifact", "images": "image"}
+PLATFORM = re.compile(r"(linux|darwin)-[a-z0-9]+")
 UNPINNED = re.compile(r"(:|@)latest\b|\bbitnami\b", re.IGNORECASE)
 
 
@@ -77,6 +80,7 @@ class _Workspace(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Built(msgspec.Struct, forbid_unknown_fields=True):
+    version: str
     go_install: str | None = None
     go_build: _Go | None = None
     go_module_files: _Module | None = None
@@ -94,17 +98,25 @@ class _Installed(msgspec.Struct, forbid_unknown_fields=True):
     pattern: str
     range: str
     env: dict[str, str] = {}
+    plugin_of: str = ""
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
-    url: str
+    url: Annotated[str, msgspec.Meta(pattern="^https://[^/]+/")]
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     member: str | None = None
+
+
+class _Files(msgspec.Struct, forbid_unknown_fields=True):
+    version: str
+    files: Annotated[dict[str, _File], msgspec.Meta(min_length=1)]
+    sums: str = ""
 
 
 class _Image(msgspec.Struct, forbid_unknown_fields=True):
     reference: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9./_-]+:[A-Za-z0-9._-]+$")]
     digest: Annotated[str, msgspec.Meta(pattern="^sha256:[0-9a-f]{64}$")] | None
+    unless: Literal["", "cgroup-v1"] = ""
 
 
 class _Source(msgspec.Struct, forbid_unknown_fields=True):
@@ -114,7 +126,6 @@ class _Source(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
-    version: str
     sources: Annotated[list[_Source], msgspec.Meta(min_length=1)]
     only: str = ""
 
@@ -136,7 +147,7 @@ def _entry(raw: Any, where: tuple[str, str], path: Path, lines: _Lines) -> Entry
             raise LockInvalid(path=path, line=here, why=f"{name}: {str(wrong).partition(' - at ')[0]}") from wrong
     if found := UNPINNED.search(str(raw)):
         raise LockInvalid(path=path, line=line, why=f"{name}: `{found.group().strip(':@')}` is not allowed in the lock")
-    return Entry(section, name, read.version, tuple(sources), line, read.only)
+    return Entry(section, name, tuple(sources), line, read.only)
 
 
 def _source(section: Section, source: _Source) -> Source:
@@ -150,15 +161,23 @@ def _source(section: Section, source: _Source) -> Source:
         if re.compile(source.installed.pattern).groups < 1:
             raise ValueError("the pattern needs a group around the version")
         found = source.installed
-        return Installed(tuple(found.command), found.pattern, found.range, found.env)
+        return Installed(tuple(found.command), found.pattern, found.range, found.env, found.plugin_of)
     if source.pulled is not None:
         if section == "image":
             image = msgspec.convert(source.pulled, _Image)
-            return PulledImage(image.reference, image.digest)
-        file = msgspec.convert(source.pulled, _File)
-        return PulledFile(file.url, file.sha256, file.member)
+            return PulledImage(image.reference, image.digest, image.unless)
+        if section == "artifact":
+            raise ValueError("an artifact is built, for what upstream publishes is a tool or an image")
+        return _files(msgspec.convert(source.pulled, _Files))
     assert source.built is not None
-    return _recipe(section, source.built)
+    return Built(source.built.version, _recipe(section, source.built))
+
+
+def _files(pulled: _Files) -> PulledFiles:
+    if strange := [name for name in pulled.files if not PLATFORM.fullmatch(name)]:
+        raise ValueError(f"`{strange[0]}` is no platform; they are written linux-amd64, darwin-arm64 …")
+    files = {name: PlatformFile(file.url, file.sha256, file.member) for name, file in pulled.files.items()}
+    return PulledFiles(pulled.version, files, pulled.sums)
 
 
 def _recipe(section: Section, built: _Built) -> Recipe:

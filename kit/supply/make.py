@@ -3,54 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from kit.supply import builders, fetch, resolve
+from kit.supply import builders, download, resolve
 from kit.supply.builders import ImageJob, Workshop
-from kit.supply.lock import Dockerfile, Entry, PulledFile, PulledImage
+from kit.supply.lock import Built, Dockerfile, Entry, PulledFiles, PulledImage
+from kit.supply.log_tail import followed
+from kit.supply.registry import Registry
 from kit.supply.resolve import IMAGE_LABEL, RECIPE_LABEL, Need
+from kit.supply.shelf import Shelf
+
+Note = Callable[[str], None]
 
 
-def make(
-    shop: Workshop,
-    need: Need,
-    entry: Entry,
-    log: Path,
-    *,
-    registry: Callable[[], fetch.Registry],
-    place_of: Callable[[str], str],
-) -> None:
-    """`place_of` gives the place or reference of what the recipe needs. The log begins anew with each try."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text("")
-    source = entry.pulled if need.how == "pulled" else entry.recipe
-    if isinstance(source, PulledImage):
-        local = resolve.pulled_reference(entry)
-        assert local is not None  # the plan does not pull without a digest
-        registry().pull(source, local, log=log, interrupted=shop.interrupted)
-    elif isinstance(source, PulledFile):
-        with shop.cache.landing(shop.cache.program(entry.name, source.sha256).parent) as folder:
-            fetch.program(source, entry.name, folder)
-    elif entry.section == "image":
-        _image(shop, need, entry, log, place_of)
-    else:
-        is_tool = entry.section == "tool"
-        place = shop.cache.program(entry.name, need.recipe).parent if is_tool else shop.cache.artifact(entry.name, need.recipe)
-        with shop.cache.landing(place) as folder:
-            builders.files(shop, entry, folder, log)
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """What is needed to make anything of the lock."""
 
+    shop: Workshop
+    shelf: Shelf
+    registry: Callable[[], Registry]
+    files: Callable[[], download.Files]
+    place_of: Callable[[str], str]  # the place or reference of what a recipe needs
 
-def _image(shop: Workshop, need: Need, entry: Entry, log: Path, place_of: Callable[[str], str]) -> None:
-    recipe = entry.recipe
-    base = place_of(f"image/{recipe.base}") if isinstance(recipe, Dockerfile) and recipe.base else None
-    artifacts = recipe.artifacts if isinstance(recipe, Dockerfile) else ()
-    with shop.cache.scratch(entry.name, need.recipe) as scratch:
-        job = ImageJob(
-            reference=resolve.built_reference(entry, need.recipe),
-            labels={RECIPE_LABEL: need.recipe, IMAGE_LABEL: entry.name},
-            base=base,
-            artifacts={name: Path(place_of(f"artifact/{name}")) for name in artifacts},
-            scratch=scratch,
-            log=log,
-        )
-        builders.image(shop, entry, job)
+    def make(self, need: Need, entry: Entry, log: Path, note: Note) -> None:
+        """The log begins anew with each try. `note` hears how far it is."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("")
+        match need.source:
+            case PulledImage() as image:
+                local = resolve.pulled_reference(entry, image)
+                assert local is not None  # the plan does not pull without a digest
+                self.registry().pull(image, local, log=log, interrupted=self.shop.interrupted, note=note)
+            case PulledFiles() as published:
+                self._program(published, entry, note)
+            case Built():
+                self._built(need, entry, log, note)
+
+    def _program(self, published: PulledFiles, entry: Entry, note: Note) -> None:
+        target = self.shelf.pulled_program(entry, published)
+        assert target is not None  # the plan does not pull what upstream has not got for this platform
+        file = published.files[self.shelf.surroundings.platform_of(entry)]
+        with self.shop.cache.landing(target.parent) as folder:
+            self.files().program(file, entry.name, folder, interrupted=self.shop.interrupted, note=note)
+
+    def _built(self, need: Need, entry: Entry, log: Path, note: Note) -> None:
+        if entry.section == "image":
+            self._image(need, entry, log, note)
+            return
+        platform = self.shelf.surroundings.platform_of(entry)
+        if entry.section == "tool":
+            place = self.shelf.built_program(entry).parent
+        else:
+            place = self.shop.cache.artifact(entry.name, need.recipe, platform)
+        with self.shop.cache.landing(place) as folder, followed(log, note):
+            builders.files(self.shop, entry, folder, log, platform)
+
+    def _image(self, need: Need, entry: Entry, log: Path, note: Note) -> None:
+        recipe = entry.recipe
+        base = self.place_of(f"image/{recipe.base}") if isinstance(recipe, Dockerfile) and recipe.base else None
+        artifacts = recipe.artifacts if isinstance(recipe, Dockerfile) else ()
+        with self.shop.cache.scratch(entry.name, need.recipe) as scratch:
+            job = ImageJob(
+                reference=resolve.built_reference(entry, need.recipe),
+                labels={RECIPE_LABEL: need.recipe, IMAGE_LABEL: entry.name},
+                base=base,
+                artifacts={name: Path(self.place_of(f"artifact/{name}")) for name in artifacts},
+                scratch=scratch,
+                log=log,
+                note=note,
+            )
+            builders.image(self.shop, entry, job)

@@ -5,14 +5,17 @@ Only what kit made is touched: files under its cache, and images under its own n
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.supply import resolve
-from kit.supply.cache import remove, size_bytes
-from kit.supply.lock import PulledFile
+from kit.supply.cache import SHORT, remove, size_bytes
+from kit.supply.lock import PulledFiles
 from kit.supply.resolve import OURS
+
+OF_A_RECIPE = re.compile(r"-[0-9a-f]{12}(\.log)?$")
 
 if TYPE_CHECKING:
     from kit.supply.supply import Supply
@@ -31,7 +34,7 @@ def outdated(supply: Supply) -> Pruned:
     current = _current_images(supply)
     tags = [tag for image in supply.docker.images.all() for tag in image.tags if tag.startswith(OURS) and tag not in current]
     gone = [tag for tag in tags if supply.docker.images.untag(tag)]
-    stale = [path for path in _stored(supply) if path not in _current_places(supply)]
+    stale = _stale(supply)
     freed = sum(size_bytes(path) if path.is_dir() else path.stat().st_size for path in stale)
     for path in stale:
         remove(path)
@@ -50,21 +53,24 @@ def build_cache(supply: Supply) -> Pruned:
 def _current_images(supply: Supply) -> frozenset[str]:
     entries = supply.lock.of("image")
     built = {resolve.built_reference(entry, supply.hashes[entry.key]) for entry in entries}
-    return frozenset(built | {reference for entry in entries if (reference := resolve.pulled_reference(entry))})
+    pulled = {resolve.pulled_reference(entry, source) for entry in entries for source in entry.pulled_images}
+    return frozenset(built | {reference for reference in pulled if reference})
 
 
-def _current_places(supply: Supply) -> frozenset[Path]:
-    cache = supply.cache
-    places: set[Path] = set()
+def _current_names(supply: Supply) -> frozenset[str]:
+    """<name>-<hash>, of whichever platform."""
+    names: set[str] = set()
     for entry in supply.lock.entries.values():
-        hashes = [supply.hashes[entry.key], *([entry.pulled.sha256] if isinstance(entry.pulled, PulledFile) else [])]
-        for hash_ in hashes:
-            place = cache.program(entry.name, hash_).parent if entry.section == "tool" else cache.artifact(entry.name, hash_)
-            places |= {place, cache.log(entry.name, hash_)}
-    return frozenset(places)
+        pulled = [file.sha256 for source in entry.pulls if isinstance(source, PulledFiles) for file in source.files.values()]
+        names |= {f"{entry.name}-{hash_[:SHORT]}" for hash_ in (supply.hashes[entry.key], *pulled)}
+    return frozenset(names)
 
 
-def _stored(supply: Supply) -> tuple[Path, ...]:
-    folders = (supply.cache.root / name for name in ("tools", "artifacts", "logs"))
-    found = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
-    return tuple(sorted(path for path in found if not path.name.startswith(".")))  # hidden: another kit is making it
+def _stale(supply: Supply) -> tuple[Path, ...]:
+    current = _current_names(supply)
+    root = supply.cache.root
+    stored = [path for pattern in ("tools/*/*", "artifacts/*/*", "logs/*.log") for path in root.glob(pattern)]
+    outdated = [path for path in stored if OF_A_RECIPE.search(path.name) and path.name.removesuffix(".log") not in current]
+    # Where a kit lies that did not write the platform into the path.
+    older = [path for pattern in ("tools/*", "artifacts/*") for path in root.glob(pattern) if OF_A_RECIPE.search(path.name)]
+    return tuple(sorted(path for path in (*outdated, *older) if not path.name.startswith(".")))  # hidden: being made just now

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from kit.supply.lock import Dockerfile, Entry, GoBuild, Lock, Maven, PulledFile, PulledImage, Recipe
+from kit.supply.lock import Dockerfile, Entry, GoBuild, Lock, Maven, PulledImage, Recipe
 
 Files = Callable[[str], Mapping[str, bytes]]  # path in the repository → its files (relative path → content); one for a file
 
@@ -53,9 +53,9 @@ def is_part(name: Path) -> bool:
 def _hash(entry: Entry, files: Files, needs: Mapping[str, str]) -> str:
     whole = hashlib.sha256()
     if entry.recipe is None:  # then what is pulled is all there is to know
-        pulled = entry.pulled
-        identity = pulled.digest if isinstance(pulled, PulledImage) else pulled.sha256 if isinstance(pulled, PulledFile) else ""
-        whole.update(f"{entry.version}\0{identity}".encode())
+        for source in entry.pulls:
+            sums = [source.digest] if isinstance(source, PulledImage) else [file.sha256 for file in source.files.values()]
+            whole.update(f"{source.version}\0{sums}".encode())
         return whole.hexdigest()
     text = {type(entry.recipe).__name__: asdict(entry.recipe)}
     whole.update(json.dumps(text, sort_keys=True).encode())

@@ -13,7 +13,7 @@ from typing import Literal
 
 from kit.supply.cache import SHORT
 from kit.supply.errors import NoSource
-from kit.supply.lock import Entry, Installed, Lock, PulledFile, PulledImage, Section, Source
+from kit.supply.lock import Built, Entry, Installed, Lock, Pulled, PulledFiles, PulledImage, Section, Source
 
 Way = Literal["installed", "pulled", "built"]
 ANY_WAY: tuple[Way, ...] = ("installed", "pulled", "built")
@@ -29,6 +29,7 @@ class Image:
     reference: str  # a local name that needs no registry: kit.local/<name>:<version>-<hash>
     source: Way
     recipe: str  # 64 hex digits
+    version: str  # of what came by that way
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,15 @@ class Need:
     key: str  # tool/kind, artifact/kafka, image/kafka
     section: Section
     name: str
-    how: Way
+    source: Pulled | Built
     what: str  # "go install sigs.k8s.io/kind@v0.33.0", "pull postgres:17", "build compose/postgres/image"
     cause: str
     recipe: str
     after: tuple[str, ...]  # keys among the needs that come first
+
+    @property
+    def how(self) -> Way:
+        return way_of(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,41 +57,58 @@ class Missing:
     why: str
 
 
+CanPull = Callable[[Entry, Pulled], str | None]  # None, or why not
+CanBuild = Callable[[Entry], str | None]
+
+
 def missing(
     lock: Lock,
     wanted: Iterable[Entry],
     *,
     hashes: Mapping[str, str],
     found: Callable[[Entry], object],
-    can_pull: Callable[[Entry], str | None],
+    can_pull: CanPull,
+    can_build: CanBuild,
     ways: Iterable[Way] = ANY_WAY,
 ) -> tuple[Need, ...]:
     """What must be made so that all of `wanted` is there.
 
-    `found` gives where an entry is, or `Missing`. `can_pull` gives None, or why not. Raises `NoSource`.
+    `found` gives where an entry is, or `Missing`. Raises one `NoSource` that names every entry for which no way is open.
     """
     allowed = frozenset(ways)
+    chosen: dict[str, _Choice | None] = {}  # None: it is there
+    hopeless: dict[str, str] = {}
+
+    def choose(key: str) -> _Choice | None:
+        if key not in chosen:
+            entry = lock.entries[key]
+            look = found(entry)
+            chosen[key] = _choose(entry, look.why, allowed, can_pull, can_build, blocked) if isinstance(look, Missing) else None
+        return chosen[key]
+
+    def blocked(key: str) -> bool:
+        choice = choose(key)
+        return choice is not None and choice.source is None
+
     needs: dict[str, Need] = {}
 
     def visit(entry: Entry) -> bool:
         """True when the entry is among the needs."""
-        if entry.key in needs:
-            return True
-        look = found(entry)
-        if not isinstance(look, Missing):
-            return False
-        how, why_not = _way(entry, allowed, can_pull)
-        if how is None:
-            raise NoSource(key=entry.key, why="; ".join([look.why, *why_not]))
-        first = entry.needs if how == "built" else ()
+        choice = choose(entry.key)
+        if entry.key in needs or choice is None:
+            return choice is not None
+        first = entry.needs if isinstance(choice.source, Built) or choice.is_blocked else ()
         after = tuple(key for key in first if visit(lock.entries[key]))
+        if choice.source is None:
+            hopeless.setdefault(entry.key, choice.cause)
+            return True
         needs[entry.key] = Need(
             key=entry.key,
             section=entry.section,
             name=entry.name,
-            how=how,
-            what=describe(entry, how),
-            cause="; ".join([look.why, *why_not]),
+            source=choice.source,
+            what=describe(choice.source),
+            cause=choice.cause,
             recipe=hashes[entry.key],
             after=after,
         )
@@ -94,12 +116,61 @@ def missing(
 
     for entry in wanted:
         visit(entry)
+    if hopeless:
+        raise NoSource(hopeless)
     return tuple(needs.values())
 
 
-def describe(entry: Entry, how: Way) -> str:
-    source = entry.pulled if how == "pulled" else entry.recipe
-    return f"{'pull' if how == 'pulled' else 'build'} {_subject(source)}"
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    source: Pulled | Built | None  # None: no way is open
+    cause: str
+    is_blocked: bool = False  # its recipe could be gone, but for something that it needs
+
+
+def _choose(
+    entry: Entry,
+    why: str,
+    allowed: frozenset[Way],
+    can_pull: CanPull,
+    can_build: CanBuild,
+    blocked: Callable[[str], bool],
+) -> _Choice:
+    reasons = [why]
+    lacking: list[str] = []
+    for source in entry.sources:
+        if isinstance(source, Installed) or way_of(source) not in allowed:
+            continue
+        if isinstance(source, Built):
+            problem = can_build(entry)
+            if problem is None and (lacking := [key for key in entry.needs if blocked(key)]):
+                problem = f"it is built from {' and '.join(key.replace('/', ' ') for key in lacking)}, which cannot be had"
+        else:
+            problem = can_pull(entry, source)
+        if problem is None:
+            return _Choice(source, "; ".join(reasons))
+        reasons.append(problem)
+    if len(reasons) == 1:
+        reasons.append("the lock has no other source")
+    return _Choice(None, "; ".join(dict.fromkeys(reasons)), bool(lacking))
+
+
+def way_of(source: Source) -> Way:
+    return "installed" if isinstance(source, Installed) else "built" if isinstance(source, Built) else "pulled"
+
+
+def describe(source: Pulled | Built) -> str:
+    match source:
+        case PulledImage():
+            return f"pull {source.reference}"
+        case PulledFiles():
+            return f"pull {source.version} of {next(iter(source.files.values())).url.split('/')[2]}"
+        case Built(recipe=recipe):
+            for field in ("package", "folder", "suite"):
+                if hasattr(recipe, field):
+                    prefix = f"{recipe.module}/" if hasattr(recipe, "module") else ""
+                    return f"build {prefix}{getattr(recipe, field)}"
+            return "build"
 
 
 def source_of(reference: str, labels: Mapping[str, str]) -> Way | None:
@@ -110,51 +181,14 @@ def source_of(reference: str, labels: Mapping[str, str]) -> Way | None:
     return "built" if hash_ and reference.endswith(hash_[:SHORT]) else "pulled"
 
 
-def pulled_reference(entry: Entry) -> str | None:
-    """The local name of the entry's pulled image; None while its digest is not known."""
-    pulled = entry.pulled
-    if not isinstance(pulled, PulledImage) or pulled.digest is None:
-        return None
-    return _local(entry, pulled.digest.partition(":")[2])
+def pulled_reference(entry: Entry, source: PulledImage) -> str | None:
+    """The local name of one of the entry's pulled images; None while its digest is not known."""
+    return None if source.digest is None else _local(entry, source.version, source.digest.partition(":")[2])
 
 
 def built_reference(entry: Entry, recipe: str) -> str:
-    return _local(entry, recipe)
+    return _local(entry, entry.built.version if entry.built else "", recipe)
 
 
-def _way(entry: Entry, allowed: frozenset[Way], can_pull: Callable[[Entry], str | None]) -> tuple[Way | None, list[str]]:
-    reasons: list[str] = []
-    for source in entry.sources:
-        if isinstance(source, Installed):
-            continue
-        if isinstance(source, PulledFile | PulledImage):
-            if "pulled" not in allowed:
-                continue
-            problem = can_pull(entry)
-            if problem is None:
-                return "pulled", reasons
-            reasons.append(problem)
-        elif "built" in allowed:
-            return "built", reasons
-    return None, reasons or ["the lock has no other source"]
-
-
-def _subject(source: Source | None) -> str:
-    match source:
-        case PulledImage():
-            return source.reference
-        case PulledFile():
-            return source.url
-        case None | Installed():
-            return ""
-        case _:
-            for field in ("package", "folder", "suite"):
-                if hasattr(source, field):
-                    prefix = f"{source.module}/" if hasattr(source, "module") else ""
-                    return f"{prefix}{getattr(source, field)}"
-            return ""
-
-
-def _local(entry: Entry, hash_: str) -> str:
-    version = re.sub(r"[^A-Za-z0-9_.-]", "-", entry.version)
-    return f"{OURS}{entry.name}:{version}-{hash_[:SHORT]}"
+def _local(entry: Entry, version: str, hash_: str) -> str:
+    return f"{OURS}{entry.name}:{re.sub(r'[^A-Za-z0-9_.-]', '-', version)}-{hash_[:SHORT]}"

@@ -19,8 +19,8 @@ from pathlib import Path
 from kit.engines.process import Runner
 from kit.errors import ToolMissing
 from kit.supply.cache import Cache
+from kit.supply.download import sha256_of
 from kit.supply.errors import ChecksumWrong, RecipeBroken
-from kit.supply.fetch import sha256_of
 from kit.supply.lock import Cargo
 
 BUILD_S = 3 * 3600.0

@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
 from kit.supply.errors import Interrupted
-from kit.supply.lock import Cargo, Entry, GoBuild, GoInstall, Maven
+from kit.supply.lock import Built, Cargo, GoBuild, GoInstall, Maven
 from kit.supply.resolve import Need
 
 GO_BUILD_BYTES = 4 * 1024**3  # peak of the Kubernetes build is 1.9 GB; the page cache wants its share
@@ -22,7 +22,19 @@ GO_BUILD_BYTES = 4 * 1024**3  # peak of the Kubernetes build is 1.9 GB; the page
 class Progress(Protocol):
     """Who wants to know how far it is; called from several threads, one call at a time."""
 
+    def begun(self, expected: Mapping[str, float | None]) -> None:
+        """What will be made → how many seconds it took the last time here; None where it never was."""
+        ...
+
     def started(self, name: str, cause: str) -> None: ...
+
+    def doing(self, name: str, what: str) -> None:
+        """How far one thing is: bytes and rate of a pull, the step of a build."""
+        ...
+
+    def gave_way(self, name: str, why: str) -> None:
+        """It could not be pulled, and is tried in another way."""
+        ...
 
     def finished(self, name: str, source: str, seconds: float) -> None: ...
 
@@ -32,7 +44,16 @@ class Progress(Protocol):
 class Silent:
     """Progress for who does not look."""
 
+    def begun(self, expected: Mapping[str, float | None]) -> None:
+        pass
+
     def started(self, name: str, cause: str) -> None:
+        pass
+
+    def doing(self, name: str, what: str) -> None:
+        pass
+
+    def gave_way(self, name: str, why: str) -> None:
         pass
 
     def finished(self, name: str, source: str, seconds: float) -> None:
@@ -44,7 +65,6 @@ class Silent:
 
 def run(
     needs: Mapping[str, Need],
-    entries: Mapping[str, Entry],
     make: Callable[[Need], None],
     *,
     interrupt: Callable[[], None] = lambda: None,
@@ -57,7 +77,7 @@ def run(
     """
     at_once = workers or max(2, os.cpu_count() or 1)
     heavy_at_once = heavy or max(1, min(at_once, memory_bytes() // GO_BUILD_BYTES))
-    weights = chain_weights(needs, entries)
+    weights = chain_weights(needs)
     waiting = sorted(needs.values(), key=lambda need: -weights[need.key])
     done: set[str] = set()
     running: dict[Future[None], Need] = {}
@@ -65,7 +85,7 @@ def run(
     with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="supply") as pool:
         while running or (waiting and not errors):
             for need in list(waiting) if not errors else ():
-                is_blocked = _is_heavy(entries[need.key]) and sum(map(_heavy_of(entries), running.values())) >= heavy_at_once
+                is_blocked = _is_heavy(need) and sum(map(_is_heavy, running.values())) >= heavy_at_once
                 if len(running) < at_once and done.issuperset(need.after) and not is_blocked:
                     waiting.remove(need)
                     running[pool.submit(make, need)] = need
@@ -86,7 +106,7 @@ def run(
         raise next((error for error in errors if not isinstance(error, Interrupted)), errors[0])
 
 
-def chain_weights(needs: Mapping[str, Need], entries: Mapping[str, Entry]) -> Mapping[str, float]:
+def chain_weights(needs: Mapping[str, Need]) -> Mapping[str, float]:
     """For each need: its own rough cost plus that of the longest chain that waits for it."""
     followers: dict[str, list[str]] = {key: [] for key in needs}
     for need in needs.values():
@@ -96,7 +116,7 @@ def chain_weights(needs: Mapping[str, Need], entries: Mapping[str, Entry]) -> Ma
 
     def weight(key: str) -> float:
         if key not in known:
-            known[key] = _cost(entries[key], needs[key]) + max(map(weight, followers[key]), default=0)
+            known[key] = _cost(needs[key]) + max(map(weight, followers[key]), default=0)
         return known[key]
 
     return {key: weight(key) for key in needs}
@@ -106,11 +126,11 @@ def memory_bytes() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _cost(entry: Entry, need: Need) -> float:
+def _cost(need: Need) -> float:
     """Minutes, roughly, as measured on two cores; only their order matters."""
-    if need.how == "pulled":
+    if not isinstance(need.source, Built):
         return 0.3
-    match entry.recipe:
+    match need.source.recipe:
         case GoBuild(packages=packages):
             return 0.6 * len(packages)
         case GoInstall():
@@ -123,9 +143,5 @@ def _cost(entry: Entry, need: Need) -> float:
             return 0.4
 
 
-def _heavy_of(entries: Mapping[str, Entry]) -> Callable[[Need], bool]:
-    return lambda need: _is_heavy(entries[need.key])
-
-
-def _is_heavy(entry: Entry) -> bool:
-    return isinstance(entry.recipe, GoBuild | GoInstall | Cargo)
+def _is_heavy(need: Need) -> bool:
+    return isinstance(need.source, Built) and isinstance(need.source.recipe, GoBuild | GoInstall | Cargo)

@@ -7,10 +7,10 @@ depends on the lock, on the files of its recipe, on the disk and on the engine, 
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,23 +18,23 @@ from typing import TYPE_CHECKING
 
 from kit.engines import process
 from kit.engines.docker import Docker
-from kit.engines.docker_errors import DiskFull, ImagePullFailed, disk_full
+from kit.engines.docker_errors import ImagePullFailed, disk_full
 from kit.engines.process import Runner
-from kit.supply import recipe, resolve, schedule
-from kit.supply.cache import Cache, size_bytes
-from kit.supply.errors import Interrupted, NoSource, NotInLock, NotSupplied
-from kit.supply.lock import Cargo, Entry, GoBuild, Lock, PulledImage, Section
+from kit.host import platform
+from kit.supply import recipe, resolve, room, schedule
+from kit.supply.cache import Cache
+from kit.supply.durations import Durations
+from kit.supply.errors import DownloadFailed, Interrupted, NoSource, NotInLock, NotSupplied
+from kit.supply.lock import Entry, Lock, Pulled, PulledFiles, PulledImage, Section, Source
 from kit.supply.lock_file import read
 from kit.supply.resolve import ANY_WAY, PORTABLE, Image, Missing, Need, Way
-from kit.supply.shelf import Found, Shelf, snapshot
+from kit.supply.shelf import Find, Found, Shelf, snapshot
 
 if TYPE_CHECKING:
-    from kit.supply.fetch import Registry
-
-GO_BUILD_ROOM = 12 * 1024**3  # modules, build cache and results of the Kubernetes build, from nothing
-CARGO_ROOM = 8 * 1024**3  # crates, target folder and results of Relay, from nothing
-OTHER_ROOM = 2 * 1024**3
-MANY_PACKAGES = 4  # a go_build of that many programs is one of the large ones
+    from kit.supply.buildable import Builders
+    from kit.supply.download import Files
+    from kit.supply.make import Maker
+    from kit.supply.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Supply:
         self.environment = environment
         self.interrupted = threading.Event()
         self._speaking = threading.Lock()
-        self._refused: dict[str, str] = {}
+        self._refused: dict[tuple[str, str], str] = {}  # entry and version → why its pull failed
 
     @cached_property
     def lock(self) -> Lock:
@@ -76,13 +76,50 @@ class Supply:
 
     @cached_property
     def _shelf(self) -> Shelf:
-        return Shelf(self.hashes, self.cache, self.run, self.environment)
+        return Shelf(self.hashes, self.cache, self.run, self.environment, self)
+
+    @cached_property
+    def _durations(self) -> Durations:
+        return Durations(self.cache.durations)
 
     @cached_property
     def registry(self) -> Registry:
-        from kit.supply.fetch import Registry, prefix_from
+        from kit.supply.registry import Registry, prefix_from
 
         return Registry(self.docker.images, prefix_from(self.environment))
+
+    @cached_property
+    def files(self) -> Files:
+        from kit.supply.download import Files, prefix_from
+
+        return Files(prefix_from(self.environment))
+
+    @cached_property
+    def _builders(self) -> Builders:
+        from kit.supply.buildable import Builders
+
+        return Builders(self.assets, self.cache, self.run, self.environment)
+
+    @cached_property
+    def _cgroup(self) -> str:
+        return f"cgroup-v{self.docker.info().get('CgroupVersion') or 1}"  # engines that do not tell it know the first only
+
+    @cached_property
+    def _engine_platform(self) -> str:
+        return platform.of_engine(self.docker)
+
+    @cached_property
+    def _in_images(self) -> frozenset[str]:
+        return frozenset(key for entry in self.lock.of("image") for key in entry.needs)
+
+    def platform_of(self, entry: Entry) -> str:
+        """What goes into an image is made for the engine, everything else for this computer."""
+        return self._engine_platform if entry.section == "image" or entry.key in self._in_images else platform.of_host()
+
+    def serves(self, source: Source) -> bool:
+        """Whether a pulled image starts on this engine."""
+        unless = source.unless if isinstance(source, PulledImage) else ""
+        return not unless or unless != self._cgroup
 
     def tool(self, name: str) -> Path:
         """The program's absolute path; raises `NotSupplied` when `ensure` must make it first. Asks no engine."""
@@ -98,7 +135,7 @@ class Supply:
         look = self._shelf.image(entry, ANY_WAY, self.docker.images.find)
         if isinstance(look, Missing):
             raise NotSupplied(key=entry.key, why=look.why)
-        return Image(look.place, look.source, self.hashes[entry.key])
+        return Image(look.place, look.source, self.hashes[entry.key], look.version)
 
     def plan(
         self, names: Iterable[str] | None = None, *, ways: Iterable[Way] = PORTABLE, counting: Iterable[Way] = ANY_WAY
@@ -107,16 +144,48 @@ class Supply:
 
         `ways` are the ways allowed to make it, `counting` the ways in which it may be there already.
         """
-        counted = tuple(counting)
+        counted, allowed = tuple(counting), tuple(ways)
+        wanted = self.wanted(names)
         find = snapshot(lambda: self.docker.images)
-        return resolve.missing(
-            self.lock,
-            self.wanted(names),
-            hashes=self.hashes,
-            found=lambda entry: self._shelf.look(entry, counted, find),
-            can_pull=self._why_not_pulled,
-            ways=ways,
-        )
+        try:
+            return self._missing(wanted, allowed, counted, find, patient=False)
+        except NoSource:
+            if not (self.files.is_slow or self.registry.is_slow):
+                raise
+        # Everything hangs on a host that did not answer at once: then it gets the time that a slow line needs.
+        return self._missing(wanted, allowed, counted, find, patient=True)
+
+    def _missing(
+        self, wanted: tuple[Entry, ...], ways: tuple[Way, ...], counted: tuple[Way, ...], find: Find, patient: bool
+    ) -> tuple[Need, ...]:
+        looks: dict[str, Found | Missing] = {}
+
+        def found(entry: Entry) -> Found | Missing:
+            if entry.key not in looks:
+                looks[entry.key] = self._shelf.look(entry, counted, find)
+            return looks[entry.key]
+
+        if "pulled" in ways:
+            self._ask_hosts([entry for entry in wanted if isinstance(found(entry), Missing)], patient)
+        try:
+            return resolve.missing(
+                self.lock,
+                wanted,
+                hashes=self.hashes,
+                found=found,
+                can_pull=lambda entry, source: self._why_not_pulled(entry, source, patient),
+                can_build=self._builders.why_not,
+                ways=ways,
+            )
+        except NoSource as none:
+            advice = self._builders.advice(tuple(self.lock.entries[key] for key in none.reasons)) if "built" in ways else ""
+            raise NoSource(none.reasons, advice) from None
+
+    def _ask_hosts(self, entries: Iterable[Entry], patient: bool) -> None:
+        """All hosts at the same time: each that is silent costs the whole deadline."""
+        asked = [(entry, source) for entry in entries for source in entry.pulls]
+        with ThreadPoolExecutor(max_workers=16, thread_name_prefix="hosts") as pool:
+            list(pool.map(lambda each: self._why_not_pulled(each[0], each[1], patient), asked))
 
     def ensure(
         self,
@@ -132,18 +201,20 @@ class Supply:
         """
         chosen = None if names is None else tuple(names)
         allowed, counted = tuple(ways), tuple(counting)
+        heard = progress or schedule.Silent()
         made: dict[str, Need] = {}
         while needs := self.plan(chosen, ways=allowed, counting=counted):
-            self._check_room(needs)
+            room.check(self.cache, needs)
             refused = len(self._refused)
+            heard.begun({need.key: self._durations.of(need) for need in needs})
             try:
                 schedule.run(
                     {need.key: need for need in needs},
-                    self.lock.entries,
-                    lambda need: self._make(need, progress or schedule.Silent(), counted, made),
+                    lambda need: self._make(need, heard, counted, made),
                     interrupt=self.interrupt,
                 )
-            except (ImagePullFailed, NoSource):
+            except (ImagePullFailed, DownloadFailed):
+                # The next plan takes another way, or says with this reason that there is none.
                 if "built" not in allowed or len(self._refused) == refused:
                     raise
             else:
@@ -198,50 +269,46 @@ class Supply:
             began = time.monotonic()
             self._say(lambda: progress.started(need.key, need.cause))
             try:
-                self._carry_out(need, entry, log)
+                self._maker().make(need, entry, log, lambda text: self._say(lambda: progress.doing(need.key, text)))
             except BaseException as error:
                 if self.interrupted.is_set():
                     raise Interrupted from error
                 if full := disk_full(self.cache.root):
                     self._say(lambda: progress.failed(need.key, str(log)))
                     raise full from error
-                if need.how == "pulled" and isinstance(error, ImagePullFailed | NoSource) and entry.recipe is not None:
-                    self._refused[need.key] = f"the pull failed: {error.why}"
+                if isinstance(error, ImagePullFailed | DownloadFailed) and entry.recipe is not None:
+                    reason = self._refused[need.key, need.source.version] = f"the pull failed: {error.why}"
+                    self._say(lambda: progress.gave_way(need.key, reason))
                 else:
                     self._say(lambda: progress.failed(need.key, str(log)))
                 raise
             made[need.key] = need
-            self._say(lambda: progress.finished(need.key, need.how, time.monotonic() - began))
+            took_s = time.monotonic() - began
+            self._durations.keep(need, took_s)
+            self._say(lambda: progress.finished(need.key, need.how, took_s))
 
-    def _carry_out(self, need: Need, entry: Entry, log: Path) -> None:
+    def _maker(self) -> Maker:
         from kit.supply.builders import Workshop
-        from kit.supply.make import make
+        from kit.supply.make import Maker
 
         shop = Workshop(self.assets, self.cache, self.docker, self.run, self.interrupted.is_set)
-        make(shop, need, entry, log, registry=lambda: self.registry, place_of=lambda key: self.place_of(key).place)
+        return Maker(shop, self._shelf, lambda: self.registry, lambda: self.files, lambda key: self.place_of(key).place)
 
     def _say(self, what: Callable[[], None]) -> None:
         with self._speaking:
             what()
 
-    def _why_not_pulled(self, entry: Entry) -> str | None:
-        if entry.key in self._refused:
-            return self._refused[entry.key]
-        pulled = entry.pulled
-        if isinstance(pulled, PulledImage):
-            if pulled.digest is None:
-                return "the lock has no digest to pull by"
-            return self.registry.why_silent(f"{pulled.reference.rpartition(':')[0]}@{pulled.digest}")
-        return None
-
-    def _check_room(self, needs: Iterable[Need]) -> None:
-        self.cache.root.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self.cache.root).free
-        recipes = [self.lock.entries[need.key].recipe for need in needs if need.how == "built"]
-        is_large = any(isinstance(recipe, GoBuild) and len(recipe.packages) >= MANY_PACKAGES for recipe in recipes)
-        is_rust = any(isinstance(recipe, Cargo) for recipe in recipes)
-        wanted = GO_BUILD_ROOM if is_large else CARGO_ROOM if is_rust else OTHER_ROOM
-        if free < wanted and (is_large or is_rust):  # what was fetched and compiled already will not be written again
-            wanted = max(OTHER_ROOM, wanted - size_bytes(self.cache.go if is_large else self.cache.cargo))
-        if free < wanted:
-            raise DiskFull(where=str(self.cache.root), free_bytes=free, needed_bytes=wanted)
+    def _why_not_pulled(self, entry: Entry, source: Pulled, patient: bool) -> str | None:
+        if refused := self._refused.get((entry.key, source.version)):
+            return refused
+        if isinstance(source, PulledFiles):
+            wanted = self.platform_of(entry)
+            file = source.files.get(wanted)
+            if file is None:
+                return f"upstream has none for {wanted}, as far as the lock knows"
+            return self.files.why_not(file.url, patient=patient)
+        if source.digest is None:
+            return "the lock has no digest to pull by"
+        if not self.serves(source):
+            return f"{source.reference} does not start on an engine with {source.unless}"
+        return self.registry.why_not(source, patient=patient)

@@ -50,7 +50,7 @@ class Supply:
     def ensure(self, names: Sequence[str], progress: object = None) -> Mapping[str, object]:
         self.asked += names
         if self.fails:
-            raise NoSource(key=provider.ARTIFACT, why="Go is not there")
+            raise NoSource({provider.ARTIFACT: "Go is not there"})
         return {}
 
     def place_of(self, key: str) -> Any:

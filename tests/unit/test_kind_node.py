@@ -37,15 +37,15 @@ def test_nothing_of_the_cluster_listens_beyond_this_computer(cluster: dict[str, 
 
 
 def test_one_kubernetes_version_in_the_lock_the_module_and_the_programs() -> None:
-    node, programs, kubectl = LOCK["images"]["kind-node"], LOCK["artifacts"]["kubernetes"], LOCK["tools"]["kubectl"]
+    entries = (LOCK["images"]["kind-node"], LOCK["artifacts"]["kubernetes"], LOCK["tools"]["kubectl"])
+    node, programs, kubectl = (next(source["built"] for source in entry["sources"] if "built" in source) for entry in entries)
     version = programs["version"]
     module = (KIND / "node" / "kubernetes" / "go.mod").read_text()
     assert node["version"] == kubectl["version"] == version
     assert re.findall(r"k8s\.io/kubernetes (v\S+)", module) == [f"v{version}"]
     assert set(re.findall(r"k8s\.io/\S+ => k8s\.io/\S+ (v\S+)", module)) == {f"v0.{version.removeprefix('1.')}"}
-    for entry in (programs, kubectl):
-        (built,) = (source["built"]["go_build"] for source in entry["sources"] if "built" in source)
-        assert set(re.findall(r"gitVersion=(\S+)", built["ldflags"])) == {f"v{version}"}
+    for built in (programs, kubectl):
+        assert set(re.findall(r"gitVersion=(\S+)", built["go_build"]["ldflags"])) == {f"v{version}"}
 
 
 def test_the_programs_of_the_node_are_all_built() -> None:

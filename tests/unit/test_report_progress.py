@@ -32,6 +32,16 @@ def test_what_ended_is_shown_with_its_time_and_note(reader, capsys: pytest.Captu
     assert "-           wait     store/s3" in said
 
 
+def test_plain_lines_of_one_step_grow_rarer(capsys: pytest.CaptureFixture[str]) -> None:
+    """A build of minutes has something new to say each second; a log wants to know that it goes on."""
+    plain = progress.Plain()
+    for second in range(1, 601):
+        plain.listen(StepEvent(STEP, "waiting", float(second), f"line {second}"))
+    said = [int(line.rpartition(" ")[2]) for line in capsys.readouterr().err.splitlines()]
+    assert said[:6] == [1, 3, 7, 15, 31, 61]
+    assert len(said) < 30
+
+
 def test_plain_lines_say_once_what_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
     plain = progress.Plain()
     for elapsed_s in (1.5, 1.6, 2.7, 9.0):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kit.supply.errors import LockInvalid
-from kit.supply.lock import Dockerfile, GoBuild, Lock, Maven, PulledImage
+from kit.supply.lock import Dockerfile, GoBuild, Lock, Maven, PlatformFile, PulledFiles, PulledImage
 from kit.supply.lock_file import parse, read
 from kit.supply.supply import Supply
 
@@ -19,20 +19,34 @@ SMALL = """\
 version: 1
 tools:
   kind:
-    version: 0.33.0
     sources:
       - installed: {command: [kind, version], pattern: 'v(\\d+\\.\\d+\\.\\d+)', range: ">=0.29,<1"}
-      - built: {go_install: sigs.k8s.io/kind@v0.33.0}
+      - built: {version: 0.33.0, go_install: sigs.k8s.io/kind@v0.33.0}
 artifacts:
-  jars: {version: "1", sources: [{built: {maven: jars}}]}
+  jars: {sources: [{built: {version: "1", maven: jars}}]}
 images:
-  base: {version: "13", sources: [{built: {debian: trixie}}]}
+  base: {sources: [{built: {version: "13", debian: trixie}}]}
   app:
-    version: "1"
     sources:
       - pulled: {reference: "app:1.0", digest: null}
-      - built: {dockerfile: app, base: base, artifacts: [jars]}
+      - built: {version: "1", dockerfile: app, base: base, artifacts: [jars]}
+  node:
+    sources:
+      - pulled: {reference: "node:v1.34.11", digest: null, unless: cgroup-v1}
+      - pulled: {reference: "node:v1.34.3", digest: null}
 """
+FILES = """\
+version: 1
+tools:
+  helm:
+    sources:
+      - pulled:
+          version: 3.22.0
+          sums: .sha256sum
+          files:
+            linux-amd64: {url: https://get.example/a.tar.gz, sha256: SUM, member: linux-amd64/helm}
+            darwin-arm64: {url: https://get.example/b.tar.gz, sha256: SUM}
+""".replace("SUM", "a" * 64)
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +67,9 @@ def test_nothing_is_unpinned() -> None:
 
 def test_every_pulled_image_names_a_tag_of_upstreams_short_form(lock: Lock) -> None:
     for entry in lock.of("image"):
-        if isinstance(entry.pulled, PulledImage):
-            first = entry.pulled.reference.partition("/")[0]
-            assert "." not in first.partition(":")[0] or "/" not in entry.pulled.reference, entry.pulled.reference
+        for image in entry.pulled_images:
+            first = image.reference.partition("/")[0]
+            assert "." not in first.partition(":")[0] or "/" not in image.reference, image.reference
 
 
 def test_every_recipe_folder_exists(lock: Lock) -> None:
@@ -107,9 +121,9 @@ def test_every_tool_and_image_that_the_code_asks_for_is_in_the_lock(lock: Lock) 
 
 
 def test_what_one_purpose_alone_needs_is_made_only_when_it_is_named(tmp_path: Path) -> None:
-    text = SMALL.replace('  app:\n    version: "1"\n', '  app:\n    version: "1"\n    only: tests\n')
+    text = SMALL.replace("  app:\n", "  app:\n    only: tests\n")
     supply = Supply(parse(text, Path("lock.yaml")), tmp_path, tmp_path, None)  # type: ignore[arg-type]
-    assert [entry.key for entry in supply.wanted(None)] == ["tool/kind", "image/base"]
+    assert [entry.key for entry in supply.wanted(None)] == ["tool/kind", "image/base", "image/node"]
     assert [entry.key for entry in supply.wanted(["app"])] == ["image/app"]
 
 
@@ -124,7 +138,10 @@ def test_a_lock_is_read_into_types() -> None:
     app = lock.entries["image/app"]
     assert app.needs == ("image/base", "artifact/jars")
     assert app.recipe == Dockerfile("app", "base", ("jars",))
-    assert app.pulled == PulledImage("app:1.0", None)
+    assert app.pulls == (PulledImage("app:1.0", None),)
+    assert app.versions == {"pulled": "1.0", "built": "1"}
+    node = lock.entries["image/node"]
+    assert [(image.version, image.unless) for image in node.pulled_images] == [("1.34.11", "cgroup-v1"), ("1.34.3", "")]
     assert lock.find("app") is app
     assert lock.find("jars") is lock.entries["artifact/jars"]
 
@@ -134,34 +151,65 @@ def test_a_lock_is_read_into_types() -> None:
     [
         ("version: 1\n", "version: 2\n", 1, "version: 1"),
         ("tools:", "toys:", 2, "unknown part `toys`"),
-        ("version: 0.33.0", "version: 1.5", 4, "Expected `str`, got `float`"),
-        ("go_install:", "go_instal:", 7, "unknown field `go_instal`"),
+        ("version: 0.33.0", "version: 1.5", 6, "Expected `str`, got `float`"),
+        ("version: 0.33.0, ", "", 6, "missing required field `version`"),
+        ("go_install:", "go_instal:", 6, "unknown field `go_instal`"),
         ("kind@v0.33.0", "kind@latest", 3, "`latest` is not allowed"),
-        ("kind@v0.33.0", "kind", 7, "needs a version"),
-        (">=0.29,<1", "0.29", 6, "not a bound"),
-        ("(\\d+\\.\\d+\\.\\d+)", "\\d+", 6, "needs a group"),
-        ("app:1.0", "bitnami/app:1.0", 12, "`bitnami` is not allowed"),
-        ("app:1.0", "app", 15, "matching regex"),
-        ("digest: null", "digest: sha256:12", 15, "matching regex"),
-        ("base: base", "base: bas", 12, "image/bas, which is not in the lock"),
-        ("artifacts: [jars]", "artifacts: [app]", 12, "artifact/app, which is not in the lock"),
-        ("base: base", "base: app", 12, "it needs itself"),
-        ("dockerfile: app,", "", 16, "here are 0"),
-        ("{maven: jars}", "{cargo: {package: relay, sha256: a, archive: a, folder: a, programs: [p]}}", 9, "matching regex"),
+        ("kind@v0.33.0", "kind", 6, "needs a version"),
+        (">=0.29,<1", "0.29", 5, "not a bound"),
+        ("(\\d+\\.\\d+\\.\\d+)", "\\d+", 5, "needs a group"),
+        ("app:1.0", "bitnami/app:1.0", 11, "`bitnami` is not allowed"),
+        ("app:1.0", "app", 13, "matching regex"),
+        ("digest: null", "digest: sha256:12", 13, "matching regex"),
+        ("unless: cgroup-v1", "unless: rain", 17, "Invalid enum value"),
+        ("base: base", "base: bas", 11, "image/bas, which is not in the lock"),
+        ("artifacts: [jars]", "artifacts: [app]", 11, "artifact/app, which is not in the lock"),
+        ("base: base", "base: app", 11, "it needs itself"),
+        ("dockerfile: app,", "", 14, "here are 0"),
+        ("maven: jars}", "cargo: {package: relay, sha256: a, archive: a, folder: a, programs: [p]}}", 8, "matching regex"),
         (
-            "{debian: trixie}",
-            "{cargo: {package: r==1, sha256: " + "a" * 64 + ", archive: a, folder: a, programs: [p]}}",
-            11,
+            "debian: trixie}",
+            "cargo: {package: r==1, sha256: " + "a" * 64 + ", archive: a, folder: a, programs: [p]}}",
+            10,
             "not make images",
         ),
-        ("{debian: trixie}", "{maven: jars}", 11, "maven does not make images"),
-        ("  app:\n", "  base:\n", 12, "`base` stands in `images` twice"),
-        ("sources: [{built: {debian", "sources: [[{built: {debian", 11, "expected"),
+        ("debian: trixie}", "maven: jars}", 10, "maven does not make images"),
+        ("  app:\n", "  base:\n", 11, "`base` stands in `images` twice"),
+        ('sources: [{built: {version: "13"', 'sources: [[{built: {version: "13"', 10, "expected"),
     ],
 )
 def test_a_bad_lock_is_refused_at_its_line(old: str, new: str, line: int, why: str) -> None:
     assert old in SMALL
     with pytest.raises(LockInvalid) as refused:
         parse(SMALL.replace(old, new, 1), Path("lock.yaml"))
+    assert refused.value.what == f"lock.yaml:{line} is not a valid lock"
+    assert why in refused.value.why
+
+
+def test_published_files_are_read_by_platform() -> None:
+    (source,) = parse(FILES, Path("lock.yaml")).entries["tool/helm"].pulls
+    assert source == PulledFiles(
+        "3.22.0",
+        {
+            "linux-amd64": PlatformFile("https://get.example/a.tar.gz", "a" * 64, "linux-amd64/helm"),
+            "darwin-arm64": PlatformFile("https://get.example/b.tar.gz", "a" * 64),
+        },
+        ".sha256sum",
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "why"),
+    [
+        ("https://get.example/a", "http://get.example/a", 5, "matching regex"),
+        ("a" * 64, "a" * 63, 5, "matching regex"),
+        ("linux-amd64: {", "windows-amd64: {", 5, "`windows-amd64` is no platform"),
+        ("version: 3.22.0", "version: 3.22", 5, "Expected `str`"),
+        ("tools:", "artifacts:", 5, "an artifact is built"),
+    ],
+)
+def test_a_bad_published_file_is_refused_at_its_line(old: str, new: str, line: int, why: str) -> None:
+    with pytest.raises(LockInvalid) as refused:
+        parse(FILES.replace(old, new, 1), Path("lock.yaml"))
     assert refused.value.what == f"lock.yaml:{line} is not a valid lock"
     assert why in refused.value.why

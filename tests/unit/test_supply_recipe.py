@@ -11,13 +11,13 @@ from kit.supply.lock_file import parse
 LOCK = """\
 version: 1
 artifacts:
-  jars: {version: "1", sources: [{built: {maven: app}}]}
-  other: {version: "1", sources: [{built: {go_install: example.org/other@v1}}]}
+  jars: {sources: [{built: {version: "1", maven: app}}]}
+  other: {sources: [{built: {version: "1", go_install: example.org/other@v1}}]}
   rust:
-    version: "1"
     only: tests
     sources:
       - built:
+          version: "1"
           cargo:
             package: rust==1.0
             sha256: "0000000000000000000000000000000000000000000000000000000000000000"
@@ -25,9 +25,10 @@ artifacts:
             folder: a
             programs: [p]
 images:
-  base: {version: "13", sources: [{pulled: {reference: "debian:13", digest: null}}, {built: {debian: trixie}}]}
-  app: {version: "1", sources: [{built: {dockerfile: app, base: base, artifacts: [jars], finish: end/finish.sh}}]}
-  child: {version: "1", sources: [{built: {dockerfile: child, base: app}}]}
+  base: {sources: [{pulled: {reference: "debian:13", digest: null}}, {built: {version: "13", debian: trixie}}]}
+  app: {sources: [{built: {version: "1", dockerfile: app, base: base, artifacts: [jars], finish: end/finish.sh}}]}
+  child: {sources: [{built: {version: "1", dockerfile: child, base: app}}]}
+  upstream: {sources: [{pulled: {reference: "u:1", digest: null}}]}
 """
 TREE = {
     "app": {"Dockerfile": b"FROM x", "pom.xml": b"<project/>"},
@@ -74,7 +75,16 @@ def test_a_rust_programs_package_and_features_count() -> None:
 
 
 def test_a_digest_that_becomes_known_rebuilds_nothing() -> None:
-    assert changed(hashes(LOCK.replace("digest: null", f"digest: sha256:{'a' * 64}"))) == set()
+    assert changed(hashes(LOCK.replace('debian:13", digest: null', f'debian:13", digest: sha256:{"a" * 64}'))) == set()
+
+
+def test_of_what_is_only_pulled_its_digest_counts() -> None:
+    assert changed(hashes(LOCK.replace('u:1", digest: null', f'u:1", digest: sha256:{"a" * 64}'))) == {"image/upstream"}
+
+
+def test_a_version_s_name_alone_rebuilds_nothing() -> None:
+    """What is fetched is pinned in the recipe; the version is only what the result is called."""
+    assert changed(hashes(LOCK.replace('version: "13"', 'version: "13.2"'))) == set()
 
 
 def test_what_tools_leave_behind_does_not_count(tmp_path: Path) -> None:

@@ -2,49 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
 from kit.supply import recipe, version
 from kit.supply.errors import NoSource
-from kit.supply.fetch import mirrored, repository
-from kit.supply.lock import Entry
+from kit.supply.lock import Entry, Pulled, PulledImage
 from kit.supply.lock_file import parse
 from kit.supply.pin import with_digests
+from kit.supply.registry import mirrored, repository
 from kit.supply.resolve import Missing, Need, Way, built_reference, missing, pulled_reference, source_of
 
 DIGEST = "sha256:" + "d" * 64
 LOCK = f"""\
 version: 1
 tools:
-  kind: {{version: 0.33.0, sources: [{{built: {{go_install: sigs.k8s.io/kind@v0.33.0}}}}]}}
+  kind:
+    sources:
+      - pulled: {{version: 0.34.0, files: {{linux-amd64: {{url: https://get.example/kind, sha256: {"a" * 64}}}}}}}
+      - built: {{version: 0.33.0, go_install: sigs.k8s.io/kind@v0.33.0}}
 artifacts:
-  jars: {{version: "1", sources: [{{built: {{maven: jars}}}}]}}
+  jars: {{sources: [{{built: {{version: "1", maven: jars}}}}]}}
 images:
   # what the others stand on
   base:
-    version: "13"
     sources:
       - pulled: {{reference: "debian:13", digest: {DIGEST}}}   # found by hand
-      - built: {{debian: trixie}}
+      - built: {{version: "12", debian: trixie}}
   app:
-    version: "1"
     sources:
       - pulled:
           reference: app:1.0
           digest: null
-      - built: {{dockerfile: app, base: base, artifacts: [jars]}}
-  only-pulled: {{version: "1", sources: [{{pulled: {{reference: "x/y:1", digest: {DIGEST}}}}}]}}
+      - built: {{version: "1", dockerfile: app, base: base, artifacts: [jars]}}
+  only-pulled: {{sources: [{{pulled: {{reference: "x/y:1", digest: {DIGEST}}}}}]}}
+  node:
+    sources:
+      - pulled: {{reference: "node:v2", digest: {DIGEST}, unless: cgroup-v1}}
+      - pulled: {{reference: "node:v1", digest: {DIGEST}}}
 """
 READ = parse(LOCK, Path("lock.yaml"))
 HASHES = recipe.hashes(READ, lambda path: {"file": path.encode()})
 
 
-def plan(*names: str, there: set[str], registry: bool, ways: tuple[Way, ...] = ("pulled", "built")) -> list[str]:
-    def can_pull(entry: Entry) -> str | None:
-        if pulled_reference(entry) is None:
+def plan(
+    *names: str,
+    there: Collection[str] = (),
+    registry: bool,
+    lacking: Collection[str] = (),
+    traits: Collection[str] = (),
+    ways: tuple[Way, ...] = ("pulled", "built"),
+) -> list[str]:
+    """The needs as lines. `lacking` are entries whose recipe cannot be gone, `traits` what the engine has."""
+
+    def can_pull(entry: Entry, source: Pulled) -> str | None:
+        if isinstance(source, PulledImage) and source.digest is None:
             return "no digest"
+        if isinstance(source, PulledImage) and source.unless in traits:
+            return f"not on {source.unless}"
         return None if registry else "no registry answers"
 
     needs = missing(
@@ -53,6 +70,7 @@ def plan(*names: str, there: set[str], registry: bool, ways: tuple[Way, ...] = (
         hashes=HASHES,
         found=lambda entry: "here" if entry.key in there else Missing("absent"),
         can_pull=can_pull,
+        can_build=lambda entry: "its program is lacking" if entry.key in lacking else None,
         ways=ways,
     )
     return [_line(need) for need in needs]
@@ -81,6 +99,20 @@ def test_what_is_there_is_not_made_again() -> None:
     assert plan("image/app", "tool/kind", there={"image/app", "tool/kind"}, registry=False) == []
 
 
+def test_a_program_is_pulled_where_upstream_publishes_it() -> None:
+    assert plan("tool/kind", registry=True) == ["pull 0.34.0 of get.example (tool/kind) after []: absent"]
+    assert plan("tool/kind", registry=False) == [
+        "build sigs.k8s.io/kind@v0.33.0 (tool/kind) after []: absent; no registry answers"
+    ]
+
+
+def test_an_engine_gets_the_first_image_that_starts_on_it() -> None:
+    assert plan("image/node", registry=True) == ["pull node:v2 (image/node) after []: absent"]
+    assert plan("image/node", registry=True, traits=["cgroup-v1"]) == [
+        "pull node:v1 (image/node) after []: absent; not on cgroup-v1"
+    ]
+
+
 def test_no_way_at_all_is_an_error_that_names_the_reasons() -> None:
     with pytest.raises(NoSource) as refused:
         plan("image/only-pulled", there=set(), registry=False)
@@ -89,11 +121,31 @@ def test_no_way_at_all_is_an_error_that_names_the_reasons() -> None:
         plan("image/app", there=set(), registry=True, ways=("pulled",))
 
 
+def test_one_error_names_everything_that_cannot_be_had() -> None:
+    """Built is a way only where it can be gone to its end, with all that is needed on it."""
+    with pytest.raises(NoSource) as refused:
+        plan("tool/kind", "image/app", "image/only-pulled", registry=False, lacking=["tool/kind", "artifact/jars"])
+    assert refused.value.reasons == {
+        "tool/kind": "absent; no registry answers; its program is lacking",
+        "artifact/jars": "absent; its program is lacking",
+        "image/app": "absent; no digest; it is built from artifact jars, which cannot be had",
+        "image/only-pulled": "absent; no registry answers",
+    }
+    assert refused.value.what == "there is no way to get tool kind, artifact jars, image app, image only-pulled here"
+    assert "artifact jars: absent; its program is lacking" in refused.value.detail
+
+
+def test_what_is_there_needs_no_program() -> None:
+    assert plan("image/app", there=["artifact/jars", "image/base"], registry=False, lacking=["artifact/jars"]) == [
+        "build app (image/app) after []: absent; no digest"
+    ]
+
+
 def test_references_are_local_names_made_of_version_and_hash() -> None:
-    base = READ.entries["image/base"]
-    assert pulled_reference(base) == "kit.local/base:13-dddddddddddd"
-    assert built_reference(base, HASHES["image/base"]) == f"kit.local/base:13-{HASHES['image/base'][:12]}"
-    assert pulled_reference(READ.entries["image/app"]) is None
+    base, app = READ.entries["image/base"], READ.entries["image/app"]
+    assert pulled_reference(base, base.pulled_images[0]) == "kit.local/base:13-dddddddddddd"
+    assert built_reference(base, HASHES["image/base"]) == f"kit.local/base:12-{HASHES['image/base'][:12]}"
+    assert pulled_reference(app, app.pulled_images[0]) is None
 
 
 def test_a_containers_image_tells_its_source() -> None:
@@ -139,8 +191,8 @@ def test_a_version_is_read_from_what_a_program_says() -> None:
 
 
 def test_pinning_changes_the_digests_and_nothing_else() -> None:
-    new = {"app": "sha256:" + "a" * 64, "base": "sha256:" + "b" * 64}
+    new = {"app:1.0": "sha256:" + "a" * 64, "debian:13": "sha256:" + "b" * 64, "node:v1": "sha256:" + "c" * 64}
     pinned = with_digests(LOCK, new, Path("lock.yaml"))
-    assert pinned == LOCK.replace("digest: null", f"digest: {new['app']}").replace(
-        f'"debian:13", digest: {DIGEST}', f'"debian:13", digest: {new["base"]}'
-    )
+    assert pinned == LOCK.replace("digest: null", f"digest: {new['app:1.0']}").replace(
+        f'"debian:13", digest: {DIGEST}', f'"debian:13", digest: {new["debian:13"]}'
+    ).replace(f'"node:v1", digest: {DIGEST}', f'"node:v1", digest: {new["node:v1"]}')

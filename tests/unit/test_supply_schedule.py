@@ -15,14 +15,14 @@ LOCK = parse(
     """\
 version: 1
 tools:
-  a: {version: "1", sources: [{built: {go_install: example.org/a@v1}}]}
-  b: {version: "1", sources: [{built: {go_install: example.org/b@v1}}]}
-  c: {version: "1", sources: [{built: {go_install: example.org/c@v1}}]}
+  a: {sources: [{built: {version: "1", go_install: example.org/a@v1}}]}
+  b: {sources: [{built: {version: "1", go_install: example.org/b@v1}}]}
+  c: {sources: [{built: {version: "1", go_install: example.org/c@v1}}]}
 artifacts:
-  large: {version: "1", sources: [{built: {go_build: {folder: x, packages: {one: o, two: t, three: t, four: f}}}}]}
+  large: {sources: [{built: {version: "1", go_build: {folder: x, packages: {one: o, two: t, three: t, four: f}}}}]}
 images:
-  base: {version: "1", sources: [{built: {debian: trixie}}]}
-  node: {version: "1", sources: [{built: {dockerfile: n, base: base, artifacts: [large]}}]}
+  base: {sources: [{built: {version: "1", debian: trixie}}]}
+  node: {sources: [{built: {version: "1", dockerfile: n, base: base, artifacts: [large]}}]}
 """,
     Path("lock.yaml"),
 )
@@ -34,14 +34,15 @@ def needs() -> dict[str, Need]:
         [*LOCK.of("tool"), *LOCK.of("image")],
         hashes=recipe.hashes(LOCK, lambda _: {}),
         found=lambda _: Missing("absent"),
-        can_pull=lambda _: "no",
+        can_pull=lambda entry, source: "no",
+        can_build=lambda entry: None,
     )
     return {need.key: need for need in planned}
 
 
 def test_the_longest_chain_begins_first_and_nothing_before_what_it_needs() -> None:
     order: list[str] = []
-    schedule.run(needs(), LOCK.entries, lambda need: order.append(need.key), workers=1, heavy=1)
+    schedule.run(needs(), lambda need: order.append(need.key), workers=1, heavy=1)
     assert order[0] == "artifact/large"
     assert order.index("image/node") > order.index("image/base")
     assert sorted(order) == sorted(needs())
@@ -65,7 +66,7 @@ def test_go_builds_are_bounded_while_the_rest_goes_on() -> None:
         with lock:
             together -= 1
 
-    schedule.run(needs(), LOCK.entries, make, workers=3, heavy=1)
+    schedule.run(needs(), make, workers=3, heavy=1)
     assert most == 1
 
 
@@ -81,5 +82,5 @@ def test_after_an_error_nothing_new_begins_and_what_runs_is_joined() -> None:
         ended.append(need.key)
 
     with pytest.raises(ValueError, match="no"):
-        schedule.run(needs(), LOCK.entries, make, workers=2, heavy=2)
+        schedule.run(needs(), make, workers=2, heavy=2)
     assert len(ended) == 1

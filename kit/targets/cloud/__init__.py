@@ -114,9 +114,9 @@ class CloudTarget:
 
     def told(self, listen: Listener) -> None:
         """Whoever listens also hears of tools and of the provider, which may have to be built."""
-        from kit.targets.local.planned import Told
+        from kit.targets.supply_events import SupplyEvents
 
-        self.around.progress = Told(listen)
+        self.around.progress = SupplyEvents(listen)
 
     def plan(self) -> CloudPlan:
         """Raises what is wrong before anything is made."""

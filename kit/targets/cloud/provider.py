@@ -86,6 +86,6 @@ def _made_from(configuration: Configuration, provider: str) -> str:
 
 def mirrored_provider(supply: Supply, mirror_folder: Path) -> Path:
     """The CLI configuration of a mirror with the built provider; raises `NotSupplied` where it is not built."""
-    version = supply.lock.entries[ARTIFACT].version
+    version = supply.lock.entries[ARTIFACT].versions["built"]
     built = Path(supply.place_of(ARTIFACT).place) / f"terraform-provider-yandex_v{version}"
     return mirror(mirror_folder, built, version)

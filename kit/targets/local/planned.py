@@ -10,13 +10,14 @@ from kit import files
 from kit.engines import process
 from kit.pki import folder
 from kit.plan import local as planning
-from kit.plan.events import Listener, StepEvent
+from kit.plan.events import Listener
 from kit.plan.execute import Note, execute
 from kit.plan.steps import Plan, Step
 from kit.state import choice, given, ports
 from kit.supply.errors import NotSupplied
 from kit.targets.local import foreign, layout, observe
 from kit.targets.local.errors import NoStack
+from kit.targets.supply_events import SupplyEvents
 
 if TYPE_CHECKING:
     from kit.supply import Need
@@ -73,7 +74,7 @@ def _check_clickhouse(local: LocalTarget, needs: Mapping[str, Need]) -> None:
     """Before an hour is spent on it. Where Helm is yet to be made the chart cannot be looked at; the next look does."""
     try:
         need = needs.get("image/clickhouse")
-        local.sentry.check_clickhouse(need.how if need else local.supply.image("clickhouse").source)
+        local.sentry.check_clickhouse(need.source.version if need else local.supply.image("clickhouse").version)
     except NotSupplied:
         return
 
@@ -159,23 +160,7 @@ def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, 
 
 def supplier(local: LocalTarget, listen: Listener) -> Callable[[Step, Note], str]:
     def supply(step: Step, note: Note) -> str:
-        made = local.supply.ensure(local.supply_names(), Told(listen))
+        made = local.supply.ensure(local.supply_names(), SupplyEvents(listen, note))
         return f"{len(made)} made"
 
     return supply
-
-
-class Told:
-    """The supply's progress in the words of the plan's events: every tool and image is a step of its own to the reader."""
-
-    def __init__(self, listen: Listener) -> None:
-        self._listen = listen
-
-    def started(self, name: str, cause: str) -> None:
-        self._listen(StepEvent(Step("make", name, cause), "started"))
-
-    def finished(self, name: str, source: str, seconds: float) -> None:
-        self._listen(StepEvent(Step("make", name, ""), "done", seconds, source))
-
-    def failed(self, name: str, log: str) -> None:
-        self._listen(StepEvent(Step("make", name, ""), "failed", 0.0, f"see {log}"))

@@ -211,11 +211,10 @@ class LocalSentry:
         if migrated and self._local.stack.sentry.flavour == "chart":
             upgrade_path.check(migrated, self._chart().chart().version)
 
-    def check_clickhouse(self, way: str) -> None:
-        """Whether the chart works with the ClickHouse that is got that way ("pulled", "built"). Raises `ClickHouseUnfit`."""
+    def check_clickhouse(self, version: str) -> None:
+        """Whether the chart works with that ClickHouse. Raises `ClickHouseUnfit`."""
         wanted = self._local.stack.sentry
         if wanted.flavour == "chart" and "stores" in self._local.stack.parts:
-            version = self._local.supply.entry("clickhouse", "image").version_by(way)
             # Not by the flavour: it needs the stack's secrets, which a new stack has not yet.
             chart = charts.find(wanted.chart, self.profile, self._local.workspace.cache, self._helm)
             clickhouse_range.check(version, self.profile, chart)

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +23,7 @@ from kit.engines import process
 from kit.engines.docker import Docker, Ended
 from kit.engines.docker_errors import DiskFull, ImageBuildFailed
 from kit.errors import ToolFailed
+from kit.host.platform import of_host
 from kit.supply import Supply, archive, prune
 from kit.supply.errors import ArchiveInvalid, ChecksumWrong, NotSupplied
 
@@ -50,6 +51,15 @@ class Heard:
 
     def started(self, name: str, cause: str) -> None:
         self.said.append(f"started {name}")
+
+    def begun(self, expected: Mapping[str, float | None]) -> None:
+        pass
+
+    def doing(self, name: str, what: str) -> None:
+        pass
+
+    def gave_way(self, name: str, why: str) -> None:
+        self.said.append(f"gave way {name}")
 
     def finished(self, name: str, source: str, seconds: float) -> None:
         self.said.append(f"finished {name} {source}")
@@ -81,20 +91,22 @@ def supply(home: Path, docker: Docker, name: str, cache: str = "cache") -> Suppl
         if not (home / folder / "Dockerfile").exists():
             (home / folder / "Dockerfile").write_text(text)
             (home / folder / "file").write_text(folder)
-    (home / "program").write_bytes(PROGRAM)
-    lock = home / "lock.yaml"
+    (home / "upstream.example").mkdir(exist_ok=True)
+    (home / "upstream.example" / "program").write_bytes(PROGRAM)
+    lock, sha256 = home / "lock.yaml", hashlib.sha256(PROGRAM).hexdigest()
     lock.write_text(
         "version: 1\n"
         "tools:\n"
         "  tiny:\n"
-        '    version: "1.0"\n'
         "    sources:\n"
-        f"      - pulled: {{url: '{(home / 'program').as_uri()}', sha256: {hashlib.sha256(PROGRAM).hexdigest()}}}\n"
+        "      - pulled:\n"
+        '          version: "1.0"\n'
+        f"          files: {{{of_host()}: {{url: 'https://upstream.example/program', sha256: {sha256}}}}}\n"
         "images:\n"
-        f'  {name}-base: {{version: "1", sources: [{{built: {{dockerfile: base}}}}]}}\n'
-        f'  {name}-app: {{version: "1", sources: [{{built: {{dockerfile: app, base: {name}-base}}}}]}}\n'
+        f'  {name}-base: {{sources: [{{built: {{version: "1", dockerfile: base}}}}]}}\n'
+        f'  {name}-app: {{sources: [{{built: {{version: "1", dockerfile: app, base: {name}-base}}}}]}}\n'
     )
-    return Supply(lock, home / cache, home, docker)
+    return Supply(lock, home / cache, home, docker, environment={**os.environ, "KIT_FILES_PREFIX": home.as_uri()})
 
 
 def test_what_is_there_is_not_made_again(tmp_path: Path, docker: Docker, name: str) -> None:
@@ -157,7 +169,7 @@ def test_two_at_once_make_a_thing_once(tmp_path: Path, docker: Docker, name: str
 
 def test_half_made_things_are_swept_up(tmp_path: Path, docker: Docker, name: str) -> None:
     found = supply(tmp_path, docker, name)
-    place = found.cache.program("tiny", hashlib.sha256(PROGRAM).hexdigest())
+    place = found.cache.program("tiny", hashlib.sha256(PROGRAM).hexdigest(), of_host())
     left = place.parent.with_name(f".{place.parent.name}")
     left.mkdir(parents=True)
     (left / "tiny").write_text("half of it")
@@ -168,7 +180,7 @@ def test_half_made_things_are_swept_up(tmp_path: Path, docker: Docker, name: str
 
 def test_a_program_that_is_not_what_the_lock_says_is_thrown_away(tmp_path: Path, docker: Docker, name: str) -> None:
     found = supply(tmp_path, docker, name)
-    (tmp_path / "program").write_bytes(PROGRAM + b"evil\n")
+    (tmp_path / "upstream.example" / "program").write_bytes(PROGRAM + b"evil\n")
     with pytest.raises(ChecksumWrong):
         found.ensure(["tiny"])
     with pytest.raises(NotSupplied):
@@ -239,7 +251,7 @@ def test_ctrl_c_ends_what_was_started_and_leaves_nothing_half_made(tmp_path: Pat
     )
     go.chmod(0o755)
     (tmp_path / "lock.yaml").write_text(
-        'version: 1\ntools:\n  slow: {version: "1", sources: [{built: {go_install: example.org/slow@v1}}]}\n'
+        'version: 1\ntools:\n  slow: {sources: [{built: {version: "1", go_install: example.org/slow@v1}}]}\n'
     )
     kit = process.spawn(
         [sys.executable, "-c", INTERRUPTED, str(tmp_path)],

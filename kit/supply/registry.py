@@ -1,29 +1,22 @@
-"""Fetching what upstream made: images by digest, through a mirror when one is set, and programs by checksum.
+"""Images by digest, through a mirror when one is set.
 
-Whether any registry answers is found out once per process, with a short deadline: a laptop on a train must not wait minutes for
-what it cannot get. KIT_REGISTRY_PREFIX (`127.0.0.1:5000/`, `mirror.example/hub/`) goes in front of every reference.
+KIT_REGISTRY_PREFIX (`127.0.0.1:5000/`, `mirror.example/hub/`) goes in front of every reference.
 """
 
 from __future__ import annotations
 
-import hashlib
-import tarfile
 import threading
-import urllib.error
-import urllib.request
-import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 from kit.engines.images import LocalImage, RegistrySilent
-from kit.supply.errors import ChecksumWrong, NoSource
-from kit.supply.lock import PulledFile, PulledImage
+from kit.supply.errors import NoSource
+from kit.supply.lock import PulledImage
 
 PREFIX_VARIABLE = "KIT_REGISTRY_PREFIX"
 PROBE_S = 5.0
 CONNECT_S = 10.0
-BLOCK = 1024 * 1024
 
 
 class RegistryDoor(Protocol):
@@ -45,6 +38,11 @@ class Registry:
         self._asking = threading.Lock()
         self._silence: RegistrySilent | None = None
         self._asked = False
+        self.is_slow = False
+
+    def why_not(self, image: PulledImage, *, patient: bool = False) -> str | None:
+        """None when the image's registry answers."""
+        return self.why_silent(f"{repository(image.reference)}@{image.digest}")
 
     def why_silent(self, reference: str) -> str | None:
         """None when a registry answers; asked once, by the first reference that somebody wants."""
@@ -63,10 +61,18 @@ class Registry:
             raise self._silence
         return self._door.digest_at_registry(mirrored(reference, self._prefix), timeout_s=CONNECT_S)
 
-    def pull(self, image: PulledImage, local: str, *, log: Path, interrupted: Callable[[], bool]) -> None:
+    def pull(
+        self,
+        image: PulledImage,
+        local: str,
+        *,
+        log: Path,
+        interrupted: Callable[[], bool],
+        note: Callable[[str], None] = lambda text: None,
+    ) -> None:
         """Pull by digest and give it the local name, which stays the same whichever mirror it came through."""
         if image.digest is None:
-            raise NoSource(key=f"image/{image.reference}", why="the lock has no digest for it: kit images lock")
+            raise NoSource({f"image/{image.reference}": "the lock has no digest for it: kit images lock"})
         here = f"{repository(image.reference)}@{image.digest}"  # the user may have it already
         if self._door.find(here) is None:
             here = self._door.pull(
@@ -87,52 +93,6 @@ def repository(reference: str) -> str:
     """Without the tag: host:5000/postgres:17 → host:5000/postgres."""
     head, slash, last = reference.rpartition("/")
     return f"{head}{slash}{last.partition(':')[0]}"
-
-
-def program(source: PulledFile, name: str, folder: Path) -> None:
-    """Download, hold against the checksum, and leave an executable `name` in the folder; raises `NoSource`, `ChecksumWrong`."""
-    download = folder / ".download"
-    try:
-        with urllib.request.urlopen(source.url, timeout=CONNECT_S) as answer, download.open("wb") as file:
-            got = copied(iter(lambda: answer.read(BLOCK), b""), file)
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        raise NoSource(key=f"tool/{name}", why=f"{source.url} does not answer: {error}") from error
-    if got != source.sha256:
-        download.unlink()
-        raise ChecksumWrong(what=source.url, wanted=source.sha256, got=got)
-    target = folder / name
-    if source.member is None:
-        download.rename(target)
-    else:
-        target.write_bytes(_member(download, source.member))
-        download.unlink()
-    target.chmod(0o755)
-
-
-def copied(blocks: Iterable[bytes], file: IO[bytes]) -> str:
-    """Write all blocks; returns the SHA-256 of what was written, in hex."""
-    whole = hashlib.sha256()
-    for block in blocks:
-        whole.update(block)
-        file.write(block)
-    return whole.hexdigest()
-
-
-def sha256_of(file: Path) -> str:
-    """In hex."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _member(archive: Path, member: str) -> bytes:
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as zipped:
-            return zipped.read(member)
-    with tarfile.open(archive) as tar:
-        file = tar.extractfile(member)
-        if file is None:
-            raise NoSource(key=member, why="it is not a file in the archive that was downloaded")
-        return file.read()
 
 
 def prefix_from(environment: Mapping[str, str]) -> str:
