@@ -9,6 +9,7 @@ import pytest
 
 from kit.engines import process
 from kit.engines.images import LocalImage
+from kit.supply import shelf as shelving
 from kit.supply.cache import Cache
 from kit.supply.lock import Entry, PulledImage, Source
 from kit.supply.lock_file import parse
@@ -59,6 +60,12 @@ def shelf(tmp_path: Path) -> Shelf:
     return Shelf({"tool/kind": "a" * 64, "image/node": "b" * 64}, Cache(tmp_path / "cache"), process.run, environment, Linux())
 
 
+@pytest.fixture
+def binaries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The programs of these tests are scripts; here they count as what a release is made of."""
+    monkeypatch.setattr(shelving, "is_script", lambda path: False)
+
+
 def on_path(tmp_path: Path, version: str, exit_code: int = 0, name: str = "kind") -> Path:
     """A program that says its version, and notes each time how it was asked."""
     program = tmp_path / "bin" / name
@@ -73,12 +80,14 @@ def asked(tmp_path: Path) -> int:
     return len((tmp_path / "asked").read_text().splitlines())
 
 
+@pytest.mark.usefixtures("binaries")
 def test_a_fitting_program_is_used_and_asked_once(tmp_path: Path, shelf: Shelf) -> None:
     program = on_path(tmp_path, "0.30.1")
     assert [shelf.program(KIND, ANY_WAY) for _ in range(3)] == [Found(str(program), "installed", "0.30.1")] * 3
     assert asked(tmp_path) == 1
 
 
+@pytest.mark.usefixtures("binaries")
 def test_a_replaced_program_is_asked_again(tmp_path: Path, shelf: Shelf) -> None:
     on_path(tmp_path, "0.30.1")
     shelf.program(KIND, ANY_WAY)
@@ -105,6 +114,7 @@ def test_what_is_to_be_carried_away_is_not_taken_from_path(tmp_path: Path, shelf
     assert isinstance(shelf.program(KIND, PORTABLE), Missing)
 
 
+@pytest.mark.usefixtures("binaries")
 def test_the_second_of_two_programs_serves_where_the_first_is_too_old(tmp_path: Path, shelf: Shelf) -> None:
     first, second = on_path(tmp_path, "1.10", name="first"), on_path(tmp_path, "1.10", name="second")
     assert [shelf.program(LANGUAGE, ANY_WAY) for _ in range(2)] == [Found(str(second), "installed", "1.10")] * 2
@@ -136,6 +146,7 @@ def test_a_script_is_asked_each_time_for_what_it_starts_may_change(tmp_path: Pat
     assert asked(tmp_path) == 2
 
 
+@pytest.mark.usefixtures("binaries")
 def test_a_link_stands_for_what_it_leads_to(tmp_path: Path, shelf: Shelf) -> None:
     """The memory is of the program: another one behind the same link is asked anew."""
     for version in ("0.30.1", "0.31.2"):
