@@ -9,13 +9,13 @@ from kit import workspace
 from kit.engines.docker import Docker
 from kit.supply.supply import Supply
 from kit.targets.cloud.provider import ARTIFACT, mirrored_provider
-from kit.targets.local import LOCK_FILE
+from kit.targets.local import lock_file
 
 
 @cache
 def supply() -> Supply:
     space = workspace.find("none")
-    return Supply(LOCK_FILE, space.cache, space.assets, Docker())
+    return Supply(lock_file(), space.cache, space.assets, Docker())
 
 
 @cache

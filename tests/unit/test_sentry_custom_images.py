@@ -23,8 +23,7 @@ def test_every_recipe_has_an_upstream_image_in_each_profile_of_its_very_version(
     assert set(upstream.entries) == names
     for profile in PROFILES:
         for name in custom_images.NAMES:
-            pulled = upstream.entries[f"image/{name}-{profile}"].pulled
-            assert isinstance(pulled, PulledImage)
+            (pulled,) = upstream.entries[f"image/{name}-{profile}"].pulled_images
             assert pulled.reference.endswith(f"/{name}:{profiles.load(profile).app_version}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from kit.sentry.demo import DemoResult
 from kit.sentry.installation import Flavour, Installation, Site
 from kit.sentry.receiver import Receiver
 from kit.state import markers, secrets
+from kit.targets import kubectl
 from kit.targets.cloud import rehearsal
 from kit.targets.cloud.surroundings import Surroundings
 from kit.verify.checks import Check
@@ -233,10 +233,7 @@ class CloudSentry:
         found |= {"SENTRY_USER": self.admin, "SENTRY_PASSWORD": own["sentry_admin_password"].reveal()}
         if place.rehearses:
             found["SSL_CERT_FILE"] = str(self._bundle())
-        if shutil.which("kubectl") is None:  # the user's own is left alone
-            self._around.supply.ensure(["tool/kubectl"])
-            found["PATH"] = os.pathsep.join([str(self._around.supply.tool("kubectl").parent), os.environ.get("PATH", "")])
-        return found
+        return {**found, **kubectl.on_path(self._around.supply)}
 
     def _bundle(self) -> Path:
         return self._around.backing.workspace.bundle_file

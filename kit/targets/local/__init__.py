@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from kit.endpoints import Endpoints, Secret, Trust
 from kit.plan.steps import Plan
 from kit.state import given, ports, secrets
 from kit.stores.contract import Credentials
+from kit.targets import kubectl
 from kit.targets.local import layout
 from kit.targets.local.errors import NoStack
 from kit.workspace import Workspace
@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from kit.verify.checks import Check
 
 
-LOCK_FILE = Path(__file__).parents[2] / "supply" / "lock.yaml"
+def lock_file() -> Path:
+    """The shipped lock, or the one that KIT_LOCK names: with a company's own digests, or a test's."""
+    return Path(os.environ.get("KIT_LOCK") or Path(__file__).parents[2] / "supply" / "lock.yaml")
 
 
 class LocalTarget:
@@ -78,7 +80,7 @@ class LocalTarget:
     def supply(self) -> Supply:
         from kit.supply import Supply
 
-        return Supply(LOCK_FILE, self.workspace.cache, self.workspace.assets, self.docker)
+        return Supply(lock_file(), self.workspace.cache, self.workspace.assets, self.docker)
 
     @functools.cached_property
     def kube(self) -> KubeApi:
@@ -216,7 +218,7 @@ class LocalTarget:
         if "cluster" in self.stack.parts:
             names += ["kind", "kind-node"]
         if "sentry" in self.stack.parts:
-            names += [*layout.cluster_images(self.stack.sentry), "helm", "kubectl", "terraform"]
+            names += [*layout.cluster_images(self.stack.sentry), "helm", "terraform"]
         return tuple(names)
 
     def plan(self) -> Plan:
@@ -294,8 +296,7 @@ class LocalTarget:
         found["SSL_CERT_FILE"] = str(self.workspace.bundle_file)
         if self.workspace.kubeconfig.exists():
             found["KUBECONFIG"] = str(self.workspace.kubeconfig)
-            if shutil.which("kubectl") is None:  # the user's own is left alone
-                found["PATH"] = os.pathsep.join([str(self.supply.tool("kubectl").parent), os.environ.get("PATH", "")])
+            found |= kubectl.on_path(self.supply)
         return found
 
     def login(self) -> layout.Login | None:

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from kit.blueprint.stack import STORES
+from kit.supply.resolve import PORTABLE
 from tests.support import engine_proxy
 from tests.support.program import ROOT, Program
+from tests.support.reach import local_target
 
 
 @pytest.fixture(scope="module")
@@ -123,17 +125,22 @@ def test_client_connects_by_env_alone(variables: dict[str, str], client: str) ->
     assert ran.returncode == 0, ran.stderr
 
 
-def test_kubectl_connects_by_env_alone(whole: Program, variables: dict[str, str]) -> None:
-    ran = subprocess.run(
-        ["kubectl", "get", "nodes"], env={**os.environ, **variables}, capture_output=True, text=True, check=False
-    )
+def test_kubectl_connects_by_env_alone(whole: Program) -> None:
+    local_target(whole).supply.ensure(["tool/kubectl"], counting=PORTABLE)
+    variables = Program(whole.home, whole.stack, {"PATH": "/usr/bin/nothing"}).variables()
+    program = Path(variables["PATH"].split(os.pathsep)[0], "kubectl")
+    ran = subprocess.run([program, "get", "nodes"], env={**os.environ, **variables}, capture_output=True, text=True, check=False)
     assert f"{whole.stack}-control-plane" in ran.stdout, ran.stderr
 
 
-def test_kubectl_is_brought_along_where_there_is_none(whole: Program) -> None:
-    bare = Program(whole.home, whole.stack, {"PATH": "/nonexistent"})
-    path = bare.variables()["PATH"]
-    assert Path(path.split(os.pathsep)[0], "kubectl").exists()
+def test_where_kubectl_cannot_be_had_at_once_env_says_so_and_gives_the_rest(whole: Program, tmp_path: Path) -> None:
+    """It is fetched when a shell asks for it, and never compiled for that."""
+    nowhere = {"PATH": "/usr/bin/nothing", "KIT_CACHE": str(tmp_path), "KIT_FILES_PREFIX": "https://127.0.0.1:1/"}
+    ran = Program(whole.home, whole.stack, nowhere).must("env", "-o", "json")
+    assert "PATH" not in ran.json
+    assert ran.json["KUBECONFIG"]
+    assert "no kubectl for this shell" in ran.stderr
+    assert "kit images build kubectl" in ran.stderr
 
 
 def test_env_is_valid_shell(whole: Program) -> None:

@@ -1,0 +1,32 @@
+"""kubectl for the user's shell: their own where there is one, else the supply's. kit itself never calls it.
+
+It is fetched when `kit env` is asked and not at `up`, and never built:
+a shell does not wait for Kubernetes to be compiled.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from kit.errors import KitError
+
+if TYPE_CHECKING:
+    from kit.supply import Supply
+
+TOOL = "tool/kubectl"
+
+
+def on_path(supply: Supply) -> Mapping[str, str]:
+    """PATH with kubectl on it; nothing where it is on it already. Where it cannot be had at once, stderr says how to get it."""
+    if shutil.which("kubectl"):
+        return {}
+    try:
+        supply.ensure([TOOL], ways=("pulled",))
+    except KitError as error:
+        print(f"no kubectl for this shell: {error.why}; to build one: kit images build kubectl", file=sys.stderr)
+        return {}
+    return {"PATH": os.pathsep.join([str(supply.tool("kubectl").parent), os.environ.get("PATH", "")])}
