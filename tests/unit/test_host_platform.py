@@ -1,0 +1,34 @@
+"""The names of platforms: this computer's and the engine's are two different questions."""
+
+from __future__ import annotations
+
+import platform
+
+import pytest
+
+from kit.host import platform as platforms
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "name"),
+    [
+        ("Linux", "x86_64", "linux-amd64"),
+        ("Linux", "aarch64", "linux-arm64"),
+        ("Linux", "armv7l", "linux-arm"),
+        ("Linux", "riscv64", "linux-riscv64"),
+        ("Darwin", "arm64", "darwin-arm64"),
+        ("Darwin", "x86_64", "darwin-amd64"),
+        ("Windows", "AMD64", "windows-amd64"),
+    ],
+)
+def test_a_computer_has_the_name_that_the_releases_of_tools_use(
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, name: str
+) -> None:
+    monkeypatch.setattr(platform, "system", lambda: system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    assert platforms.of_host() == name
+
+
+def test_the_engine_of_a_mac_is_linux() -> None:
+    # GET /version of Docker Desktop on Apple silicon, the two fields alone (docs.docker.com/reference/api/engine).
+    assert platforms.of_version({"Os": "linux", "Arch": "arm64"}) == "linux-arm64"
