@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kit import files
 from kit.engines import process
+from kit.host import fitness
 from kit.pki import folder
 from kit.plan import local as planning
 from kit.plan.events import Listener
@@ -62,6 +63,7 @@ def _look(local: LocalTarget) -> tuple[LocalTarget, Plan]:
     """Observe once; returns the target with its ports chosen, and the plan."""
     if "sentry" in local.stack.parts:
         local.given_secrets()  # before anything is made: what is missing is asked of the user
+    fitness.check(local.docker)
     seen = observe.ask_engine(local)
     local = with_chosen_ports(local, seen)
     needs = {need.key: need for need in local.supply.plan(local.supply_names())}
