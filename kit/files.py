@@ -8,10 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from kit.errors import KitError
 
 PRIVATE = 0o600
 PUBLIC = 0o644
@@ -29,24 +32,51 @@ class Owner:
 STORE_USER = Owner(10001, 10001)
 
 
+class ModeNotKept(KitError):
+    """A file that is for its owner alone does not stay so where it lies."""
+
+    code = "KIT-MODE-NOT-KEPT"
+    exit_code = 27
+
+    def __init__(self, path: Path, mode: int) -> None:
+        super().__init__(
+            what=f"{path.parent} does not keep who may read a file",
+            why=f"a file that is made with mode 600 has mode {mode:o} there, so others could read passwords and keys",
+            fix="name a folder on a file system of Linux or macOS (in WSL not below /mnt): export KIT_HOME=…",
+        )
+
+
 def store_owner() -> Owner:
     return STORE_USER if os.getuid() == 0 else Owner(os.getuid(), os.getgid())
 
 
 def write(path: Path, content: bytes | str, mode: int = PUBLIC, owner: Owner | None = None) -> None:
-    """Replace `path` atomically; the content is on disk before the name is."""
+    """Replace `path` atomically; the content is on disk before the name is. Raises `ModeNotKept` for what is private."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".tmp-{path.name}")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with open(descriptor, "wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
         os.fchmod(file.fileno(), mode)  # the umask may have taken bits away
+        if mode == PRIVATE:  # before the secret is in it
+            try:
+                check_private(path, file.fileno())
+            except ModeNotKept:
+                temporary.unlink()
+                raise
+        file.write(content.encode() if isinstance(content, str) else content)
         if owner and os.getuid() == 0:
             os.fchown(file.fileno(), owner.uid, owner.gid)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+
+
+def check_private(path: Path, descriptor: int) -> None:
+    """Raises `ModeNotKept` if others may use a file that was made for its owner alone: a Windows disk in WSL, some shares."""
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    if mode & ~PRIVATE:
+        raise ModeNotKept(path, mode)
 
 
 def write_json(path: Path, document: Any, mode: int = PUBLIC) -> None:

@@ -10,7 +10,42 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.errors import KitError
+
 PACKAGE = Path(__file__).resolve().parent
+
+# What no folder of ours may have in its path. A colon parts source and target in Compose's short syntax and in the engine's
+# binds, and folders in PATH; Compose takes "${" for a variable of the target part. Tried with Compose 2.40.3 and Engine 20.10,
+# 2026-11-28, where spaces, commas, quotes, backslashes, "$", "#", line breaks and letters of any alphabet went well.
+UNFIT = (":", "${")
+
+
+class HomeUnknown(KitError):
+    """Nothing says where this user's files are: no variable, and no account."""
+
+    code = "KIT-HOME-UNKNOWN"
+    exit_code = 26
+
+    def __init__(self) -> None:
+        super().__init__(
+            what="there is no home folder to keep anything in",
+            why=f"HOME is not set, and user {os.getuid()} has no account on this computer",
+            fix="name folders of your own: export KIT_HOME=… KIT_CACHE=…",
+        )
+
+
+class PathUnfit(KitError):
+    """A folder's name holds what containers' mounts cannot be written with."""
+
+    code = "KIT-PATH-UNFIT"
+    exit_code = 26
+
+    def __init__(self, path: Path, part: str, fix: str) -> None:
+        super().__init__(
+            what=f"{path} cannot be mounted into a container",
+            why=f"Compose and the engine take the `{part}` in it for one of their own",
+            fix=fix,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +88,41 @@ class Workspace:
 
 
 def find(stack: str) -> Workspace:
+    """Where everything is. Raises `HomeUnknown`, or `PathUnfit` for a place that containers could not be given."""
     packaged = PACKAGE / "_assets"
     checkout = PACKAGE.parent
-    if packaged.is_dir():
-        assets = packaged
-        home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "kit"
-    else:
-        assets = home = checkout
-    if os.environ.get("KIT_HOME"):
-        home = Path(os.environ["KIT_HOME"]).expanduser().resolve()
-    return Workspace(stack=stack, assets=assets, home=home, cache=cache_folder())
+    assets = packaged if packaged.is_dir() else checkout
+    home = _named("KIT_HOME") or (_data_folder() if assets == packaged else checkout)
+    cache = cache_folder()
+    for place, fix in (
+        (home, "name another folder: export KIT_HOME=…"),
+        (cache, "name another folder: export KIT_CACHE=…"),
+        (assets, "move this copy of kit to a folder of another name"),
+    ):
+        for part in UNFIT:
+            if part in str(place):
+                raise PathUnfit(place, part, fix)
+    return Workspace(stack=stack, assets=assets, home=home, cache=cache)
 
 
 def cache_folder() -> Path:
-    if os.environ.get("KIT_CACHE"):
-        return Path(os.environ["KIT_CACHE"]).expanduser().resolve()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kit"
+    return _named("KIT_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or _user_home() / ".cache") / "kit"
+
+
+def _data_folder() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or _user_home() / ".local" / "share") / "kit"
+
+
+def _named(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    try:
+        return Path(value).expanduser().resolve() if value else None
+    except RuntimeError as error:  # it begins with ~
+        raise HomeUnknown from error
+
+
+def _user_home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise HomeUnknown from error

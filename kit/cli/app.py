@@ -141,7 +141,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         failure.show(error, as_json=wants_json, verbose=verbose)
         sys.exit(error.exit_code)
     except Exception as error:
+        from kit.host import places
         from kit.report import failure
 
-        failure.show(failure.unexpected(error), as_json=wants_json, verbose=verbose)
-        sys.exit(1)
+        known = places.refusal(error) if isinstance(error, OSError) else None
+        shown = known or failure.unexpected(error)
+        failure.show(shown, as_json=wants_json, verbose=verbose)
+        sys.exit(shown.exit_code)

@@ -65,13 +65,13 @@ class Session:
     @functools.cached_property
     def stack(self) -> Stack:
         """As kit.yaml describes it; which Sentry the last `kit up` was asked for counts where kit.yaml says nothing."""
-        from kit import workspace
         from kit.blueprint import file
+        from kit.host import places
         from kit.state import choice
 
         described = file.load(Path(self.config_path) if self.config_path else None, name=self.stack_name)
         described = dataclasses.replace(described, trusts_chart=self.trusts_chart)
-        state = workspace.find(described.name).state
+        state = places.find(described.name).state
         remembered = choice.load(self._cloud_folder(state) if self.cloud else state)
         if remembered is None or choice.alone(described.sentry) != SentryWanted():
             return described
@@ -114,9 +114,9 @@ class Session:
 
     @functools.cached_property
     def workspace(self) -> Workspace:
-        from kit import workspace
+        from kit.host import places
 
-        return workspace.find(self.stack.name)
+        return places.find(self.stack.name)
 
     @functools.cached_property
     def local(self) -> LocalTarget:
@@ -137,12 +137,14 @@ class Session:
 
     @contextmanager
     def lock(self, command: str, wait_s: float = 600) -> Iterator[None]:
-        """Hold the stack's lock; says on stderr whom it waits for."""
+        """Hold the stack's lock; says on stderr whom it waits for. Raises where nothing could be written under it."""
+        from kit.host import places
         from kit.state import lock
 
         def tell(holder: str) -> None:
             print(f"waiting for {holder}, which works on stack {self.stack.name}", file=sys.stderr)
 
+        places.check_writable(self.workspace)
         with lock.held(self.workspace.lock_file, self.stack.name, command, wait_s=wait_s, on_wait=tell):
             yield
 
