@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kit.errors import KitError
+from kit.host import fitness, places
+from kit.host.limits import INOTIFY
 
 if TYPE_CHECKING:
     from kit.targets.local import LocalTarget
@@ -27,8 +30,23 @@ MARKS = {"right": "✓", "note": "!", "wrong": "✗"}
 GB = 1024**3
 LEAST_PYTHON = (3, 11)
 LEAST_MEMORY_GB = 4  # five idle stores, the cluster and the small Sentry take about 3
+KEPT_BY_THE_KERNEL = 0.92  # a machine of 4 GB says that it has some 3.8
 LEAST_DISK_GB = 3
 LEAST_INOTIFY_INSTANCES = 128  # systemd, kubelet and containerd of one Kind node together take about 60
+# kind.sigs.k8s.io/docs/user/known-issues, "too many open files", read 2026-11-28: a desktop with an editor uses up Ubuntu's 128.
+ADVISED_INOTIFY_INSTANCES = 512
+# Where the memory of an engine's own machine is set: docs.docker.com/desktop/settings-and-maintenance/settings,
+# docs.orbstack.dev/settings, colima's README; read 2026-11-28.
+MEMORY_SETTINGS = {
+    "Docker Desktop": "Docker Desktop: Settings, Resources",
+    "OrbStack": f"orb config set memory_mib {LEAST_MEMORY_GB * 1024}",
+    "colima": f"colima stop && colima start --memory {LEAST_MEMORY_GB}",
+}
+NO_ANSWER: tuple[Verdict, str, str] = (
+    "note",
+    "not looked at: it is the engine's machine that counts, and the engine does not answer",
+    "",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +62,7 @@ Look = Callable[["LocalTarget"], "tuple[Verdict, str, str]"]
 
 def examine(local: LocalTarget) -> tuple[Finding, ...]:
     """Every check, side by side; none depends on another."""
+    _machine(local)  # connect once, before eight threads would each try
     with ThreadPoolExecutor(max_workers=8) as pool:
         return tuple(pool.map(lambda item: _finding(item[0], item[1], local), CHECKS.items()))
 
@@ -70,15 +89,35 @@ def _blueprint(local: LocalTarget) -> tuple[Verdict, str, str]:
     return _right(f"stack {local.stack.name}")  # it could not have come this far with a bad one
 
 
+def _home(local: LocalTarget) -> tuple[Verdict, str, str]:
+    places.check_writable(local.workspace)
+    return _right(f"{local.workspace.home} and {local.workspace.cache} can be written, and keep who may read a file")
+
+
+def _machine(local: LocalTarget) -> fitness.Recognised | None:
+    """What the engine says of the machine that it runs on; None where it does not answer, which `engine` says."""
+    try:
+        return fitness.look(local.docker)
+    except KitError:
+        return None
+
+
 def _processors(local: LocalTarget) -> tuple[Verdict, str, str]:
-    count = os.cpu_count() or 1
+    machine = _machine(local)
+    count = machine.processors if machine else os.cpu_count() or 1
     return _right(f"{count} processors") if count >= 2 else ("note", "1 processor: expect minutes, not seconds", "")
 
 
 def _memory(local: LocalTarget) -> tuple[Verdict, str, str]:
-    available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GB
-    said = f"{available:.0f} GB of memory"
-    return _right(said) if available >= LEAST_MEMORY_GB else ("wrong", said, f"give it {LEAST_MEMORY_GB} GB or more")
+    machine = _machine(local)
+    if machine is None and not _is_linux():
+        return NO_ANSWER
+    size_bytes = machine.memory_bytes if machine else os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    product = machine.product if machine else ""
+    said = f"{size_bytes / GB:.1f} GB of memory" + (f" in the machine of {product}" if product in MEMORY_SETTINGS else "")
+    if size_bytes >= LEAST_MEMORY_GB * GB * KEPT_BY_THE_KERNEL:
+        return _right(said)
+    return "wrong", said, MEMORY_SETTINGS.get(product, f"give it {LEAST_MEMORY_GB} GB or more")
 
 
 def _disk(place: Path) -> tuple[Verdict, str, str]:
@@ -94,44 +133,95 @@ def _disk_of_cache(local: LocalTarget) -> tuple[Verdict, str, str]:
 
 
 def _disk_of_engine(local: LocalTarget) -> tuple[Verdict, str, str]:
-    return _disk(Path(str(local.docker.info()["DockerRootDir"])))
+    machine = _machine(local)
+    if machine is None:
+        return NO_ANSWER
+    if machine.root_here is None:
+        return "note", f"not looked at: {machine.root} of {machine.product} is not on this computer", "docker system df"
+    return _disk(machine.root_here)
 
 
 def _engine(local: LocalTarget) -> tuple[Verdict, str, str]:
+    found = fitness.check(local.docker)
     version = local.docker.version()
-    return _right(f"Docker Engine {version.version}, API {version.api[0]}.{version.api[1]}")
+    return _right(f"{found.product}, engine {version.version}, API {version.api[0]}.{version.api[1]}")
+
+
+def _cgroups(local: LocalTarget) -> tuple[Verdict, str, str]:
+    machine = _machine(local)
+    if machine is None:
+        return NO_ANSWER
+    if not machine.has_cgroup_v1:
+        return _right("cgroup v2")
+    # kubernetes-sigs/kind 7963501b (2026-01-30): the node's base is trixie since 0.32, and its systemd needs v2.
+    return "note", "cgroup v1: upstream's newest node images do not start here, so the cluster gets one that does", ""
+
+
+def _labels(local: LocalTarget) -> tuple[Verdict, str, str]:
+    """Whether the engine confines containers by SELinux; a folder without the label is then closed to them."""
+    machine = _machine(local)
+    if machine is None:
+        return NO_ANSWER
+    if not machine.has_selinux:
+        return _right("no SELinux between containers and mounted folders")
+    space = local.workspace
+    folders = f"{space.home}/.kit {space.home}/certs {space.assets}/compose"
+    # docs.docker.com/engine/storage/bind-mounts, "Configure the SELinux label", read 2026-11-28: `z` labels at each start.
+    said = "SELinux confines containers: they may read a mounted folder only with the label that `:z` would give it"
+    return "note", said, f"if a store says `Permission denied`: chcon -Rt container_file_t {folders}"
 
 
 def _privileged(local: LocalTarget) -> tuple[Verdict, str, str]:
     """Kind's node is a privileged container: without every capability, only the bounding runtime can start it."""
     from kit.host import engine
 
+    machine = _machine(local)
+    if elsewhere := _elsewhere(machine):
+        return elsewhere
     lacking = sorted(engine.lacking_capabilities())
     if not lacking:
         return _right("this host holds every capability")
-    if local.docker.info().get("DefaultRuntime") == engine.RUNTIME:
+    if machine is None:
+        return "note", f"this host lacks {', '.join(lacking)}; an engine that kit starts can do without", "kit setup"
+    if machine.runtime == engine.RUNTIME:
         return _right(f"this host lacks {', '.join(lacking)}; the engine's runtime takes them out of each request")
     fix = "stop that engine and let kit start one (kit setup), or use a host with these capabilities"
     return "wrong", f"this host lacks {', '.join(lacking)}, and the running engine is not kit's", fix
 
 
 def _inotify(local: LocalTarget) -> tuple[Verdict, str, str]:
-    limit = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
+    if elsewhere := _elsewhere(_machine(local)):
+        return elsewhere
+    limit = int(INOTIFY.read_text())
     said = f"{limit} inotify instances per user"
-    if limit >= LEAST_INOTIFY_INSTANCES:
+    fix = f"sudo sysctl fs.inotify.max_user_instances={ADVISED_INOTIFY_INSTANCES}"
+    if limit >= ADVISED_INOTIFY_INSTANCES:
         return _right(said)
-    return "wrong", f"{said}; a Kind node needs more", f"sysctl fs.inotify.max_user_instances={4 * LEAST_INOTIFY_INSTANCES}"
+    if limit >= LEAST_INOTIFY_INSTANCES:
+        return "note", f"{said}; Kind advises {ADVISED_INOTIFY_INSTANCES}", fix
+    return "wrong", f"{said}; a Kind node needs more", fix
+
+
+def _elsewhere(machine: fitness.Recognised | None) -> tuple[Verdict, str, str] | None:
+    """Why this computer's kernel has nothing to say about the engine's containers; None where it is their kernel too."""
+    if machine is None:
+        return None if _is_linux() else NO_ANSWER
+    if machine.shares_kernel:
+        return None
+    return "note", f"not looked at: {machine.product} has a machine and a kernel of its own", ""
+
+
+def _is_linux() -> bool:
+    return platform.system() == "Linux"
 
 
 def _builders(local: LocalTarget) -> tuple[Verdict, str, str]:
     missing = local.supply.plan(local.supply_names())
     if not missing:
         return _right("every tool and image is there")
-    lacking = [program for program in ("go", "mvn", "mmdebstrap") if shutil.which(program) is None]
-    said = f"{len(missing)} tools and images are still to be made or pulled"
-    if lacking:
-        return "note", f"{said}; {', '.join(lacking)} not found, so they must come from a registry", "kit images list"
-    return "note", said, "kit images build"
+    counts = Counter(need.how for need in missing)
+    said = " and ".join(f"{count} to be {how}" for how, count in sorted(counts.items(), reverse=True))
+    return "note", f"tools and images: {said}", "kit images list says how each is had; kit images build makes them now"
 
 
 def _foreign(local: LocalTarget) -> tuple[Verdict, str, str]:
@@ -178,21 +268,31 @@ def _stack(local: LocalTarget) -> tuple[Verdict, str, str]:
 
 
 def _clients(local: LocalTarget) -> tuple[Verdict, str, str]:
-    """These variables decide whom other programs trust; kit itself never reads them."""
+    """These variables decide whom other programs trust; kit's own connections to the stores ignore them."""
     found = [name for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "PGSSLROOTCERT") if os.environ.get(name)]
     if not found:
         return _right("no variable of the shell changes whom clients trust")
-    return _right(f"the shell sets {', '.join(found)}; `kit env` replaces them, kit's own checks ignore them")
+    for name in found:
+        if not Path(os.environ[name]).exists():  # as after `kit env` of a stack that is purged
+            return (
+                "wrong",
+                f"{name} names {os.environ[name]}, which is not there: many programs then trust nobody",
+                f"unset {name}",
+            )
+    return _right(f"the shell sets {', '.join(found)}; kit's own checks of the stores ignore them")
 
 
 CHECKS: dict[str, Look] = {
     "python": _python,
     "blueprint": _blueprint,
+    "home and cache": _home,
     "processors": _processors,
     "memory": _memory,
     "disk of the cache": _disk_of_cache,
     "engine": _engine,
     "disk of the engine": _disk_of_engine,
+    "control groups": _cgroups,
+    "SELinux": _labels,
     "privileged containers": _privileged,
     "inotify": _inotify,
     "tools and images": _builders,

@@ -7,6 +7,7 @@ no socket, nobody listening and no permission need three different commands from
 from __future__ import annotations
 
 import errno
+import platform
 import shutil
 from pathlib import Path
 
@@ -28,7 +29,9 @@ class EngineAbsent(KitError):
         super().__init__(
             what="no container engine found",
             why=f"nothing is at {address} and there is no `docker` or `dockerd` on PATH",
-            fix="kit setup (installs it on Debian and Ubuntu), or install Docker Engine 20.10 or newer",
+            fix="install Docker Desktop, OrbStack or colima"
+            if platform.system() == "Darwin"
+            else "kit setup (installs it on Debian and Ubuntu), or install Docker Engine 20.10 or newer",
         )
 
 
@@ -42,7 +45,7 @@ class EngineNotRunning(KitError):
         super().__init__(
             what="the container engine does not run",
             why=f"nobody answers at {address}",
-            fix="kit setup, or start it: systemctl start docker",
+            fix=_start(address),
             detail=said,
         )
 
@@ -57,7 +60,9 @@ class EngineNoPermission(KitError):
         super().__init__(
             what="this user may not talk to the container engine",
             why=f"{address} refuses access",
-            fix="sudo usermod -aG docker $USER, then log in again",
+            fix="start an engine of your own: Docker Desktop, OrbStack or colima"
+            if platform.system() == "Darwin"
+            else "sudo usermod -aG docker $USER, then log in again",
         )
 
 
@@ -131,6 +136,15 @@ class DiskFull(KitError):
             why=free if needed_bytes is None else f"{free}, about {needed_bytes / 1024**3:.0f} GB are needed",
             fix="free some room (kit images prune --build-cache, docker image prune), then run the same command again",
         )
+
+
+def _start(address: str) -> str:
+    """How an engine is started, by where it would be and by what this computer runs."""
+    if not address.startswith(("unix://", "http+unix://", "/")):
+        return "check DOCKER_HOST, or take another context: docker context ls"
+    if platform.system() == "Darwin":
+        return "start Docker Desktop, OrbStack or colima (colima start)"
+    return "kit setup, or start it: sudo systemctl start docker"
 
 
 def unreachable(address: str, error: BaseException) -> KitError:

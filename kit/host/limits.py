@@ -15,8 +15,11 @@ ENOUGH = 1024
 
 
 def raise_inotify(path: Path = INOTIFY) -> str | None:
-    """What was done, in words; None where nothing had to be, or where it is not ours to do. Lasts until the next start."""
-    if os.getuid() != 0 or int(path.read_text()) >= ENOUGH:
+    """What was done, in words; None where nothing had to be, or where it is not ours to do. Lasts until the next start.
+
+    Where the kernel is not Linux, the engine runs in a machine of its own, whose limits are not of this computer.
+    """
+    if os.getuid() != 0 or not path.exists() or int(path.read_text()) >= ENOUGH:
         return None
     with suppress(OSError):
         path.write_text(str(ENOUGH))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import socket
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from kit import files
 from kit.errors import KitError
 
 LOOPBACK = "127.0.0.1"
+KNOCK_S = 1.0  # on this computer the kernel answers at once, or a firewall keeps silent
 
 
 class PortTaken(KitError):
@@ -33,13 +35,25 @@ class PortTaken(KitError):
 
 
 def is_free(port: int) -> bool:
+    """Whether a port of 127.0.0.1 can be bound and nobody answers on it.
+
+    SO_REUSEADDR, so that connections which have ended a moment ago do not make it taken. On Linux it gives way to every listener;
+    on BSD, and so on macOS, it binds 127.0.0.1 beside one on all addresses (setsockopt(2) of both systems, read 2026-11-28), who
+    is then found by knocking.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except OSError:
             return False
-    return True
+    return platform.system() == "Linux" or not _answers(port)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as knock:
+        knock.settimeout(KNOCK_S)
+        return knock.connect_ex((LOOPBACK, port)) == 0
 
 
 def any_free() -> int:

@@ -50,7 +50,10 @@ def answering(path: Path, engine: Mapping[str, Any]) -> Iterator[list[str]]:
         def log_message(self, *words: object) -> None:
             pass
 
-    with socketserver.ThreadingUnixStreamServer(str(path), Handler) as server:
+    class Server(socketserver.ThreadingUnixStreamServer):
+        request_queue_size = 64  # a client with several threads is not to be turned away
+
+    with Server(str(path), Handler) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         try:

@@ -25,3 +25,8 @@ def test_nothing_is_touched_without_the_right(tmp_path: Path, monkeypatch: pytes
     file.write_text("128\n")
     assert limits.raise_inotify(file) is None
     assert file.read_text() == "128\n"
+
+
+def test_a_kernel_without_the_limit_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    assert limits.raise_inotify(tmp_path / "no proc on a Mac") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import socket
 import stat
@@ -46,6 +47,25 @@ def test_the_listener_of_a_port_is_found() -> None:
         port = server.getsockname()[1]
         assert not ports.is_free(port)
         assert ports.listener(port).startswith(f"process {os.getpid()} (")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_on_macos_a_listener_makes_a_port_taken_although_it_can_be_bound(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """BSD's SO_REUSEADDR lets 127.0.0.1 be bound beside a listener on all addresses."""
+
+    class OfBsd(socket.socket):
+        def bind(self, place: object) -> None:
+            pass
+
+    with socket.create_server((address, 0)) as server:
+        monkeypatch.setattr(platform, "system", lambda: "Darwin")
+        monkeypatch.setattr(socket, "socket", OfBsd)
+        assert not ports.is_free(server.getsockname()[1])
+
+
+def test_on_macos_a_port_that_nobody_has_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    assert ports.is_free(ports.any_free())
 
 
 def test_damaged_ports_are_chosen_anew(tmp_path: Path) -> None:

@@ -1,0 +1,166 @@
+"""What `kit doctor` says of the machine: on a Mac it is the engine's, and what only Linux has is not looked for."""
+
+from __future__ import annotations
+
+import os
+import platform
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kit.blueprint.stack import Stack
+from kit.doctor import checks
+from kit.engines import docker_errors
+from kit.engines.docker_errors import EngineAbsent, EngineNoPermission, EngineNotRunning
+from kit.host import engine
+from kit.targets.local import LocalTarget
+from kit.workspace import Workspace
+from tests.support.recorded_engine import recorded
+
+MACHINE = (
+    "processors",
+    "memory",
+    "disk of the engine",
+    "control groups",
+    "SELinux",
+    "privileged containers",
+    "inotify",
+    "home and cache",
+    "disk of the cache",
+)
+
+
+def with_engine(tmp_path: Path, name: str, **changed: Any) -> LocalTarget:
+    """A stack whose engine gives recorded answers."""
+    found = recorded(name)
+    local = LocalTarget(Stack(name="x"), Workspace("x", tmp_path, tmp_path / "home", tmp_path / "cache"))
+    api = SimpleNamespace(version=lambda: found["version"])
+    local.docker = SimpleNamespace(  # type: ignore[assignment]  # the questions that are asked of it, and no other
+        address=found["address"],
+        info=lambda: found["info"] | changed,
+        api=api,
+        doing=lambda what: nullcontext(),
+        version=lambda: SimpleNamespace(version=found["version"]["Version"], api=(1, 46)),
+    )
+    return local
+
+
+def without_engine(tmp_path: Path) -> LocalTarget:
+    local = with_engine(tmp_path, "docker-desktop-mac")
+
+    def silent() -> None:
+        raise EngineNotRunning(address="unix:///x", said="")
+
+    local.docker.info = silent  # type: ignore[method-assign, assignment]
+    return local
+
+
+@pytest.fixture
+def mac(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As much of macOS as is asked for: its names, and no /proc."""
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    monkeypatch.setattr(platform, "release", lambda: "24.5.0")
+    monkeypatch.setattr(checks, "INOTIFY", tmp_path / "proc" / "max_user_instances")
+    monkeypatch.setattr(os, "cpu_count", lambda: 12)
+
+    def no_proc() -> None:
+        raise FileNotFoundError(2, "No such file or directory", "/proc/self/status")
+
+    monkeypatch.setattr(engine, "lacking_capabilities", no_proc)
+
+
+def findings(local: LocalTarget, *names: str) -> dict[str, checks.Finding]:
+    return {name: checks._finding(name, checks.CHECKS[name], local) for name in names}
+
+
+@pytest.mark.usefixtures("mac")
+@pytest.mark.parametrize("name", ["docker-desktop-mac", "orbstack"])
+def test_a_healthy_mac_has_nothing_wrong(tmp_path: Path, name: str) -> None:
+    found = findings(with_engine(tmp_path, name), "engine", *MACHINE)
+    assert {finding.check: finding.said for finding in found.values() if finding.verdict == "wrong"} == {}
+    product = recorded(name)["expect"]["product"]
+    for check in ("privileged containers", "inotify", "disk of the engine"):
+        assert found[check].verdict == "note"
+        assert product in found[check].said
+    assert found["engine"].said.startswith(product)
+
+
+@pytest.mark.usefixtures("mac")
+def test_memory_and_processors_are_those_of_the_engine(tmp_path: Path) -> None:
+    found = findings(with_engine(tmp_path, "colima"), "memory", "processors")
+    assert found["memory"].said == "1.9 GB of memory in the machine of colima"
+    assert (found["memory"].verdict, found["memory"].fix) == ("wrong", "colima stop && colima start --memory 4")
+    assert found["processors"].said == "2 processors"
+
+
+@pytest.mark.usefixtures("mac")
+def test_a_mac_without_its_engine_is_not_measured_in_its_place(tmp_path: Path) -> None:
+    found = findings(without_engine(tmp_path), *MACHINE)
+    assert {name for name, finding in found.items() if finding.verdict == "wrong"} == set()
+    assert found["memory"].said.endswith("the engine does not answer")
+
+
+def test_linux_without_its_engine_is_measured_itself(tmp_path: Path) -> None:
+    found = findings(without_engine(tmp_path), "memory", "inotify", "processors")
+    assert found["processors"].said.startswith(str(os.cpu_count()))
+    assert "GB of memory" in found["memory"].said
+    assert "inotify instances" in found["inotify"].said
+
+
+@pytest.mark.parametrize(
+    ("limit", "verdict"), [(64, "wrong"), (127, "wrong"), (128, "note"), (511, "note"), (512, "right"), (1024, "right")]
+)
+def test_inotify_follows_the_advice_of_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, verdict: str) -> None:
+    (tmp_path / "limit").write_text(f"{limit}\n")
+    monkeypatch.setattr(checks, "INOTIFY", tmp_path / "limit")
+    local = with_engine(tmp_path, "debian-12", KernelVersion=platform.release())
+    found = findings(local, "inotify")["inotify"]
+    assert found.verdict == verdict
+    assert (found.fix == "") == (verdict == "right")
+
+
+def test_a_memory_of_four_gigabytes_is_enough_though_the_kernel_keeps_some(tmp_path: Path) -> None:
+    local = with_engine(tmp_path, "debian-12", MemTotal=4_110_000_000)
+    assert findings(local, "memory")["memory"].verdict == "right"
+    local = with_engine(tmp_path, "debian-12", MemTotal=3_000_000_000)
+    assert findings(local, "memory")["memory"].verdict == "wrong"
+
+
+def test_cgroup_v1_and_selinux_are_notes(tmp_path: Path) -> None:
+    assert findings(with_engine(tmp_path, "debian-12"), "control groups")["control groups"].verdict == "note"
+    assert findings(with_engine(tmp_path, "fedora"), "control groups")["control groups"].verdict == "right"
+    labels = findings(with_engine(tmp_path, "fedora"), "SELinux")["SELinux"]
+    assert labels.verdict == "note"
+    assert f"{tmp_path}/home/.kit" in labels.fix
+    assert findings(with_engine(tmp_path, "debian-12"), "SELinux")["SELinux"].verdict == "right"
+
+
+def test_a_trust_variable_that_names_nothing_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
+    found = findings(with_engine(tmp_path, "debian-12"), "trust of the shell")["trust of the shell"]
+    assert (found.verdict, found.fix) == ("wrong", "unset SSL_CERT_FILE")
+
+
+# -- advice
+
+
+@pytest.mark.usefixtures("mac")
+def test_no_advice_for_a_mac_names_what_only_linux_has() -> None:
+    errors = [
+        EngineAbsent(address="unix:///var/run/docker.sock"),
+        EngineNotRunning(address="unix:///Users/u/.docker/run/docker.sock", said=""),
+        EngineNoPermission(address="unix:///var/run/docker.sock"),
+    ]
+    for error in errors:
+        assert "Docker Desktop" in error.fix
+        assert not {"systemctl", "usermod", "apt-get", "kit setup"} & set(error.fix.replace(",", " ").split())
+
+
+@pytest.mark.parametrize("address", ["ssh://u@h", "tcp://h:2376", "bogus://x"])
+def test_an_engine_that_is_not_at_a_socket_is_not_to_be_started_here(address: str) -> None:
+    assert "systemctl" not in docker_errors.EngineNotRunning(address=address, said="").fix
+    assert "DOCKER_HOST" in docker_errors.EngineNotRunning(address=address, said="").fix
