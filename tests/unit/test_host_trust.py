@@ -1,0 +1,97 @@
+"""Which bundle of authorities is the computer's: found where each system keeps it, and never one that holds nothing."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import certifi
+import pytest
+import trustme
+
+from kit.host import trust
+
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Python that was built with a path of another computer, as stand-alone ones are."""
+    paths = ssl.DefaultVerifyPaths(None, None, "SSL_CERT_FILE", "/build/openssl/cert.pem", "SSL_CERT_DIR", "/build/openssl/certs")
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+
+
+def test_the_variable_comes_first(tmp_path: Path) -> None:
+    (tmp_path / "own.pem").write_text(PEM)
+    (tmp_path / "system.pem").write_text(PEM)
+    assert trust.bundle({"SSL_CERT_FILE": f"{tmp_path}/own.pem"}, [tmp_path / "system.pem"]) == tmp_path / "own.pem"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x30\x82\x01\x0a DER", "folder"], ids=["absent", "empty", "DER", "folder"])
+def test_a_variable_that_names_no_bundle_is_passed_over(tmp_path: Path, content: bytes | str | None) -> None:
+    own = tmp_path / "own.pem"
+    own.mkdir() if content == "folder" else own.write_bytes(content) if isinstance(content, bytes) else None
+    (tmp_path / "system.pem").write_text(PEM)
+    assert trust.bundle({"SSL_CERT_FILE": str(own)}, [tmp_path / "system.pem"]) == tmp_path / "system.pem"
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("place", trust.USUAL)
+def test_each_system_has_its_own_place(tmp_path: Path, place: str) -> None:
+    there = tmp_path / place.lstrip("/")
+    there.parent.mkdir(parents=True)
+    there.write_text(PEM)
+    assert trust.bundle({}, [tmp_path / usual.lstrip("/") for usual in trust.USUAL]) == there
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_link_is_followed_as_on_fedora(tmp_path: Path) -> None:
+    (tmp_path / "extracted.pem").write_text(PEM)
+    (tmp_path / "bundle.crt").symlink_to("extracted.pem")
+    assert trust.bundle({}, [tmp_path / "bundle.crt"]) == tmp_path / "extracted.pem"
+
+
+@pytest.mark.usefixtures("bare")
+def test_without_any_the_packaged_one_serves(tmp_path: Path) -> None:
+    assert trust.bundle({}, [tmp_path / "nothing"]) == Path(certifi.where())
+
+
+def test_an_authority_that_only_the_system_trusts_is_trusted_by_clients(tmp_path: Path) -> None:
+    """A company's proxy: its authority stands in the system's bundle, and nowhere in Python's own."""
+    company = trustme.CA()
+    company.cert_pem.write_to_path(tmp_path / "system.pem")
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    company.issue_cert("localhost").configure_cert(served)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("localhost", 0), Handler) as server:
+        server.socket = served.wrap_socket(server.socket, server_side=True)
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            trusting = trust.context({"SSL_CERT_FILE": str(tmp_path / "system.pem")})
+            assert status(server.server_port, trusting) == 204
+            with pytest.raises(ssl.SSLCertVerificationError):
+                status(server.server_port, trust.context({}))
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+def status(port: int, context: ssl.SSLContext) -> int:
+    connection = http.client.HTTPSConnection("localhost", port, context=context, timeout=10)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status
+    finally:
+        connection.close()
