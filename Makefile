@@ -29,8 +29,14 @@ clean:
 	rm -rf $(VENV) .tox .mypy_cache .ruff_cache .pytest_cache dist
 
 # pip checks every hash of the lock; kit itself is installed from this folder, with the build backend of the lock.
-$(STAMP): requirements.lock pyproject.toml
-	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+$(STAMP): requirements.lock pyproject.toml | $(VENV)/bin/pip
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
+
+# pip is the last that venv puts there: without it the environment is half-made, and is made anew. Debian and Ubuntu keep what pip
+# is made from (ensurepip) in a package of its own, and venv leaves its first half behind when it finds that out.
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "kit needs Python 3.11 or newer: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make an environment: sudo apt-get install python3-venv (or the one of that version)" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)

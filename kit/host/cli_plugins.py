@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# docker/cli cli-plugins/manager/manager_unix.go, read 2026-11-28. Docker's packages use /usr/libexec, those of Debian, Ubuntu and
-# Alpine too; Docker Desktop on Linux /usr/lib; Desktop in WSL and Homebrew on an Intel Mac /usr/local/lib; Docker's own image libexec.
+# docker/cli cli-plugins/manager/manager_unix.go, read 2026-11-28. Docker's packages use /usr/libexec, and so do those of Debian,
+# Ubuntu and Alpine; Docker Desktop on Linux /usr/lib; Desktop in WSL and Homebrew on an Intel Mac /usr/local/lib.
 SYSTEM = (
     "/usr/local/lib/docker/cli-plugins",
     "/usr/local/libexec/docker/cli-plugins",
