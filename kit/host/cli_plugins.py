@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kit.host.platform import of_host
+
 # docker/cli cli-plugins/manager/manager_unix.go, read 2026-11-28. Docker's packages use /usr/libexec, and so do those of Debian,
 # Ubuntu and Alpine; Docker Desktop on Linux /usr/lib; Desktop in WSL and Homebrew on an Intel Mac /usr/local/lib.
 SYSTEM = (
@@ -29,11 +31,14 @@ LINUX = ("/home/linuxbrew/.linuxbrew/lib/docker/cli-plugins",)  # Homebrew on Li
 OF_THE_USER = (".orbstack/bin", ".rd/bin")  # OrbStack; Rancher Desktop
 
 
-def folders(environment: Mapping[str, str], home: Path | None, platform: str) -> tuple[Path, ...]:
-    """Folders that may hold `docker-compose`, in the order in which to look. `platform` as `kit.host.platform.of_host` names it.
+def folders(environment: Mapping[str, str], home: Path | None = None, platform: str = "") -> tuple[Path, ...]:
+    """Folders that may hold `docker-compose`, in the order in which to look.
 
     First those that the CLI reads, in its own order (getPluginDirs in cli-plugins/manager/manager.go), then the products' own.
+    The home folder is the environment's, the platform this computer's, unless they are given.
     """
+    home = home or (Path(environment["HOME"]) if environment.get("HOME") else None)
+    platform = platform or of_host()
     found: list[Path] = []
     configured = environment.get("DOCKER_CONFIG")
     configuration = Path(configured) if configured else home / ".docker" if home else None

@@ -27,7 +27,7 @@ PID_FILES = {
 }
 APT_TIMEOUT_S = 600.0
 PACKAGES = ("docker.io", "iptables")
-BUILD_PACKAGES = ("mmdebstrap",)  # makes base images where no registry answers
+BUILD_PACKAGES = ("mmdebstrap",)  # makes Debian's base images
 RUNTIME = "kit-runc"
 ALL_CAPABILITIES = frozenset(f"CAP_{name}" for name in runc_within_bounds.CAPABILITIES)
 
@@ -58,10 +58,14 @@ def prepare(cache: Path, say: Callable[[str], None], runner: Runner = run) -> En
                 raise
             _install(PACKAGES, say, runner)
         engine = _start(cache, say, runner)
-    lacking = tuple(name for name in BUILD_PACKAGES if shutil.which(name) is None)
-    if lacking and _is_debian_root():
-        _install(lacking, say, runner)
     return engine
+
+
+def prepare_builds(are_wanted: Callable[[], bool], say: Callable[[str], None], runner: Runner = run) -> None:
+    """Install what Debian's base images are made with, if it is lacking and may be installed here; asks last, for that costs."""
+    lacking = tuple(name for name in BUILD_PACKAGES if shutil.which(name) is None)
+    if lacking and _is_debian_root() and are_wanted():
+        _install(lacking, say, runner)
 
 
 def _is_ours_to_mend() -> bool:

@@ -54,8 +54,12 @@ def test_homebrew_at_a_place_of_its_own(tmp_path: Path) -> None:
     assert Path("/srv/brew/lib/docker/cli-plugins") in found
 
 
-def test_a_user_without_a_home_still_has_the_system_s(tmp_path: Path) -> None:
-    assert cli_plugins.folders({}, None, "linux-amd64")[:4] == tuple(SYSTEM)
+def test_a_user_without_a_home_still_has_the_system_s() -> None:
+    assert cli_plugins.folders({})[:4] == tuple(SYSTEM)
+
+
+def test_the_home_is_that_of_the_environment(tmp_path: Path) -> None:
+    assert cli_plugins.folders({"HOME": str(tmp_path)})[0] == tmp_path / ".docker" / "cli-plugins"
 
 
 def test_no_folder_is_named_twice(tmp_path: Path) -> None:
