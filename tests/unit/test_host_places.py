@@ -18,7 +18,7 @@ from kit.host import places
 from tests.support.program import ROOT, Program, Ran
 
 STRANGER = 12345  # no account of any computer
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can run kit as somebody else")
+needs_root = pytest.mark.usefixtures("stranger")
 
 
 def as_stranger(variables: Mapping[str, str], *words: str) -> Ran:
@@ -35,6 +35,14 @@ def as_stranger(variables: Mapping[str, str], *words: str) -> Ran:
         check=False,
     )
     return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
+@pytest.fixture(scope="module")
+def stranger() -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can run kit as somebody else")
+    if as_stranger({}, "--version").exit_code != 0:
+        pytest.skip("this Python lies where nobody but root reaches it")
 
 
 @pytest.fixture
