@@ -37,7 +37,7 @@ COMMANDS = {
     "secrets": ("secrets", "Show where the stack's secrets lie, and keep those that only you know."),
     "cloud": ("cloud", "Keep the cloud stack's state elsewhere."),
     "images": ("images", "List, build, pull, save and load the tools and images."),
-    "setup": ("setup", "Prepare this computer: the engine and the tools."),
+    "setup": ("setup", "Prepare this computer: an engine that answers, and what images are built with."),
     "doctor": ("doctor", "Check this computer and say what to mend."),
     "kube-token": ("kube_token", "Print a token for the cloud's cluster; kubeconfigs that kit wrote call this."),
     "yandex": ("yandex", "Emulate the Yandex Cloud API, for any Terraform."),

@@ -32,7 +32,7 @@ LEAST_PYTHON = (3, 11)
 LEAST_MEMORY_GB = 4  # five idle stores, the cluster and the small Sentry take about 3
 KEPT_BY_THE_KERNEL = 0.92  # a machine of 4 GB says that it has some 3.8
 LEAST_DISK_GB = 3
-LEAST_INOTIFY_INSTANCES = 128  # systemd, kubelet and containerd of one Kind node together take about 60
+LEAST_INOTIFY_INSTANCES = 64  # one Kind node takes 26: see kit/host/limits.py
 # kind.sigs.k8s.io/docs/user/known-issues, "too many open files", read 2026-11-28: a desktop with an editor uses up Ubuntu's 128.
 ADVISED_INOTIFY_INSTANCES = 512
 # Where the memory of an engine's own machine is set: docs.docker.com/desktop/settings-and-maintenance/settings,
