@@ -35,11 +35,11 @@ LEAST_DISK_GB = 3
 LEAST_INOTIFY_INSTANCES = 64  # one Kind node takes 26: see kit/host/limits.py
 # kind.sigs.k8s.io/docs/user/known-issues, "too many open files", read 2026-11-28: a desktop with an editor uses up Ubuntu's 128.
 ADVISED_INOTIFY_INSTANCES = 512
-# Where the memory of an engine's own machine is set: docs.docker.com/desktop/settings-and-maintenance/settings,
-# docs.orbstack.dev/settings, colima's README; read 2026-11-28.
+# Where the memory of an engine's own machine is set: the products' settings, and `colima start --help`; read 2026-11-28 in public
+# set-up notes.
 MEMORY_SETTINGS = {
     "Docker Desktop": "Docker Desktop: Settings, Resources",
-    "OrbStack": f"orb config set memory_mib {LEAST_MEMORY_GB * 1024}",
+    "OrbStack": "OrbStack: Settings, System",
     "colima": f"colima stop && colima start --memory {LEAST_MEMORY_GB}",
 }
 NO_ANSWER: tuple[Verdict, str, str] = (
@@ -166,7 +166,7 @@ def _labels(local: LocalTarget) -> tuple[Verdict, str, str]:
         return _right("no SELinux between containers and mounted folders")
     space = local.workspace
     folders = f"{space.home}/.kit {space.home}/certs {space.assets}/compose"
-    # docs.docker.com/engine/storage/bind-mounts, "Configure the SELinux label", read 2026-11-28: `z` labels at each start.
+    # `z` gives the label at each start (WordPress/openverse#3276), chcon once (docker/for-linux#955); read 2026-11-28.
     said = "SELinux confines containers: they may read a mounted folder only with the label that `:z` would give it"
     return "note", said, f"if a store says `Permission denied`: chcon -Rt container_file_t {folders}"
 

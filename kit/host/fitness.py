@@ -50,9 +50,9 @@ SENTENCES: Mapping[Cause, tuple[str, str]] = {
 }
 
 # What an engine inside a virtual machine calls itself: GET /info's `OperatingSystem` or `Name`, by how the text begins.
-# Docker Desktop: 20.10 to 29.6 on Linux, macOS and Windows; OrbStack: 28.5; from printed `docker info` in public files, read
-# 2026-11-28. colima: the machine is `colima`, or `colima-PROFILE` (same files). Rancher Desktop: `lima-rancher-desktop` is its
-# machine's name, `Rancher Desktop WSL Distribution` its system on Windows (same files).
+# Docker Desktop: 20.10 to 29.6 on Linux, macOS and Windows; OrbStack: 28.5; Rancher Desktop: its machine on macOS and its system in
+# WSL; from printed `docker info` and set-up scripts in public files, read 2026-11-28. colima: the machine is `colima`, or
+# `colima-PROFILE` (abiosoft/colima embedded/defaults/colima.yaml, read 2026-11-28).
 PRODUCTS = {
     "Docker Desktop": "Docker Desktop",
     "docker-desktop": "Docker Desktop",
@@ -163,7 +163,7 @@ def is_elsewhere(address: str) -> bool:
 
 
 def turn_to_another(environment: Mapping[str, str]) -> str:
-    """How to turn to another engine, by what chose this one (docs.docker.com/engine/manage-resources/contexts, 2026-11-28)."""
+    """How to turn to another engine, by what chose this one (docs.docker.com/reference/cli/docker/context/use, 2026-11-28)."""
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
         if environment.get(name):
             return f"unset {name}"

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 # The kernel's name of a machine (`uname -m`, as Python gives it) → Go's. Names that are alike in both are not listed.
-# GOARCH: go.dev/doc/install/source, section "Optional environment variables", read 2026-11-28.
+# GOARCH: Go's doc/install-source.html, "$GOOS and $GOARCH", read 2026-11-28.
 ARCHITECTURES = {
     "x86_64": "amd64",
     "aarch64": "arm64",

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 # Where systems keep the whole bundle, the ones with a company's authority first.
-# Linux: golang/go src/crypto/x509/root_linux.go, read 2026-11-28; Homebrew's ca-certificates (it adds the keychain's own) and
-# macOS' own file: formula ca-certificates and security(1), read 2026-11-28.
+# Linux: golang/go src/crypto/x509/root_linux.go; Homebrew: its formula ca-certificates, which takes in the keychains of the system;
+# macOS' own file: public set-up scripts that name it; all read 2026-11-28.
 USUAL = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch; Alpine with ca-certificates
     "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL and theirs

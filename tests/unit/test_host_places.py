@@ -165,7 +165,7 @@ def test_an_unforeseen_refusal_of_the_system_is_named_too() -> None:
 def windows_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """What WSL shows of /mnt/c without `metadata`: every file has every bit, whatever mode it is given.
 
-    learn.microsoft.com/windows/wsl/file-permissions, read 2026-11-28.
+    microsoft/WSL#5956 (2020): `chmod -v 600` reports success, and `stat` says 777.
     """
     original = os.fstat
 

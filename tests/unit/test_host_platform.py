@@ -30,5 +30,5 @@ def test_a_computer_has_the_name_that_the_releases_of_tools_use(
 
 
 def test_the_engine_of_a_mac_is_linux() -> None:
-    # GET /version of Docker Desktop on Apple silicon, the two fields alone (docs.docker.com/reference/api/engine).
+    # Docker Desktop on Apple silicon tells linux/arm64 (docker/desktop-feedback#121, 2026-02).
     assert platforms.of_version({"Os": "linux", "Arch": "arm64"}) == "linux-arm64"
