@@ -50,7 +50,7 @@ SENTENCES: Mapping[Cause, tuple[str, str]] = {
 }
 
 # What an engine inside a virtual machine calls itself: GET /info's `OperatingSystem` or `Name`, by how the text begins.
-# Docker Desktop: 20.10 to 29.6 on Linux, macOS and Windows; OrbStack: 28.5; Rancher Desktop: its machine on macOS and its system in
+# Docker Desktop: 20.10 to 29.6 on Linux, macOS and Windows; OrbStack: 28.5; Rancher Desktop: its machine on macOS, its system in
 # WSL; from printed `docker info` and set-up scripts in public files, read 2026-11-28. colima: the machine is `colima`, or
 # `colima-PROFILE` (abiosoft/colima embedded/defaults/colima.yaml, read 2026-11-28).
 PRODUCTS = {

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 # Where systems keep the whole bundle, the ones with a company's authority first.
-# Linux: golang/go src/crypto/x509/root_linux.go; Homebrew: its formula ca-certificates, which takes in the keychains of the system;
+# Linux: golang/go src/crypto/x509/root_linux.go; Homebrew: its formula ca-certificates, which takes in the system's keychains;
 # macOS' own file: public set-up scripts that name it; all read 2026-11-28.
 USUAL = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch; Alpine with ca-certificates

@@ -38,8 +38,8 @@ def is_free(port: int) -> bool:
     """Whether a port of 127.0.0.1 can be bound and nobody answers on it.
 
     SO_REUSEADDR, so that connections which have ended a moment ago do not make it taken. On Linux it gives way to every listener;
-    on BSD, and so on macOS, it binds 127.0.0.1 beside one on all addresses, who is then found by knocking (socket(7) of Linux, and
-    stackoverflow.com/questions/14388706, read 2026-11-28).
+    on BSD, and so on macOS, it binds 127.0.0.1 beside one on all addresses, who is then found by knocking (socket(7) of Linux;
+    stackoverflow.com/questions/14388706; read 2026-11-28).
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
