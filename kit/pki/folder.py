@@ -24,6 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from kit import files
 from kit.errors import KitError
+from kit.host import trust
 from kit.pki import authority as ca
 
 
@@ -107,7 +108,8 @@ def publish_trust(certs: Path, authority: ca.Authority) -> None:
 def public_roots() -> bytes:
     """The host's own trust store as PEM; empty where it has none (then the bundle is the root alone)."""
     path = ssl.get_default_verify_paths().openssl_cafile
-    for candidate in (path, "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"):
+    # Not SSL_CERT_FILE: `kit env` points it at the very bundle that is made from this.
+    for candidate in (path, *trust.USUAL):
         if Path(candidate).is_file():
             return Path(candidate).read_bytes().rstrip() + b"\n"
     return b""

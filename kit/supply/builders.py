@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import ssl
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from kit.engines.docker import Docker
 from kit.engines.process import Runner
 from kit.errors import ToolMissing
+from kit.host import trust
 from kit.supply import rust
 from kit.supply.cache import Cache, remove
 from kit.supply.errors import RecipeBroken
@@ -227,14 +227,5 @@ def _pack(target: Path, folder: Path, artifacts: Mapping[str, Path]) -> None:
                 tar.add(path, path.relative_to(folder).as_posix(), recursive=False, filter=plain)
         for name, made in artifacts.items():
             tar.add(made, f"artifacts/{name}", filter=plain)
-        tar.add(host_authorities(), HOST_CA, filter=plain)
-
-
-def host_authorities() -> Path:
-    """The bundle of authorities that this computer trusts: pip inside a build needs it where the network has one of its own."""
-    found = ssl.get_default_verify_paths().cafile
-    if found is not None:
-        return Path(found).resolve()
-    import certifi
-
-    return Path(certifi.where())
+        # pip inside a build needs it where the network has an authority of its own.
+        tar.add(trust.bundle(), HOST_CA, filter=plain)
