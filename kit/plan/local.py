@@ -25,7 +25,7 @@ class StoreWanted:
     image: str  # reference
     config: str  # fingerprint of everything its container is made from
     setup: str  # fingerprint of what `bootstrap` makes inside it
-    line: str = ""  # the supply's name of its image: a newer and an older line of a store have different ones
+    line: str = ""  # what its image is of: images that a volume cannot be handed back and forth between are of different lines
     opens: tuple[str, ...] = ()  # the lines whose volumes it can open; empty: everyone's
 
 
@@ -171,7 +171,7 @@ def _why_start(wanted: StoreWanted, seen: ContainerSeen | None) -> str | None:
 
 
 def _short(reference: str) -> str:
-    return reference.rpartition(":")[2]
+    return reference.rpartition(":")[2].rstrip(")")  # of an image yet to be made it says how: "kafka (pull apache/kafka:4.1.1)"
 
 
 def _cluster(desired: Desired, observed: Observed) -> list[Step]:
