@@ -51,14 +51,14 @@ LINES_BEFORE = {"clickhouse": "clickhouse-18", "s3": "s3-2026"}
 # Whose volumes a line can open, where it is not everyone's.
 OPENS = {
     "kafka-3": ("kafka-3",),  # the older line does not read a format of the newer one
-    # Seven years apart, and upstream promises one (clickhouse.com/docs/operations/update, seen 2026-11). In 18.16's volume databases
-    # are folders by name, in 25.8's by UUID.
+    # Seven years apart, and upstream promises one (clickhouse.com/docs/operations/update, seen 2026-11): databases are folders by
+    # name in 18.16's volume, by UUID in 25.8's.
     "clickhouse-18": ("clickhouse-18",),
     "clickhouse-25": ("clickhouse-25",),
     "s3-2025": ("s3-2025",),  # upstream advises against going back (minio/object-browser#3377, 2024-06)
 }
-# Lines that leave a volume in the format that they find, so that the way back is open to the older one: Kafka's metadata stays at its
-# level until somebody raises it. Of every other line it is supposed that it writes a format of its own into what it opens.
+# Lines that leave a volume in the format that they find, so that the way back is open to the older one: Kafka's metadata stays at
+# its level until somebody raises it. Of every other line it is supposed that it writes a format of its own into what it opens.
 KEEPING_FORMAT = frozenset({"kafka", "kafka-3"})
 VOLUME_TOOL_IMAGE = "postgres"  # any image with chown; this one is needed anyway
 

@@ -1,5 +1,6 @@
-"""Images in upstream's shape, made here from what kit builds: the same users, paths, volumes, environment and entry points, so that a
-start script, a mount or a mode that only suits our own images is found without a registry.
+"""Images in upstream's shape, made here from what kit builds: the same users, paths, volumes, environment and entry points.
+
+A start script, a mount or a mode that only suits our own images is so found without a registry.
 
 Each is a Dockerfile of ours after upstream's recipe, named with its revision in its first lines. The programs are those of the
 image that it is made from; nothing is compiled. Nothing here is upstream's, and nothing is published.
@@ -27,6 +28,7 @@ class Shape:
     reference: str  # upstream's image that it is in the shape of
 
 
+# A place is kept for bugsink/bugsink:2.5.1, whose recipe is not written yet.
 SHAPES = (
     Shape("debian-trixie", "debian", "debian-trixie", "debian:trixie-20251208-slim"),
     Shape("debian-bookworm", "debian", "debian-bookworm", "debian:12.12-slim"),
@@ -45,16 +47,19 @@ def shape(name: str) -> Shape:
     return next(one for one in SHAPES if one.name == name)
 
 
-def build(docker: Docker, one: Shape, base: Callable[[str], str], log: Path) -> str:
-    """Make the image and return its id. `base` gives the reference of a built image by its name in the lock.
+@dataclass(frozen=True, slots=True)
+class Made:
+    reference: str  # the only name it has, under upstream.test/, where no registry is
+    id: str  # of the image's configuration, sha256:…
 
-    Its only name is under `upstream.test/`, where no registry is; what was made before is found in the engine's own cache.
-    """
+
+def build(docker: Docker, one: Shape, base: Callable[[str], str], log: Path) -> Made:
+    """`base` gives the reference of a built image by its name in the lock. What was made before is in the engine's own cache."""
     reference = f"upstream.test/{one.reference}"
     docker.images.build(_context(HERE / one.folder), tag=reference, labels={}, arguments={"BASE": base(one.base)}, log=log)
     made = docker.images.find(reference)
     assert made is not None, f"{reference} was not made, see {log}"
-    return made.id
+    return Made(reference, made.id)
 
 
 def _context(folder: Path) -> io.BytesIO:
