@@ -26,7 +26,7 @@ class StoreWanted:
     config: str  # fingerprint of everything its container is made from
     setup: str  # fingerprint of what `bootstrap` makes inside it
     line: str = ""  # what its image is of: images that a volume cannot be handed back and forth between are of different lines
-    opens: tuple[str, ...] = ()  # the lines whose volumes it can open; empty: everyone's
+    opens: tuple[str, ...] = ()  # the lines whose volumes it takes over; empty: everyone's
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _store(name: str, wanted: StoreWanted, observed: Observed) -> list[Step]:
 
 def _why_unreadable(wanted: StoreWanted, formats: tuple[str, ...]) -> str | None:
     strangers = [line for line in formats if wanted.opens and line not in wanted.opens]
-    return f"it has the format of {' or '.join(strangers)}, which {wanted.line} cannot open" if strangers else None
+    return f"it has the format of {' or '.join(strangers)}, which {wanted.line} does not take over" if strangers else None
 
 
 def _topics(desired: Desired, observed: Observed, before: set[str]) -> list[Step]:

@@ -233,7 +233,7 @@ def moved(images: dict[str, str], bases: dict[str, str], docker: Docker, tmp_pat
 
 
 def test_only_the_volume_that_cannot_be_opened_is_made_anew(moved: Moved) -> None:
-    assert moved.destroyed == {"volume/clickhouse": "it has the format of clickhouse-25, which clickhouse-18 cannot open"}
+    assert moved.destroyed == {"volume/clickhouse": "it has the format of clickhouse-25, which clickhouse-18 does not take over"}
     assert moved.marks["clickhouse"] == "clickhouse-18"
     assert moved.marks["s3"] == "s3-2025 s3-2026"
     assert moved.marks["postgres"] == "postgres"

@@ -34,7 +34,7 @@ def test_the_lock_has_of_each_line_what_it_is_called_after(image: str, way: str)
     assert entry.versions[way].startswith(BEGINS[layout.line(image, way)])
 
 
-def test_neither_clickhouse_opens_the_other_s_volume_and_only_the_newer_minio_the_older_one_s() -> None:
+def test_neither_clickhouse_takes_over_the_other_s_volume_and_only_the_newer_minio_the_older_one_s() -> None:
     def opens(line: str, volume: str) -> bool:
         return volume in layout.OPENS.get(line, (volume,))
 

@@ -48,14 +48,15 @@ LINES = {
 }
 # What the mark of a volume means that was made before marks told the ways apart: nobody could do without the built ones then.
 LINES_BEFORE = {"clickhouse": "clickhouse-18", "s3": "s3-2026"}
-# Whose volumes a line can open, where it is not everyone's.
+# Whose volumes a line takes over, where it is not everyone's.
 OPENS = {
     "kafka-3": ("kafka-3",),  # the older line does not read a format of the newer one
-    # Seven years apart, and upstream promises one (clickhouse.com/docs/operations/update, seen 2026-11): databases are folders by
-    # name in 18.16's volume, by UUID in 25.8's.
+    # Seven years apart, and upstream promises one (clickhouse.com/docs/operations/update, seen 2026-11). On a volume of 25.8's,
+    # 18.16 ends at the first database that has a UUID; the engine of 25.8.2 reads one of 18.16's, but leaves its databases
+    # Ordinary, where no tables can be exchanged (both tried 2026-11-28). Little is lost: Snuba does not write into 18.16.
     "clickhouse-18": ("clickhouse-18",),
     "clickhouse-25": ("clickhouse-25",),
-    "s3-2025": ("s3-2025",),  # upstream advises against going back (minio/object-browser#3377, 2024-06)
+    "s3-2025": ("s3-2025",),  # not tried; upstream advises against going back (minio/object-browser#3377, 2024-06)
 }
 # Lines that leave a volume in the format that they find, so that the way back is open to the older one: Kafka's metadata stays at
 # its level until somebody raises it. Of every other line it is supposed that it writes a format of its own into what it opens.
