@@ -25,8 +25,8 @@ class StoreWanted:
     image: str  # reference
     config: str  # fingerprint of everything its container is made from
     setup: str  # fingerprint of what `bootstrap` makes inside it
-    line: str = ""  # the supply's name of its image: a newer and an older line of a store have different ones
-    opens: tuple[str, ...] = ()  # the lines whose volumes it can open; empty: everyone's
+    line: str = ""  # what its image is of: images that a volume cannot be handed back and forth between are of different lines
+    opens: tuple[str, ...] = ()  # the lines whose volumes it takes over; empty: everyone's
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _store(name: str, wanted: StoreWanted, observed: Observed) -> list[Step]:
 
 def _why_unreadable(wanted: StoreWanted, formats: tuple[str, ...]) -> str | None:
     strangers = [line for line in formats if wanted.opens and line not in wanted.opens]
-    return f"it has the format of {' or '.join(strangers)}, which {wanted.line} cannot open" if strangers else None
+    return f"it has the format of {' or '.join(strangers)}, which {wanted.line} does not take over" if strangers else None
 
 
 def _topics(desired: Desired, observed: Observed, before: set[str]) -> list[Step]:
@@ -171,7 +171,7 @@ def _why_start(wanted: StoreWanted, seen: ContainerSeen | None) -> str | None:
 
 
 def _short(reference: str) -> str:
-    return reference.rpartition(":")[2]
+    return reference.rpartition(":")[2].rstrip(")")  # of an image yet to be made it says how: "kafka (pull apache/kafka:4.1.1)"
 
 
 def _cluster(desired: Desired, observed: Observed) -> list[Step]:

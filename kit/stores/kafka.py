@@ -98,22 +98,6 @@ def admin_endpoint(endpoint: KafkaEndpoint, credentials: Credentials) -> KafkaEn
     return dataclasses.replace(endpoint, username=ADMIN, password=credentials.kafka_admin)
 
 
-def reload_command() -> tuple[str, ...]:
-    """Run in the container after a renewal, before `reload`."""
-    return ("sh", "/etc/kit/keystore.sh")
-
-
-def reload(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust, version: str) -> None:
-    """Have every listener take the renewed leaf, without a restart. `version` is where `current` points to: "v2".
-
-    Returns when the broker has taken the order; the listeners follow within seconds. A fresh handshake tells.
-    """
-    from kit.stores import kafka_admin
-
-    admin = kafka_admin.connect(admin_endpoint(endpoint, credentials), trust)
-    kafka_admin.take_certificate(admin, f"/tmp/keystore-{version}.pem")
-
-
 def _accepts(endpoint: KafkaEndpoint, trust: Trust) -> bool:
     try:
         with handshake(endpoint.host, endpoint.port, trust) as connection:

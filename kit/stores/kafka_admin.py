@@ -18,9 +18,6 @@ from confluent_kafka.admin import (
     AclOperation,
     AclPermissionType,
     AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
     ResourcePatternType,
     ResourceType,
     ScramCredentialInfo,
@@ -33,7 +30,7 @@ from kit.stores.contract import StoreError
 from kit.stores.kafka_wire import MECHANISM
 
 REQUEST_TIMEOUT_S = 15.0
-NODE_ID, LISTENERS = "1", ("client", "host", "broker", "controller")  # compose/kafka/config/server.properties
+NODE_ID = "1"  # compose/kafka/config/server.properties
 SCRAM_ITERATIONS = 4096  # the least that Kafka takes; the passwords are random and long
 
 # librdkafka writes to stderr unless a logger is given. What matters comes back as an exception. It is not in the tree of
@@ -88,21 +85,6 @@ def grant(admin: AdminClient, username: str) -> int:
     if lacking:
         finish("granting rights", admin.create_acls(lacking).values())
     return len(lacking)
-
-
-def take_certificate(admin: AdminClient, path: str) -> None:
-    """Point every listener to another key store, then take the order back.
-
-    The broker reads a key store again only when its path changes. The order must not outlive the broker: what it names lies in
-    memory, and a broker that starts with a lost key store does not start.
-    """
-    for operation, value in ((AlterConfigOpType.SET, path), (AlterConfigOpType.DELETE, None)):
-        entries = [
-            ConfigEntry(f"listener.name.{listener}.ssl.keystore.location", value, incremental_operation=operation)
-            for listener in LISTENERS
-        ]
-        order = ConfigResource(ResourceType.BROKER, NODE_ID, incremental_configs=entries)
-        finish("taking a renewed certificate", admin.incremental_alter_configs([order]).values())
 
 
 def finish(doing: str, futures: Iterable[Future[Any]]) -> list[Any]:

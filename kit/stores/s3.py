@@ -95,11 +95,6 @@ def expire_events(endpoint: S3Endpoint, credentials: Credentials, trust: Trust, 
         client.close()
 
 
-def reload_command() -> tuple[str, ...]:
-    """Run in the container after a renewal: MinIO, its first process, reads the leaf again."""
-    return ("sh", "-c", "kill -HUP 1")
-
-
 def client_env(endpoint: S3Endpoint, trust: Trust) -> Mapping[str, str]:
     """AWS_REGION is what most clients read, AWS_DEFAULT_REGION what boto3 reads."""
     return {

@@ -72,7 +72,7 @@ def test_kafka_follows_the_profile_and_a_queue_is_deleted_only_with_leave(of_pro
 
     refused = of_profile.up("seed")
     assert refused.exit_code == 16
-    assert "delete volume/kafka (it has the format of kafka, which kafka-3 cannot open)" in refused.stderr
+    assert "delete volume/kafka (it has the format of kafka, which kafka-3 does not take over)" in refused.stderr
     assert of_profile.kafka_version().startswith("4.")
     assert of_profile.place() == written
 

@@ -13,7 +13,7 @@ from kit.cli.render import Declined, NeedsYes
 from kit.plan.steps import Step
 
 SUPPLY = Step("supply", "images", "missing: image/kafka-3")
-DELETE = Step("delete", "volume/kafka", "it has the format of kafka, which kafka-3 cannot open", destructive=True)
+DELETE = Step("delete", "volume/kafka", "it has the format of kafka, which kafka-3 does not take over", destructive=True)
 OTHER = Step("delete", "volume/redis", "another", destructive=True)
 
 
@@ -29,7 +29,7 @@ def test_a_plan_that_destroys_nothing_is_not_asked_about() -> None:
 def test_without_a_terminal_the_step_and_the_option_are_named() -> None:
     with pytest.raises(NeedsYes) as refused:
         render.permission(Session(False), yes=False)((SUPPLY, DELETE))  # type: ignore[arg-type]
-    assert "delete volume/kafka (it has the format of kafka, which kafka-3 cannot open)" in refused.value.why
+    assert "delete volume/kafka (it has the format of kafka, which kafka-3 does not take over)" in refused.value.why
     assert "--yes" in refused.value.fix
 
 

@@ -3,13 +3,18 @@
 set -eu
 umask 077
 
-sh /etc/kit/keystore.sh
+# Kafka wants key and chain in one file. It is in memory, and its mode is ours whatever a shared folder says of the mounted ones.
+cat /run/kit/certs/current/tls.key /run/kit/certs/current/tls.crt > /tmp/keystore.pem
 
 # Serial collector and first compiler only: less memory and a faster start than the defaults, at the load of one computer.
 jvm="-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Dlog4j2.configurationFile=/etc/kit/log4j2.properties"
 jvm="$jvm -Dlog4j.configuration=file:/etc/kit/log4j.properties" # what Kafka 3 reads instead
-# Classes made ready when the image was built; upstream's image lacks them, and Java then goes on without a word.
-jvm="$jvm -XX:SharedArchiveFile=/opt/kafka/classes.jsa -Xshare:auto -Xlog:disable -Xlog:all=error:stderr"
+jvm="$jvm -Xshare:auto -Xlog:disable -Xlog:all=error:stderr"
+# Classes made ready when the image was built here. Upstream's image has none for this class path, and a Java that is told of a file
+# that is not there shares no class at all, not even its own (seen with 21).
+if [ -e /opt/kafka/classes.jsa ]; then
+  jvm="$jvm -XX:SharedArchiveFile=/opt/kafka/classes.jsa"
+fi
 
 if [ ! -e /var/lib/kafka/data/meta.properties ]; then
   # The tool takes arguments from a file, so that no process list shows the password.

@@ -1,6 +1,13 @@
 #!/bin/sh
 # The first start makes the cluster beside its final place and renames it: an interrupted one is thrown away, never half used.
 set -eu
+umask 077
+
+# Postgres refuses a key that others may read or that is not its own, and a shared folder does not keep owner and mode everywhere.
+mkdir -p /tmp/certs
+cat /run/kit/certs/current/tls.crt > /tmp/certs/tls.crt
+cat /run/kit/certs/current/tls.key > /tmp/certs/tls.key
+
 data=/var/lib/postgresql/data/17
 if [ ! -s "$data/PG_VERSION" ]; then
   rm -rf "$data.new"

@@ -3,11 +3,15 @@
 set -eu
 umask 077
 
-# MinIO wants certificate and key under names of its own. They are links through `current`, so a renewed leaf is found
-# under them as well, once MinIO is told to read again (SIGHUP).
+# What upstream's image sets of its own: names of files with other accounts and settings, which must not come to mean something here.
+unset MINIO_ACCESS_KEY_FILE MINIO_SECRET_KEY_FILE MINIO_KMS_SECRET_KEY_FILE MINIO_CONFIG_ENV_FILE
+
+# MinIO wants certificate and key under names of its own. They are copies in memory, whose mode is ours whatever a shared folder says
+# of the mounted ones; made by the shell alone, for upstream's image has hardly another program.
 mkdir -p /tmp/certs
-ln -sf /run/kit/certs/current/tls.crt /tmp/certs/public.crt
-ln -sf /run/kit/certs/current/tls.key /tmp/certs/private.key
+copy() { while IFS= read -r line; do printf '%s\n' "$line"; done < "$1" > "$2"; }
+copy /run/kit/certs/current/tls.crt /tmp/certs/public.crt
+copy /run/kit/certs/current/tls.key /tmp/certs/private.key
 
 # The root account makes buckets and users at set-up and is used for nothing else.
 export MINIO_ROOT_USER_FILE=/run/kit/secrets/root-user

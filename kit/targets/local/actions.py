@@ -139,10 +139,9 @@ def _start_store(local: LocalTarget, step: Step, note: Note) -> None:
 
 def _note_format(local: LocalTarget, name: str) -> None:
     """Before the start, for a killed one may have formatted all the same. What was set up once was formatted before."""
-    marks = markers.load(local.markers_file)
-    if f"setup/{name}" not in marks:
-        lines = {*observe.formatted(marks, name), local.store_images[name]}
-        markers.record(local.markers_file, f"format/{name}", " ".join(sorted(lines)))
+    marks, image = markers.load(local.markers_file), local.store_images[name]
+    mark = observe.formats_after(marks, name, layout.line(image, local.supply.image(image).source))
+    markers.record(local.markers_file, f"format/{name}", mark)
 
 
 def _restart_store(local: LocalTarget, step: Step, note: Note) -> None:

@@ -38,9 +38,29 @@ OLDER_LINES = {("kafka", "3.9"): "kafka-3"}
 LINED = frozenset(
     store for store, _ in OLDER_LINES
 )  # of the others there is one line, which lies within the profile's bounds or is refused
-# Whose volumes an image can open, where it is not everyone's: a format of the newer line, the older one does not read. A volume
-# keeps its format when a newer line is started on it, so the way back is open to it.
-OPENS = {"kafka-3": ("kafka-3",)}
+# The line of an image, where the one that is built here is of another age than upstream's: 18.16 and 25.8, 2026-02 and 2025-09.
+# Everywhere else a line is called like its image.
+LINES = {
+    ("clickhouse", "built"): "clickhouse-18",
+    ("clickhouse", "pulled"): "clickhouse-25",
+    ("s3", "built"): "s3-2026",
+    ("s3", "pulled"): "s3-2025",
+}
+# What the mark of a volume means that was made before marks told the ways apart: nobody could do without the built ones then.
+LINES_BEFORE = {"clickhouse": "clickhouse-18", "s3": "s3-2026"}
+# Whose volumes a line takes over, where it is not everyone's.
+OPENS = {
+    "kafka-3": ("kafka-3",),  # the older line does not read a format of the newer one
+    # Seven years apart, and upstream promises one (clickhouse.com/docs/operations/update, seen 2026-11). On a volume of 25.8's,
+    # 18.16 ends at the first database that has a UUID; the engine of 25.8.2 reads one of 18.16's, but leaves its databases
+    # Ordinary, where no tables can be exchanged (both tried 2026-11-28). Little is lost: Snuba does not write into 18.16.
+    "clickhouse-18": ("clickhouse-18",),
+    "clickhouse-25": ("clickhouse-25",),
+    "s3-2025": ("s3-2025",),  # not tried; upstream advises against going back (minio/object-browser#3377, 2024-06)
+}
+# Lines that leave a volume in the format that they find, so that the way back is open to the older one: Kafka's metadata stays at
+# its level until somebody raises it. Of every other line it is supposed that it writes a format of its own into what it opens.
+KEEPING_FORMAT = frozenset({"kafka", "kafka-3"})
 VOLUME_TOOL_IMAGE = "postgres"  # any image with chown; this one is needed anyway
 
 
@@ -74,9 +94,14 @@ def probe_image(profile: str) -> str:
 
 
 def store_image(store: str, profile: Profile) -> str:
-    """The supply's name of a store's image, which is also the name of its line."""
+    """The supply's name of a store's image."""
     newest = profile.newest.get(store)
     return OLDER_LINES[store, newest] if newest and store in LINED else store
+
+
+def line(image: str, way: str) -> str:
+    """The line of a store that an image is, by its name in the supply and the way it came: "pulled" or "built"."""
+    return LINES.get((image, way), image)
 
 
 def cluster_images(wanted: SentryWanted) -> tuple[str, ...]:

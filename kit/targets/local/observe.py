@@ -13,7 +13,7 @@ from kit.engines.observed import Container, Network, Volume
 from kit.errors import KitError
 from kit.plan.local import ClusterSeen, ContainerSeen
 from kit.state import markers
-from kit.targets.local.layout import CONFIG_LABEL, STACK_LABEL, STORE_LABEL, volume_name
+from kit.targets.local.layout import CONFIG_LABEL, KEEPING_FORMAT, LINES_BEFORE, STACK_LABEL, STORE_LABEL, volume_name
 
 if TYPE_CHECKING:
     from kit.targets.local import LocalTarget
@@ -77,7 +77,7 @@ def volumes(seen: EngineSeen, local: LocalTarget) -> frozenset[str]:
 
 
 def formats(seen: EngineSeen, local: LocalTarget) -> Mapping[str, tuple[str, ...]]:
-    """Store → the lines (names of images) of which one gave its present volume its format; none of a volume that is new."""
+    """Store → the lines that may have given its present volume its format; none of a volume that is new."""
     names = {volume.name for volume in seen.volumes}
     marks = markers.load(local.markers_file)
     return {store: formatted(marks, store) for store in STORES if volume_name(local.stack, store) in names}
@@ -85,7 +85,14 @@ def formats(seen: EngineSeen, local: LocalTarget) -> Mapping[str, tuple[str, ...
 
 def formatted(marks: Mapping[str, str], store: str) -> tuple[str, ...]:
     """A volume of which nothing is known has the format of the store's usual line."""
-    return tuple(marks.get(f"format/{store}", store).split())
+    return tuple(LINES_BEFORE.get(line, line) for line in marks.get(f"format/{store}", store).split())
+
+
+def formats_after(marks: Mapping[str, str], store: str, line: str) -> str:
+    """The mark of a volume's format once this line has been started on it."""
+    known = formatted(marks, store)
+    is_kept = f"setup/{store}" in marks and line in KEEPING_FORMAT
+    return " ".join(known if is_kept else sorted({*known, line}))
 
 
 def setups(local: LocalTarget) -> Mapping[str, str]:

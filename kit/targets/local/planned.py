@@ -102,13 +102,13 @@ def _desired(local: LocalTarget, needs: Mapping[str, Need]) -> planning.Desired:
     return planning.Desired(
         stores={
             name: planning.StoreWanted(
-                _reference(local, line, needs),
+                _reference(local, image, needs),
                 fingerprints[name],
                 layout.setup_fingerprint(name, local.stack.sentry),
-                line,
+                line := _line(local, image, needs),
                 layout.OPENS.get(line, ()),
             )
-            for name, line in local.store_images.items()
+            for name, image in local.store_images.items()
             if name in fingerprints
         },
         topics="stores" in parts,
@@ -124,6 +124,12 @@ def _desired(local: LocalTarget, needs: Mapping[str, Need]) -> planning.Desired:
 def _reference(local: LocalTarget, name: str, needs: Mapping[str, Need]) -> str:
     need = needs.get(f"image/{name}")
     return f"{name} ({need.what})" if need else local.supply.image(name).reference
+
+
+def _line(local: LocalTarget, image: str, needs: Mapping[str, Need]) -> str:
+    """By the way it came, or will: a pull that fails and gives way to a build is followed by another look."""
+    need = needs.get(f"image/{image}")
+    return layout.line(image, need.how if need else local.supply.image(image).source)
 
 
 def _or_unknown(fingerprint: Callable[[], str]) -> str:
