@@ -1,0 +1,104 @@
+"""A laptop with Docker, Python and a network, and nothing else: everything that upstream publishes is served here, and no tool that
+kit could find or compile with is on PATH."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kit.engines.docker import Docker
+from kit.targets.local import layout
+from tests.connected import publish
+from tests.connected.upstream import recipes
+from tests.support.file_server import FileServer, file_server
+from tests.support.program import Program
+from tests.support.reach import local_target
+
+# What kit looks for on PATH, what its recipes compile with, and what would make a base image.
+NOT_ON_PATH = frozenset(
+    ("kind", "helm", "kubectl", "docker-compose", "terraform", "tofu")
+    + ("go", "gofmt", "mvn", "java", "javac", "cargo", "rustc", "mmdebstrap", "debootstrap")
+    + ("gcc", "g++", "cc", "c++", "make", "clang")
+)
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """What is published, and how a user's shell reaches it."""
+
+    registry: publish.Registry
+    files: FileServer
+    lock: Path
+    digests: Mapping[str, str]  # upstream's reference → what stands behind it here
+    path: Path  # the only folder on PATH
+
+    def environment(self, cache: Path) -> dict[str, str]:
+        return {
+            "PATH": str(self.path),
+            "KIT_CACHE": str(cache),
+            "KIT_LOCK": str(self.lock),
+            "KIT_REGISTRY_PREFIX": f"{self.registry.address}/",
+            "KIT_FILES_PREFIX": self.files.url,
+            "SSL_CERT_FILE": str(self.files.ca),
+        }
+
+
+@pytest.fixture(scope="session")
+def docker(engine: None) -> Docker:
+    return Docker()
+
+
+@pytest.fixture(scope="session")
+def upstream(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upstream]:
+    folder = tmp_path_factory.mktemp("upstream")
+    document = publish.read_lock()
+    supply = local_target(Program(folder, "upstream")).supply
+    with publish.registry(docker, folder) as registry, file_server(folder) as files:
+        digests = {}
+        for shape in recipes.SHAPES:
+            supply.ensure([f"image/{shape.base}"], ways=("built",), counting=("built",))
+            base = supply.place_of(f"image/{shape.base}", counting=("built",)).place
+            made = recipes.build(docker, shape, lambda name, base=base: base, folder / f"{shape.name}.log")  # type: ignore[misc]
+            digests[shape.reference] = publish.publish_image(docker, registry, made.reference, shape.reference)
+            docker.images.untag(made.reference)
+        sums = publish.publish_files(supply, files, document)
+        lock = folder / "lock.yaml"
+        lock.write_text(publish.test_lock(document, digests, sums))
+        yield Upstream(registry, files, lock, digests, bare_path(folder / "bin"))
+
+
+@pytest.fixture
+def laptop(upstream: Upstream, tmp_path: Path) -> Iterator[Program]:
+    """A computer on which nothing of kit was ever fetched, and a stack of its own on it."""
+    program = Program(tmp_path, f"laptop-{os.getpid()}", upstream.environment(tmp_path / "cache"))
+    try:
+        yield program
+    finally:
+        program.must("purge", "--yes")
+
+
+def bare_path(folder: Path) -> Path:
+    """Every program of this computer but those that kit must do without."""
+    folder.mkdir()
+    for place in ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"):
+        for program in Path(place).iterdir() if Path(place).is_dir() else ():
+            link = folder / program.name
+            if program.name not in NOT_ON_PATH and not link.is_symlink():
+                link.symlink_to(program)
+    return folder
+
+
+def pulled_images(upstream: Upstream) -> dict[str, str]:
+    """The supply's name of an image → upstream's digest of it, as the test's lock has it."""
+    images = yaml.safe_load(upstream.lock.read_text())["images"]
+    return {
+        name: source["pulled"]["digest"] for name, entry in images.items() for source in entry["sources"][:1] if "pulled" in source
+    }
+
+
+__all__ = ["NOT_ON_PATH", "Upstream", "layout", "pulled_images"]
