@@ -26,7 +26,7 @@ from kit.cli.images import images
 from kit.engines import process
 from kit.engines.docker import Docker
 from kit.engines.docker_errors import ImagePullFailed
-from kit.engines.images import RegistrySilent
+from kit.engines.registries import RegistrySilent
 from kit.supply import Supply
 from tests.support.debian import program
 
