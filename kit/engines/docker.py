@@ -37,7 +37,7 @@ __all__ = ["Container", "Docker", "Ended", "EngineVersion", "Mount", "Network", 
 
 CALL_TIMEOUT_S = 60
 # What the pinned Compose speaks too (2.40.3 is made with docker/cli 28.5.1, whose api/common.go says 1.51), and newer than what
-# was run against, 1.41. Later engines speak it as well: the floor of 29.0 is 1.44, since 29.3 it is 1.40 (moby, 2025-10 and 2026-02).
+# was run against, 1.41. Later engines speak it as well: the floor of 29.0 is 1.44, since 29.3 1.40 (moby, 2025-10, 2026-02).
 NEWEST_API = (1, 51)
 
 

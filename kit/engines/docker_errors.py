@@ -146,15 +146,15 @@ class ImagePullFailed(KitError):
     code = "KIT-IMAGE-PULL-FAILED"
     exit_code = 38
 
-    def __init__(self, *, reference: str, said: str, what: str = "", why: str = "", fix: str = "") -> None:
-        """The kinds that can be told apart (kit.engines.registries) give words of their own."""
+    def __init__(self, *, reference: str, said: str, what: str = "", why: str = "", fix: str = "", reason: str = "") -> None:
+        """The kinds that can be told apart (kit.engines.registries) give words of their own; `reason` is one line, for lists."""
         super().__init__(
             what=what or f"{reference} could not be pulled",
-            why=why or (first_line(said) if not what or reference in what else f"asked for {reference}: {first_line(said)}"),
+            why=why or first_line(said),
             fix=fix or "check KIT_REGISTRY_PREFIX and the digest in the lock, or: kit images build",
             detail=said,
         )
-        self.reason = f"{self.what}: {why or first_line(said)}"  # in one line, for a list of several
+        self.reason = reason or f"{self.what}: {self.why}"
 
 
 class DiskFull(KitError):

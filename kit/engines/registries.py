@@ -12,6 +12,7 @@ from typing import ClassVar
 from kit.engines.credentials import DOCKER_HUB, MissingHelper
 from kit.engines.docker_errors import ImagePullFailed, first_line
 
+DIGEST_SHOWN = len("sha256:") + 12
 MIRROR = "set KIT_REGISTRY_PREFIX to a mirror"
 # The header `ratelimit-limit: 100;w=21600` for a /64, docker/hub-feedback#2464 (2025-05-12); "per IPv4 address or IPv6 /64
 # subnet", docker/docs#22134. Its pages named 10 an hour for some months of 2025 (docker/docs#21494). All read 2026-11-28.
@@ -25,11 +26,14 @@ class RegistryUnreachable(ImagePullFailed):
     exit_code = 39
 
     def __init__(self, *, reference: str, said: str) -> None:
+        what = f"the registry {host_of(reference)} cannot be reached"
         super().__init__(
             reference=reference,
             said=said,
-            what=f"the registry {host_of(reference)} cannot be reached",
+            what=what,
+            why=f"asked for {short(reference)}: {_words(said)}",
             fix=f"check the network, and the engine's own proxy (docker info); or {MIRROR} that can be reached",
+            reason=f"{what}: {_words(said)}",
         )
 
 
@@ -40,11 +44,14 @@ class RegistrySilent(ImagePullFailed):
     exit_code = 39
 
     def __init__(self, *, reference: str, said: str) -> None:
+        what = f"the registry {host_of(reference)} does not answer"
         super().__init__(
             reference=reference,
             said=said,
-            what=f"the registry {host_of(reference)} does not answer",
+            what=what,
+            why=f"asked for {short(reference)}: {_words(said)}",
             fix=f"run the same command again, or {MIRROR} that answers",
+            reason=f"{what}: {_words(said)}",
         )
 
 
@@ -59,7 +66,15 @@ class RegistryUntrusted(ImagePullFailed):
         fix = f"put its authority's certificate where the engine looks: /etc/docker/certs.d/{host}/ca.crt (or the system's trust)"
         if "HTTP response to HTTPS client" in said:
             fix = f"it speaks plain HTTP: give it TLS, or {MIRROR} that has it"
-        super().__init__(reference=reference, said=said, what=f"the engine does not trust the registry {host}", fix=fix)
+        what = f"the engine does not trust the registry {host}"
+        super().__init__(
+            reference=reference,
+            said=said,
+            what=what,
+            why=f"asked for {short(reference)}: {_words(said)}",
+            fix=fix,
+            reason=f"{what}: {_words(said)}",
+        )
 
 
 class RegistryDenied(ImagePullFailed):
@@ -69,16 +84,17 @@ class RegistryDenied(ImagePullFailed):
     exit_code = 38
 
     def __init__(self, *, reference: str, said: str, helper: MissingHelper | None = None) -> None:
-        host = host_of(reference)
-        login = f"docker login{'' if host == DOCKER_HUB else f' {host}'}"
+        login = _login(host_of(reference))
+        what = f"the registry {host_of(reference)} does not allow {short(reference)}"
         super().__init__(
             reference=reference,
             said=said,
-            what=f"the registry {host} does not allow {reference}",
-            why=f"{first_line(said)}; {helper.said}" if helper else "",
+            what=what,
+            why=f"{_words(said)}; {helper.said}" if helper else _words(said),
             fix=f"{helper.fix}: {login}"
             if helper
             else f"{login}; or check the name: many registries say this of what is not there",
+            reason=f"{what}: {_words(said)}; {helper.said if helper else login}",
         )
 
 
@@ -89,11 +105,14 @@ class RegistryLacks(ImagePullFailed):
     exit_code = 38
 
     def __init__(self, *, reference: str, said: str) -> None:
+        what = f"the registry {host_of(reference)} has no {short(reference)}"
         super().__init__(
             reference=reference,
             said=said,
-            what=f"the registry {host_of(reference)} has no {reference}",
+            what=what,
+            why=first_line(said),
             fix="check KIT_REGISTRY_PREFIX and the lock (kit images lock), or: kit images build",
+            reason=what,
         )
 
 
@@ -105,13 +124,15 @@ class RegistryLimited(ImagePullFailed):
 
     def __init__(self, *, reference: str, said: str) -> None:
         host = host_of(reference)
-        is_hub = host == DOCKER_HUB
+        fix = f"{_login(host)}, or {MIRROR}, or wait"
+        what = f"the registry {host} gives no more images for now"
         super().__init__(
             reference=reference,
             said=said,
-            what=f"the registry {host} gives no more images for now",
-            why=f"{first_line(said)}; {HUB_LIMIT}" if is_hub else "",
-            fix=f"docker login{'' if is_hub else f' {host}'}, or {MIRROR}, or wait",
+            what=what,
+            why=f"{_words(said)}; {HUB_LIMIT}" if host == DOCKER_HUB else _words(said),
+            fix=fix,
+            reason=f"{what} ({_words(said)}): {fix}",
         )
 
 
@@ -122,11 +143,14 @@ class RegistryFailing(ImagePullFailed):
     exit_code = 38
 
     def __init__(self, *, reference: str, said: str) -> None:
+        what = f"the registry {host_of(reference)} is out of order"
         super().__init__(
             reference=reference,
             said=said,
-            what=f"the registry {host_of(reference)} is out of order",
+            what=what,
+            why=f"asked for {short(reference)}: {_words(said)}",
             fix=f"run the same command again later, or {MIRROR}",
+            reason=f"{what}: {_words(said)}",
         )
 
 
@@ -135,8 +159,7 @@ class CredentialHelperFailed(ImagePullFailed):
 
     code = "KIT-CREDENTIAL-HELPER"
     exit_code = 38
-    # The SDK's words, docker 7.2, auth.py
-    SAID: ClassVar[str] = "Credentials store error"
+    SAID: ClassVar[str] = "Credentials store error"  # the SDK's words: docker 7.2, auth.py
 
     def __init__(self, *, reference: str, said: str) -> None:
         super().__init__(
@@ -149,8 +172,8 @@ class CredentialHelperFailed(ImagePullFailed):
 
 # The first that fits is it. `denied` comes before `not found`, for "pull access denied …, repository does not exist" is a 404;
 # a proxy's troubles come before everything that a proxy may say.
-# Recorded from 20.10.24: "no basic auth credentials", "denied", "manifest unknown", "toomanyrequests: …", "received unexpected HTTP
-# status: 503 Service Unavailable", "EOF", "connect: connection refused", "no such host", "(Client.Timeout exceeded …)".
+# Recorded from 20.10.24: "no basic auth credentials", "denied", "manifest unknown", "toomanyrequests: …", "received unexpected
+# HTTP status: 503 Service Unavailable", "EOF", "connect: connection refused", "no such host", "(Client.Timeout exceeded …)".
 # Read, 2026-11-28: nektos/act#2078, containerd/nerdctl#3601 (429 to a HEAD, in an OAuth answer), ScribeMD/docker-cache#829.
 SIGNS: tuple[tuple[type[ImagePullFailed], str], ...] = (
     (RegistryUnreachable, r"proxyconnect"),
@@ -187,3 +210,19 @@ def host_of(reference: str) -> str:
     is_host = slash and ("." in first or ":" in first or first == "localhost")
     host = first if is_host else DOCKER_HUB
     return DOCKER_HUB if host in ("index.docker.io", "registry-1.docker.io") else host
+
+
+def short(reference: str) -> str:
+    """Without its registry, and with as much of the digest as one can compare by eye."""
+    name = reference.partition("/")[2] if host_of(reference) != DOCKER_HUB else reference
+    before, at, digest = name.partition("@")
+    return f"{before}@{digest[:DIGEST_SHOWN]}…" if at else name
+
+
+def _login(host: str) -> str:
+    return "docker login" if host == DOCKER_HUB else f"docker login {host}"
+
+
+def _words(said: str) -> str:
+    """The reason itself: Go's HTTP client puts the method and the whole address in front."""
+    return re.sub(r'^(Get|Head|Post) "[^"]*": ', "", first_line(said))

@@ -1,5 +1,10 @@
 """A front before a registry that refuses as real ones do: by a status, by silence, half a blob, or a closed connection.
 
+    with registry(folder) as upstream, front(upstream) as made:
+        pushed(docker, f"{upstream}/library/name", folder)
+        made.refusal = "limited"           # every manifest is answered with 429 from now on
+        … KIT_REGISTRY_PREFIX=f"{made.address}/" …
+
 It passes on what it does not refuse, so one program (Debian's `docker-registry`, through `registry`) serves every case. What was
 asked is in `requests`. A test sets `refusal` at any time; None lets everything through.
 """
@@ -9,6 +14,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import select
 import signal
 import socket
 import threading
@@ -45,6 +51,7 @@ class Front:
     address: str
     refusal: Refusal | None = None
     requests: list[tuple[str, str]] = field(default_factory=list)  # method and path, in the order they came
+    hung_up: threading.Event = field(default_factory=threading.Event)  # the engine gave up half a blob
     released: threading.Event = field(default_factory=threading.Event)  # set: whoever is being silent hangs up
 
 
@@ -151,18 +158,27 @@ def _pass_on(asked: BaseHTTPRequestHandler, made: Front, upstream: str) -> None:
             asked.send_header(name, value)
         asked.end_headers()
         left = int(answer.getheader("Content-Length") or 0)
-        stops_at = left // 2 if made.refusal == "half" and "/blobs/" in asked.path and asked.command == "GET" else 0
+        is_layer = "/blobs/" in asked.path and asked.command == "GET" and left > BLOCK
+        stops_at = left // 2 if made.refusal == "half" and is_layer else 0
         with suppress(OSError):  # the engine hangs up when its own user does
             while block := answer.read(max(1, min(BLOCK, left - stops_at))):
                 asked.wfile.write(block)
                 left -= len(block)
                 if stops_at and left <= stops_at:
                     asked.wfile.flush()
-                    made.released.wait()
+                    _fall_silent(asked.connection, made)
                     asked.close_connection = True
                     return
     finally:
         connection.close()
+
+
+def _fall_silent(connection: socket.socket, made: Front) -> None:
+    """Until the other side hangs up, or the test is over."""
+    while not made.released.wait(0.05):
+        if select.select([connection], [], [], 0)[0] and not connection.recv(1, socket.MSG_PEEK):
+            made.hung_up.set()
+            return
 
 
 def wait_for(address: str, log: Path) -> None:
