@@ -72,27 +72,30 @@ class Docker:
 
     def connect(self, timeout_s: float) -> Any:
         """A client of its own whose every call ends in `timeout_s`."""
-        from docker.errors import DockerException, InvalidVersion
+        from docker.errors import DockerException
+        from requests.exceptions import RequestException
 
+        first = self._client(MINIMUM_API, timeout_s)
         try:
-            client = self._client("auto", timeout_s)
-            if _api(client.api_version) > NEWEST_API:
-                client.close()
-                client = self._client(_text(NEWEST_API), timeout_s)
-        except InvalidVersion:  # even older than what the SDK speaks
-            client = self._client(_text(MINIMUM_API), timeout_s)
-        except DockerException as error:
+            told = first.version(api_version=False)
+            api = _api(told["ApiVersion"])
+        except (DockerException, RequestException, KeyError) as error:
             raise unreachable(self.address, error) from error
-        told = None if _api(client.api_version) > MINIMUM_API else client.version(api_version=False)
-        if told is not None and _api(told["ApiVersion"]) < MINIMUM_API:
+        finally:
+            first.close()
+        if api < MINIMUM_API:
             raise EngineTooOld(version=str(told["Version"]), api=str(told["ApiVersion"]))
+        client = self._client(min(api, NEWEST_API), timeout_s)
         credentials.leave_out_missing(client)
         return client
 
-    def _client(self, version: str, timeout_s: float | None) -> Any:
+    def _client(self, api: tuple[int, int], timeout_s: float | None) -> Any:
+        """Says nothing to the engine yet: REQUESTS_CA_BUNDLE would else stand against the engine's own authority."""
         import docker
 
-        return docker.APIClient(base_url=self.address, version=version, timeout=timeout_s, tls=self.endpoint.tls or False)
+        client = docker.APIClient(base_url=self.address, version=_text(api), timeout=timeout_s, tls=self.endpoint.tls or False)
+        client.trust_env = False
+        return client
 
     def version(self) -> EngineVersion:
         with self.doing("tell its version"):
@@ -240,7 +243,7 @@ class Docker:
     @cached_property
     def connect_forever(self) -> Any:
         """A client that waits for as long as the other side likes: logs that are followed, builds. It sends no login."""
-        client = self._client(self.api.api_version, None)  # `api` has made the checks of `connect`
+        client = self._client(self.api_version, None)  # `api` has made the checks of `connect`
         credentials.leave_out_all(client)
         return client
 

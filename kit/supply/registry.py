@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from kit.engines.credentials import missing_helper
 from kit.engines.docker_errors import ImagePullFailed
 from kit.engines.images import LocalImage
 from kit.engines.registries import RegistryDenied, RegistryLacks, RegistrySilent, host_of
@@ -46,6 +47,7 @@ class Registry:
         self._probe_s = probe_s
         self._patient_s = patient_s
         self._asking: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)  # by host: one question at a time
+        self._warned = False
         self._hosts: dict[str, ImagePullFailed | None] = {}  # None: it answers
         self._references: dict[str, ImagePullFailed | None] = {}  # what is true of one image alone
 
@@ -61,6 +63,12 @@ class Registry:
         """
         failure = self._failure(mirrored(f"{repository(image.reference)}@{image.digest}", self._prefix), patient)
         return None if failure is None else failure.reason
+
+    @property
+    def warning(self) -> str | None:
+        """That logins are kept by a program that is not installed; public images come without one."""
+        helper = missing_helper()
+        return None if helper is None else f"{helper.said}: registries are asked without a login"
 
     def digest(self, reference: str) -> str | None:
         """What the registry has under a tag now; None: no such image. Raises `ImagePullFailed`, of the kind that fits."""
@@ -85,11 +93,17 @@ class Registry:
         interrupted: Callable[[], bool],
         note: Note = lambda text: None,
     ) -> None:
-        """Pull by digest and give it the local name, which stays the same whichever mirror it came through."""
+        """Pull by digest and give it the local name, which stays the same whichever mirror it came through.
+
+        `note` gets how far it is, and `warning`, once.
+        """
         if image.digest is None:
             raise NoSource({f"image/{image.reference}": "the lock has no digest for it: kit images lock"})
         here = f"{repository(image.reference)}@{image.digest}"  # the user may have it already
         if self._door.find(here) is None:
+            if not self._warned and (warning := self.warning):
+                self._warned = True
+                note(warning)
             place = repository(mirrored(image.reference, self._prefix))
             try:
                 here = self._door.pull(place, image.digest, log=log, interrupted=interrupted, note=note)
