@@ -196,8 +196,7 @@ STATUSES: dict[int, type[ImagePullFailed]] = {
 
 def refused(reference: str, said: str, *, status: int | None = None, helper: MissingHelper | None = None) -> ImagePullFailed:
     """The error for what the engine said of a registry. `helper` is the missing program that would have the login to it."""
-    repository = reference.partition("@")[0]
-    words = said.replace(repository, "").replace(repository.partition("/")[2] or repository, "").lower()  # a name is no reason
+    words = _without_names(said, reference).lower()
     kind = next((kind for kind, signs in SIGNS if re.search(signs, words)), None) or STATUSES.get(status or 0, ImagePullFailed)
     if kind is RegistryDenied:
         return RegistryDenied(reference=reference, said=said, helper=helper)
@@ -217,6 +216,14 @@ def short(reference: str) -> str:
     name = reference.partition("/")[2] if host_of(reference) != DOCKER_HUB else reference
     before, at, digest = name.partition("@")
     return f"{before}@{digest[:DIGEST_SHOWN]}…" if at else name
+
+
+def _without_names(said: str, reference: str) -> str:
+    """A repository may be called `denied`, and that is no reason."""
+    head, slash, last = reference.partition("@")[0].rpartition("/")
+    repository = f"{head}{slash}{last.partition(':')[0]}"
+    names = "|".join(re.escape(name) for name in (repository, repository.partition("/")[2]) if name)
+    return re.sub(rf"https?://\S+|(?<!\w)(?:{names})(?!\w)", "", said)
 
 
 def _login(host: str) -> str:

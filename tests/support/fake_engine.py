@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def engine(
             found = re.fullmatch(r"(?:/v([\d.]+))?(/.*)", parts.path)
             assert found is not None
             self._read()
-            made.asked.append(Asked(self.command, found[2], found[1] or "", parse_qs(parts.query), dict(self.headers)))
-            answer = made.answers.get((self.command, found[2]), Told({"message": f"no such thing: {found[2]}"}, 404))
+            made.asked.append(Asked(self.command, unquote(found[2]), found[1] or "", parse_qs(parts.query), dict(self.headers)))
+            answer = made.answers.get((self.command, unquote(found[2])), Told({"message": f"no such thing: {found[2]}"}, 404))
             self._chunks(answer) if answer.pieces is not None else self._whole(answer)
 
         do_POST = do_DELETE = do_GET
