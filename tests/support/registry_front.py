@@ -1,7 +1,7 @@
 """A front before a registry that refuses as real ones do: by a status, by silence, half a blob, or a closed connection.
 
     with registry(folder) as upstream, front(upstream) as made:
-        pushed(docker, f"{upstream}/library/name", folder)
+        pushed(docker, f"{upstream}/library/name", file)
         made.refusal = "limited"           # every manifest is answered with 429 from now on
         … KIT_REGISTRY_PREFIX=f"{made.address}/" …
 
@@ -14,9 +14,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import select
 import signal
 import socket
+import tarfile
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kit.engines import process
+from kit.engines.docker import Docker
 from tests.support.debian import program
 
 HOST = "127.0.0.1"
@@ -51,7 +53,7 @@ class Front:
     address: str
     refusal: Refusal | None = None
     requests: list[tuple[str, str]] = field(default_factory=list)  # method and path, in the order they came
-    hung_up: threading.Event = field(default_factory=threading.Event)  # the engine gave up half a blob
+    stopped: threading.Event = field(default_factory=threading.Event)  # half a blob was sent, and no more will be
     released: threading.Event = field(default_factory=threading.Event)  # set: whoever is being silent hangs up
 
 
@@ -75,6 +77,28 @@ def registry(folder: Path) -> Iterator[str]:
         os.kill(pid, signal.SIGTERM)
         with suppress(ChildProcessError):
             os.waitpid(pid, 0)
+
+
+def pushed(docker: Docker, repository: str, *files: Path) -> str:
+    """Push an image with these files, under the tag 1, and leave nothing of it in the engine; its digest at the registry."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "root.tar"
+        with tarfile.open(root, "w") as tar:
+            for file in files:
+                tar.add(file, file.name)
+        docker.images.import_tar(root, f"{repository}:1", labels={})
+    answers = list(docker.api.push(repository, tag="1", stream=True, decode=True))
+    assert not [answer for answer in answers if "error" in answer], answers
+    forget(docker, repository)
+    return next(answer["aux"]["Digest"] for answer in answers if "aux" in answer)
+
+
+def forget(docker: Docker, part: str) -> None:
+    """Take the names of which this is a part away from the engine."""
+    for image in docker.images.all():
+        for name in (*image.tags, *image.digests):
+            if part in name:
+                docker.images.untag(name)
 
 
 @contextmanager
@@ -166,19 +190,12 @@ def _pass_on(asked: BaseHTTPRequestHandler, made: Front, upstream: str) -> None:
                 left -= len(block)
                 if stops_at and left <= stops_at:
                     asked.wfile.flush()
-                    _fall_silent(asked.connection, made)
+                    made.stopped.set()
+                    made.released.wait()
                     asked.close_connection = True
                     return
     finally:
         connection.close()
-
-
-def _fall_silent(connection: socket.socket, made: Front) -> None:
-    """Until the other side hangs up, or the test is over."""
-    while not made.released.wait(0.05):
-        if select.select([connection], [], [], 0)[0] and not connection.recv(1, socket.MSG_PEEK):
-            made.hung_up.set()
-            return
 
 
 def wait_for(address: str, log: Path) -> None:
