@@ -152,12 +152,12 @@ class ImageStore:
             if helper is not None:
                 file.write(f"{helper.said}: asking without a login\n")
             try:
-                problem = self._pulled(repository, digest, file, interrupted, note, silent_s)
+                problem, status = self._pulled(repository, digest, file, interrupted, note, silent_s)
             except Silence as silence:
                 file.write(f"{silence}\n")
                 raise RegistrySilent(reference=reference, said=str(silence)) from silence
         if problem is not None:
-            raise self._no_room(problem) or refused(reference, problem, helper=missing_helper(host_of(reference)))
+            raise self._no_room(problem) or refused(reference, problem, status=status, helper=missing_helper(host_of(reference)))
         if self.find(reference) is None:
             raise ImagePullFailed(reference=reference, said="the engine reported no error, but does not have the image")
         return reference
@@ -170,8 +170,8 @@ class ImageStore:
         interrupted: Callable[[], bool],
         note: Note,
         silent_s: float,
-    ) -> str | None:
-        """What went wrong, in the engine's words; None if nothing did."""
+    ) -> tuple[str | None, int | None]:
+        """What went wrong, in the engine's words (None: nothing), and its status where it had not begun to answer."""
         from docker.errors import APIError
 
         client = self._docker.connect(CALL_TIMEOUT_S)
@@ -181,7 +181,7 @@ class ImageStore:
             lambda: client.pull(repository, tag=digest, stream=True, decode=True), interrupted, silent_s=silent_s
         )
         reference = f"{repository}@{digest}"
-        at, problem, speaking = Pull({}), None, Throttle(note)
+        at, problem, speaking, status = Pull({}), None, Throttle(note), None
         try:
             with self._docker.doing(f"pull {reference}"), _logging_in(reference):
                 for piece in written(pieces, file):
@@ -192,12 +192,12 @@ class ImageStore:
         except EngineRefused as said:
             if not isinstance(said.__cause__, APIError):  # interrupted
                 raise
-            problem = said.detail
+            problem, status = said.detail, said.__cause__.status_code
         finally:
             for answer in answers:
                 _hang_up(answer)
             client.close()
-        return problem
+        return problem, status
 
     def digest_at_registry(self, reference: str, *, timeout_s: float) -> str | None:
         """The digest that the registry has for a reference now; None when it answers that it has no such image.
