@@ -201,6 +201,7 @@ def _dockerfile(shop: Workshop, recipe: Dockerfile, job: ImageJob) -> None:
             arguments={"BASE": job.base} if job.base else {},
             log=job.log,
             interrupted=shop.interrupted,
+            note=job.note,
         )
     context.unlink()
     if recipe.finish:

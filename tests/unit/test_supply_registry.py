@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -56,20 +58,24 @@ class Door:
         self.tags.append((image, reference))
 
 
+def image(reference: str) -> PulledImage:
+    return PulledImage(reference, DIGEST)
+
+
 def pull(registry: Registry, reference: str, **more: Any) -> None:
-    registry.pull(PulledImage(reference, DIGEST), "kit.local/x:1", log=Path("/dev/null"), interrupted=lambda: False, **more)
+    registry.pull(image(reference), "kit.local/x:1", log=Path("/dev/null"), interrupted=lambda: False, **more)
 
 
 @pytest.mark.parametrize("says", ["limited", "silent", "failing", "unreachable", "untrusted"])
 def test_what_is_true_of_a_registry_is_asked_once(says: str) -> None:
     door = Door(a_example=says, b_example=DIGEST)
     registry = Registry(door, "")
-    first = registry.why_not(f"a.example/x@{DIGEST}")
+    first = registry.why_not(image("a.example/x:1"))
     assert first is not None
     assert "a.example" in first
-    assert registry.why_not(f"a.example/y@{DIGEST}") == first
-    assert registry.why_not(f"b.example/x@{DIGEST}") is None
-    assert registry.why_not(f"b.example/y@{DIGEST}") is None
+    assert registry.why_not(image("a.example/y:1")) == first
+    assert registry.why_not(image("b.example/x:1")) is None
+    assert registry.why_not(image("b.example/y:1")) is None
     assert [asked for asked, _ in door.asked] == [f"a.example/x@{DIGEST}", f"b.example/x@{DIGEST}"]
     with pytest.raises(ImagePullFailed):
         registry.digest("a.example/z:1")
@@ -81,33 +87,49 @@ def test_what_is_true_of_an_image_is_asked_once_and_not_held_against_another(say
     door = Door(a_example=says)
     registry = Registry(door, "")
     for _ in range(2):
-        assert told in str(registry.why_not(f"a.example/x@{DIGEST}"))
+        assert told in str(registry.why_not(image("a.example/x:1")))
     assert len(door.asked) == 1
     door.hosts["a.example"] = DIGEST
-    assert registry.why_not(f"a.example/y@{DIGEST}") is None
-    assert told in str(registry.why_not(f"a.example/x@{DIGEST}"))
+    assert registry.why_not(image("a.example/y:1")) is None
+    assert told in str(registry.why_not(image("a.example/x:1")))
 
 
 def test_a_silent_registry_is_asked_again_by_whoever_has_patience() -> None:
     door = Door(a_example="silent")
     registry = Registry(door, "", probe_s=5, patient_s=30)
-    assert "does not answer" in str(registry.why_not("a.example/x:1"))
-    assert "does not answer" in str(registry.why_not("a.example/x:1", patient=True))
+    assert "does not answer" in str(registry.why_not(image("a.example/x:1")))
+    assert "does not answer" in str(registry.why_not(image("a.example/x:1"), patient=True))
     door.hosts["a.example"] = DIGEST
-    assert "does not answer" in str(registry.why_not("a.example/x:1"))
-    assert registry.why_not("a.example/x:1", patient=True) is None
-    assert registry.why_not("a.example/y:1") is None
+    assert "does not answer" in str(registry.why_not(image("a.example/x:1")))
+    assert registry.why_not(image("a.example/x:1"), patient=True) is None
+    assert registry.why_not(image("a.example/y:1")) is None
     assert [timeout for _, timeout in door.asked] == [5, 30, 30]
+
+
+def test_all_registries_are_asked_at_the_same_time() -> None:
+    together = threading.Barrier(2)
+
+    class Slow(Door):
+        def say(self, reference: str) -> str | None:
+            together.wait(30)
+            return super().say(reference)
+
+    registry = Registry(Slow(a_example="silent", b_example=DIGEST), "")
+    assert not registry.is_slow
+    with ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(registry.why_not, (image("a.example/x:1"), image("b.example/x:1"))))
+    assert [each is None for each in told] == [False, True]
+    assert registry.is_slow
 
 
 def test_what_a_pull_finds_out_is_kept() -> None:
     door = Door(a_example=DIGEST)
     registry = Registry(door, "")
-    assert registry.why_not("a.example/x:1") is None
+    assert registry.why_not(image("a.example/x:1")) is None
     door.hosts["a.example"] = "limited"
     with pytest.raises(RegistryLimited):
         pull(registry, "a.example/x:1")
-    assert "gives no more images" in str(registry.why_not("a.example/y:1"))
+    assert "gives no more images" in str(registry.why_not(image("a.example/y:1")))
     door.hosts["a.example"] = DIGEST
     assert len(door.asked) == 1
 
@@ -115,7 +137,7 @@ def test_what_a_pull_finds_out_is_kept() -> None:
 def test_the_mirror_is_the_registry_that_counts() -> None:
     door = Door(mirror_example="denied")
     registry = Registry(door, "mirror.example/hub/")
-    assert "the registry mirror.example does not allow hub/library/postgres" in str(registry.why_not(f"postgres@{DIGEST}"))
+    assert "the registry mirror.example does not allow hub/library/postgres" in str(registry.why_not(image("postgres:1")))
     with pytest.raises(RegistryDenied):
         registry.digest("postgres:17")
     assert {asked.partition("/")[0] for asked, _ in door.asked} == {"mirror.example"}

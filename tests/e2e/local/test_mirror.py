@@ -71,10 +71,9 @@ def supply(tmp_path: Path, docker: Docker, mirror: Mirror, digest: str | None, p
         "version: 1\n"
         "images:\n"
         f"  {mirror.name}:\n"
-        '    version: "1"   # the only one\n'
         "    sources:\n"
         f"      - pulled: {{reference: '{mirror.name}:1', digest: {digest or 'null'}}}  # by hand\n"
-        "      - built: {dockerfile: recipe}\n"
+        '      - built: {version: "1", dockerfile: recipe}\n'
     )
     environment = {**os.environ, "KIT_REGISTRY_PREFIX": f"{mirror.address}/" if prefix is None else prefix}
     return Supply(lock, tmp_path / "cache", tmp_path, docker, environment=environment)

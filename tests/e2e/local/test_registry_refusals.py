@@ -26,6 +26,7 @@ from kit.engines.registries import (
 )
 from kit.supply import Supply
 from kit.supply.errors import NoSource
+from kit.supply.lock import PulledImage
 from kit.supply.registry import Registry
 from tests.support.program import ROOT, Program
 from tests.support.registry_front import Front, Refusal, forget, front, pushed, registry
@@ -87,9 +88,9 @@ def locked(home: Path, upstream: Upstream) -> None:
     (home / "recipe" / "file").write_text("built here\n")
     (home / "lock.yaml").write_text(
         "version: 1\nimages:\n"
-        f'  {upstream.name}:\n    version: "1"\n    sources:\n'
+        f"  {upstream.name}:\n    sources:\n"
         f"      - pulled: {{reference: '{upstream.name}:1', digest: {upstream.digest}}}\n"
-        "      - built: {dockerfile: recipe}\n"
+        '      - built: {version: "1", dockerfile: recipe}\n'
     )
 
 
@@ -129,7 +130,7 @@ def test_a_question_that_is_refused_is_not_taken_for_an_image_that_is_not_there(
 ) -> None:
     refusing.refusal = refusal
     asked = Registry(docker.images, refusing.address, probe_s=SILENT_S, patient_s=SILENT_S)
-    first = asked.why_not(f"{upstream.name}:1")
+    first = asked.why_not(PulledImage(f"{upstream.name}:1", upstream.digest))
     assert first is not None
     assert refusing.address in first
     with pytest.raises(kind):
@@ -137,8 +138,8 @@ def test_a_question_that_is_refused_is_not_taken_for_an_image_that_is_not_there(
     if refusal != "silent":
         return
     refusing.refusal = None  # it was only slow
-    assert asked.why_not(f"{upstream.name}:1") == first
-    assert asked.why_not(f"{upstream.name}:1", patient=True) is None
+    assert asked.why_not(PulledImage(f"{upstream.name}:1", upstream.digest)) == first
+    assert asked.why_not(PulledImage(f"{upstream.name}:1", upstream.digest), patient=True) is None
 
 
 def test_an_absent_image_is_none(refusing: Front, upstream: Upstream, docker: Docker) -> None:
