@@ -56,8 +56,8 @@ def behind_tls(folder: Path, engine: str = "/var/run/docker.sock") -> Iterator[T
                 made.connections += 1
                 inner = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
                 inner.connect(engine)
-                threading.Thread(target=_copy, args=(inner, secured), daemon=True).start()
-                _copy(secured, inner)
+                threading.Thread(target=_copy, args=(inner, secured, socket.SHUT_RDWR), daemon=True).start()
+                _copy(secured, inner, socket.SHUT_WR)  # `docker exec` says so that its input is over; its output is not
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
@@ -68,9 +68,9 @@ def behind_tls(folder: Path, engine: str = "/var/run/docker.sock") -> Iterator[T
             thread.join()
 
 
-def _copy(source: socket.socket, sink: socket.socket) -> None:
+def _copy(source: socket.socket, sink: socket.socket, how: int) -> None:
     with suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)
     with suppress(OSError):
-        sink.shutdown(socket.SHUT_RDWR)
+        sink.shutdown(how)
