@@ -211,7 +211,9 @@ def _bring(session: Any, used: tuple[Used, ...]) -> None:
     pulled = chart_images.bring(supply.docker, supply.registry, chart_images.names(used), log=log, say=_say)
     _say(f"{len(pulled)} of {len(used)} images pulled, the others were here")
     if any(container.name == node_name(stack) for container in supply.docker.containers()):
-        Kind(supply.tool("kind")).load(stack, *(chart_images.local_name(each.reference) for each in used))
+        Kind(supply.tool("kind"), engine=supply.docker.child_environment()).load(
+            stack, *(chart_images.local_name(each.reference) for each in used)
+        )
         _say(f"all of them are in the cluster of stack {stack}")
 
 

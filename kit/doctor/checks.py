@@ -171,6 +171,15 @@ def _labels(local: LocalTarget) -> tuple[Verdict, str, str]:
     return "note", said, f"if a store says `Permission denied`: chcon -Rt container_file_t {folders}"
 
 
+def _logins(local: LocalTarget) -> tuple[Verdict, str, str]:
+    from kit.engines.credentials import missing_helper
+
+    missing = missing_helper()
+    if missing is None:
+        return _right("every credential helper that the docker CLI's configuration names is installed")
+    return "note", f"{missing.said}: registries are asked without a login", missing.fix
+
+
 def _privileged(local: LocalTarget) -> tuple[Verdict, str, str]:
     """Kind's node is a privileged container: without every capability, only the bounding runtime can start it."""
     from kit.host import engine
@@ -290,6 +299,7 @@ CHECKS: dict[str, Look] = {
     "memory": _memory,
     "disk of the cache": _disk_of_cache,
     "engine": _engine,
+    "logins to registries": _logins,
     "disk of the engine": _disk_of_engine,
     "control groups": _cgroups,
     "SELinux": _labels,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from kit.engines.process import Runner, run
+from kit.engines.process import Environment, Runner, run
 
 TIMEOUT_S = 120.0
 
@@ -18,6 +18,7 @@ class Compose:
     project: str
     variables: Mapping[str, str]
     runner: Runner = run
+    engine: Environment = field(default_factory=dict)  # the variables that name the engine: `Docker.child_environment`
 
     def up(self, services: Sequence[str]) -> None:
         """Create or replace the containers of these services, and start them; other services stay as they are."""
@@ -29,4 +30,4 @@ class Compose:
 
     def _call(self, *words: str) -> None:
         argv = [str(self.program), "--project-name", self.project, "--file", str(self.file), "--progress", "quiet", *words]
-        self.runner(argv, env=self.variables, timeout_s=TIMEOUT_S)
+        self.runner(argv, env={**self.variables, **self.engine}, timeout_s=TIMEOUT_S)

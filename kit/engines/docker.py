@@ -6,12 +6,13 @@ command that needs no engine never pays. Images have a door of their own behind 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from kit.engines import credentials
+from kit.engines.docker_endpoint import Endpoint, child_environment, endpoint
 from kit.engines.docker_errors import MINIMUM_API, EngineRefused, EngineTooOld, unreachable
 from kit.engines.observed import (
     Container,
@@ -19,6 +20,7 @@ from kit.engines.observed import (
     EngineVersion,
     Mount,
     Network,
+    Platform,
     PublishedPort,
     Volume,
     container,
@@ -29,26 +31,33 @@ from kit.errors import KitError, ToolFailed, ToolTimeout
 
 if TYPE_CHECKING:
     from kit.engines.images import ImageStore
+    from kit.engines.process import Environment
 
-__all__ = ["Container", "Docker", "Ended", "EngineVersion", "Mount", "Network", "PublishedPort", "Volume"]
+__all__ = ["Container", "Docker", "Ended", "EngineVersion", "Mount", "Network", "Platform", "PublishedPort", "Volume"]
 
 CALL_TIMEOUT_S = 60
+# What the pinned Compose speaks too (2.40.3 is made with docker/cli 28.5.1, whose api/common.go says 1.51), and newer than what
+# was run against, 1.41. Later engines speak it as well: the floor of 29.0 is 1.44, since 29.3 1.40 (moby, 2025-10, 2026-02).
+NEWEST_API = (1, 51)
 
 
 class Docker:
-    """One engine: `DOCKER_HOST`, else the current docker context's, else the usual socket. Every failure is a `KitError`."""
+    """One engine: that of an address, or the one that the docker CLI would use. Every failure is a `KitError`."""
 
     def __init__(self, address: str | None = None) -> None:
         self._address = address
 
     @cached_property
-    def address(self) -> str:
-        if self._address or os.environ.get("DOCKER_HOST"):
-            return self._address or os.environ["DOCKER_HOST"]
-        from docker.context import ContextAPI
+    def endpoint(self) -> Endpoint:
+        return endpoint(self._address)
 
-        context = ContextAPI.get_current_context()
-        return str(context.Host) if context and context.Host else "unix:///var/run/docker.sock"
+    @property
+    def address(self) -> str:
+        return self.endpoint.address
+
+    def child_environment(self) -> Environment:
+        """The variables with which every program that talks to the engine itself (Compose, Kind, scripts) meets this very one."""
+        return child_environment(self.endpoint)
 
     @cached_property
     def api(self) -> Any:
@@ -63,32 +72,47 @@ class Docker:
 
     def connect(self, timeout_s: float) -> Any:
         """A client of its own whose every call ends in `timeout_s`."""
-        import docker
-        from docker.errors import DockerException, InvalidVersion
-        from docker.tls import TLSConfig
+        from docker.errors import DockerException
+        from requests.exceptions import RequestException
 
-        verified = os.environ.get("DOCKER_TLS_VERIFY") and os.environ.get("DOCKER_CERT_PATH")
-        folder = os.environ.get("DOCKER_CERT_PATH", "")
-        tls = (
-            TLSConfig(client_cert=(f"{folder}/cert.pem", f"{folder}/key.pem"), ca_cert=f"{folder}/ca.pem", verify=True)
-            if verified
-            else False
-        )
+        first = self._client(MINIMUM_API, timeout_s)
         try:
-            client = docker.APIClient(base_url=self.address, version="auto", timeout=timeout_s, tls=tls)
-        except InvalidVersion:  # even older than what the SDK speaks
-            client = docker.APIClient(base_url=self.address, version=".".join(map(str, MINIMUM_API)), timeout=timeout_s, tls=tls)
-        except DockerException as error:
+            told = first.version(api_version=False)
+            api = _api(told["ApiVersion"])
+        except (DockerException, RequestException, KeyError) as error:
             raise unreachable(self.address, error) from error
-        told = None if _api(client.api_version) > MINIMUM_API else client.version(api_version=False)
-        if told is not None and _api(told["ApiVersion"]) < MINIMUM_API:
+        finally:
+            first.close()
+        if api < MINIMUM_API:
             raise EngineTooOld(version=str(told["Version"]), api=str(told["ApiVersion"]))
+        client = self._client(min(api, NEWEST_API), timeout_s)
+        credentials.leave_out_missing(client)
+        return client
+
+    def _client(self, api: tuple[int, int], timeout_s: float | None) -> Any:
+        """Says nothing to the engine yet: REQUESTS_CA_BUNDLE would else stand against the engine's own authority."""
+        import docker
+
+        client = docker.APIClient(base_url=self.address, version=_text(api), timeout=timeout_s, tls=self.endpoint.tls or False)
+        client.trust_env = False
         return client
 
     def version(self) -> EngineVersion:
         with self.doing("tell its version"):
             found = self.api.version()
         return EngineVersion(found["Version"], _api(found["ApiVersion"]))
+
+    @cached_property
+    def platform(self) -> Platform:
+        """What the engine itself runs on, and so what it pulls; behind a context that need not be this computer's."""
+        with self.doing("tell its platform"):
+            found = self.api.version()
+        return Platform(str(found["Os"]), str(found["Arch"]))
+
+    @property
+    def api_version(self) -> tuple[int, int]:
+        """What is spoken with it: the engine's newest, but no newer than `NEWEST_API`."""
+        return _api(self.api.api_version)
 
     def info(self) -> Mapping[str, Any]:
         """The engine's own facts (`DockerRootDir`, `Runtimes`, `CgroupVersion`, `Warnings` …), as it words them."""
@@ -218,11 +242,10 @@ class Docker:
 
     @cached_property
     def connect_forever(self) -> Any:
-        """A client whose reads may be silent for as long as the other side likes: logs that are followed, builds."""
-        import docker
-
-        self.api  # noqa: B018  # the checks of `connect` first
-        return docker.APIClient(base_url=self.address, version=self.api.api_version, timeout=None)
+        """A client that waits for as long as the other side likes: logs that are followed, builds. It sends no login."""
+        client = self._client(self.api_version, None)  # `api` has made the checks of `connect`
+        credentials.leave_out_all(client)
+        return client
 
     @contextmanager
     def doing(self, what: str, timeout_s: float = CALL_TIMEOUT_S) -> Iterator[None]:
@@ -257,6 +280,10 @@ def _checked(ended: Ended, what: str) -> Ended:
 
 def _by(labels: Mapping[str, str] | None) -> dict[str, list[str]]:
     return {"label": [f"{name}={value}" if value else name for name, value in (labels or {}).items()]}
+
+
+def _text(api: tuple[int, int]) -> str:
+    return ".".join(map(str, api))
 
 
 def _api(version: str) -> tuple[int, int]:

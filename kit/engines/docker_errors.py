@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import platform
 import shutil
+import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 from kit.errors import KitError
@@ -66,6 +68,36 @@ class EngineNoPermission(KitError):
         )
 
 
+class EngineUntrusted(KitError):
+    """The TLS between kit and the engine does not come about."""
+
+    code = "KIT-ENGINE-TLS"
+    exit_code = 33
+
+    def __init__(self, *, address: str, said: str) -> None:
+        super().__init__(
+            what=f"TLS with the container engine at {address} failed",
+            why=first_line(said),
+            fix="check the certificates: DOCKER_CERT_PATH (ca.pem, cert.pem, key.pem), or docker context inspect",
+            detail=said,
+        )
+
+
+class EngineContextUnusable(KitError):
+    """The docker CLI's context, or the certificates for DOCKER_HOST, cannot be used."""
+
+    code = "KIT-ENGINE-CONTEXT"
+    exit_code = 33
+
+    def __init__(self, *, name: str, said: str) -> None:
+        super().__init__(
+            what=f"the container engine `{name}` cannot be talked to",
+            why=first_line(said),
+            fix="docker context ls; then docker context use NAME, or set DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH",
+            detail=said,
+        )
+
+
 class EngineTooOld(KitError):
     """The engine's API is older than what kit speaks."""
 
@@ -109,18 +141,20 @@ class ImageBuildFailed(KitError):
 
 
 class ImagePullFailed(KitError):
-    """A registry did not give the image that the lock names."""
+    """A registry did not give the image that was asked of it."""
 
     code = "KIT-IMAGE-PULL-FAILED"
     exit_code = 38
 
-    def __init__(self, *, reference: str, said: str) -> None:
+    def __init__(self, *, reference: str, said: str, what: str = "", why: str = "", fix: str = "", reason: str = "") -> None:
+        """The kinds that can be told apart (kit.engines.registries) give words of their own; `reason` is one line, for lists."""
         super().__init__(
-            what=f"{reference} could not be pulled",
-            why=first_line(said),
-            fix="check KIT_REGISTRY_PREFIX and the digest in the lock, or: kit images build",
+            what=what or f"{reference} could not be pulled",
+            why=why or first_line(said),
+            fix=fix or "check KIT_REGISTRY_PREFIX and the digest in the lock, or: kit images build",
             detail=said,
         )
+        self.reason = reason or f"{self.what}: {self.why}"
 
 
 class DiskFull(KitError):
@@ -149,6 +183,8 @@ def _start(address: str) -> str:
 
 def unreachable(address: str, error: BaseException) -> KitError:
     """Why the engine at `address` cannot be talked to, by the number the operating system gave."""
+    if any(isinstance(each, ssl.SSLError) for each in _chain(error)):
+        return EngineUntrusted(address=address, said=str(error))
     number = _errno(error)
     if number in (errno.EACCES, errno.EPERM):
         return EngineNoPermission(address=address)
@@ -170,7 +206,13 @@ def first_line(said: str) -> str:
 
 
 def _errno(error: BaseException | None) -> int | None:
-    """The first operating-system error in a chain of exceptions; urllib3 and the SDK wrap it in `args`, not only in `cause`."""
+    """The first operating-system error in a chain of exceptions."""
+    numbers = (each.errno for each in _chain(error) if type(each).__module__ == "builtins" and isinstance(each, OSError))
+    return next(filter(None, numbers), None)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and all under it; urllib3 and the SDK wrap them in `args`, not only in `cause`."""
     waiting: list[object] = [error]
     seen: set[int] = set()
     while waiting:
@@ -178,7 +220,5 @@ def _errno(error: BaseException | None) -> int | None:
         if not isinstance(current, BaseException) or id(current) in seen:
             continue
         seen.add(id(current))
-        if type(current).__module__ == "builtins" and isinstance(current, OSError) and current.errno:
-            return current.errno
+        yield current
         waiting += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
-    return None

@@ -6,24 +6,33 @@ stopped. BuildKit needs a client plugin that a plain distribution does not bring
 
 from __future__ import annotations
 
+import dataclasses
 import errno
+import json
 import os
-import queue
-import threading
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from kit.engines.credentials import missing_helper
 from kit.engines.docker_errors import DiskFull, EngineRefused, ImageBuildFailed, ImagePullFailed, disk_full
-from kit.errors import KitError
+from kit.engines.engine_stream import Piece, Silence, abandonable, problem_in, written
+from kit.engines.observed import Platform
+from kit.engines.registries import CredentialHelperFailed, RegistryLacks, RegistrySilent, host_of, refused
+from kit.engines.transfer import Build, Note, Pull, Throttle
 
 if TYPE_CHECKING:
     from kit.engines.docker import Docker
 
 LOG_TAIL_LINES = 20
 SILENT_PULL_S = 120.0
-INTERRUPT_POLL_S = 0.2
+CALL_TIMEOUT_S = 60.0
+SAVES_ONE_PLATFORM = (1, 48)  # moby, docs/api/version-history.md: `platform` of GET /images/get
+CONTAINERD_STORE = ["driver-type", "io.containerd.snapshotter.v1"]  # docs.docker.com/engine/storage/containerd: `docker info`
 NO_ROOM = os.strerror(errno.ENOSPC).lower()
 
 
@@ -90,10 +99,16 @@ class ImageStore:
         arguments: Mapping[str, str],
         log: Path,
         interrupted: Callable[[], bool] = lambda: False,
+        note: Note = lambda text: None,
     ) -> None:
-        """Build from a tar of the context; what the engine says goes to `log`, line by line, as it comes."""
-        with self._docker.doing(f"build {tag}"):
-            said = self._docker.connect_forever.build(
+        """Build from a tar of the context; what the engine says goes to `log`, line by line, as it comes.
+
+        `note` gets the step that it is at and the last line that it printed. No login is sent along: a build pulls nothing.
+        """
+        client = self._docker.connect_forever
+
+        def said() -> Iterable[Piece]:
+            pieces: Iterable[Piece] = client.build(
                 fileobj=context,
                 custom_context=True,
                 tag=tag,
@@ -104,46 +119,107 @@ class ImageStore:
                 decode=True,
                 use_config_proxy=True,
             )
-            with log.open("a") as file:
-                step, problem = _written(abandonable(said, interrupted), file)
+            return pieces
+
+        at, problem, speaking = Build(), None, Throttle(note)
+        with self._docker.doing(f"build {tag}"), log.open("a") as file:
+            for piece in written(abandonable(said, interrupted), file):
+                at = at.heard(piece)
+                problem = problem_in(piece) or problem
+                speaking.say(at.text)
         if problem is not None:
             raise self._no_room(problem) or ImageBuildFailed(
-                image=tag, step=step, said=f"{problem}\n{_end_of(log)}".strip(), log=log
+                image=tag, step=at.step or "the beginning", said=f"{problem}\n{_end_of(log)}".strip(), log=log
             )
 
-    def pull(self, repository: str, digest: str, *, log: Path, interrupted: Callable[[], bool] = lambda: False) -> str:
-        """Pull `repository@digest`, which the engine verifies, and return that name."""
+    def pull(
+        self,
+        repository: str,
+        digest: str,
+        *,
+        log: Path,
+        interrupted: Callable[[], bool] = lambda: False,
+        note: Note = lambda text: None,
+        silent_s: float = SILENT_PULL_S,
+    ) -> str:
+        """Pull `repository@digest`, which the engine verifies, and return that name.
+
+        `note` gets how far it is. Raises `ImagePullFailed`, of the kind that fits, also when nothing new came for `silent_s`.
+        """
         reference = f"{repository}@{digest}"
-        client = self._docker.connect(SILENT_PULL_S)
-        try:
-            with self._docker.doing(f"pull {reference}", SILENT_PULL_S), log.open("a") as file:
-                pieces = client.pull(repository, tag=digest, stream=True, decode=True)
-                _, problem = _written(abandonable(pieces, interrupted), file)
-        except EngineRefused as refused:
-            problem = refused.detail
-        finally:
-            client.close()
+        helper = missing_helper()
+        with log.open("a") as file:
+            if helper is not None:
+                file.write(f"{helper.said}: asking without a login\n")
+            try:
+                problem, status = self._pulled(repository, digest, file, interrupted, note, silent_s)
+            except Silence as silence:
+                file.write(f"{silence}\n")
+                raise RegistrySilent(reference=reference, said=str(silence)) from silence
         if problem is not None:
-            raise self._no_room(problem) or ImagePullFailed(reference=reference, said=problem)
+            raise self._no_room(problem) or refused(reference, problem, status=status, helper=missing_helper(host_of(reference)))
+        if self.find(reference) is None:
+            raise ImagePullFailed(reference=reference, said="the engine reported no error, but does not have the image")
         return reference
 
-    def digest_at_registry(self, reference: str, *, timeout_s: float) -> str | None:
-        """The digest that the registry has for a reference now.
+    def _pulled(
+        self,
+        repository: str,
+        digest: str,
+        file: IO[str],
+        interrupted: Callable[[], bool],
+        note: Note,
+        silent_s: float,
+    ) -> tuple[str | None, int | None]:
+        """What went wrong, in the engine's words (None: nothing), and its status where it had not begun to answer."""
+        from docker.errors import APIError
 
-        None when a registry answered, but not with that image. Raises `RegistrySilent` when none answered in time.
+        client = self._docker.connect(CALL_TIMEOUT_S)
+        answers: list[Any] = []
+        client.hooks["response"].append(lambda answer, **_: answers.append(answer))
+        pieces = abandonable(
+            lambda: client.pull(repository, tag=digest, stream=True, decode=True), interrupted, silent_s=silent_s
+        )
+        reference = f"{repository}@{digest}"
+        at, problem, speaking, status = Pull({}), None, Throttle(note), None
+        try:
+            with self._docker.doing(f"pull {reference}"), _logging_in(reference):
+                for piece in written(pieces, file):
+                    at = at.heard(piece)
+                    problem = problem_in(piece) or problem
+                    if speaking.is_due():
+                        speaking.say(at.text(speaking.elapsed_s))
+        except EngineRefused as said:
+            if not isinstance(said.__cause__, APIError):  # interrupted
+                raise
+            problem, status = said.detail, said.__cause__.status_code
+        finally:
+            for answer in answers:
+                _hang_up(answer)
+            client.close()
+        return problem, status
+
+    def digest_at_registry(self, reference: str, *, timeout_s: float) -> str | None:
+        """The digest that the registry has for a reference now; None when it answers that it has no such image.
+
+        Raises `ImagePullFailed`, of the kind that fits, when it does not answer in time, or not to this user, or with a failure.
         """
-        import requests
-        from docker.errors import APIError, DockerException
+        from docker.errors import APIError
+        from requests.exceptions import ReadTimeout
 
         client = self._docker.connect(timeout_s)
         try:
-            return str(client.inspect_distribution(reference)["Descriptor"]["digest"])
-        except APIError as error:
-            if error.status_code is not None and error.status_code < 500:
-                return None
-            raise RegistrySilent(reference=reference, said=str(error.explanation or error)) from error
-        except (DockerException, requests.exceptions.RequestException) as error:
-            raise RegistrySilent(reference=reference, said=f"no answer within {timeout_s:.0f} s") from error
+            with self._docker.doing(f"ask a registry for {reference}"), _logging_in(reference):
+                try:
+                    return str(client.inspect_distribution(reference)["Descriptor"]["digest"])
+                except APIError as error:
+                    said = str(error.explanation or error)
+                    failure = refused(reference, said, status=error.status_code, helper=missing_helper(host_of(reference)))
+                    if isinstance(failure, RegistryLacks):
+                        return None
+                    raise failure from error
+                except ReadTimeout as error:
+                    raise RegistrySilent(reference=reference, said=f"no answer within {timeout_s:g} s") from error
         finally:
             client.close()
 
@@ -160,23 +236,37 @@ class ImageStore:
         if self.find(reference) is None:  # the SDK returns the engine's complaint instead of raising it
             raise self._no_room("") or EngineRefused(doing=f"import {reference}", said="the engine did not keep the image")
 
-    def save(self, references: Sequence[str]) -> Iterator[bytes]:
-        """One `docker save` stream with all of them; layers that they share are in it once."""
+    def save(self, references: Sequence[str], platform: Platform | None = None) -> Iterator[bytes]:
+        """One `docker save` stream with all of them; layers that they share are in it once.
+
+        The containerd image store keeps an image's whole index, but only the blobs of the platform that was pulled, and saves it
+        so, which Kind cannot load (kind#3795, kind#4224). So from such a store one platform is asked for: this one, or the
+        engine's own. Engines whose API cannot be asked (before 1.48) save what they have.
+        """
         client = self._docker.connect_forever
+        asked: list[tuple[str, str]] = [("names", reference) for reference in references]
+        if self._docker.api_version >= SAVES_ONE_PLATFORM and (platform or self.is_containerd):
+            asked.append(("platform", json.dumps(dataclasses.asdict(platform or self._docker.platform))))
         with self._docker.doing("save images"):
-            # The SDK's own call takes one name; the engine's takes many.
+            # The SDK's own call takes one name and no platform; the engine's takes many.
             address = f"{client.base_url}/v{client.api_version}/images/get"
-            with client.get(address, params=[("names", reference) for reference in references], stream=True) as answer:
+            with client.get(address, params=asked, stream=True) as answer:
                 if answer.status_code != 200:
-                    raise EngineRefused(doing="save images", said=answer.text)
+                    raise EngineRefused(doing="save images", said=_message(answer.text))
                 yield from answer.iter_content(1024 * 1024)
+
+    @cached_property
+    def is_containerd(self) -> bool:
+        """Whether the engine keeps its images in containerd's store, as Engine 29 and Docker Desktop do, and not in its own."""
+        status = self._docker.info().get("DriverStatus") or ()
+        return any(list(pair) == CONTAINERD_STORE for pair in status)
 
     def load(self, stream: Iterable[bytes] | IO[bytes]) -> None:
         """Load what `save` gave."""
         problem: str | None = None
         with self._docker.doing("load images"):
             for piece in self._docker.connect_forever.load_image(stream):
-                problem = piece.get("error") or problem
+                problem = problem_in(piece) or problem
         if problem is not None:
             raise self._no_room(problem) or EngineRefused(doing="load images", said=problem)
 
@@ -188,66 +278,32 @@ class ImageStore:
         return disk_full(Path(root))
 
 
-class RegistrySilent(KitError):
-    """No registry answers: there is no way out to one from here, or the mirror is down."""
+@contextmanager
+def _logging_in(reference: str) -> Iterator[None]:
+    """The SDK asks a credential helper on the way; its failure is none of the engine's."""
+    from docker.errors import DockerException
 
-    code = "KIT-REGISTRY-SILENT"
-    exit_code = 39
-
-    def __init__(self, *, reference: str, said: str) -> None:
-        super().__init__(
-            what="no container registry answers",
-            why=f"asked for {reference}: {said.splitlines()[0] if said else 'no answer'}",
-            fix="set KIT_REGISTRY_PREFIX to a mirror that answers, or build instead: kit images build",
-            detail=said,
-        )
+    try:
+        yield
+    except DockerException as error:
+        if CredentialHelperFailed.SAID not in str(error):
+            raise
+        raise CredentialHelperFailed(reference=reference, said=str(error)) from error
 
 
-def abandonable(pieces: Iterable[Any], interrupted: Callable[[], bool]) -> Iterator[Any]:
-    """The same pieces, but with an end as soon as `interrupted` says so, however silent the other side is.
-
-    The reading thread is left behind: it dies with the process, and the engine stops a build whose client has gone.
-    """
-    arrived: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-
-    def read() -> None:
-        try:
-            for piece in pieces:
-                arrived.put(("piece", piece))
-            arrived.put(("end", None))
-        except BaseException as error:
-            arrived.put(("error", error))
-
-    threading.Thread(target=read, daemon=True, name="engine-stream").start()
-    while True:
-        try:
-            kind, value = arrived.get(timeout=INTERRUPT_POLL_S)
-        except queue.Empty:
-            if interrupted():
-                raise EngineRefused(doing="go on", said="it was interrupted") from None
-            continue
-        if kind == "error":
-            raise value
-        if kind == "end":
-            return
-        yield value
+def _hang_up(answer: Any) -> None:
+    """End a connection whose stream nobody reads any more, so that the engine ends what it does for it."""
+    connection = answer.raw.connection
+    if connection is not None and connection.sock is not None:
+        with suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
 
 
-def _written(pieces: Iterable[Mapping[str, Any]], file: IO[str]) -> tuple[str, str | None]:
-    """Write a stream of the engine's messages to a file; the last step it named, and its error if it had one."""
-    step, problem = "the beginning", None
-    for piece in pieces:
-        if text := piece.get("stream"):
-            file.write(text)
-            if text.startswith("Step "):
-                step = text.strip()
-        elif (status := piece.get("status")) and ("progressDetail" not in piece or not piece["progressDetail"]):
-            file.write(" ".join(filter(None, (piece.get("id"), status))) + "\n")
-        if piece.get("error"):
-            problem = str(piece["error"])
-            file.write(problem + "\n")
-        file.flush()
-    return step, problem
+def _message(body: str) -> str:
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, TypeError, KeyError):
+        return body
 
 
 def _end_of(log: Path) -> str:

@@ -6,10 +6,10 @@ needs no Kind.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from kit.engines.process import Runner, run
+from kit.engines.process import Environment, Runner, run
 
 CREATE_TIMEOUT_S = 300.0
 LOAD_TIMEOUT_S = 300.0
@@ -19,16 +19,18 @@ LOAD_TIMEOUT_S = 300.0
 class Kind:
     program: Path
     runner: Runner = run
+    engine: Environment = field(default_factory=dict)  # the variables that name the engine: `Docker.child_environment`
 
     def create(self, name: str, *, image: str, config: str, kubeconfig: Path, network: str, log: Path) -> None:
         argv = [str(self.program), "create", "cluster", "--name", name, "--image", image, "--config", "-"]
         argv += ["--kubeconfig", str(kubeconfig), "--wait", "120s"]
         # Kind has no option for the network of its nodes, only this variable; it has been stable since 0.8.
-        env = {"KIND_EXPERIMENTAL_DOCKER_NETWORK": network}
+        env = {**self.engine, "KIND_EXPERIMENTAL_DOCKER_NETWORK": network}
         self.runner(argv, stdin=config, env=env, timeout_s=CREATE_TIMEOUT_S, log=log)
 
     def load(self, name: str, *images: str) -> None:
-        self.runner([str(self.program), "load", "docker-image", "--name", name, *images], timeout_s=LOAD_TIMEOUT_S)
+        argv = [str(self.program), "load", "docker-image", "--name", name, *images]
+        self.runner(argv, env=self.engine, timeout_s=LOAD_TIMEOUT_S)
 
 
 def node_name(cluster: str) -> str:

@@ -14,6 +14,14 @@ class EngineVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Platform:
+    """In the words of OCI image indexes, which are Go's: linux, amd64."""
+
+    os: str
+    architecture: str
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedPort:
     container: int
     host: int

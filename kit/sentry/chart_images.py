@@ -65,7 +65,10 @@ def bring(
     say: Callable[[str], None] = lambda line: None,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> tuple[str, ...]:
-    """Pull what the engine does not have; returns the names of those. Raises `RegistrySilent`, `ImageNotPublished`."""
+    """Pull what the engine does not have; returns the names of those.
+
+    Raises `ImageNotPublished` only where the registry says that it has no such image, and else `ImagePullFailed` with its reason.
+    """
     pulled = []
     for reference in references:
         if docker.images.find(local_name(reference)) is not None:

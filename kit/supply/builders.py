@@ -201,6 +201,7 @@ def _dockerfile(shop: Workshop, recipe: Dockerfile, job: ImageJob) -> None:
             arguments={"BASE": job.base} if job.base else {},
             log=job.log,
             interrupted=shop.interrupted,
+            note=job.note,
         )
     context.unlink()
     if recipe.finish:
@@ -209,7 +210,8 @@ def _dockerfile(shop: Workshop, recipe: Dockerfile, job: ImageJob) -> None:
         for name, folder in job.artifacts.items():
             (together / name).symlink_to(folder)
         script = str(shop.assets / recipe.finish)
-        shop.run(["sh", script, unfinished, job.reference, str(together)], timeout_s=BUILD_S, log=job.log)
+        argv = ["sh", script, unfinished, job.reference, str(together)]
+        shop.run(argv, env=shop.engine.child_environment(), timeout_s=BUILD_S, log=job.log)
         shop.engine.images.untag(unfinished)
 
 

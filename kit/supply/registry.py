@@ -1,21 +1,28 @@
-"""Images by digest, through a mirror when one is set.
+"""Images that upstream made, by digest, through a mirror when one is set.
 
-KIT_REGISTRY_PREFIX (`127.0.0.1:5000/`, `mirror.example/hub/`) goes in front of every reference.
+Whether a registry gives anything is found out once per host and process, with a short deadline: a laptop on a train must not wait
+minutes for what it cannot get. KIT_REGISTRY_PREFIX (`127.0.0.1:5000/`, `mirror.example/hub/`) goes in front of every reference.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from kit.engines.images import LocalImage, RegistrySilent
+from kit.engines.credentials import missing_helper
+from kit.engines.docker_errors import ImagePullFailed
+from kit.engines.images import LocalImage
+from kit.engines.registries import RegistryDenied, RegistryLacks, RegistrySilent, host_of
+from kit.engines.transfer import Note
 from kit.supply.errors import NoSource
 from kit.supply.lock import PulledImage
 
 PREFIX_VARIABLE = "KIT_REGISTRY_PREFIX"
 PROBE_S = 5.0
+PATIENT_S = 30.0  # more than the engine's own patience with a silent host (20.10: 10 s for TLS, then 15 s for plain HTTP)
 CONNECT_S = 10.0
 
 
@@ -24,7 +31,7 @@ class RegistryDoor(Protocol):
 
     def digest_at_registry(self, reference: str, *, timeout_s: float) -> str | None: ...
 
-    def pull(self, repository: str, digest: str, *, log: Path, interrupted: Callable[[], bool]) -> str: ...
+    def pull(self, repository: str, digest: str, *, log: Path, interrupted: Callable[[], bool], note: Note) -> str: ...
 
     def find(self, reference: str) -> LocalImage | None: ...
 
@@ -32,34 +39,50 @@ class RegistryDoor(Protocol):
 
 
 class Registry:
-    def __init__(self, door: RegistryDoor, prefix: str) -> None:
+    """All registries. Each keeps the first reason why it gives nothing, also one that a pull found out."""
+
+    def __init__(self, door: RegistryDoor, prefix: str, *, probe_s: float = PROBE_S, patient_s: float = PATIENT_S) -> None:
         self._door = door
         self._prefix = prefix
-        self._asking = threading.Lock()
-        self._silence: RegistrySilent | None = None
-        self._asked = False
-        self.is_slow = False
+        self._probe_s = probe_s
+        self._patient_s = patient_s
+        self._asking: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)  # by host: one question at a time
+        self._warned = False
+        self._hosts: dict[str, ImagePullFailed | None] = {}  # None: it answers
+        self._references: dict[str, ImagePullFailed | None] = {}  # what is true of one image alone
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a host gave no answer in time: `patient` may help."""
+        return any(isinstance(failure, RegistrySilent) for failure in tuple(self._hosts.values()))
 
     def why_not(self, image: PulledImage, *, patient: bool = False) -> str | None:
-        """None when the image's registry answers."""
-        return self.why_silent(f"{repository(image.reference)}@{image.digest}")
+        """Why this image cannot be pulled, in one line; None as long as nothing is known against it.
 
-    def why_silent(self, reference: str) -> str | None:
-        """None when a registry answers; asked once, by the first reference that somebody wants."""
-        with self._asking:
-            if not self._asked:
-                try:
-                    self._door.digest_at_registry(mirrored(reference, self._prefix), timeout_s=PROBE_S)
-                except RegistrySilent as silent:
-                    self._silence = silent
-                self._asked = True
-        return None if self._silence is None else "no registry answers"
+        Costs a question where the host was not asked before. With `patient`, a silent host is asked again, and given more time.
+        """
+        failure = self._failure(mirrored(f"{repository(image.reference)}@{image.digest}", self._prefix), patient)
+        return None if failure is None else failure.reason
+
+    @property
+    def warning(self) -> str | None:
+        """That logins are kept by a program that is not installed; public images come without one."""
+        helper = missing_helper()
+        return None if helper is None else f"{helper.said}: registries are asked without a login"
 
     def digest(self, reference: str) -> str | None:
-        """What the registry has under a tag now, or None; raises `RegistrySilent`."""
-        if self.why_silent(reference) is not None and self._silence is not None:
-            raise self._silence
-        return self._door.digest_at_registry(mirrored(reference, self._prefix), timeout_s=CONNECT_S)
+        """What the registry has under a tag now; None: no such image. Raises `ImagePullFailed`, of the kind that fits."""
+        name = mirrored(reference, self._prefix)
+        with self._asking[host_of(name)]:
+            if known := self._hosts.get(host_of(name)):
+                raise known
+            try:
+                found = self._door.digest_at_registry(name, timeout_s=CONNECT_S)
+            except ImagePullFailed as failure:
+                self._remember(name, failure)
+                raise
+            self._hosts[host_of(name)] = None
+        return found
 
     def pull(
         self,
@@ -68,17 +91,52 @@ class Registry:
         *,
         log: Path,
         interrupted: Callable[[], bool],
-        note: Callable[[str], None] = lambda text: None,
+        note: Note = lambda text: None,
     ) -> None:
-        """Pull by digest and give it the local name, which stays the same whichever mirror it came through."""
+        """Pull by digest and give it the local name, which stays the same whichever mirror it came through.
+
+        `note` gets how far it is, and `warning`, once.
+        """
         if image.digest is None:
             raise NoSource({f"image/{image.reference}": "the lock has no digest for it: kit images lock"})
         here = f"{repository(image.reference)}@{image.digest}"  # the user may have it already
         if self._door.find(here) is None:
-            here = self._door.pull(
-                repository(mirrored(image.reference, self._prefix)), image.digest, log=log, interrupted=interrupted
-            )
+            if not self._warned and (warning := self.warning):
+                self._warned = True
+                note(warning)
+            place = repository(mirrored(image.reference, self._prefix))
+            try:
+                here = self._door.pull(place, image.digest, log=log, interrupted=interrupted, note=note)
+            except ImagePullFailed as failure:
+                with self._asking[host_of(place)]:
+                    self._remember(f"{place}@{image.digest}", failure)
+                raise
         self._door.tag(here, local)
+
+    def _failure(self, name: str, patient: bool) -> ImagePullFailed | None:
+        host = host_of(name)
+        with self._asking[host]:
+            if name in self._references:
+                return self._references[name]
+            known = self._hosts.get(host)
+            is_worth_asking = host not in self._hosts or (patient and isinstance(known, RegistrySilent))
+            if not is_worth_asking:
+                return known
+            try:
+                found = self._door.digest_at_registry(name, timeout_s=self._patient_s if patient else self._probe_s)
+            except ImagePullFailed as failure:
+                self._remember(name, failure)
+                return failure
+            self._hosts[host] = None
+            self._references[name] = None if found else RegistryLacks(reference=name, said="it answers that it has no such image")
+            return self._references[name]
+
+    def _remember(self, name: str, failure: ImagePullFailed) -> None:
+        """Under the host, if it is true of all its images. A login may be good for one repository and not for another."""
+        if isinstance(failure, RegistryDenied | RegistryLacks) or type(failure) is ImagePullFailed:
+            self._references[name] = failure
+        else:
+            self._hosts[host_of(name)] = failure
 
 
 def mirrored(reference: str, prefix: str) -> str:

@@ -277,7 +277,8 @@ class Supply:
                     self._say(lambda: progress.failed(need.key, str(log)))
                     raise full from error
                 if isinstance(error, ImagePullFailed | DownloadFailed) and entry.recipe is not None:
-                    reason = self._refused[need.key, need.source.version] = f"the pull failed: {error.why}"
+                    reason = getattr(error, "reason", error.why)
+                    self._refused[need.key, need.source.version] = reason = f"the pull failed: {reason}"
                     self._say(lambda: progress.gave_way(need.key, reason))
                 else:
                     self._say(lambda: progress.failed(need.key, str(log)))

@@ -27,6 +27,7 @@ class Around:
         self.markers_file = folder / "markers.json"
         self.supply = SimpleNamespace(tool=Path)
         self.docker = SimpleNamespace(
+            child_environment=dict,
             containers=lambda: [SimpleNamespace(name=NODE, id=self.node)],
             images=SimpleNamespace(find=lambda name: SimpleNamespace(id=here[name]) if name in here else None),
         )
@@ -39,7 +40,7 @@ class Around:
 def around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Around:
     made = Around(tmp_path, {"getsentry/sentry:26.8.0": "sha256:aa", "getsentry/snuba:26.8.0": "sha256:bb"})
     kind = SimpleNamespace(load=lambda name, *images: made.loaded.append(images))
-    monkeypatch.setattr(chart_images, "Kind", lambda program: kind)
+    monkeypatch.setattr(chart_images, "Kind", lambda program, engine: kind)
     return made
 
 

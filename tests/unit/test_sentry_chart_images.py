@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kit.engines.registries import RegistryLimited, refused
 from kit.sentry import chart, chart_images
 from kit.sentry.chart_images import ImageNotPublished, Used
 from kit.supply.lock import PulledImage
@@ -80,6 +81,15 @@ def test_only_what_is_not_here_is_pulled_and_by_the_digest_behind_its_tag(tmp_pa
     assert registry.pulled == [(PulledImage("a:1", "sha256:aa"), "a:1"), (PulledImage("c:1", "sha256:cc"), "c:1")]
     with pytest.raises(ImageNotPublished, match="gone:1"):
         chart_images.bring(Engine(), registry, ["gone:1"], log=tmp_path / "log")  # type: ignore[arg-type]
+
+
+def test_a_registry_that_refuses_is_not_taken_for_one_that_has_no_such_image(tmp_path: Path) -> None:
+    class Refusing(Registry):
+        def digest(self, reference: str) -> str | None:
+            raise refused(reference, "toomanyrequests: later")
+
+    with pytest.raises(RegistryLimited):
+        chart_images.bring(Engine(), Refusing(), ["a:1"], log=tmp_path / "log")  # type: ignore[arg-type]
 
 
 def test_a_chart_s_folder_becomes_the_archive_that_the_cache_keeps(tmp_path: Path) -> None:

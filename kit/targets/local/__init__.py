@@ -118,6 +118,7 @@ class LocalTarget:
             file=self.workspace.assets / "compose" / "compose.yaml",
             project=self.stack.name,
             variables=layout.variables(self.stack, self.workspace, self.ports(), images, self.container_fingerprints()),
+            engine=self.docker.child_environment(),
         )
 
     # -- what the stack remembers

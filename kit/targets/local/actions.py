@@ -204,7 +204,7 @@ def _delete_cluster(local: LocalTarget, step: Step, note: Note) -> None:
 def _create_cluster(local: LocalTarget, step: Step, note: Note) -> None:
     name, workspace = local.stack.name, local.workspace
     files.private_folder(workspace.state)
-    Kind(local.supply.tool("kind")).create(
+    Kind(local.supply.tool("kind"), engine=local.docker.child_environment()).create(
         name,
         image=local.supply.image("kind-node").reference,
         config=local.cluster_config(),
@@ -218,6 +218,6 @@ def _create_cluster(local: LocalTarget, step: Step, note: Note) -> None:
 
 def _load_images(local: LocalTarget, step: Step, note: Note) -> None:
     references = local.cluster_images()
-    Kind(local.supply.tool("kind")).load(local.stack.name, *references)
+    Kind(local.supply.tool("kind"), engine=local.docker.child_environment()).load(local.stack.name, *references)
     node = next(container for container in local.docker.containers() if container.name == node_name(local.stack.name))
     markers.record(local.markers_file, "cluster-images", " ".join([node.id, *references]))

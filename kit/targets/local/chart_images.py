@@ -34,7 +34,7 @@ def load(local: LocalTarget, documents: Iterable[Document]) -> tuple[str, ...]:
             here[called] = found.id
     missing = tuple(called for called, number in here.items() if there.get(called) != number)
     if missing:
-        Kind(local.supply.tool("kind")).load(name, *missing)
+        Kind(local.supply.tool("kind"), engine=local.docker.child_environment()).load(name, *missing)
         brought = sorted(f"{called}={number}" for called, number in {**there, **here}.items())
         markers.record(local.markers_file, MARKER, " ".join([node.id, *brought]))
     return missing

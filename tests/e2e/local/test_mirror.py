@@ -7,14 +7,9 @@ configuration is touched.
 from __future__ import annotations
 
 import os
-import signal
-import socket
-import tarfile
-import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,14 +18,13 @@ import pytest
 from click.testing import CliRunner
 
 from kit.cli.images import images
-from kit.engines import process
 from kit.engines.docker import Docker
-from kit.engines.docker_errors import ImagePullFailed
-from kit.engines.images import RegistrySilent
+from kit.engines.registries import RegistryLacks, RegistryUnreachable
 from kit.supply import Supply
-from tests.support.debian import program
+from kit.supply.errors import NoSource
+from kit.supply.lock import PulledImage
+from tests.support.registry_front import forget, free_port, pushed, registry
 
-START_S = 20.0
 WRONG = "sha256:" + "0" * 64
 
 
@@ -51,32 +45,19 @@ def docker(engine: None) -> Docker:
 def mirror(tmp_path_factory: pytest.TempPathFactory, docker: Docker) -> Iterator[Mirror]:
     """A registry with one tiny image under library/, as a mirror of upstream has it; and nothing of it in the engine."""
     folder = tmp_path_factory.mktemp("registry")
-    address = f"127.0.0.1:{free_port()}"
-    configuration = folder / "config.yml"
-    configuration.write_text(
-        "version: 0.1\n"
-        f"storage: {{filesystem: {{rootdirectory: {folder / 'data'}}}}}\n"
-        f"http: {{addr: '{address}'}}\n"
-        "log: {level: info}\n"
-    )
-    log = folder / "registry.log"
-    pid = process.spawn([program("docker-registry"), "serve", str(configuration)], log=log)
-    try:
-        wait_for(address, log)
+    with registry(folder) as address:
         name = f"kit-test-{uuid.uuid4().hex[:8]}"
-        yield Mirror(address, log, name, pushed(docker, f"{address}/library/{name}", folder))
-    finally:
-        os.kill(pid, signal.SIGTERM)
-        with suppress(ChildProcessError):
-            os.waitpid(pid, 0)
+        (folder / "file").write_text("from upstream\n")
+        digest = pushed(docker, f"{address}/library/{name}", folder / "file")
+        yield Mirror(address, folder / "registry.log", name, digest)
 
 
 @pytest.fixture
 def clean(docker: Docker, mirror: Mirror) -> Iterator[None]:
     """Each test begins and ends without the image in the engine."""
-    forget(docker, mirror)
+    forget(docker, mirror.name)
     yield
-    forget(docker, mirror)
+    forget(docker, mirror.name)
 
 
 def supply(tmp_path: Path, docker: Docker, mirror: Mirror, digest: str | None, prefix: str | None = None) -> Supply:
@@ -90,10 +71,9 @@ def supply(tmp_path: Path, docker: Docker, mirror: Mirror, digest: str | None, p
         "version: 1\n"
         "images:\n"
         f"  {mirror.name}:\n"
-        '    version: "1"   # the only one\n'
         "    sources:\n"
         f"      - pulled: {{reference: '{mirror.name}:1', digest: {digest or 'null'}}}  # by hand\n"
-        "      - built: {dockerfile: recipe}\n"
+        '      - built: {version: "1", dockerfile: recipe}\n'
     )
     environment = {**os.environ, "KIT_REGISTRY_PREFIX": f"{mirror.address}/" if prefix is None else prefix}
     return Supply(lock, tmp_path / "cache", tmp_path, docker, environment=environment)
@@ -117,9 +97,11 @@ def test_a_pull_by_digest_goes_through_the_mirror(tmp_path: Path, docker: Docker
 @pytest.mark.usefixtures("clean")
 def test_a_wrong_digest_is_refused(tmp_path: Path, docker: Docker, mirror: Mirror) -> None:
     found = supply(tmp_path, docker, mirror, WRONG)
-    with pytest.raises(ImagePullFailed) as refused:
+    with pytest.raises(NoSource) as absent:  # known before it is tried
         found.ensure([mirror.name], ways=("pulled",))
-    assert WRONG in refused.value.what
+    assert f"{mirror.address} has no library/{mirror.name}@{WRONG[:19]}" in absent.value.why
+    with pytest.raises(RegistryLacks):
+        found.registry.pull(PulledImage(mirror.name, WRONG), "x:1", log=tmp_path / "log", interrupted=lambda: False)
     assert not names(docker, mirror)
 
 
@@ -128,7 +110,7 @@ def test_what_the_mirror_does_not_have_is_built(tmp_path: Path, docker: Docker, 
     found = supply(tmp_path, docker, mirror, WRONG)
     made = found.ensure([mirror.name])
     assert [need.how for need in made] == ["built"]
-    assert "the pull failed" in made[0].cause
+    assert f"{mirror.address} has no library/{mirror.name}" in made[0].cause
     assert found.image(mirror.name).source == "built"
 
 
@@ -139,7 +121,7 @@ def test_without_a_registry_the_decision_is_quick_and_made_once(tmp_path: Path, 
     for _ in range(20):
         assert [need.how for need in found.plan([mirror.name])] == ["built"]
     assert time.monotonic() - began < 20  # one time-out, not twenty
-    with pytest.raises(RegistrySilent):
+    with pytest.raises(RegistryUnreachable):
         found.registry.digest(f"{mirror.name}:1")
 
 
@@ -156,41 +138,6 @@ def test_images_lock_fills_in_the_digest(tmp_path: Path, docker: Docker, mirror:
     assert [need.how for need in again.ensure([mirror.name])] == ["pulled"]
 
 
-def pushed(docker: Docker, repository: str, folder: Path) -> str:
-    """Push an image of one small file; its digest at the registry."""
-    (folder / "file").write_text("from upstream\n")
-    with tarfile.open(folder / "root.tar", "w") as tar:
-        tar.add(folder / "file", "file")
-    docker.images.import_tar(folder / "root.tar", f"{repository}:1", labels={})
-    answers = list(docker.api.push(repository, tag="1", stream=True, decode=True))
-    assert not [answer for answer in answers if "error" in answer], answers
-    return next(answer["aux"]["Digest"] for answer in answers if "aux" in answer)
-
-
-def forget(docker: Docker, mirror: Mirror) -> None:
-    for image in names(docker, mirror):
-        docker.images.untag(image)
-
-
 def names(docker: Docker, mirror: Mirror) -> list[str]:
     found = [image for image in docker.images.all() if any(mirror.name in name for name in (*image.tags, *image.digests))]
     return [name for image in found for name in (*image.tags, *image.digests)]
-
-
-def wait_for(address: str, log: Path) -> None:
-    host, _, port = address.partition(":")
-    ends = time.monotonic() + START_S
-    while True:
-        try:
-            socket.create_connection((host, int(port)), timeout=1).close()
-        except OSError:
-            assert time.monotonic() < ends, log.read_text()
-            threading.Event().wait(0.05)
-        else:
-            return
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
