@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.supply.lock import Dockerfile, PulledImage
+from kit.supply.lock import Dockerfile, Entry
 from kit.supply.lock_file import read
 
 ROOT = Path(__file__).parents[2]
@@ -26,14 +26,14 @@ def steps(folder: str) -> tuple[str, ...]:
 def test_the_stand_in_and_every_probe_stand_on_a_python_that_can_be_pulled() -> None:
     assert {"bugsink", "probe", "probe-seed", "probe-current"} <= {entry.name for entry in ON_PYTHON}
     for name in BASES:
-        pulled = LOCK.entries[f"image/{name}"].pulled
-        assert isinstance(pulled, PulledImage)
+        (pulled,) = LOCK.entries[f"image/{name}"].pulled_images
         assert pulled.digest is not None
         assert pulled.reference.startswith("python:3.")
 
 
 @pytest.mark.parametrize("entry", ON_PYTHON, ids=lambda entry: entry.name)
-def test_it_is_made_of_wheels_by_hash_and_of_no_package_of_the_system(entry) -> None:  # type: ignore[no-untyped-def]
+def test_it_is_made_of_wheels_by_hash_and_of_no_package_of_the_system(entry: Entry) -> None:
+    assert isinstance(entry.recipe, Dockerfile)
     runs = [step for step in steps(entry.recipe.folder) if step.startswith("RUN")]
     installs = [step for step in runs if re.search(r"\bpip install\b", step)]
     assert installs
@@ -58,10 +58,8 @@ def test_what_they_have_in_common_is_one_layer() -> None:
 
 
 def test_bugsink_is_of_one_release_on_every_road() -> None:
-    """A database that a newer release has migrated has no way back."""
-    entry = LOCK.entries["image/bugsink"]
-    assert isinstance(entry.pulled, PulledImage)
+    """Tables that a newer release has migrated have no way back."""
+    versions = LOCK.entries["image/bugsink"].versions
     installed = re.findall(r"^bugsink==(\S+)", (ROOT / "kind/images/bugsink/requirements.txt").read_text(), re.MULTILINE)
-    shape = re.findall(r"bugsink==(\S+)", (ROOT / "tests/connected/upstream/bugsink/Dockerfile").read_text())
-    assert installed == shape == [entry.version]
-    assert entry.pulled.reference == f"bugsink/bugsink:{entry.version}"
+    chart = re.findall(r'^appVersion: "(\S+)"', (ROOT / "kind/charts/sentry-lite/Chart.yaml").read_text(), re.MULTILINE)
+    assert [versions["pulled"]] == [versions["built"]] == installed == chart
