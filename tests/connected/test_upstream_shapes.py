@@ -11,15 +11,13 @@ from kit.supply import lock_file
 from tests.connected.upstream import recipes
 
 LOCK = Path(__file__).parents[2] / "kit" / "supply" / "lock.yaml"
-NOT_PULLED = {"python"}  # a base for Dockerfiles of kit's own
 
 
 @pytest.mark.parametrize("shape", recipes.SHAPES, ids=lambda shape: shape.name)
 def test_a_shape_is_of_an_image_that_the_lock_pulls(shape: recipes.Shape) -> None:
     entries = lock_file.read(LOCK).entries
     assert f"image/{shape.base}" in entries
-    if shape.name not in NOT_PULLED:
-        assert shape.reference in [source.reference for source in entries[f"image/{shape.name}"].pulled_images]
+    assert shape.reference in [source.reference for source in entries[f"image/{shape.name}"].pulled_images]
 
 
 @pytest.mark.parametrize("shape", recipes.SHAPES, ids=lambda shape: shape.name)

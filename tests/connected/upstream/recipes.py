@@ -17,7 +17,7 @@ from pathlib import Path
 from kit.engines.docker import Docker
 
 HERE = Path(__file__).parent
-SHARED = ("refuse.sh",)  # in every build's context
+SHARED = ("refuse.sh", "python.sh")  # in every build's context
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +28,18 @@ class Shape:
     reference: str  # upstream's image that it is in the shape of
 
 
-# A place is kept for bugsink/bugsink:2.5.1, whose recipe is not written yet.
 SHAPES = (
     Shape("debian-trixie", "debian", "debian-trixie", "debian:trixie-20251208-slim"),
     Shape("debian-bookworm", "debian", "debian-bookworm", "debian:12.12-slim"),
-    Shape("python", "python", "debian-trixie", "python:3.13-slim-trixie"),
+    Shape("python", "python", "debian-trixie", "python:3.13.15-slim-trixie"),
+    Shape("python-seed", "python", "debian-bookworm", "python:3.11.15-slim-bookworm"),
     Shape("kafka", "kafka", "kafka", "apache/kafka:4.1.1"),
     Shape("kafka-3", "kafka", "kafka-3", "apache/kafka:3.9.2"),
     Shape("postgres", "postgres", "postgres", "postgres:17.11"),
     Shape("redis", "valkey", "redis", "valkey/valkey:8.1.9"),
     Shape("clickhouse", "clickhouse-server", "clickhouse", "clickhouse/clickhouse-server:25.8.33.6"),
     Shape("s3", "minio", "s3", "minio/minio:RELEASE.2025-09-07T16-13-09Z"),
+    Shape("bugsink", "bugsink", "bugsink", "bugsink/bugsink:2.5.1"),
     Shape("kind-node", "kindest-node", "kind-node", "kindest/node:v1.34.11"),
 )
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import re
+import subprocess
 from base64 import b64decode, b64encode
 from typing import Any
 
+import psycopg
 import pytest
 
 from kit.engines.helm import Helm
@@ -32,6 +36,20 @@ def manifests(local: LocalTarget) -> tuple[Document, ...]:
     return local.sentry.installation().wired()
 
 
+def postgres(local: LocalTarget) -> psycopg.Connection:
+    found = local.endpoints().postgres
+    return psycopg.connect(
+        host=found.host,
+        port=found.port,
+        dbname=found.database,
+        user=found.username,
+        password=found.password.reveal(),
+        sslmode="verify-full",
+        sslrootcert=str(local.workspace.ca_file),
+        autocommit=True,
+    )
+
+
 def test_every_container_that_runs_is_confined_and_bounded(manifests: tuple[Document, ...]) -> None:
     running = [document for document in manifests if document["kind"] == "Deployment" and document["spec"]["replicas"]]
     found = [container for document in running for container in containers(document)]
@@ -46,6 +64,13 @@ def test_every_container_that_runs_is_confined_and_bounded(manifests: tuple[Docu
         assert security["capabilities"] == {"drop": ["ALL"]}
         assert container.spec["resources"]["limits"]["memory"]
         assert container.spec["resources"]["requests"]["cpu"]
+
+
+def test_nothing_of_the_image_comes_before_the_chart_s_configuration(manifests: tuple[Document, ...]) -> None:
+    """Python looks first in the folder that it starts in, and upstream's image starts in one with a bugsink_conf.py."""
+    running = [document for document in manifests if document["kind"] == "Deployment" and document["spec"]["replicas"]]
+    for container in (container for document in running for container in containers(document)):
+        assert container.spec["workingDir"] == container.env["PYTHONPATH"]["value"]
 
 
 def test_what_is_stood_in_for_is_wired_like_what_runs(manifests: tuple[Document, ...]) -> None:
@@ -76,24 +101,52 @@ def test_namespace_takes_no_pod_that_is_root(local: LocalTarget) -> None:
 
 def test_sentry_speaks_tls_to_postgres(local: LocalTarget) -> None:
     """The server's own word about every session that comes from the cluster."""
-    import psycopg
-
-    postgres = local.endpoints().postgres
     server = local.sentry.receiver()
     server.find("0" * 32)  # makes Sentry hold at least one session
-    with psycopg.connect(
-        host=postgres.host,
-        port=postgres.port,
-        dbname=postgres.database,
-        user=postgres.username,
-        password=postgres.password.reveal(),
-        sslmode="verify-full",
-        sslrootcert=str(local.workspace.ca_file),
-    ) as session:
+    with postgres(local) as session:
         sessions = "select ssl, version from pg_stat_ssl join pg_stat_activity using (pid)"
         rows = session.execute(f"{sessions} where usename = current_user and pid <> pg_backend_pid()").fetchall()
     assert rows, "no session of Sentry was seen: this would prove nothing"
     assert {(is_tls, version) for is_tls, version in rows} <= {(True, "TLSv1.2"), (True, "TLSv1.3")}
+
+
+# In a schema of its own, as the pod's own preparation runs: what the running server has is left alone.
+PREPARE_TRIAL = """
+import os, sys
+sys.path.insert(0, "/etc/bugsink")
+import bugsink_conf
+bugsink_conf.SCHEMA = "trial"
+bugsink_conf.DATABASES["default"]["OPTIONS"]["options"] = "-c search_path=trial"
+exec(compile(open("/etc/bugsink/prepare.py").read(), "prepare.py", "exec"), {"__name__": "prepare"})
+"""
+
+
+def test_tables_that_a_newer_bugsink_migrated_are_set_aside_and_lost_to_nobody(whole: Program, local: LocalTarget) -> None:
+    def prepare() -> str:
+        argv = ["kubectl", "-n", NAMESPACE, "exec", f"deploy/{RELEASE}", "-c", "web", "--", "python", "-c", PREPARE_TRIAL]
+        environment = {**os.environ, **whole.variables()}
+        ran = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    with postgres(local) as session:
+        try:
+            assert "newer" not in prepare()
+            applied = session.execute("select count(*) from trial.django_migrations").fetchone()
+            token = session.execute("select token from trial.bsmain_authtoken").fetchall()
+            assert "Running migrations:\n  No migrations to apply." in prepare()
+            session.execute(
+                "insert into trial.django_migrations (app, name, applied) values ('bsmain', '0099_of_a_newer', now())"
+            )
+            said = prepare()
+            (kept,) = re.findall(r"\(bsmain\.0099_of_a_newer\): they are kept in the schema (trial_\d+)", said)
+            assert session.execute("select count(*) from trial.django_migrations").fetchone() == applied
+            assert session.execute("select token from trial.bsmain_authtoken").fetchall() == token
+            of_the_newer = f"select count(*) from {kept}.django_migrations where name = '0099_of_a_newer'"
+            assert session.execute(of_the_newer).fetchone() == (1,)
+        finally:
+            for (schema,) in session.execute("select nspname from pg_namespace where nspname like 'trial%'").fetchall():
+                session.execute(f"drop schema {schema} cascade")
 
 
 def test_preflight_is_kept_and_says_what_was_proven(local: LocalTarget) -> None:

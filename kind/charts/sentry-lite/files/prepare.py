@@ -21,16 +21,20 @@ from django.contrib.auth import get_user_model  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.core.management.color import no_style  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
+from django.db.migrations.loader import MigrationLoader  # noqa: E402
 from projects.models import Project, ProjectMembership, ProjectRole  # noqa: E402
 from teams.models import Team, TeamMembership, TeamRole  # noqa: E402
 
 TOKEN_DESCRIPTION = "kit"
+# What kit reads. From 2.6 on a token may do what it was given (bsmain's migration 0004); in 2.5.1 each may do everything.
+TOKEN_RIGHTS = ("issues_read", "events_read", "projects_read")
 PATIENCE_S = 90
 
 
 def main() -> None:
     wanted = json.loads(Path("/run/kit/settings/bugsink.json").read_text())
     wait_for(os.environ["POSTGRES_HOST"], int(os.environ["POSTGRES_PORT"]))
+    set_aside_newer()
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {settings.SCHEMA}")
     call_command("migrate", interactive=False)
@@ -57,6 +61,26 @@ def wait_for(host: str, port: int) -> None:
                 print(f"waiting for {host}:{port}: {error}", flush=True)
             said = str(error)
             time.sleep(0.3)
+
+
+def set_aside_newer() -> None:
+    """Tables that a newer Bugsink has migrated have no way back: they are kept in a schema of another name, and new ones made."""
+    loader = MigrationLoader(connection)
+    known: dict[str, int] = {}
+    for app, name in loader.disk_migrations:
+        known[app] = max(known.get(app, 0), number(name))
+    newer = [f"{app}.{name}" for app, name in loader.applied_migrations if number(name) > known.get(app, 0)]
+    if newer:
+        kept = f"{settings.SCHEMA}_{int(time.time())}"
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER SCHEMA {settings.SCHEMA} RENAME TO {kept}")
+        print(f"a newer Bugsink has migrated the tables ({', '.join(newer)}): they are kept in the schema {kept}", flush=True)
+
+
+def number(migration: str) -> int:
+    """By which Django's migrations are ordered: 4 of `0004_auth_token_capabilities`."""
+    digits = migration.partition("_")[0]
+    return int(digits) if digits.isdigit() else 0
 
 
 def ensure_user(username: str, password: str):
@@ -92,10 +116,9 @@ def ensure_project(number: int, name: str, key: UUID, user) -> None:
 def ensure_token(token: str) -> None:
     """kit only reads; a token that the Secret no longer names must not work any more."""
     AuthToken.objects.filter(description=TOKEN_DESCRIPTION).exclude(token=token).delete()
-    AuthToken.objects.update_or_create(
-        token=token,
-        defaults={"description": TOKEN_DESCRIPTION, "issues_read": True, "events_read": True, "projects_read": True},
-    )
+    fields = {field.name for field in AuthToken._meta.get_fields()}
+    rights = {right: True for right in TOKEN_RIGHTS if right in fields}
+    AuthToken.objects.update_or_create(token=token, defaults={"description": TOKEN_DESCRIPTION, **rights})
 
 
 main()
