@@ -1,5 +1,7 @@
-"""A laptop with Docker, Python and a network, and nothing else: everything that upstream publishes is served here, and no tool that
-kit could find or compile with is on PATH."""
+"""A laptop with Docker, Python and a network, and nothing else.
+
+Everything that upstream publishes is served here, and no tool that kit could find or compile with is on PATH.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,6 @@ import pytest
 import yaml
 
 from kit.engines.docker import Docker
-from kit.targets.local import layout
 from tests.connected import publish
 from tests.connected.upstream import recipes
 from tests.support.file_server import FileServer, file_server
@@ -20,11 +21,9 @@ from tests.support.program import Program
 from tests.support.reach import local_target
 
 # What kit looks for on PATH, what its recipes compile with, and what would make a base image.
-NOT_ON_PATH = frozenset(
-    ("kind", "helm", "kubectl", "docker-compose", "terraform", "tofu")
-    + ("go", "gofmt", "mvn", "java", "javac", "cargo", "rustc", "mmdebstrap", "debootstrap")
-    + ("gcc", "g++", "cc", "c++", "make", "clang")
-)
+TOOLS = ("kind", "helm", "kubectl", "docker-compose", "terraform", "tofu")
+COMPILERS = ("go", "gofmt", "mvn", "java", "javac", "cargo", "rustc", "gcc", "g++", "cc", "c++", "make", "clang")
+NOT_ON_PATH = frozenset((*TOOLS, *COMPILERS, "mmdebstrap", "debootstrap"))
 
 
 @dataclass(frozen=True)
@@ -96,9 +95,5 @@ def bare_path(folder: Path) -> Path:
 def pulled_images(upstream: Upstream) -> dict[str, str]:
     """The supply's name of an image → upstream's digest of it, as the test's lock has it."""
     images = yaml.safe_load(upstream.lock.read_text())["images"]
-    return {
-        name: source["pulled"]["digest"] for name, entry in images.items() for source in entry["sources"][:1] if "pulled" in source
-    }
-
-
-__all__ = ["NOT_ON_PATH", "Upstream", "layout", "pulled_images"]
+    first = {name: entry["sources"][0] for name, entry in images.items()}
+    return {name: source["pulled"]["digest"] for name, source in first.items() if "pulled" in source}

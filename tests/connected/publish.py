@@ -33,7 +33,6 @@ from kit.engines.docker import Docker
 from kit.host.platform import of_engine, of_host
 from kit.supply import Supply
 from kit.supply.resolve import PORTABLE
-from tests.connected.upstream import recipes
 from tests.support.debian import program
 from tests.support.file_server import FileServer
 from tests.support.program import ROOT
@@ -163,9 +162,10 @@ def test_lock(document: Mapping[str, Any], digests: Mapping[str, str], sums: Map
         if any("pulled" in source and source["pulled"]["reference"] in digests for source in entry["sources"]):
             entry["sources"] = [source for source in entry["sources"] if "built" not in source]
     del made["artifacts"]
-    made["images"] = {
-        name: entry for name, entry in made["images"].items() if not any(s.get("built", {}).get("artifacts") for s in entry["sources"])
-    }
+    for name in [
+        name for name, entry in made["images"].items() if any("artifacts" in s.get("built", {}) for s in entry["sources"])
+    ]:
+        del made["images"][name]
     return yaml.safe_dump(made, sort_keys=False)
 
 
@@ -203,7 +203,8 @@ def _push(docker: Docker, reference: str, repository: str, tag: str) -> str:
 
 def _other_platform(to: Registry, path: str, architecture: str) -> tuple[str, int]:
     """An image of no layers for another platform: whoever pulls it gets nothing that starts."""
-    configuration = json.dumps({"architecture": architecture, "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}).encode()
+    empty = {"architecture": architecture, "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
+    configuration = json.dumps(empty).encode()
     digest = f"sha256:{hashlib.sha256(configuration).hexdigest()}"
     place = _upload(to, path)
     joined = "&" if "?" in place else "?"

@@ -12,7 +12,8 @@ from kit.engines.docker import Docker
 from kit.engines.kind import node_name
 from tests.connected.conftest import NOT_ON_PATH, Upstream, pulled_images
 from tests.support.program import Program
-from tests.support.registry_front import front
+
+TOOLS = ("kind", "helm", "compose", "terraform")  # kubectl is for a shell that asks for it
 
 
 @pytest.mark.usefixtures("laptop")
@@ -22,14 +23,15 @@ def test_the_laptop_has_no_tool_and_no_compiler(upstream: Upstream) -> None:
     assert {"docker", "sh"} <= there
 
 
-def test_everything_comes_from_upstream_to_the_demo_event(laptop: Program, upstream: Upstream, docker: Docker, tmp_path: Path) -> None:
+def test_everything_comes_from_upstream_to_the_demo_event(
+    laptop: Program, upstream: Upstream, docker: Docker, tmp_path: Path
+) -> None:
     said = laptop.must("up", "--local", timeout_s=1800).stderr
     assert "prove" in said
 
     rows = {row["name"]: row for row in laptop.must("images", "list", "-o", "json").json}
-    wanted = {f"tool/{name}" for name in ("kind", "helm", "compose", "terraform")} | {f"image/{name}" for name in (*STORES, "kind-node")}
+    wanted = {f"tool/{name}" for name in TOOLS} | {f"image/{name}" for name in (*STORES, "kind-node", "python", "bugsink")}
     assert {name: rows[name]["source"] for name in wanted} == dict.fromkeys(wanted, "pulled")
-    assert rows["image/bugsink"]["source"] == "pulled"
     built = {name for name, row in rows.items() if row["source"] == "built"}
     assert built <= {"image/probe", "image/probe-current"}, "of these wheels are installed by hash, on the pulled Python"
 
@@ -44,7 +46,7 @@ def test_everything_comes_from_upstream_to_the_demo_event(laptop: Program, upstr
 
     lock = yaml.safe_load(upstream.lock.read_text())
     asked = {request.path for request in upstream.files.requests if request.method == "GET"}
-    for tool in ("kind", "helm", "compose", "terraform"):
+    for tool in TOOLS:
         (pulled,) = (source["pulled"] for source in lock["tools"][tool]["sources"] if "pulled" in source)
         fetched = [platform for platform, file in pulled["files"].items() if "/" + file["url"].removeprefix("https://") in asked]
         assert fetched == ["linux-amd64"], tool
