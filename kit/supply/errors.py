@@ -90,12 +90,13 @@ class DownloadFailed(KitError):
     code = "KIT-DOWNLOAD-FAILED"
     exit_code = 26
 
-    def __init__(self, address: str, why: str, may_pass: bool, status: int | None = None) -> None:
+    def __init__(self, address: str, why: str, may_pass: bool, status: int | None = None, fix: str = "") -> None:
         """`may_pass`: another try may go better. `status` is HTTP's, where a server answered."""
         super().__init__(
             what=f"{address} could not be fetched",
             why=why,
-            fix="check network, proxy (HTTPS_PROXY) and the system's trusted authorities, or set KIT_FILES_PREFIX to a mirror",
+            fix=fix
+            or "check network, proxy (HTTPS_PROXY) and the system's trusted authorities, or set KIT_FILES_PREFIX to a mirror",
         )
         self.may_pass = may_pass
         self.status = status
@@ -110,7 +111,7 @@ class FilesPrefixInvalid(KitError):
     def __init__(self, *, variable: str, value: str) -> None:
         super().__init__(
             what=f"{variable} is no address of a mirror",
-            why=f"it is `{value}`; it begins with https:// or file:///, or with http:// on this computer itself",
+            why=f"it is `{value}`; it must begin with https:// or file:///, or with http:// on this computer itself",
             fix=f"export {variable}=https://mirror.example/files/",
         )
 
