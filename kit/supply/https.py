@@ -1,7 +1,7 @@
 """What stands behind an address, as it comes: over TLS verified by what this computer trusts, or from a folder (file://).
 
-Whom this computer trusts, its own certificate store says, and SSL_CERT_FILE: a company's proxy that opens TLS by an authority of its
-own is trusted where the system trusts it. HTTPS_PROXY and NO_PROXY are obeyed; what lies on this computer is never asked of a proxy.
+Whom this computer trusts, its own certificate store says, and SSL_CERT_FILE: a company's proxy that opens TLS by an authority of
+its own is trusted where the system trusts it. HTTPS_PROXY and NO_PROXY are obeyed; no proxy is asked for what lies on this computer.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ MB = 1000**2
 TUNNEL = re.compile(r"Tunnel connection failed: (\d+)")  # http.client's words for a proxy that says no
 # OpenSSL's reasons that no authority that is missing explains: not yet valid, expired, another name (x509_vfy.h).
 NOT_OF_TRUST = (9, 10, 62)
-INTERCEPTED = (
-    "; where a proxy opens TLS on the way, its authority must be one that this computer trusts: in the system's store, or SSL_CERT_FILE"
-)
+INTERCEPTED = "; where a proxy opens TLS on the way, its authority must be one that this computer trusts: in the system's store, or SSL_CERT_FILE"
 
 LOGIN = "if that is a mirror, put the login into its address: KIT_FILES_PREFIX=https://user:password@mirror.example/"
 # Status → why, and what mends it. A mirror may answer 403 or 404 for what it has not fetched yet.
@@ -60,7 +58,7 @@ def blocks(
 ) -> Iterator[bytes]:
     """The content as it comes. Raises `DownloadFailed`, also where less came than was promised, and `Interrupted` at once.
 
-    It is read in a thread of its own, which an interruption leaves behind: that ends with its connection, after `silent_s` at most.
+    It is read in a thread of its own, which an interruption leaves behind: it ends with its connection, after `silent_s` at most.
     """
     arrived: queue.Queue[tuple[str, Any]] = queue.Queue(AHEAD)
     left = threading.Event()
@@ -124,7 +122,8 @@ def text(address: str, *, silent_s: float, headers: Mapping[str, str] | None = N
 def ask(address: str, *, silent_s: float) -> None:
     """Whether somebody answers there at all. Any answer of a server to HEAD counts; `DownloadFailed` says why there is none."""
     try:
-        _opened(address, silent_s, {}, method="HEAD", follow=False).close()
+        with _opened(address, silent_s, {}, method="HEAD", follow=False):
+            pass
     except DownloadFailed as failed:
         if failed.status is None:
             raise
@@ -197,7 +196,7 @@ class _Proxies(urllib.request.ProxyHandler):
     """Those of the environment, but for what lies on this computer: no proxy knows that."""
 
     def proxy_open(self, req: Any, proxy: str, type: str) -> Any:
-        return None if is_loopback(req.host) else super().proxy_open(req, proxy, type)  # type: ignore[misc]
+        return None if is_loopback(req.host) else super().proxy_open(req, proxy, type)
 
 
 def _trust() -> ssl.SSLContext:
@@ -210,7 +209,9 @@ def _trust() -> ssl.SSLContext:
     return context
 
 
-def _opened(address: str, silent_s: float, headers: Mapping[str, str], *, method: str = "GET", follow: bool = True) -> closing[Any]:
+def _opened(
+    address: str, silent_s: float, headers: Mapping[str, str], *, method: str = "GET", follow: bool = True
+) -> closing[Any]:
     request = urllib.request.Request(address, headers={"User-Agent": "kit"}, method=method)
     for name, value in headers.items():
         request.add_unredirected_header(name, value)  # a login is for the one that it was given for

@@ -29,7 +29,7 @@ from typing import Any, Protocol
 import trustme
 
 HOST = "127.0.0.1"
-NAMES = (HOST, "localhost", "*.example", "*.test")
+NAMES = (HOST, "localhost", "upstream.example")
 
 
 class Answer(Protocol):
@@ -223,18 +223,18 @@ class Server(ThreadingHTTPServer):
 
 @contextmanager
 def file_server(folder: Path, authority: trustme.CA | None = None, *, tls: bool = True) -> Iterator[FileServer]:
-    """`folder` gets the authority's certificate. Plain HTTP with `tls=False`."""
+    """`folder` gets the authority's certificate; its own answers to NAMES. Plain HTTP with `tls=False`."""
     authority = authority or trustme.CA()
-    ca = folder / "files-ca.pem"
-    authority.cert_pem.write_to_path(str(ca))
     server = Server(Handler)
-    server.context = context_of(authority) if tls else None
-    server.of = FileServer(int(server.server_address[1]), ca)
+    server.context = context_of(authority, NAMES) if tls else None
+    port = int(server.server_address[1])
+    server.of = FileServer(port, folder / f"files-ca-{port}.pem")
+    authority.cert_pem.write_to_path(str(server.of.ca))
     with _running(server):
         yield server.of
 
 
-def context_of(authority: trustme.CA, names: tuple[str, ...] = NAMES) -> ssl.SSLContext:
+def context_of(authority: trustme.CA, names: tuple[str, ...]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*names).configure_cert(context)
     return context
@@ -280,9 +280,10 @@ class _Connect(Handler):
 
     def _open_tls(self) -> None:
         """What follows on this connection is read as if the proxy were the host that was asked for."""
-        assert self.server.context is not None
-        self.server.of = self.server.told.files  # type: ignore[assignment]
-        self.request = self.connection = self.server.context.wrap_socket(self.connection, server_side=True)
+        assert self.server.told.files is not None
+        self.server.of = self.server.told.files
+        context = context_of(self.server.authority, (self.path.rpartition(":")[0],))
+        self.request = self.connection = context.wrap_socket(self.connection, server_side=True)
         self.rfile = self.connection.makefile("rb")
         self.wfile = self.connection.makefile("wb")
         self.close_connection = False
@@ -290,13 +291,14 @@ class _Connect(Handler):
 
 class _ProxyServer(Server):
     told: Proxy
+    authority: trustme.CA
 
 
 @contextmanager
 def proxy(authority: trustme.CA | None = None) -> Iterator[Proxy]:
     """A forward proxy for HTTPS; set its `files` and it opens TLS by that authority."""
     server = _ProxyServer(_Connect)
-    server.context = context_of(authority or trustme.CA())
+    server.authority = authority or trustme.CA()
     server.told = Proxy(int(server.server_address[1]))
     with _running(server):
         yield server.told
