@@ -1,7 +1,7 @@
 """What stands behind an address, as it comes: over TLS verified by what this computer trusts, or from a folder (file://).
 
 Whom this computer trusts, its own certificate store says, and SSL_CERT_FILE: a company's proxy that opens TLS by an authority of
-its own is trusted where the system trusts it. HTTPS_PROXY and NO_PROXY are obeyed; no proxy is asked for what lies on this computer.
+its own is trusted where the system trusts it. HTTPS_PROXY and NO_PROXY are obeyed; no proxy is asked for what is on this computer.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ NOTE_EVERY_S = 1.0
 POLL_S = 0.1
 MB = 1000**2
 TUNNEL = re.compile(r"Tunnel connection failed: (\d+)")  # http.client's words for a proxy that says no
-# OpenSSL's reasons that no authority that is missing explains: not yet valid, expired, another name (x509_vfy.h).
-NOT_OF_TRUST = (9, 10, 62)
-INTERCEPTED = "; where a proxy opens TLS on the way, its authority must be one that this computer trusts: in the system's store, or SSL_CERT_FILE"
+# OpenSSL's reasons that have nothing to do with the authority: not yet valid, expired, another name, another IP address
+# (include/openssl/x509_vfy.h of 3.0, read 2026-11-28).
+NOT_OF_TRUST = (9, 10, 62, 64)
+INTERCEPTED = "; where a proxy opens TLS on the way, its authority must be in the system's store, or in SSL_CERT_FILE"
 
 LOGIN = "if that is a mirror, put the login into its address: KIT_FILES_PREFIX=https://user:password@mirror.example/"
 # Status → why, and what mends it. A mirror may answer 403 or 404 for what it has not fetched yet.
