@@ -97,6 +97,11 @@ class Files:
         """A small text that upstream publishes beside its files. Raises `DownloadFailed`."""
         return https.text(self.address(url), silent_s=self._patient_s, headers=self._headers)
 
+    def touch(self, url: str) -> None:
+        """Whether the file is there: asked for, and not read. Raises `DownloadFailed`."""
+        for _ in self._blocks(self.address(url), lambda: False, lambda text: None):
+            return
+
     def sha256(self, url: str, note: Note = lambda text: None) -> str:
         """Of what upstream has under that address now, without keeping it. Raises `DownloadFailed`."""
         whole = hashlib.sha256()
