@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from kit.errors import KitError
 
-SHOWN = 4  # names in the first line; all of them stand below it
+SHOWN = 3  # names in the first line; all of them stand below it
+WAYS_OUT = (
+    "reach the registries and upstream's hosts, or set mirrors of them: KIT_REGISTRY_PREFIX, KIT_FILES_PREFIX",
+    "on a computer that reaches them: kit images save FILE; and here: kit images load FILE",
+)
 
 
 class LockInvalid(KitError):
@@ -47,17 +51,34 @@ class NoSource(KitError):
     code = "KIT-SUPPLY-NO-SOURCE"
     exit_code = 23
 
-    def __init__(self, reasons: Mapping[str, str], advice: str = "") -> None:
-        names = [key.replace("/", " ") for key in reasons]
-        shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-        only = len(names) == 1
+    def __init__(self, reasons: Mapping[str, str | tuple[str, ...]], programs: Iterable[str] = ()) -> None:
+        """`programs` are those, and where to get them, with which kit could build instead."""
+        self.reasons = {key: (why,) if isinstance(why, str) else why for key, why in reasons.items()}
+        only = len(self.reasons) == 1
+        shown = named(self.reasons) if len(self.reasons) <= SHOWN else f"{len(self.reasons)} entries of the lock"
         super().__init__(
             what=f"there is no way to get {shown} here",
-            why=next(iter(reasons.values())) if only else "each reason stands below",
-            fix=advice or "reach a registry (KIT_REGISTRY_PREFIX), or bring an archive: kit images load FILE",
-            detail="" if only else "\n".join(f"{name}: {why}" for name, why in zip(names, reasons.values(), strict=True)),
+            why="; ".join(next(iter(self.reasons.values()))) if only else "each reason stands below",
+            fix="\nor ".join((*WAYS_OUT, *([f"let kit build: install {', '.join(programs)}"] if programs else []))),
+            detail="" if only else _grouped(self.reasons),
         )
-        self.reasons = dict(reasons)
+
+
+def named(keys: Iterable[str]) -> str:
+    """`image/a`, `artifact/b`, `artifact/c` → `image a and artifacts b, c`."""
+    sections: dict[str, list[str]] = {}
+    for key in keys:
+        section, _, name = key.partition("/")
+        sections.setdefault(section, []).append(name)
+    return " and ".join(f"{section}{'s' * (len(names) > 1)} {', '.join(names)}" for section, names in sections.items())
+
+
+def _grouped(reasons: Mapping[str, tuple[str, ...]]) -> str:
+    """One paragraph for all entries that have the same reasons: many have."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for key, why in reasons.items():
+        groups.setdefault(why, []).append(key)
+    return "\n".join("\n".join([named(keys), *(f"    {line}" for line in why)]) for why, keys in groups.items())
 
 
 class RecipeBroken(KitError):
