@@ -261,22 +261,8 @@ class EmptyEngine:
         yield
 
 
-UP = ("kafka", "postgres", "redis", "clickhouse", "s3", "compose", "kind", "helm", "terraform")
-UP += ("kind-node", "bugsink", "probe", "probe-current")
-    "kafka",
-    "postgres",
-    "redis",
-    "clickhouse",
-    "s3",
-    "compose",
-    "kind",
-    "kind-node",
-    "bugsink",
-    "probe",
-    "probe-current",
-    "helm",
-    "terraform",
-]
+UP = ["kafka", "postgres", "redis", "clickhouse", "s3", "compose", "kind", "helm", "terraform"]
+UP += ["kind-node", "bugsink", "probe", "probe-current"]
 
 
 def nothing(folder: Path, programs: Mapping[str, str]) -> Supply:
@@ -319,7 +305,6 @@ def test_without_go_maven_and_any_network_one_error_names_everything(tmp_path: P
     assert reasons["artifact/kafka"] == ("it cannot be built: mvn is not on PATH",)
     assert reasons["tool/kind"][0] == "kind is not on PATH"
     for way_out in (
-        
         "KIT_REGISTRY_PREFIX, KIT_FILES_PREFIX",
         "kit images load",
         "install mmdebstrap",
