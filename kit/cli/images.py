@@ -31,6 +31,7 @@ Examples:
   kit images save kit.tar            everything in one file …
   kit images load kit.tar            … for a machine without any registry
   kit images build --custom sentry --base getsentry/sentry@sha256:…
+  kit images verify                  whether upstream still has what the lock names
   KIT_REGISTRY_PREFIX=127.0.0.1:5000/ kit images pull
   kit images list --for chart --chart ./sentry-26.18.0.tgz --profile seed
   kit images save --for chart sentry.tar   Sentry's chart and all its images in one file
@@ -283,6 +284,37 @@ def lock(session: Any) -> None:
     for found in pinned:
         state = "not in the registry" if found.after is None else "unchanged" if found.after == found.before else "pinned"
         print(f"{found.name:<18}  {state:<19}  {found.reference}  {found.after or found.before or ''}".rstrip())
+
+
+@images.command()
+@click.argument("names", nargs=-1)
+@click.option(
+    "--download", is_flag=True, help="Fetch each file too (about 1 GB in all) and hash it, instead of trusting the sum beside it."
+)
+@click.pass_obj
+def verify(session: Any, names: tuple[str, ...], download: bool) -> int:
+    """Compare what the lock pulls (NAMES, or everything) with what upstream says today: addresses, sums, tags and digests.
+
+    A tag that names another image by now is no fault, as long as the locked digest can still be had. Changes nothing.
+    Exit code 25 where something differs or is gone, 26 where upstream could not be asked.
+    """
+    from kit.report import lock_comparison
+    from kit.supply import verify as verifying
+
+    supply = session.supply()
+    entries = supply.wanted(names) if names else tuple(supply.lock.entries.values())
+    for entry in entries if names else ():
+        if not entry.pulls:
+            _say(f"- {entry.key}  is not pulled: {entry.unpublished or 'the lock does not say why'}")
+    for variable in ("KIT_FILES_PREFIX", "KIT_REGISTRY_PREFIX"):
+        if supply.environment.get(variable):
+            _say(f"- {variable} is set: that mirror is asked, and not upstream itself")
+    found = list(verifying.compared(entries, supply.files, lambda: supply.registry, download=download, note=_say))
+    if session.output == "json":
+        print(json.dumps([lock_comparison.document(each) for each in found], indent=2))
+    else:
+        print(lock_comparison.table(found), end="")
+    return verifying.exit_code(found)
 
 
 @images.command()

@@ -33,7 +33,8 @@ def unexpected(error: Exception) -> Unexpected:
 def text(error: KitError, *, color: bool, verbose: bool) -> str:
     red, dim, off = ("\x1b[31m", "\x1b[2m", "\x1b[0m") if color else ("", "", "")
     gap = " " * max(2, WIDTH - 2 - len(error.what) - len(error.code))
-    lines = [f"{red}✗{off} {error.what}{gap}{dim}{error.code}{off}", f"  why  {error.why}", f"  fix  {error.fix}"]
+    why, fix = (said.replace("\n", "\n       ") for said in (error.why, error.fix))
+    lines = [f"{red}✗{off} {error.what}{gap}{dim}{error.code}{off}", f"  why  {why}", f"  fix  {fix}"]
     if error.detail and (verbose or not isinstance(error, Unexpected)):
         lines += ["", *(f"  {dim}│{off} {line}" for line in error.detail.rstrip().splitlines())]
     if verbose and not isinstance(error, Unexpected):

@@ -5,9 +5,10 @@ Asked before a way is chosen. A build that cannot end is no way, and to find tha
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,12 +22,12 @@ from kit.supply.lock import Cargo, Debian, Dockerfile, Entry, GoBuild, GoInstall
 # From 1.21 on Go fetches by itself the newer Go that a module asks for, from where it gets modules (go.dev/doc/toolchain).
 FETCHES_ITSELF = "1.21"
 GO_LINE = re.compile(r"^go (\d+\.\d+(?:\.\d+)?)", re.MULTILINE)
-ADVICE = {
-    "go": "install Go (go.dev/dl; 1.21 or newer fetches the one that is asked for)",
-    "mvn": "install Maven (maven.apache.org)",
-    "mmdebstrap": "install mmdebstrap (Debian and Ubuntu have it)",
-    "cargo": "install Rust (rustup.rs)",
-    "docker": "install the docker command line",
+GETS = {
+    "go": "Go 1.21 or newer (go.dev/dl)",
+    "mvn": "Maven (maven.apache.org)",
+    "mmdebstrap": "mmdebstrap (apt-get install mmdebstrap)",
+    "cargo": "Rust (rustup.rs)",
+    "docker": "the docker command line",
 }
 
 
@@ -41,80 +42,89 @@ class Builders:
 
     def why_not(self, entry: Entry) -> str | None:
         """None where the entry's own recipe can be gone; what it needs of other entries is not looked at."""
-        match entry.recipe:
-            case GoBuild(folder=folder):
-                problem = self._go(self._line_of(folder))
-            case GoInstall() | GoModuleFiles():
-                problem = self._go(None)
-            case Maven():
-                problem = self._program("mvn")
-            case Cargo():
-                problem = self._program("cargo")
-            case Debian():
-                problem = self._program("mmdebstrap") or self._apt
-            case Dockerfile(finish=finish):
-                problem = self._program("docker") if finish else None
-            case _:
-                problem = None
-        if problem is None and entry.recipe is not None:
-            problem = room.lacking(self.cache, entry.recipe)
+        unfit = self._unfit(entry)
+        problem = unfit.why if unfit else room.lacking(self.cache, entry.recipe) if entry.recipe else None
         return f"it cannot be built: {problem}" if problem else None
 
-    def advice(self, entries: tuple[Entry, ...]) -> str:
-        """How to make these buildable; "" where programs are not what is lacking."""
-        lacking = dict.fromkeys(program for entry in entries for program in self._programs(entry) if self._program(program))
-        return "; ".join(ADVICE[program] for program in lacking)
-
-    def _programs(self, entry: Entry) -> tuple[str, ...]:
-        match entry.recipe:
-            case GoBuild() | GoInstall() | GoModuleFiles():
-                return ("go",)
-            case Maven():
-                return ("mvn",)
-            case Cargo():
-                return ("cargo",)
-            case Debian():
-                return ("mmdebstrap",)
-            case _:
+    def lacking(self, entries: Iterable[Entry]) -> tuple[str, ...]:
+        """The programs, each with where to get it, that would make all of these buildable; none where that needs more."""
+        programs: dict[str, None] = {}
+        for entry in entries:
+            unfit = self._unfit(entry)
+            if unfit and unfit.program:
+                programs[GETS[unfit.program]] = None
+            elif unfit or entry.recipe is None or room.lacking(self.cache, entry.recipe):
                 return ()
+        return tuple(programs)
 
-    def _program(self, name: str) -> str | None:
-        return None if shutil.which(name, path=self.environment.get("PATH")) else f"{name} is not on PATH"
+    def _unfit(self, entry: Entry) -> _Unfit | None:
+        match entry.recipe:
+            case GoBuild(folder=folder):
+                return self._go(self._line_of(folder))
+            case GoInstall() | GoModuleFiles():
+                return self._go(None)
+            case Maven():
+                return self._program("mvn")
+            case Cargo():
+                return self._program("cargo")
+            case Debian():
+                return self._apt or self._program("mmdebstrap")
+            case Dockerfile(finish=finish) if finish:
+                return self._program("docker")
+            case _:
+                return None
+
+    def _program(self, name: str) -> _Unfit | None:
+        return None if self._path(name) else _Unfit(f"{name} is not on PATH", name)
+
+    def _path(self, name: str) -> str | None:
+        return shutil.which(name, path=self.environment.get("PATH", os.defpath))
 
     def _line_of(self, folder: str) -> str | None:
         found = GO_LINE.search((self.assets / folder / "go.mod").read_text())
         return found.group(1) if found else None
 
-    def _go(self, line: str | None) -> str | None:
-        if problem := self._program("go"):
-            return problem if line is None else f"{problem} (Go {line} is asked for)"
-        here = self._go_version
+    def _go(self, line: str | None) -> _Unfit | None:
+        if absent := self._program("go"):
+            return absent
+        asked, here = f"{line or FETCHES_ITSELF} is asked for", self._go_version
         if here is None:
-            return "go does not tell its version"
+            return _Unfit("go does not tell its version", "go")
         if not version.satisfies(here, f">={FETCHES_ITSELF}"):
-            return f"go is {here}, and {line or FETCHES_ITSELF} is asked for"
-        is_fixed = self.environment.get("GOTOOLCHAIN", "auto").startswith("local")
-        if line is not None and is_fixed and not version.satisfies(here, f">={line}"):
-            return f"go is {here}, {line} is asked for, and GOTOOLCHAIN=local keeps it from fetching that"
+            return _Unfit(f"go is {here}, {asked}", "go")
+        toolchain = self.environment.get("GOTOOLCHAIN", "auto")  # as the builders pass it on
+        fetches = toolchain == "auto" or toolchain.endswith("+auto")
+        if line and not fetches and not version.satisfies(here, f">={line}"):
+            return _Unfit(f"go is {here}, {asked}, and GOTOOLCHAIN={toolchain} keeps it from fetching another", "go")
         return None
 
     @cached_property
     def _go_version(self) -> str | None:
-        return self._said(["go", "env", "GOVERSION"], r"go(\d+\.\d+(?:\.\d+)?)", env={"GOTOOLCHAIN": "local"})
+        return self._said("go", ["env", "GOVERSION"], r"go(\d+\.\d+(?:\.\d+)?)", env={"GOTOOLCHAIN": "local"})
 
     @cached_property
-    def _apt(self) -> str | None:
+    def _apt(self) -> _Unfit | None:
         """A base is made from the mirror of apt's own configuration, and verified by Debian's own keys."""
-        if problem := self._program("apt-get"):
-            return problem
-        if self._said(["apt-get", "indextargets", "--format", "$(LABEL)", "Created-By: Packages"], "^(Debian)$") is None:
-            return "apt knows no mirror of Debian"
+        if self._program("apt-get"):
+            return _Unfit("it is made from apt's mirror of Debian, and there is no apt")
+        if self._said("apt-get", ["indextargets", "--format", "$(LABEL)", "Created-By: Packages"], "^(Debian)$") is None:
+            return _Unfit("apt knows no mirror of Debian")
         return None
 
-    def _said(self, argv: list[str], pattern: str, env: Mapping[str, str] | None = None) -> str | None:
+    def _said(self, program: str, arguments: list[str], pattern: str, env: Mapping[str, str] | None = None) -> str | None:
+        path = self._path(program)
+        assert path is not None  # asked for before
         try:
-            said = self.run(argv, env=env, timeout_s=20, check=False).stdout
+            said = self.run([path, *arguments], env=env, timeout_s=20, check=False).stdout
         except (KitError, OSError):
             return None
         found = re.search(pattern, said, re.MULTILINE)
         return found.group(1) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Unfit:
+    """Why a recipe cannot be gone. `program` is the one to be installed, where that alone would mend it."""
+
+    why: str
+    program: str = ""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from kit.errors import KitError
 
-SHOWN = 4  # names in the first line; all of them stand below it
+SHOWN = 3  # names in the first line; all of them stand below it
+WAYS_OUT = (
+    "reach the registries and upstream's hosts, or set mirrors of them: KIT_REGISTRY_PREFIX, KIT_FILES_PREFIX",
+    "on a computer that reaches them: kit images save FILE; and here: kit images load FILE",
+)
 
 
 class LockInvalid(KitError):
@@ -47,17 +51,34 @@ class NoSource(KitError):
     code = "KIT-SUPPLY-NO-SOURCE"
     exit_code = 23
 
-    def __init__(self, reasons: Mapping[str, str], advice: str = "") -> None:
-        names = [key.replace("/", " ") for key in reasons]
-        shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-        only = len(names) == 1
+    def __init__(self, reasons: Mapping[str, str | tuple[str, ...]], programs: Iterable[str] = ()) -> None:
+        """`programs` are those, and where to get them, with which kit could build instead."""
+        self.reasons = {key: (why,) if isinstance(why, str) else why for key, why in reasons.items()}
+        only = len(self.reasons) == 1
+        shown = named(self.reasons) if len(self.reasons) <= SHOWN else f"{len(self.reasons)} entries of the lock"
         super().__init__(
             what=f"there is no way to get {shown} here",
-            why=next(iter(reasons.values())) if only else "each reason stands below",
-            fix=advice or "reach a registry (KIT_REGISTRY_PREFIX), or bring an archive: kit images load FILE",
-            detail="" if only else "\n".join(f"{name}: {why}" for name, why in zip(names, reasons.values(), strict=True)),
+            why="; ".join(next(iter(self.reasons.values()))) if only else "each reason stands below",
+            fix="\nor ".join((*WAYS_OUT, *([f"let kit build: install {', '.join(programs)}"] if programs else []))),
+            detail="" if only else _grouped(self.reasons),
         )
-        self.reasons = dict(reasons)
+
+
+def named(keys: Iterable[str]) -> str:
+    """`image/a`, `artifact/b`, `artifact/c` → `image a and artifacts b, c`."""
+    sections: dict[str, list[str]] = {}
+    for key in keys:
+        section, _, name = key.partition("/")
+        sections.setdefault(section, []).append(name)
+    return " and ".join(f"{section}{'s' * (len(names) > 1)} {', '.join(names)}" for section, names in sections.items())
+
+
+def _grouped(reasons: Mapping[str, tuple[str, ...]]) -> str:
+    """One paragraph for all entries that have the same reasons: many have."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for key, why in reasons.items():
+        groups.setdefault(why, []).append(key)
+    return "\n".join("\n".join([named(keys), *(f"    {line}" for line in why)]) for why, keys in groups.items())
 
 
 class RecipeBroken(KitError):
@@ -90,12 +111,13 @@ class DownloadFailed(KitError):
     code = "KIT-DOWNLOAD-FAILED"
     exit_code = 26
 
-    def __init__(self, address: str, why: str, may_pass: bool, status: int | None = None) -> None:
+    def __init__(self, address: str, why: str, may_pass: bool, status: int | None = None, fix: str = "") -> None:
         """`may_pass`: another try may go better. `status` is HTTP's, where a server answered."""
         super().__init__(
             what=f"{address} could not be fetched",
             why=why,
-            fix="check network, proxy (HTTPS_PROXY) and the system's trusted authorities, or set KIT_FILES_PREFIX to a mirror",
+            fix=fix
+            or "check network, proxy (HTTPS_PROXY) and the system's trusted authorities, or set KIT_FILES_PREFIX to a mirror",
         )
         self.may_pass = may_pass
         self.status = status
@@ -110,7 +132,7 @@ class FilesPrefixInvalid(KitError):
     def __init__(self, *, variable: str, value: str) -> None:
         super().__init__(
             what=f"{variable} is no address of a mirror",
-            why=f"it is `{value}`; it begins with https:// or file:///, or with http:// on this computer itself",
+            why=f"it is `{value}`; it must begin with https:// or file:///, or with http:// on this computer itself",
             fix=f"export {variable}=https://mirror.example/files/",
         )
 

@@ -154,6 +154,7 @@ class Entry:
     sources: tuple[Source, ...]
     line: int
     only: str = ""  # what alone needs it: then it is made when it is named, and not with everything else
+    unpublished: str = ""  # why nothing of it is pulled
 
     @property
     def key(self) -> str:

@@ -27,6 +27,7 @@ from kit.supply.lock import (
     Lock,
     Maven,
     PlatformFile,
+    Pulled,
     PulledFiles,
     PulledImage,
     Recipe,
@@ -128,6 +129,7 @@ class _Source(msgspec.Struct, forbid_unknown_fields=True):
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     sources: Annotated[list[_Source], msgspec.Meta(min_length=1)]
     only: str = ""
+    unpublished: str = ""
 
 
 def _entry(raw: Any, where: tuple[str, str], path: Path, lines: _Lines) -> Entry:
@@ -147,7 +149,9 @@ def _entry(raw: Any, where: tuple[str, str], path: Path, lines: _Lines) -> Entry
             raise LockInvalid(path=path, line=here, why=f"{name}: {str(wrong).partition(' - at ')[0]}") from wrong
     if found := UNPINNED.search(str(raw)):
         raise LockInvalid(path=path, line=line, why=f"{name}: `{found.group().strip(':@')}` is not allowed in the lock")
-    return Entry(section, name, tuple(sources), line, read.only)
+    if read.unpublished and any(isinstance(source, Pulled) for source in sources):
+        raise LockInvalid(path=path, line=line, why=f"{name}: `unpublished` says why nothing is pulled, and something is")
+    return Entry(section, name, tuple(sources), line, read.only, read.unpublished)
 
 
 def _source(section: Section, source: _Source) -> Source:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kit.supply.cache import SHORT
-from kit.supply.errors import NoSource
+from kit.supply.errors import NoSource, named
 from kit.supply.lock import Built, Entry, Installed, Lock, Pulled, PulledFiles, PulledImage, Section, Source
 
 Way = Literal["installed", "pulled", "built"]
@@ -77,7 +77,7 @@ def missing(
     """
     allowed = frozenset(ways)
     chosen: dict[str, _Choice | None] = {}  # None: it is there
-    hopeless: dict[str, str] = {}
+    hopeless: dict[str, tuple[str, ...]] = {}
 
     def choose(key: str) -> _Choice | None:
         if key not in chosen:
@@ -100,7 +100,7 @@ def missing(
         first = entry.needs if isinstance(choice.source, Built) or choice.is_blocked else ()
         after = tuple(key for key in first if visit(lock.entries[key]))
         if choice.source is None:
-            hopeless.setdefault(entry.key, choice.cause)
+            hopeless.setdefault(entry.key, choice.reasons)
             return True
         needs[entry.key] = Need(
             key=entry.key,
@@ -108,7 +108,7 @@ def missing(
             name=entry.name,
             source=choice.source,
             what=describe(choice.source),
-            cause=choice.cause,
+            cause="; ".join(choice.reasons),
             recipe=hashes[entry.key],
             after=after,
         )
@@ -124,8 +124,8 @@ def missing(
 @dataclass(frozen=True, slots=True)
 class _Choice:
     source: Pulled | Built | None  # None: no way is open
-    cause: str
-    is_blocked: bool = False  # its recipe could be gone, but for something that it needs
+    reasons: tuple[str, ...]  # why it must be made at all, then why not by an earlier way
+    is_blocked: bool = False  # something that its recipe needs cannot be had
 
 
 def _choose(
@@ -142,17 +142,22 @@ def _choose(
         if isinstance(source, Installed) or way_of(source) not in allowed:
             continue
         if isinstance(source, Built):
-            problem = can_build(entry)
-            if problem is None and (lacking := [key for key in entry.needs if blocked(key)]):
-                problem = f"it is built from {' and '.join(key.replace('/', ' ') for key in lacking)}, which cannot be had"
+            lacking = [key for key in entry.needs if blocked(key)]
+            problems = [problem] if (problem := can_build(entry)) else []
+            if lacking:
+                problems.append(f"it is built from {named(lacking)}, which cannot be had")
         else:
-            problem = can_pull(entry, source)
-        if problem is None:
-            return _Choice(source, "; ".join(reasons))
-        reasons.append(problem)
+            problems = [problem] if (problem := can_pull(entry, source)) else []
+        if not problems:
+            return _Choice(source, tuple(reasons))
+        reasons += problems
+    if entry.unpublished and "pulled" in allowed and entry.section != "artifact":  # those are parts of images
+        reasons.insert(1, f"upstream publishes none: {entry.unpublished}")
     if len(reasons) == 1:
         reasons.append("the lock has no other source")
-    return _Choice(None, "; ".join(dict.fromkeys(reasons)), bool(lacking))
+    if entry.section != "tool":
+        del reasons[0]  # that it is not there; of a program on PATH it says why that does not serve
+    return _Choice(None, tuple(dict.fromkeys(reasons)), bool(lacking))
 
 
 def way_of(source: Source) -> Way:

@@ -178,8 +178,8 @@ class Supply:
                 ways=ways,
             )
         except NoSource as none:
-            advice = self._builders.advice(tuple(self.lock.entries[key] for key in none.reasons)) if "built" in ways else ""
-            raise NoSource(none.reasons, advice) from None
+            programs = self._builders.lacking(self.lock.entries[key] for key in none.reasons) if "built" in ways else ()
+            raise NoSource(none.reasons, programs) from None
 
     def _ask_hosts(self, entries: Iterable[Entry], patient: bool) -> None:
         """All hosts at the same time: each that is silent costs the whole deadline."""

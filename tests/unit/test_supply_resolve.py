@@ -116,7 +116,7 @@ def test_an_engine_gets_the_first_image_that_starts_on_it() -> None:
 def test_no_way_at_all_is_an_error_that_names_the_reasons() -> None:
     with pytest.raises(NoSource) as refused:
         plan("image/only-pulled", there=set(), registry=False)
-    assert refused.value.why == "absent; no registry answers"
+    assert refused.value.why == "no registry answers"
     with pytest.raises(NoSource):
         plan("image/app", there=set(), registry=True, ways=("pulled",))
 
@@ -126,13 +126,45 @@ def test_one_error_names_everything_that_cannot_be_had() -> None:
     with pytest.raises(NoSource) as refused:
         plan("tool/kind", "image/app", "image/only-pulled", registry=False, lacking=["tool/kind", "artifact/jars"])
     assert refused.value.reasons == {
-        "tool/kind": "absent; no registry answers; its program is lacking",
-        "artifact/jars": "absent; its program is lacking",
-        "image/app": "absent; no digest; it is built from artifact jars, which cannot be had",
-        "image/only-pulled": "absent; no registry answers",
+        "tool/kind": ("absent", "no registry answers", "its program is lacking"),
+        "artifact/jars": ("its program is lacking",),
+        "image/app": ("no digest", "it is built from artifact jars, which cannot be had"),
+        "image/only-pulled": ("no registry answers",),
     }
-    assert refused.value.what == "there is no way to get tool kind, artifact jars, image app, image only-pulled here"
-    assert "artifact jars: absent; its program is lacking" in refused.value.detail
+    assert refused.value.what == "there is no way to get 4 entries of the lock here"
+    assert "artifact jars\n    its program is lacking\n" in refused.value.detail
+
+
+def test_a_recipe_that_cannot_be_gone_does_not_hide_what_it_stands_on() -> None:
+    with pytest.raises(NoSource) as refused:
+        plan("image/app", registry=False, lacking=["image/app", "artifact/jars"])
+    assert refused.value.reasons == {
+        "artifact/jars": ("its program is lacking",),
+        "image/app": ("no digest", "its program is lacking", "it is built from artifact jars, which cannot be had"),
+    }
+    assert refused.value.what == "there is no way to get artifact jars and image app here"
+
+
+def test_what_upstream_does_not_publish_says_why_where_nothing_else_gives_it() -> None:
+    lock = parse(
+        "version: 1\nimages:\n  app: {unpublished: nobody has one, sources: [{built: {version: '1', debian: trixie}}]}\n",
+        Path("lock.yaml"),
+    )
+
+    def needs(problem: str | None) -> tuple[Need, ...]:
+        return missing(
+            lock,
+            lock.entries.values(),
+            hashes={"image/app": "0" * 64},
+            found=lambda entry: Missing("absent"),
+            can_pull=lambda entry, source: None,
+            can_build=lambda entry: problem,
+        )
+
+    assert [need.cause for need in needs(None)] == ["absent"]
+    with pytest.raises(NoSource) as refused:
+        needs("no program")
+    assert refused.value.why == "upstream publishes none: nobody has one; no program"
 
 
 def test_what_is_there_needs_no_program() -> None:
