@@ -152,7 +152,7 @@ def _choose(
             return _Choice(source, tuple(reasons))
         reasons += problems
     if entry.unpublished and "pulled" in allowed and entry.section != "artifact":  # those are parts of images
-        reasons.insert(1, f"upstream publishes none: {entry.unpublished}")
+        reasons.insert(1, f"it is not pulled: {entry.unpublished}")
     if len(reasons) == 1:
         reasons.append("the lock has no other source")
     if entry.section != "tool":

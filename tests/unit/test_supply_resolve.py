@@ -145,7 +145,7 @@ def test_a_recipe_that_cannot_be_gone_does_not_hide_what_it_stands_on() -> None:
     assert refused.value.what == "there is no way to get artifact jars and image app here"
 
 
-def test_what_upstream_does_not_publish_says_why_where_nothing_else_gives_it() -> None:
+def test_what_is_not_pulled_says_why_where_nothing_else_gives_it() -> None:
     lock = parse(
         "version: 1\nimages:\n  app: {unpublished: nobody has one, sources: [{built: {version: '1', debian: trixie}}]}\n",
         Path("lock.yaml"),
@@ -164,7 +164,7 @@ def test_what_upstream_does_not_publish_says_why_where_nothing_else_gives_it() -
     assert [need.cause for need in needs(None)] == ["absent"]
     with pytest.raises(NoSource) as refused:
         needs("no program")
-    assert refused.value.why == "upstream publishes none: nobody has one; no program"
+    assert refused.value.why == "it is not pulled: nobody has one; no program"
 
 
 def test_what_is_there_needs_no_program() -> None:
