@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kit.supply.lock import Entry, PulledImage
     from kit.supply.resolve import Way
 
+PLATFORMS = ("linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64")
 GB = 1024**3
 MB = 1024**2
 
@@ -96,21 +97,30 @@ def show(session: Any, /, whose: str | None, **chosen: str | None) -> None:
             "reason": listed.state.why if isinstance(listed.state, Missing) else None,
             "recipe": listed.recipe,
             "only": listed.entry.only or None,
+            "unpublished": listed.entry.unpublished or None,
         }
         for listed in session.supply().survey()
     ]
     if session.output == "json":
         print(json.dumps(rows, indent=2))
         return
-    width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
-        only = f"  (only for {row['only']}: made when it is named)" if row["only"] else ""
-        print(f"{row['name']:<{width}}  {row['version']:<12}  {row['source'] or '-':<9}  {row['place'] or row['reason']}{only}")
+        _show_row(row, *(max(len(each[column]) for each in rows) for column in ("name", "version")))
+
+
+def _show_row(row: dict[str, Any], name: int, version: int) -> None:
+    notes = [f"only for {row['only']}: made when it is named"] if row["only"] else []
+    if row["place"] is None and row["unpublished"]:
+        notes.append(f"not pulled: {row['unpublished']}")
+    where = "  ".join([row["place"] or row["reason"], *(f"({note})" for note in notes)])
+    print(f"{row['name']:<{name}}  {row['version']:<{version}}  {row['source'] or '-':<9}  {where}")
 
 
 def _versions(entry: Entry) -> str:
-    """Those that it can have, where it is not there."""
-    return " | ".join(dict.fromkeys(entry.versions.values()))
+    """Those that it can have, where it is not there, in the order in which they are tried."""
+    from kit.supply.lock import Installed
+
+    return " | ".join(dict.fromkeys(source.version for source in entry.sources if not isinstance(source, Installed)))
 
 
 def _show_release(session: Any, chart: Chart, used: tuple[Used, ...]) -> None:
@@ -222,11 +232,15 @@ def _bring(session: Any, used: tuple[Used, ...]) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.argument("names", nargs=-1)
 @of_chart
+@click.option("--platform", type=click.Choice(PLATFORMS), help="Whose tools (default: this computer's).")
 @click.pass_obj
-def save(session: Any, /, file: Path, names: tuple[str, ...], whose: str | None, **chosen: str | None) -> None:
+def save(
+    session: Any, /, file: Path, names: tuple[str, ...], whose: str | None, platform: str | None, **chosen: str | None
+) -> None:
     """Write all tools and images (or NAMES) to one FILE, making first what is missing.
 
     With --for chart: the chart and every image of it (and NAMES), pulling first what is missing.
+    With --platform: tools for another computer; the images are the engine's, so its processor must be of the same kind.
     """
     import tempfile
 
@@ -236,6 +250,8 @@ def save(session: Any, /, file: Path, names: tuple[str, ...], whose: str | None,
 
     supply = session.supply()
     release = _release(session, whose, **chosen)
+    if platform:
+        supply = _for_platform(supply, platform, whose, names)
     if release is None:
         _ensure(supply, names or None, counting=PORTABLE)
         _moved("saved", archive.save(supply, file, names or None), file)
@@ -248,6 +264,19 @@ def save(session: Any, /, file: Path, names: tuple[str, ...], whose: str | None,
     with tempfile.TemporaryDirectory(prefix="kit-chart-") as folder:
         charts = [chart_images.archived(chart, Path(folder))]
         _moved("saved", archive.save(supply, file, names, others=others, charts=charts), file)
+
+
+def _for_platform(supply: Supply, platform: str, whose: str | None, names: tuple[str, ...]) -> Supply:
+    """Refused where images would come along that do not run there: an engine of that kind is a machine with its processor."""
+    wanted = supply.with_tools_for(platform)
+    has_images = whose is not None or any(entry.section == "image" for entry in wanted.wanted(names or None))
+    if has_images and wanted.engine_platform.partition("-")[2] != platform.partition("-")[2]:
+        tools = " ".join(entry.name for entry in wanted.lock.of("tool") if not entry.only)
+        raise click.UsageError(
+            f"the images of this engine are for {wanted.engine_platform}, which do not run with {platform}: "
+            f"save the tools alone (kit images save --platform {platform} FILE {tools}), and the images on such a computer"
+        )
+    return wanted
 
 
 @images.command()

@@ -54,17 +54,28 @@ class Supply:
         runner: Runner = process.run,
         *,
         environment: Mapping[str, str] = os.environ,
+        tools_for: str = "",
     ) -> None:
-        """`assets` is the folder that the lock's paths start from (it holds compose/ and kind/). Opens nothing yet."""
+        """`assets` is the folder that the lock's paths start from (it holds compose/ and kind/). Opens nothing yet.
+
+        `tools_for` is the platform whose tools are wanted; "" for this computer's.
+        """
         self._lock = lock
         self.cache = Cache(cache)
         self.assets = assets
         self.docker = docker
         self.run = runner
         self.environment = environment
+        self._tools_for = tools_for
         self.interrupted = threading.Event()
         self._speaking = threading.Lock()
         self._refused: dict[tuple[str, str], str] = {}  # entry and version → why its pull failed
+
+    def with_tools_for(self, platform: str) -> Supply:
+        """The same, with tools for computers of another platform."""
+        return Supply(
+            self._lock, self.cache.root, self.assets, self.docker, self.run, environment=self.environment, tools_for=platform
+        )
 
     @cached_property
     def lock(self) -> Lock:
@@ -105,16 +116,20 @@ class Supply:
         return f"cgroup-v{self.docker.info().get('CgroupVersion') or 1}"  # engines that do not tell it know the first only
 
     @cached_property
-    def _engine_platform(self) -> str:
+    def engine_platform(self) -> str:
         return platform.of_engine(self.docker)
+
+    @cached_property
+    def _host_platform(self) -> str:
+        return self._tools_for or platform.of_host()
 
     @cached_property
     def _in_images(self) -> frozenset[str]:
         return frozenset(key for entry in self.lock.of("image") for key in entry.needs)
 
     def platform_of(self, entry: Entry) -> str:
-        """What goes into an image is made for the engine, everything else for this computer."""
-        return self._engine_platform if entry.section == "image" or entry.key in self._in_images else platform.of_host()
+        """What goes into an image is made for the engine, everything else for the computer that runs kit."""
+        return self.engine_platform if entry.section == "image" or entry.key in self._in_images else self._host_platform
 
     def serves(self, source: Source) -> bool:
         """Whether a pulled image starts on this engine."""
