@@ -25,7 +25,7 @@ def table(found: Sequence[Compared]) -> str:
     for each in found:
         start = f"{MARKS[each.verdict]} {each.key:<{key}}  {each.version:<{version}}  {each.part:<{part}}"
         lines.append(f"{start}  {each.verdict:<9}  {_short(each.locked):<{SHOWN}}  {each.note}".rstrip())
-        if each.verdict != "same":
+        if each.verdict in ("moved", "differs", "gone"):
             now = f", now {_short(each.upstream)}" if each.upstream else ""
             lines.append(f"    {each.place}{now}")
     return "\n".join([*lines, summary(found)]) + "\n"

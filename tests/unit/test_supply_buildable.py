@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
@@ -331,6 +332,16 @@ def test_the_error_reads_well_on_a_terminal(tmp_path: Path) -> None:
     assert len(lines) <= 65
     said = [line for line in lines if "it cannot be built: go is not on PATH" in line]
     assert len(said) <= 5  # the programs that Go would make stand together, as far as their other reasons are the same
+
+
+@pytest.mark.usefixtures("no_plugins")
+def test_a_program_that_reads_the_error_gets_all_of_it_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(NoSource) as none:
+        nothing(tmp_path, {}).plan(UP)
+    failure.show(none.value, as_json=True, verbose=False)
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["exit_code"] == 23
+    assert "artifacts minio, kubernetes" in error["detail"]
 
 
 @pytest.mark.usefixtures("no_plugins")
