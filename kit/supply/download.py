@@ -102,10 +102,10 @@ class Files:
         for _ in self._blocks(self.address(url), lambda: False, lambda text: None):
             return
 
-    def sha256(self, url: str, note: Note = lambda text: None) -> str:
-        """Of what upstream has under that address now, without keeping it. Raises `DownloadFailed`."""
+    def sha256(self, url: str, *, interrupted: Callable[[], bool] = lambda: False, note: Note = lambda text: None) -> str:
+        """Of what upstream has under that address now, without keeping it. Raises `DownloadFailed`, `Interrupted`."""
         whole = hashlib.sha256()
-        for block in self._blocks(self.address(url), lambda: False, note):
+        for block in self._blocks(self.address(url), interrupted, note):
             whole.update(block)
         return whole.hexdigest()
 

@@ -7,13 +7,14 @@ silence is no agreement.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from kit.errors import KitError
-from kit.supply.errors import ChecksumWrong, DownloadFailed
+from kit.supply.errors import ChecksumWrong, DownloadFailed, Interrupted
 from kit.supply.https import Note
 from kit.supply.lock import Entry, PlatformFile, Pulled, PulledFiles, PulledImage
 from kit.supply.registry import repository
@@ -44,7 +45,7 @@ class FilesDoor(Protocol):
     def why_not(self, url: str, *, patient: bool = False) -> str | None: ...
     def touch(self, url: str) -> None: ...
     def text(self, url: str) -> str: ...
-    def sha256(self, url: str, note: Note = ...) -> str: ...
+    def sha256(self, url: str, *, interrupted: Callable[[], bool] = ..., note: Note = ...) -> str: ...
 
 
 class Digests(Protocol):
@@ -66,15 +67,21 @@ def compared(
     `download`: also fetch each file and hash it, instead of asking only whether it is there.
     """
 
+    left = threading.Event()
+
     def ask(entry: Entry, source: Pulled) -> tuple[Compared, ...]:
         if isinstance(source, PulledImage):
             return (_image(entry, source, digests),)
-        return _files(entry, source, files, download, note)
+        return _files(entry, source, files, download, note, left.is_set)
 
     asked = [(entry, source) for entry in entries for source in entry.pulls]
     with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="verify") as pool:
-        for found in pool.map(lambda each: ask(*each), asked):
-            yield from found
+        try:
+            for found in pool.map(lambda each: ask(*each), asked):
+                yield from found
+        except BaseException:
+            left.set()  # the pool waits for what was begun
+            raise
 
 
 def exit_code(found: Iterable[Compared]) -> int:
@@ -99,18 +106,23 @@ def sum_in(text: str, name: str) -> str | None:
     return bare.group(1).lower() if bare and not bare.group(2) else None
 
 
-def _files(entry: Entry, source: PulledFiles, files: FilesDoor, download: bool, note: Note) -> tuple[Compared, ...]:
+def _files(
+    entry: Entry, source: PulledFiles, files: FilesDoor, download: bool, note: Note, interrupted: Callable[[], bool]
+) -> tuple[Compared, ...]:
     sums = _Sums(source.sums, files)
 
     def compare(platform: str, file: PlatformFile) -> Compared:
         def found(verdict: Verdict, upstream: str = "", why: str = "") -> Compared:
             return Compared(entry.key, source.version, platform, file.url, file.sha256, upstream, verdict, why)
 
+        if interrupted():
+            raise Interrupted
         if silence := files.why_not(file.url, patient=True):
             return found("not asked", why=silence)
         try:
             if download:
-                hashed = files.sha256(file.url, lambda text: note(f"{entry.key} {platform}: {text}"))
+                said = f"{entry.key} {platform}"
+                hashed = files.sha256(file.url, interrupted=interrupted, note=lambda text: note(f"{said}: {text}"))
             else:
                 hashed = ""
                 files.touch(file.url)

@@ -7,6 +7,8 @@ import hashlib
 import io
 import os
 import platform
+import signal
+import sys
 import tarfile
 import threading
 import time
@@ -19,6 +21,7 @@ from typing import Any
 import pytest
 import trustme
 
+from kit.engines import process
 from kit.engines.docker_errors import DiskFull
 from kit.errors import KitError
 from kit.supply import Supply, https
@@ -41,6 +44,7 @@ from tests.support.file_server import (
     proxy,
 )
 
+ROOT = Path(__file__).parents[2]
 PROGRAM = b"#!/bin/sh\necho tiny 1.0\n" * 1000
 SHA256 = hashlib.sha256(PROGRAM).hexdigest()
 URL = "https://upstream.example/v1/tiny"
@@ -576,3 +580,29 @@ def test_an_interrupted_supply_leaves_nothing_half_made(server: FileServer, tmp_
     assert not any(path for path in (tmp_path / "cache" / "tools").rglob("*") if path.is_file())
     server.paths["/upstream.example/linux-amd64"] = b"linux-amd64"
     assert len(supply(tmp_path, server.url, ["linux-amd64"]).ensure()) == 1
+
+
+# Ctrl-C as a terminal sends it: whoever started the tests may have it switched off.
+PULLING = """
+import signal, sys
+from pathlib import Path
+from tests.unit.test_supply_download import supply
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    supply(Path(sys.argv[1]), sys.argv[2], ["linux-amd64"]).ensure()
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_in_the_middle_of_a_pull_leaves_nothing_half_made(server: FileServer, tmp_path: Path) -> None:
+    server.paths["/upstream.example/linux-amd64"] = stalled = Stalled(b"linux-amd64", 5)
+    kit = process.spawn(
+        [sys.executable, "-c", PULLING, str(tmp_path), server.url], log=tmp_path / "log", env={"PYTHONPATH": str(ROOT)}
+    )
+    assert stalled.reached.wait(30), (tmp_path / "log").read_text()
+    os.kill(kit, signal.SIGINT)
+    _, status = os.waitpid(kit, 0)
+    assert os.waitstatus_to_exitcode(status) == 130, (tmp_path / "log").read_text()
+    assert not any(path for path in (tmp_path / "cache" / "tools").rglob("*") if path.is_file())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from kit.engines.docker_errors import EngineNotRunning
 from kit.supply import lock_file
 from kit.supply.download import Files
 from kit.supply.verify import Compared, compared, sum_in
-from tests.support.file_server import FileServer, Redirect, Refused, file_server
+from tests.support.file_server import FileServer, Redirect, Refused, Stalled, file_server
 
 ONE, OTHER = b"the program for amd64", b"the program for arm64"
 SUMS = {content: hashlib.sha256(content).hexdigest() for content in (ONE, OTHER)}
@@ -200,6 +201,18 @@ def test_a_host_that_cannot_be_reached_is_asked_once_for_all_its_files() -> None
 )
 def test_a_tag_may_move_as_long_as_the_digest_stays(server: FileServer, known: dict[str, str], wanted: tuple[str, str]) -> None:
     assert told(next(each for each in found(server, Registry(known)) if each.key == "image/base")) == wanted
+
+
+def test_whoever_stops_listening_does_not_wait_for_a_silent_transfer(server: FileServer) -> None:
+    server.paths[AMD] = stalled = Stalled(ONE, 5)
+    lock = lock_file.parse(LOCK.replace("SUMS", ".sha256"), Path("lock.yaml"))
+    entries = [lock.entries["image/base"], lock.entries["tool/tiny"]]
+    told = compared(entries, Files(server.url, patient_s=60), lambda: Registry(EVERYTHING), download=True)
+    assert next(told).key == "image/base"
+    assert stalled.reached.wait(10)
+    began = time.monotonic()
+    told.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - began < 30
 
 
 def test_without_an_engine_images_are_not_asked_and_files_are(server: FileServer) -> None:
