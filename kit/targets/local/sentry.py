@@ -26,7 +26,6 @@ from kit.sentry.receiver import Receiver
 from kit.state import markers, secrets
 from kit.state.ports import LOOPBACK
 from kit.stores.contract import NotYet
-from kit.supply.resolve import source_of
 from kit.targets.local import chart_images, layout
 from kit.targets.local.errors import NoStack
 from kit.verify.checks import Check
@@ -323,8 +322,8 @@ class LocalSentry:
         """Of the stand-in; the chart's release has many."""
         if chart != lite.CHART.name:
             return None
-        reference = self._local.supply.image("bugsink").reference
-        return {"reference": reference, "source": source_of(reference, {}) or "built"}
+        image = self._local.supply.image("bugsink")
+        return {"reference": image.reference, "source": image.source}
 
     def probe_checks(self) -> Iterator[Check]:
         """The claims about the connections from inside the cluster, tried now."""
