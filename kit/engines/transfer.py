@@ -97,7 +97,8 @@ class Build:
     line: str = ""
 
     def heard(self, piece: Mapping[str, Any]) -> Build:
-        said = [line.strip() for line in str(piece.get("stream") or "").replace("\r", "\n").splitlines() if line.strip()]
+        plain = click.unstyle(str(piece.get("stream") or ""))  # pip colours what it says, and the engine adds colours to stderr
+        said = [line.strip() for line in plain.replace("\r", "\n").splitlines() if line.strip()]
         if not said:
             return self
         steps = [number for number, line in enumerate(said) if line.startswith("Step ")]

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
+
 EVERY_S = 1.0
 ENOUGH_BYTES = 4096
 WIDTH = 100
@@ -40,7 +42,7 @@ def last_line(log: Path) -> str:
     try:
         with log.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - ENOUGH_BYTES))
-            lines = [line.strip() for line in file.read().decode(errors="replace").splitlines()]
+            lines = [line.strip() for line in click.unstyle(file.read().decode(errors="replace")).splitlines()]
     except OSError:
         return ""
     return next((line[:WIDTH] for line in reversed(lines) if line), "")

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from kit.engines.docker import Docker
+from kit.host import trust
 from tests.connected import publish
 from tests.connected.upstream import recipes
 from tests.support.file_server import FileServer, file_server
@@ -35,6 +36,7 @@ class Upstream:
     lock: Path
     digests: Mapping[str, str]  # upstream's reference → what stands behind it here
     path: Path  # the only folder on PATH
+    trusted: Path  # this computer's authorities and the file server's, as an administrator would put it there
 
     def environment(self, cache: Path) -> dict[str, str]:
         return {
@@ -43,7 +45,7 @@ class Upstream:
             "KIT_LOCK": str(self.lock),
             "KIT_REGISTRY_PREFIX": f"{self.registry.address}/",
             "KIT_FILES_PREFIX": self.files.url,
-            "SSL_CERT_FILE": str(self.files.ca),
+            "SSL_CERT_FILE": str(self.trusted),
         }
 
 
@@ -68,7 +70,9 @@ def upstream(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         sums = publish.publish_files(supply, files, document)
         lock = folder / "lock.yaml"
         lock.write_text(publish.test_lock(document, digests, sums))
-        yield Upstream(registry, files, lock, digests, bare_path(folder / "bin"))
+        trusted = folder / "trusted.pem"
+        trusted.write_bytes(trust.bundle({}).read_bytes() + files.ca.read_bytes())
+        yield Upstream(registry, files, lock, digests, bare_path(folder / "bin"), trusted)
 
 
 @pytest.fixture
