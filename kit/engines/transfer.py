@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import click
+
 Note = Callable[[str], None]
 
 MB = 1000 * 1000
