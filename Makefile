@@ -5,7 +5,7 @@ VENV := .venv
 KIT := $(VENV)/bin/kit
 STAMP := $(VENV)/.installed
 
-PARTS := lint unit terraform conformance e2e-local e2e-sentry e2e-cloud long real
+PARTS := lint unit terraform conformance e2e-local e2e-sentry e2e-cloud connected long real
 
 .PHONY: up test bench clean $(PARTS)
 
@@ -16,7 +16,7 @@ up: $(STAMP)  ## five TLS stores, a cluster, Sentry, a received exception
 # Two at a time, the longest first: most of them wait for containers and for the provider.
 test: $(STAMP)  ## everything that can be tested here, on the real thing
 	@rm -rf .tox/results
-	@$(VENV)/bin/tox run-parallel -q -p 2 --parallel-no-spinner -e e2e-sentry,e2e-local,terraform,e2e-cloud,unit,conformance,lint; code=$$?; \
+	@$(VENV)/bin/tox run-parallel -q -p 2 --parallel-no-spinner -e e2e-sentry,e2e-local,terraform,e2e-cloud,connected,unit,conformance,lint; code=$$?; \
 	$(VENV)/bin/python tests/total.py .tox/results && exit $$code
 
 $(PARTS): $(STAMP)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kit.blueprint.stack import STORES
 from kit.engines.docker import Docker
 from kit.host import trust
 from tests.connected import publish
@@ -25,6 +26,8 @@ from tests.support.reach import local_target
 TOOLS = ("kind", "helm", "kubectl", "docker-compose", "terraform", "tofu")
 COMPILERS = ("go", "gofmt", "mvn", "java", "javac", "cargo", "rustc", "gcc", "g++", "cc", "c++", "make", "clang")
 NOT_ON_PATH = frozenset((*TOOLS, *COMPILERS, "mmdebstrap", "debootstrap"))
+# What `kit up --local` pulls; the others of the shapes are looked at by themselves.
+PUBLISHED = (*STORES, "python", "bugsink", "kind-node", "kind-node-for-cgroup-v1")
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def upstream(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     supply = local_target(Program(folder, "upstream")).supply
     with publish.registry(docker, folder) as registry, file_server(folder) as files:
         digests = {}
-        for shape in recipes.SHAPES:
+        for shape in map(recipes.shape, PUBLISHED):
             supply.ensure([f"image/{shape.base}"], ways=("built",), counting=("built",))
             base = supply.place_of(f"image/{shape.base}", counting=("built",)).place
             made = recipes.build(docker, shape, lambda name, base=base: base, folder / f"{shape.name}.log")  # type: ignore[misc]
@@ -76,13 +79,24 @@ def upstream(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
-def laptop(upstream: Upstream, tmp_path: Path) -> Iterator[Program]:
-    """A computer on which nothing of kit was ever fetched, and a stack of its own on it."""
+def laptop(docker: Docker, upstream: Upstream, tmp_path: Path) -> Iterator[Program]:
+    """A computer on which nothing of upstream's was ever fetched, and a stack of its own on it."""
     program = Program(tmp_path, f"laptop-{os.getpid()}", upstream.environment(tmp_path / "cache"))
+    forget(docker, upstream)
     try:
         yield program
     finally:
         program.must("purge", "--yes")
+        forget(docker, upstream)
+
+
+def forget(docker: Docker, upstream: Upstream) -> None:
+    """Take away what was pulled, by whichever test."""
+    digests = set(upstream.digests.values())
+    for image in docker.images.all():
+        if any(name.partition("@")[2] in digests for name in image.digests):
+            for name in (*image.tags, *image.digests):
+                docker.images.untag(name)
 
 
 def bare_path(folder: Path) -> Path:

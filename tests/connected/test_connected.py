@@ -12,6 +12,7 @@ from kit.engines.docker import Docker
 from kit.engines.kind import node_name
 from tests.connected.conftest import NOT_ON_PATH, Upstream, pulled_images
 from tests.support.program import Program
+from tests.support.registry_front import Refusal, front
 
 TOOLS = ("kind", "helm", "compose", "terraform")  # kubectl is for a shell that asks for it
 
@@ -55,3 +56,67 @@ def test_everything_comes_from_upstream_to_the_demo_event(
     assert not (tmp_path / "cache" / "artifacts").exists()
     laptop.must("verify")
     assert "nothing to do" in laptop.must("up", "--local", "--plan").stdout
+
+
+REFUSALS = {
+    "unauthorized": "docker login",
+    "forbidden": "docker login",
+    "absent": "has no",
+    "limited": "too many",
+    "failing": "503",
+    "closes": "",
+    "silent": "",
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_registry_that_refuses_is_told_in_its_own_words_and_nothing_is_left_half_made(
+    laptop: Program, upstream: Upstream, docker: Docker, tmp_path: Path, refusal: Refusal
+) -> None:
+    before = {tag for image in docker.images.all() for tag in image.tags}
+    with front("127.0.0.1:1") as made:
+        made.refusal = refusal
+        refused = Program(
+            laptop.home, laptop.stack, {**upstream.environment(tmp_path / "cache"), "KIT_REGISTRY_PREFIX": f"{made.address}/"}
+        )
+        ran = refused("up", "--local", "--only", "stores")
+    assert ran.exit_code in (23, 38, 39), ran.stderr
+    assert made.address in ran.stderr
+    assert REFUSALS[refusal] in ran.stderr
+    assert {tag for image in docker.images.all() for tag in image.tags} == before
+    assert not [path for path in (tmp_path / "cache").rglob(".*") if path.is_dir()]
+    assert not docker.containers({"dev.kit.stack": laptop.stack})
+
+
+def test_a_program_that_is_not_what_the_lock_says_is_not_run(laptop: Program, upstream: Upstream, tmp_path: Path) -> None:
+    lock = tmp_path / "lock.yaml"
+    sums = {
+        file["sha256"]
+        for source in yaml.safe_load(upstream.lock.read_text())["tools"]["compose"]["sources"]
+        if "pulled" in source
+        for file in source["pulled"]["files"].values()
+    }
+    text = upstream.lock.read_text()
+    for sum_ in sums:
+        text = text.replace(sum_, "a" * 64)
+    lock.write_text(text)
+    ran = Program(laptop.home, laptop.stack, {**(laptop.env or {}), "KIT_LOCK": str(lock)})("images", "pull", "compose")
+    assert ran.exit_code == 25
+    assert "KIT-SUPPLY-CHECKSUM" in ran.stderr
+    assert not list((tmp_path / "cache" / "tools").rglob("compose"))
+
+
+def test_what_upstream_says_today_is_compared_with_the_lock(laptop: Program, upstream: Upstream, tmp_path: Path) -> None:
+    """Against a real registry and a real file server, which here stand for upstream's."""
+    names = (*STORES, "python", "bugsink", *TOOLS, "kubectl")
+    rows = laptop.must("-o", "json", "images", "verify", "--download", *names).json
+    assert {row["verdict"] for row in rows} == {"same"}
+    platforms = {row["part"] for row in rows if row["key"] == "tool/helm"}
+    assert platforms == {"linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64"}
+
+    lock = tmp_path / "lock.yaml"
+    digest = upstream.digests["valkey/valkey:8.1.9"]
+    lock.write_text(upstream.lock.read_text().replace(digest, "sha256:" + "1" * 64))
+    ran = Program(laptop.home, laptop.stack, {**(laptop.env or {}), "KIT_LOCK": str(lock)})("images", "verify", "redis")
+    assert ran.exit_code == 25
+    assert "gone" in ran.stdout

@@ -41,6 +41,7 @@ SHAPES = (
     Shape("s3", "minio", "s3", "minio/minio:RELEASE.2025-09-07T16-13-09Z"),
     Shape("bugsink", "bugsink", "bugsink", "bugsink/bugsink:2.5.1"),
     Shape("kind-node", "kindest-node", "kind-node", "kindest/node:v1.34.11"),
+    Shape("kind-node-for-cgroup-v1", "kindest-node", "kind-node", "kindest/node:v1.34.3"),
 )
 
 
