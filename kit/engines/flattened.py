@@ -19,7 +19,7 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
-# By the first containerd's import names an image (client/import.go of 1.6.20, tried 2026-11-28), the second is the specification's.
+# By the first containerd's import names an image (1.6.20, tried 2026-11-28), the second is the specification's.
 NAME, REF = "io.containerd.image.name", "org.opencontainers.image.ref.name"
 
 

@@ -123,7 +123,7 @@ def _desired(local: LocalTarget, needs: Mapping[str, Need], seen: planning.Clust
         if wants_sentry
         else (),
         node_image=node_image.wanted(local) if wants_sentry and is_to_be_made else None,
-        registries=registries.wanted(local).fingerprint if "cluster" in parts else "",
+        registries=registries.wanted().fingerprint if "cluster" in parts else "",
         release=_or_unknown(local.sentry.fingerprint) if wants_sentry else None,
         preflight=_or_unknown(local.sentry.preflight_fingerprint) if wants_sentry else None,
     )

@@ -57,14 +57,14 @@ class Way:
     verified: bool  # else whatever certificate it has is taken, and plain HTTP as well: as the engine does
 
 
-def wanted(local: LocalTarget, environment: Mapping[str, str] = os.environ) -> Mirror:
+def wanted(environment: Mapping[str, str] = os.environ) -> Mirror:
     mirror = Mirror(prefix_from(environment).removesuffix("/"))
     return Mirror(mirror.prefix, _authorities(mirror.host)) if mirror.prefix else mirror
 
 
 def set_up(local: LocalTarget, node: Container) -> str:
     """Tell the node of the wanted mirror, or of none; a mirror that it cannot reach is a note."""
-    mirror = wanted(local)
+    mirror = wanted()
     way = _way(local, node, mirror) if mirror.prefix else None
     nodes.use_registries(local.docker, node.name, UPSTREAM, hosts_files(mirror, way) if way else {})
     markers.record(local.markers_file, MARKER, f"{node.id} {mirror.fingerprint}")
