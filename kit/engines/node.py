@@ -28,7 +28,7 @@ CERTS = "/etc/containerd/certs.d"
 # containerd 2 looks there by itself (kindest/node); 1.6 (kit's own node image) only when told, and takes it up when it starts.
 # Pods go on running while it does.
 USE_CERTS = f"""\
-if ! containerd config dump | grep -q "config_path = [\"'][^\"']"; then
+if ! containerd config dump | grep -q 'config_path = .*/'; then
   printf '\n[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "%s"\n' {CERTS} >> /etc/containerd/config.toml
   systemctl restart containerd
 fi

@@ -1,7 +1,7 @@
 """The node of a real cluster: images brought into it, from whatever image store, and pulled by it through a company's mirror.
 
-The mirror is Debian's `docker-registry` at the gateway of a network that the test makes, which both the engine and the node reach;
-its certificate is by the tests' own authority, which the engine finds where its documentation says.
+The mirror is Debian's `docker-registry` at the gateway of a network that the test makes, which both the engine and the node can
+reach; its certificate is by the tests' own authority, which the engine finds where its documentation says.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Mirror:
 
 @pytest.fixture(scope="module")
 def mirror(tmp_path_factory: pytest.TempPathFactory, docker: Docker) -> Iterator[Mirror]:
-    """A registry over TLS at the gateway of a network of its own; the engine trusts it, as its administrator would have made it."""
+    """A registry over TLS at the gateway of a network of its own, which the engine has been told to trust."""
     folder, name = tmp_path_factory.mktemp("mirror"), f"node-mirror-{os.getpid()}"
     made = docker.api.create_network(name, driver="bridge")["Id"]
     gateway = docker.api.inspect_network(made)["IPAM"]["Config"][0]["Gateway"]
@@ -130,9 +130,7 @@ def test_a_mirror_on_this_computers_loopback_is_reached_at_the_gateway_or_left_o
 
     with _registry(tmp_path, f"0.0.0.0:{port}", tls=False):
         name = f"kit-test-{uuid.uuid4().hex[:8]}"
-        _pushed(
-            docker, f"127.0.0.1:{port}/library/{name}", shutil.which("busybox") or debian_program("busybox", "busybox-static")
-        )
+        _pushed(docker, f"127.0.0.1:{port}/library/{name}")
         cluster.must("up", "--local", "--only", "cluster")
         loopback.must("up", "--local", "--only", "cluster")
         assert _said_by_a_pod(local_target(cluster), f"{name}:1") == "from the mirror\n"
