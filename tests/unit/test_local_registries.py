@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kit.supply.fetch import mirrored
+from kit.supply.registry import mirrored
 from kit.targets.local import registries
 from kit.targets.local.registries import Mirror, Way
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from kit import files
 from kit.engines import node as nodes
 from kit.state import markers
-from kit.supply.fetch import mirrored, prefix_from
+from kit.supply.registry import mirrored, prefix_from
 
 if TYPE_CHECKING:
     from kit.engines.observed import Container
