@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kit.targets.local import LocalTarget
 
 NAME = "kind-node-ready"
-FORM = "1"  # of what is made; another one where an image made before would not do any more
+FORM = "2"  # of what is made; another one where an image made before would not do any more
 SCRIPT = "kind/node/add-images.sh"
 
 
