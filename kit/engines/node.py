@@ -25,10 +25,11 @@ IMPORT = (
     'exec ctr -n k8s.io images import --digests --snapshotter "${snapshotter:-overlayfs}" -'
 )
 CERTS = "/etc/containerd/certs.d"
-# containerd 2 looks there by itself (kindest/node); 1.6 (kit's own node image) only when told, and takes it up when it starts.
+# Kind's config.toml (0.33, of version 2) names no folder, and neither containerd 1.6.20 nor 2.3.4 then looks into one (both tried
+# 2026-11-28; 2.3.4 takes the section up from a file of version 2). A restart of containerd is needed for that, and once only.
 # Pods go on running while it does.
 USE_CERTS = f"""\
-if ! containerd config dump | grep -q 'config_path = .*/'; then
+if ! containerd config dump | grep -q '^ *config_path = .*/'; then
   printf '\n[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "%s"\n' {CERTS} >> /etc/containerd/config.toml
   systemctl restart containerd
 fi

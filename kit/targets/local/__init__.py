@@ -199,9 +199,11 @@ class LocalTarget:
     # -- cluster
 
     def cluster_config(self) -> str:
-        template = (self.workspace.assets / "kind" / "cluster.yaml").read_text()
+        folder = self.workspace.assets / "kind"
         tokens = self.workspace.state / layout.API_TOKENS
-        return layout.cluster_config(template, self.ports()[layout.SENTRY_KEY], tokens if tokens.exists() else None)
+        return layout.cluster_config(
+            (folder / "cluster.yaml").read_text(), self.ports()[layout.SENTRY_KEY], folder, tokens if tokens.exists() else None
+        )
 
     def cluster_fingerprint(self) -> str:
         return files.digest({"config": self.cluster_config(), "image": self.supply.image("kind-node").reference})

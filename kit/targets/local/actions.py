@@ -31,6 +31,7 @@ LOOK_AT_CONTAINER_S = 1.0
 STORE_TIMEOUT_S = 120.0
 LOG_LINES = 15
 RESTART_GRACE_S = 20
+NAMES_TIMEOUT_S = 60.0
 
 
 class StoreNotReady(KitError):
@@ -226,10 +227,23 @@ def _create_cluster(local: LocalTarget, step: Step, note: Note) -> None:
         network=name,
         log=workspace.logs / "kind.log",
     )
+    _wait_for_names(local, note)
     made = _node(local)
     markers.record(local.markers_file, "cluster", f"{made.id} {local.cluster_fingerprint()}")
     if has_images:
         markers.record(local.markers_file, "cluster-images", " ".join([made.id, *local.cluster_images()]))
+
+
+def _wait_for_names(local: LocalTarget, note: Note) -> None:
+    """Until the cluster answers for names: a pod that comes before takes the stores for unreachable. Who waits in vain goes on,
+    for what is wrong then is better told by whoever needs a name."""
+    ends = time.monotonic() + NAMES_TIMEOUT_S
+    while time.monotonic() < ends:
+        found = local.kube.get("Deployment", "coredns", "kube-system")
+        if found and (found.get("status") or {}).get("readyReplicas"):
+            return
+        note("its DNS is starting")
+        time.sleep(POLL_S)
 
 
 def _load_images(local: LocalTarget, step: Step, note: Note) -> str:
