@@ -30,8 +30,8 @@ def test_the_clusters_configuration_is_whole_with_and_without_tokens_of_its_own(
     """One node with every mount; kubeadm finds the patches where the configuration says that they are."""
     folder = Path(__file__).parents[2] / "kind"
     template = (folder / "cluster.yaml").read_text()
-    plain = yaml.safe_load(layout.cluster_config(template, 9443, folder))
-    tokens = yaml.safe_load(layout.cluster_config(template, 9443, folder, tmp_path / "tokens.csv"))
+    plain = yaml.safe_load(layout.cluster_config(template, 9443, folder / "patches"))
+    tokens = yaml.safe_load(layout.cluster_config(template, 9443, folder / "patches", tmp_path / "tokens.csv"))
     (patches,) = plain["nodes"][0]["extraMounts"]
     assert (Path(patches["hostPath"]) / "corednsdeployment+strategic.yaml").is_file()
     patched = [yaml.safe_load(each) for each in plain["kubeadmConfigPatches"]]

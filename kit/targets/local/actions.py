@@ -217,6 +217,8 @@ def _make_node_image(local: LocalTarget, step: Step, note: Note) -> str:
 def _create_cluster(local: LocalTarget, step: Step, note: Note) -> None:
     name, workspace = local.stack.name, local.workspace
     files.private_folder(workspace.state)
+    for patch in local.kubeadm_patches.iterdir():
+        files.write(workspace.state / layout.PATCHES / patch.name, patch.read_text())
     ready = node_image.wanted(local)
     has_images = ready is not None and node_image.is_there(local, ready)
     Kind(local.supply.tool("kind"), engine=local.docker.child_environment()).create(
