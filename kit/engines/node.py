@@ -125,7 +125,9 @@ def _unpacked(docker: Docker, container: str, reference: str, place: str) -> Fla
         try:
             pieces = docker.connect_forever.export(source, chunk_size=BLOCK)
             tar = f"tar -x -p --numeric-owner --xattrs --xattrs-include=security.capability -C {place}/fs"
-            _feed(docker, container, ["sh", "-c", f"mkdir -p {place}/fs && exec {tar}"], measured.passing(pieces), UNPACK_TIMEOUT_S)
+            _feed(
+                docker, container, ["sh", "-c", f"mkdir -p {place}/fs && exec {tar}"], measured.passing(pieces), UNPACK_TIMEOUT_S
+            )
             seen = docker.api.inspect_image(reference)
         finally:
             docker.remove_container(source)

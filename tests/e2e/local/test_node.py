@@ -150,7 +150,7 @@ def test_an_image_of_several_platforms_of_which_one_is_here_is_loaded(cluster: P
     """As the engine's containerd image store hands it out: the whole index, one platform's content. Kind's way fails."""
     name = f"docker.io/library/kit-test-{uuid.uuid4().hex[:8]}:1"
     saved = _saved_by_a_containerd_store(name, _root("of this platform\n"))
-    store: Any = SimpleNamespace(images=SimpleNamespace(save=lambda references: iter([saved])))
+    store: Any = SimpleNamespace(child_environment=dict, images=SimpleNamespace(save=lambda references: iter([saved])))
     by_kind = [
         "docker",
         "exec",
@@ -175,7 +175,9 @@ def test_an_image_of_several_platforms_of_which_one_is_here_is_loaded(cluster: P
 def test_a_stream_that_breaks_off_is_an_error_and_leaves_no_image(cluster: Program) -> None:
     name = f"docker.io/library/kit-test-{uuid.uuid4().hex[:8]}:1"
     saved = _saved_by_a_containerd_store(name, _root("whole\n"))
-    store: Any = SimpleNamespace(images=SimpleNamespace(save=lambda references: iter([saved[: len(saved) // 2]])))
+    store: Any = SimpleNamespace(
+        child_environment=dict, images=SimpleNamespace(save=lambda references: iter([saved[: len(saved) // 2]]))
+    )
     with pytest.raises(ToolFailed):
         node.load(store, node_name(cluster.stack), [name])
     assert name not in _images(cluster)
