@@ -51,7 +51,7 @@ def run(checkout: Path, fails: str = "", has_docker: bool = True) -> Ran:
     for folder in (checkout / "docs", bin, venv):
         folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(SCRIPT, checkout / "docs")
-    programs = {bin / "make": "#!/bin/sh\necho \"make $*\" >> \"$CALLS\"\n", venv / "kit": KIT}
+    programs = {bin / "make": '#!/bin/sh\necho "make $*" >> "$CALLS"\n', venv / "kit": KIT}
     for path, text in (programs | ({bin / "docker": "#!/bin/sh\necho engine\n"} if has_docker else {})).items():
         path.write_text(text)
         path.chmod(0o755)
