@@ -20,7 +20,7 @@ variables() { # which are set, never to what: a proxy's address may hold a passw
   done
 }
 
-step computer sh -c 'uname -srm; python3 --version; make --version | head -n 1; docker compose version
+step computer sh -c 'git rev-parse HEAD; uname -srm; python3 --version; make --version | head -n 1; docker compose version
 for each in go mvn kind helm docker-compose terraform; do command -v $each; done; df -k .'
 step variables variables
 step docker-version docker version
