@@ -1,4 +1,4 @@
-"""What a build in a container is told of the network: the proxies of the docker command's configuration. pip goes through them."""
+"""What a build in a container is told of the network: the proxies of the docker command's configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PASSWORD = "hunter2"
 PROXY = f"http://user:{PASSWORD}@proxy.example:3128"
 DOCKERFILE = """FROM scratch
 COPY busybox /busybox
-RUN ["/busybox", "sh", "-c", "case $HTTPS_PROXY in http://user:*@proxy.example:3128) [ $no_proxy = .example ] ;; *) exit 1 ;; esac"]
+RUN ["/busybox", "sh", "-c", "case $HTTPS_PROXY in http://*@proxy.example:3128) [ $no_proxy = .example ] ;; *) exit 1 ;; esac"]
 """
 
 
