@@ -1,20 +1,21 @@
-"""The figures of the documents, measured here: python -m bench [--write] [local] [cloud]
+"""The figures of the documents, measured here: python -m bench [--write] [--rounds N] [local] [cloud]
 
 Whole processes, as a user runs them, under stacks of their own; medians, because machines are shared. What can be counted is
 counted. With --write the table replaces docs/numbers.md. Nothing here passes or fails: targets stand beside the figures.
+With --rounds 1 each is taken once, which is no measurement but shows that all of them can be taken.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
-import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import cloud, local
-from bench.figures import Figure
+from bench.figures import Figure, Rounds
 from kit import __version__
 from kit.engines.docker import Docker
 from tests.support.program import ROOT, Program
@@ -26,18 +27,25 @@ PARTS = {"local": local.measure, "cloud": cloud.measure}
 def main() -> None:
     # As in a user's shell: Python keeps what it has compiled. Some build machines switch that off, and every start pays for it.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    wanted = [name for name in PARTS if name in sys.argv] or list(PARTS)
+    asked = argparse.ArgumentParser(prog="python -m bench")
+    asked.add_argument("--write", action="store_true", help="replace docs/numbers.md")
+    asked.add_argument("--rounds", type=int, metavar="N", help="take every figure N times, not as often as it needs")
+    asked.add_argument("parts", nargs="*", metavar="PART", help=f"{' or '.join(PARTS)}; all of them by default")
+    chosen = asked.parse_args()
+    if unknown := set(chosen.parts) - set(PARTS):
+        asked.error(f"no such part: {', '.join(sorted(unknown))}")
+    rounds = Rounds(chosen.rounds)
     figures: list[Figure] = []
-    for name in wanted:
+    for name in chosen.parts or PARTS:
         with tempfile.TemporaryDirectory() as home:
             program = Program(Path(home), f"bench-{os.getpid()}")
             try:
-                figures += PARTS[name](program)
+                figures += PARTS[name](program, rounds)
             finally:
                 program("purge", "--yes")
     text = page(figures)
     print(text)
-    if "--write" in sys.argv:
+    if chosen.write:
         DOCUMENT.write_text(text)
 
 

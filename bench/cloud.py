@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.figures import Figure, median, milliseconds, say, seconds, timed
+from bench.figures import Figure, Rounds, median, milliseconds, say, seconds, timed
 from tests.support import emulator
 from tests.support import terraform as supplied
 from tests.support.emulator import Running, Terraform
@@ -21,25 +21,28 @@ VARIABLES = ("-var=domain=sentry.example.com", "-var=iam_pause_s=0", *PASSWORDS)
 DESCRIPTION = "cloud: {domain: sentry.example.com, size: demo}\n"
 
 
-def measure(program: Program) -> Iterator[Figure]:
+def measure(program: Program, rounds: Rounds) -> Iterator[Figure]:
     say("values")
     yield Figure(
-        "kit values show", milliseconds(median(5, lambda: program.must("values", "show"))), "≤ 1 s", "median of 5 processes"
+        "kit values show",
+        milliseconds(median(rounds.of(5), lambda: program.must("values", "show"))),
+        "≤ 1 s",
+        f"median of {rounds.of(5)} processes",
     )
 
     checked = ("values", "check", "--size", "full", "--chart", str(CHART))
     yield Figure(
         "kit values check, chart 33's shape, full",
-        seconds(median(5, lambda: program.must(*checked)), 2),
+        seconds(median(rounds.of(5), lambda: program.must(*checked)), 2),
         "≤ 2 s",
-        "median of 5 processes, the settings executed in a container",
+        f"median of {rounds.of(5)} processes, the settings executed in a container",
     )
 
     say("emulator")
     with tempfile.TemporaryDirectory() as folder:
         mirror = Path(folder, "mirror")
         supplied.provider_environment(mirror)
-        yield from _emulator(Path(folder), mirror)
+        yield from _emulator(Path(folder), mirror, rounds.of(3))
         yield from _configuration(Path(folder), mirror)
 
     say("rehearsal")
@@ -54,9 +57,9 @@ def measure(program: Program) -> Iterator[Figure]:
     )
 
 
-def _emulator(folder: Path, mirror: Path) -> Iterator[Figure]:
+def _emulator(folder: Path, mirror: Path, times: int) -> Iterator[Figure]:
     starts, memory = [], []
-    for number in range(3):
+    for number in range(times):
         running = Running(Program(folder / f"home{number}", f"bench-emulator-{number}"), mirror)
         running.program.home.mkdir()
         starts.append(timed(running.start))
@@ -64,7 +67,9 @@ def _emulator(folder: Path, mirror: Path) -> Iterator[Figure]:
         status = Path(f"/proc/{running.process.pid}/status").read_text()
         memory.append(int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1000)
         running.stop()
-    yield Figure("emulator, start to ready", seconds(statistics.median(starts), 2), "≤ 1.5 s", "median of 3, control plane only")
+    yield Figure(
+        "emulator, start to ready", seconds(statistics.median(starts), 2), "≤ 1.5 s", f"median of {times}, control plane only"
+    )
     yield Figure("emulator's memory", f"{statistics.median(memory):.0f} MB", "≤ 150 MB", "resident, after the start")
 
 

@@ -17,6 +17,16 @@ class Figure:
     method: str
 
 
+@dataclass(frozen=True)
+class Rounds:
+    """How often each figure is taken: as often as it needs, or as often as was asked for."""
+
+    asked: int | None = None
+
+    def of(self, usual: int) -> int:
+        return self.asked or usual
+
+
 def say(what: str) -> None:
     print(f"… {what}", file=sys.stderr, flush=True)
 

@@ -214,7 +214,8 @@ def pull(session: Any, /, names: tuple[str, ...], whose: str | None, **chosen: s
 
 
 def _bring(session: Any, used: tuple[Used, ...]) -> None:
-    from kit.engines.kind import Kind, node_name
+    from kit.engines import node
+    from kit.engines.kind import node_name
     from kit.sentry import chart_images
 
     supply, stack = session.supply(), session.stack.name
@@ -222,9 +223,7 @@ def _bring(session: Any, used: tuple[Used, ...]) -> None:
     pulled = chart_images.bring(supply.docker, supply.registry, chart_images.names(used), log=log, say=_say)
     _say(f"{len(pulled)} of {len(used)} images pulled, the others were here")
     if any(container.name == node_name(stack) for container in supply.docker.containers()):
-        Kind(supply.tool("kind"), engine=supply.docker.child_environment()).load(
-            stack, *(chart_images.local_name(each.reference) for each in used)
-        )
+        node.load(supply.docker, node_name(stack), [chart_images.local_name(each.reference) for each in used])
         _say(f"all of them are in the cluster of stack {stack}")
 
 
@@ -352,9 +351,10 @@ def verify(session: Any, names: tuple[str, ...], download: bool) -> int:
 def prune(session: Any, build_cache: bool) -> None:
     """Remove what no recipe of the lock makes any more."""
     from kit.supply import prune as pruning
+    from kit.targets.local import node_image
 
     supply = session.supply()
-    removed = [pruning.outdated(supply), *([pruning.build_cache(supply)] if build_cache else [])]
+    removed = [pruning.outdated(supply, node_image.current(supply)), *([pruning.build_cache(supply)] if build_cache else [])]
     names = [name for pruned in removed for name in (*pruned.images, *pruned.folders)]
     used = [name for pruned in removed for name in pruned.in_use]
     freed = sum(pruned.freed_bytes for pruned in removed)

@@ -1,7 +1,7 @@
 """The door to Kind: a cluster of one node container on a network that is already there.
 
 Deleting has no verb here: the node is a container like any other and the kubeconfig is the stack's own, so `kit purge`
-needs no Kind.
+needs no Kind. Neither has loading an image: `kit.engines.node` does that.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from pathlib import Path
 from kit.engines.process import Environment, Runner, run
 
 CREATE_TIMEOUT_S = 300.0
-LOAD_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +26,6 @@ class Kind:
         # Kind has no option for the network of its nodes, only this variable; it has been stable since 0.8.
         env = {**self.engine, "KIND_EXPERIMENTAL_DOCKER_NETWORK": network}
         self.runner(argv, stdin=config, env=env, timeout_s=CREATE_TIMEOUT_S, log=log)
-
-    def load(self, name: str, *images: str) -> None:
-        argv = [str(self.program), "load", "docker-image", "--name", name, *images]
-        self.runner(argv, env=self.engine, timeout_s=LOAD_TIMEOUT_S)
 
 
 def node_name(cluster: str) -> str:

@@ -11,8 +11,9 @@ import shlex
 import signal
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +132,45 @@ def stream(
         return Result(command, process.returncode, _whole(stdout), _whole(stderr))
 
 
+def feed(argv: Sequence[str], pieces: Iterable[bytes], *, env: Environment | None = None, timeout_s: float = 60) -> Result:
+    """Run a program that reads `pieces` from its stdin as they come. Raises `ToolFailed` and `ToolTimeout`.
+
+    When it ends before it has read them all, the rest stays where it is.
+    """
+    command = tuple(argv)
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        process = _started(command, b"", env, None, stdout=stdout, stderr=stderr)
+        assert process.stdin is not None
+        is_late = threading.Event()
+
+        def give_up() -> None:
+            is_late.set()
+            _end_group(process)
+
+        watch = threading.Timer(timeout_s, give_up)
+        watch.start()
+        _running.add(process)
+        try:
+            with suppress(BrokenPipeError):
+                for piece in pieces:
+                    process.stdin.write(piece)
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+            process.wait()
+        except BaseException:
+            _end_group(process)
+            raise
+        finally:
+            watch.cancel()
+            _running.discard(process)
+        if is_late.is_set():
+            raise _too_late(command, timeout_s)
+        result = Result(command, process.returncode, _whole(stdout), _whole(stderr))
+    if result.exit_code != 0:
+        raise failure(result)
+    return result
+
+
 def run_alone(argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes, bounds: Bounds) -> Bounded:
     """Run a program that nobody vouches for: with these variables and none of this process's own, and within bounds.
 
@@ -218,17 +258,21 @@ def _communicate(
         stdout, stderr = process.communicate(None if stdin is None else stdin.encode(), timeout=timeout_s)
     except subprocess.TimeoutExpired:
         _end_group(process)
-        raise ToolTimeout(
-            what=f"{os.path.basename(argv[0])} did not end within {timeout_s:.0f} s",
-            why="it was stopped, with everything it had started",
-            fix=f"run it by hand to see what it waits for: {pasteable(argv, secrets)}",
-        ) from None
+        raise _too_late(argv, timeout_s, secrets) from None
     except BaseException:
         _end_group(process)
         raise
     finally:
         _running.discard(process)
     return process.returncode, (stdout or b"").decode(errors="replace"), (stderr or b"").decode(errors="replace")
+
+
+def _too_late(argv: tuple[str, ...], timeout_s: float, secrets: Collection[str] = ()) -> ToolTimeout:
+    return ToolTimeout(
+        what=f"{os.path.basename(argv[0])} did not end within {timeout_s:.0f} s",
+        why="it was stopped, with everything it had started",
+        fix=f"run it by hand to see what it waits for: {pasteable(argv, secrets)}",
+    )
 
 
 def _started(

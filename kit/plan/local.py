@@ -49,6 +49,8 @@ class Desired:
     topics: bool = False  # whether the broker's topics are to be those of the profile
     cluster: str | None = None  # fingerprint of its configuration; None: no cluster wanted
     cluster_images: tuple[str, ...] = ()  # references that must be inside the node
+    node_image: str | None = None  # the node image that has these in it; None: there can be none, or no cluster is to be made
+    registries: str = ""  # fingerprint of the mirrors that the node is to pull through; empty: none
     release: str | None = None  # fingerprint of chart, values and secrets; None: no Sentry wanted
     preflight: str | None = None  # fingerprint of what the probes inside the cluster are run with
 
@@ -68,6 +70,8 @@ class Observed:
     topics: str | None = None  # why they are not as wanted; None also where no broker could be asked
     cluster: ClusterSeen | None = None
     cluster_images: frozenset[str] = frozenset()
+    node_image: bool = False  # whether that of the desired state has been made
+    registries: str = ""  # what the node was told; empty: nothing
     values: str | None = None  # fingerprint of the last release whose manifests were checked against the rules
     release: str | None = None
     release_complaint: str | None = None  # why it counts as not installed: "its pods are not ready"
@@ -186,21 +190,33 @@ def _cluster(desired: Desired, observed: Observed) -> list[Step]:
         steps.append(Step("delete", "cluster", cause))
         seen = None
     if seen is None:
-        steps.append(Step("create", "cluster", cause, ("delete cluster", "create network", "supply images")))
-        absent = desired.cluster_images
+        if desired.node_image and not observed.node_image:
+            # Made once, and then each new cluster has these images before it starts.
+            steps.append(Step("make", "cluster/node", "no node image with this stack's images yet", ("supply images",)))
+        steps.append(Step("create", "cluster", cause, ("delete cluster", "create network", "supply images", "make cluster/node")))
+        absent = () if observed.node_image else desired.cluster_images
     else:
         absent = tuple(image for image in desired.cluster_images if image not in observed.cluster_images)
     if absent:
         steps.append(Step("load", "cluster/images", f"not in the node: {', '.join(absent)}", ("create cluster", "supply images")))
+    told = observed.registries if seen else ""
+    if told != desired.registries:
+        why = "the node pulls through no mirror yet" if not told else "other mirrors are wanted"
+        steps.append(Step("set-up", "cluster/registries", why, ("create cluster",)))
     return steps
+
+
+def makes_cluster(wanted: str, seen: ClusterSeen | None) -> bool:
+    """Whether a cluster of that fingerprint is yet to be made, or to be made again."""
+    return seen is None or bool(seen.complaint) or seen.config != wanted
 
 
 def _sentry(desired: Desired, observed: Observed, changed: set[str]) -> list[Step]:
     if desired.release is None:
         return []
-    new_cluster = observed.cluster is None or bool(observed.cluster.complaint) or observed.cluster.config != desired.cluster
+    new_cluster = makes_cluster(desired.cluster or "", observed.cluster)
     made = ("issue leaf/sentry", "issue leaf/vroom", "issue authority", "publish trust", "make secrets")
-    before = ("load cluster/images", "create cluster", *made)
+    before = ("load cluster/images", "set-up cluster/registries", "create cluster", *made)
     stores_ready = (*(f"{verb} store/{name}" for name in desired.stores for verb in ("set-up", "wait")), "mend topics")
     steps = []
     cause = None

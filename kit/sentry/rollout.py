@@ -26,7 +26,7 @@ from kit.sentry.pods import Trouble, pod_trouble
 
 T = TypeVar("T")
 
-POLL_S = 1.0
+POLL_S = 0.5
 TIMEOUT_S = 2400.0  # the hooks have 1800 between them, and then the last pods start
 LOG_EVERY_S = 5.0  # a Job past its deadline takes its pods with it; what it said must be known before
 EVENTS_AFTER_S = 10.0  # what keeps a pod from being made stands in events alone

@@ -13,6 +13,7 @@ import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from kit.engines.docker import Docker
 from kit.engines.process import Runner
@@ -27,6 +28,7 @@ from kit.supply.resolve import RECIPE_LABEL
 
 BUILD_S = 3600.0
 HOST_CA = "host-ca.crt"
+PIP_INDEX = "PIP_INDEX_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ def _dockerfile(shop: Workshop, recipe: Dockerfile, job: ImageJob) -> None:
             stream,
             tag=unfinished,
             labels=job.labels,
-            arguments={"BASE": job.base} if job.base else {},
+            arguments=build_arguments(shop.assets / recipe.folder / "Dockerfile", job.base),
             log=job.log,
             interrupted=shop.interrupted,
             note=job.note,
@@ -213,6 +215,18 @@ def _dockerfile(shop: Workshop, recipe: Dockerfile, job: ImageJob) -> None:
         argv = ["sh", script, unfinished, job.reference, str(together)]
         shop.run(argv, env=shop.engine.child_environment(), timeout_s=BUILD_S, log=job.log)
         shop.engine.images.untag(unfinished)
+
+
+def build_arguments(dockerfile: Path, base: str | None, environment: Mapping[str, str] = os.environ) -> Mapping[str, str]:
+    """What a Dockerfile is given: its base, and the index of the user's own pip where it installs Python packages.
+
+    An index with a login in its address is not handed on: the engine would keep it in the history of a layer.
+    """
+    found = {"BASE": base} if base else {}
+    index = environment.get(PIP_INDEX, "")
+    if index and f"ARG {PIP_INDEX}\n" in dockerfile.read_text() and "@" not in urlsplit(index).netloc:
+        found[PIP_INDEX] = index
+    return found
 
 
 def _pack(target: Path, folder: Path, artifacts: Mapping[str, Path]) -> None:

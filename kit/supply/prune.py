@@ -6,6 +6,7 @@ Only what kit made is touched: files under its cache, and images under its own n
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,9 +30,9 @@ class Pruned:
     freed_bytes: int  # on kit's own cache; what the engine frees depends on shared layers
 
 
-def outdated(supply: Supply) -> Pruned:
-    """Remove images, programs, artifacts and logs of recipes that the lock does not have any more."""
-    current = _current_images(supply)
+def outdated(supply: Supply, also: Collection[str] = ()) -> Pruned:
+    """Remove images, programs, artifacts and logs of recipes that the lock does not have any more, but for `also`."""
+    current = _current_images(supply).union(also)
     tags = [tag for image in supply.docker.images.all() for tag in image.tags if tag.startswith(OURS) and tag not in current]
     gone = [tag for tag in tags if supply.docker.images.untag(tag)]
     stale = _stale(supply)

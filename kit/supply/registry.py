@@ -49,6 +49,7 @@ class Registry:
         self._asking: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)  # by host: one question at a time
         self._warned = False
         self._hosts: dict[str, ImagePullFailed | None] = {}  # None: it answers
+        self._patiently: set[str] = set()  # hosts that were given the long deadline
         self._references: dict[str, ImagePullFailed | None] = {}  # what is true of one image alone
 
     @property
@@ -119,9 +120,12 @@ class Registry:
             if name in self._references:
                 return self._references[name]
             known = self._hosts.get(host)
-            is_worth_asking = host not in self._hosts or (patient and isinstance(known, RegistrySilent))
+            is_slow = isinstance(known, RegistrySilent) and host not in self._patiently
+            is_worth_asking = host not in self._hosts or (patient and is_slow)
             if not is_worth_asking:
                 return known
+            if patient:
+                self._patiently.add(host)  # once: every image of a silent host would cost the whole deadline
             try:
                 found = self._door.digest_at_registry(name, timeout_s=self._patient_s if patient else self._probe_s)
             except ImagePullFailed as failure:

@@ -21,7 +21,8 @@ from typing import Any
 
 from kit.blueprint.stack import SentryWanted
 from kit.endpoints import Secret
-from kit.engines.kind import Kind
+from kit.engines import node
+from kit.engines.kind import node_name
 from kit.pki import authority
 from kit.sentry import demo, manifests, objects, wiring
 from kit.sentry.check.rule import Finding
@@ -219,7 +220,7 @@ class Rig:
         """Namespace, credentials, and the tests' own server in the place of Sentry's web."""
         made = self.installation
         images = [self.reference(name) for name in (self.image, "debian-trixie", "probe", "front")]
-        Kind(self.local.supply.tool("kind")).load(self.local.stack.name, *images, made.site.probe_image)
+        node.load(self.local.docker, node_name(self.local.stack.name), [*images, made.site.probe_image])
         made.prepare()
         key = self.local.secrets()["sentry_dsn_key"].reveal()  # of the DSN that kit itself sends to
         self._apply(_web(self.local.stack.name, self.reference("probe"), {**PROJECTS, key: PROJECTS[KEY]}))

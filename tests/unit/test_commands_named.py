@@ -23,6 +23,7 @@ ROOMS = ("certs", "compose", "docs", "examples", "kind", "terraform", "tests")
 DOCUMENTS = sorted(
     str(file.relative_to(ROOT)) for file in [*ROOT.glob("*.md"), *(md for room in ROOMS for md in ROOT.glob(f"{room}/**/*.md"))]
 )
+SCRIPTS = sorted(str(file.relative_to(ROOT)) for file in (ROOT / "docs").glob("*.sh"))
 CODE = sorted(str(file.relative_to(ROOT)) for file in ROOT.glob("kit/**/*.py"))
 
 
@@ -65,6 +66,14 @@ def test_failures_name_every_command_in_backticks() -> None:
 @pytest.mark.parametrize("file", DOCUMENTS)
 def test_a_document_names_commands_that_kit_has(file: str) -> None:
     assert mistakes(in_markdown((ROOT / file).read_text())) == []
+
+
+@pytest.mark.parametrize("file", SCRIPTS)
+def test_a_script_of_the_documents_runs_commands_that_kit_has(file: str) -> None:
+    lines = [line for line in (ROOT / file).read_text().splitlines() if not line.startswith("#")]
+    named = list(in_code("\n".join(lines)))
+    assert mistakes(iter(named)) == []
+    assert {"up", "verify", "purge"} <= {each.words[0] for each in named}
 
 
 @pytest.mark.parametrize("file", CODE)

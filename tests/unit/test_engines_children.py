@@ -32,8 +32,7 @@ def test_compose_and_kind_hand_it_on(tmp_path: Path) -> None:
     compose.down(1)
     kind = Kind(tmp_path, runner, engine=TOLD)
     kind.create("kit", image="x", config="", kubeconfig=tmp_path, network="net", log=tmp_path)
-    kind.load("kit", "x")
-    assert len(runner.environments) == 4
+    assert len(runner.environments) == 3
     for given in runner.environments:
         assert {name: given[name] for name in TOLD} == TOLD
     assert runner.environments[0]["PORT"] == "1"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,33 @@ def test_a_listener_that_fails_ends_the_program_before_its_failure_is_told() -> 
     with pytest.raises(ValueError, match="ready"):
         process.stream(python(RELUCTANT), on_line=on_line)
     assert not process._asked
+
+
+def test_what_is_fed_arrives_piece_by_piece() -> None:
+    result = process.feed(python("import sys; print(len(sys.stdin.buffer.read()))"), (b"x" * 100_000 for _ in range(20)))
+    assert result.stdout == "2000000\n"
+
+
+def test_a_fed_program_that_ends_early_is_told_by_its_own_words() -> None:
+    code = "import sys; sys.stdin.buffer.read(1); print('no room', file=sys.stderr); sys.exit(4)"
+    with pytest.raises(ToolFailed) as failed:
+        process.feed(python(code), (b"x" * 1_000_000 for _ in range(50)))
+    assert "exit code 4" in failed.value.what
+    assert failed.value.why == "no room"
+
+
+def test_a_fed_program_that_never_reads_is_ended() -> None:
+    with pytest.raises(ToolTimeout):
+        process.feed(python("import time; time.sleep(600)"), (b"x" * 1_000_000 for _ in range(50)), timeout_s=0.5)
+
+
+def test_what_fails_while_it_is_read_ends_the_fed_program(tmp_path: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"x"
+        raise ValueError("the engine hung up")
+
+    ended = tmp_path / "ended"
+    code = f"import sys, pathlib; sys.stdin.buffer.read(); pathlib.Path({str(ended)!r}).touch()"
+    with pytest.raises(ValueError, match="hung up"):
+        process.feed(python(code), pieces())
+    assert not ended.exists()

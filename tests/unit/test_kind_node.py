@@ -18,7 +18,7 @@ LOCK = yaml.safe_load((KIND.parent / "kit" / "supply" / "lock.yaml").read_text()
 
 @pytest.fixture
 def cluster() -> dict[str, Any]:
-    text = Template((KIND / "cluster.yaml").read_text()).substitute(KIT_PORT_SENTRY_HTTPS="18443")
+    text = Template((KIND / "cluster.yaml").read_text()).substitute(KIT_PORT_SENTRY_HTTPS="18443", KIT_PATCHES="/patches")
     document: dict[str, Any] = yaml.safe_load(text)
     return document
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from kit.engines import node
+from kit.errors import ToolFailed
 from kit.targets.local import chart_images
 
 NODE = "kit-control-plane"
@@ -19,28 +21,32 @@ def release(*images: str) -> list[dict[str, Any]]:
 
 
 class Around:
-    """A stack with a node, an engine that has some images, and a Kind that remembers what it loaded."""
+    """A stack with a node, an engine that has some images, and a node that remembers what was brought into it."""
 
     def __init__(self, folder: Path, here: dict[str, str]) -> None:
         self.here, self.node, self.loaded = here, "n1", list[tuple[str, ...]]()
         self.stack = SimpleNamespace(name="kit")
         self.markers_file = folder / "markers.json"
-        self.supply = SimpleNamespace(tool=Path)
+        self.trouble: ToolFailed | None = None
+        self.notes = list[str]()
         self.docker = SimpleNamespace(
-            child_environment=dict,
             containers=lambda: [SimpleNamespace(name=NODE, id=self.node)],
             images=SimpleNamespace(find=lambda name: SimpleNamespace(id=here[name]) if name in here else None),
         )
 
     def load(self, *images: str) -> tuple[str, ...]:
-        return chart_images.load(self, release(*images))  # type: ignore[arg-type]
+        return chart_images.load(self, release(*images), self.notes.append)  # type: ignore[arg-type]
+
+    def brought(self, images: tuple[str, ...]) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.loaded.append(images)
 
 
 @pytest.fixture
 def around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Around:
     made = Around(tmp_path, {"getsentry/sentry:26.8.0": "sha256:aa", "getsentry/snuba:26.8.0": "sha256:bb"})
-    kind = SimpleNamespace(load=lambda name, *images: made.loaded.append(images))
-    monkeypatch.setattr(chart_images, "Kind", lambda program, engine: kind)
+    monkeypatch.setattr(node, "load", lambda docker, name, images: made.brought(tuple(images)))
     return made
 
 
@@ -63,3 +69,13 @@ def test_a_tag_that_means_something_else_and_a_new_node_are_noticed(around: Arou
         assert around.load("getsentry/sentry:26.8.0") == ("getsentry/sentry:26.8.0",)
     around.node = "n2"
     assert around.load("getsentry/sentry:26.8.0") == ("getsentry/sentry:26.8.0",)
+
+
+def test_one_that_cannot_be_brought_is_left_to_the_node_with_a_note(around: Around) -> None:
+    around.trouble = ToolFailed(what="docker failed", why="content digest sha256:aa: not found", fix="kit doctor")
+    assert around.load("getsentry/sentry:26.8.0") == ()
+    assert around.notes == [
+        "the chart's images are left to the node, which must pull them: docker failed: content digest sha256:aa: not found"
+    ]
+    around.trouble = None
+    assert around.load("getsentry/sentry:26.8.0") == ("getsentry/sentry:26.8.0",)  # nothing was taken for done

@@ -307,6 +307,21 @@ def test_of_several_nodes_one_tries_the_largest_record() -> None:
     assert [request(each)["largest"] for each in containers] == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("states", "has_ended"),
+    [
+        (("terminated", "terminated"), True),
+        (("terminated", "running"), False),
+        (("terminated",), False),  # the other container has no state yet
+        ((), False),
+    ],
+)
+def test_a_pod_has_ended_with_the_last_of_its_programs(states: tuple[str, ...], has_ended: bool) -> None:
+    statuses = [{"name": str(number), "state": {state: {}}} for number, state in enumerate(states)]
+    pod = {"spec": {"containers": [{}, {}]}, "status": {"phase": "Running", "containerStatuses": statuses}}
+    assert places.Attempt({}, "", pod).has_ended is has_ended
+
+
 def test_the_pull_of_the_image_is_not_counted_against_the_run() -> None:
     pulling = [dict(PULLS) for _ in range(15)]  # seven minutes
     result = preflighted(Cluster({"a": [*pulling, RUNS, RUNS, DONE]}, {"a": log(outcome())}))

@@ -94,16 +94,24 @@ def test_what_is_true_of_an_image_is_asked_once_and_not_held_against_another(say
     assert told in str(registry.why_not(image("a.example/x:1")))
 
 
-def test_a_silent_registry_is_asked_again_by_whoever_has_patience() -> None:
+def test_a_slow_registry_is_asked_again_by_whoever_has_patience() -> None:
     door = Door(a_example="silent")
     registry = Registry(door, "", probe_s=5, patient_s=30)
     assert "does not answer" in str(registry.why_not(image("a.example/x:1")))
-    assert "does not answer" in str(registry.why_not(image("a.example/x:1"), patient=True))
     door.hosts["a.example"] = DIGEST
     assert "does not answer" in str(registry.why_not(image("a.example/x:1")))
     assert registry.why_not(image("a.example/x:1"), patient=True) is None
     assert registry.why_not(image("a.example/y:1")) is None
-    assert [timeout for _, timeout in door.asked] == [5, 30, 30]
+    assert [timeout for _, timeout in door.asked] == [5, 30]
+
+
+def test_patience_is_had_once_with_each_registry_and_not_with_each_of_its_images() -> None:
+    door = Door(a_example="silent")
+    registry = Registry(door, "", probe_s=5, patient_s=30)
+    for name in ("x", "y", "z"):
+        assert "does not answer" in str(registry.why_not(image(f"a.example/{name}:1")))
+        assert "does not answer" in str(registry.why_not(image(f"a.example/{name}:1"), patient=True))
+    assert [timeout for _, timeout in door.asked] == [5, 30]
 
 
 def test_all_registries_are_asked_at_the_same_time() -> None:

@@ -50,7 +50,13 @@ class Attempt:
 
     @property
     def has_ended(self) -> bool:
-        return self.pod is not None and self.pod["status"].get("phase") in ("Succeeded", "Failed")
+        """Whether all its programs have. The pod itself says so up to two seconds later, when its network is taken down too."""
+        if self.pod is None:
+            return False
+        states = [each.get("state") or {} for each in self.pod["status"].get("containerStatuses") or ()]
+        all_ended = bool(states) and all("terminated" in state for state in states)
+        is_complete = len(states) == len(self.pod["spec"].get("containers") or ())
+        return self.pod["status"].get("phase") in ("Succeeded", "Failed") or (all_ended and is_complete)
 
     @property
     def is_over(self) -> bool:

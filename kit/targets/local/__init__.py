@@ -199,12 +199,20 @@ class LocalTarget:
     # -- cluster
 
     def cluster_config(self) -> str:
-        template = (self.workspace.assets / "kind" / "cluster.yaml").read_text()
-        tokens = self.workspace.state / layout.API_TOKENS
-        return layout.cluster_config(template, self.ports()[layout.SENTRY_KEY], tokens if tokens.exists() else None)
+        template, state = (self.workspace.assets / "kind" / "cluster.yaml").read_text(), self.workspace.state
+        tokens = state / layout.API_TOKENS
+        port = self.ports()[layout.SENTRY_KEY]
+        return layout.cluster_config(template, port, state / layout.PATCHES, tokens if tokens.exists() else None)
 
     def cluster_fingerprint(self) -> str:
-        return files.digest({"config": self.cluster_config(), "image": self.supply.image("kind-node").reference})
+        node = self.supply.image("kind-node").reference
+        return files.digest(
+            {"config": self.cluster_config(), "patches": files.folder_digest(self.kubeadm_patches), "image": node}
+        )
+
+    @property
+    def kubeadm_patches(self) -> Path:
+        return self.workspace.assets / "kind" / "patches"
 
     def cluster_images(self) -> tuple[str, ...]:
         return tuple(self.supply.image(name).reference for name in layout.cluster_images(self.stack.sentry))

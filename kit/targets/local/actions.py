@@ -11,15 +11,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kit import files, stores
+from kit.engines import node
+from kit.engines.docker_errors import EngineRefused
 from kit.engines.kind import Kind, node_name
-from kit.engines.observed import Mount
-from kit.errors import KitError
+from kit.engines.observed import Container, Mount
+from kit.errors import KitError, ToolFailed, ToolTimeout
 from kit.pki import folder
 from kit.plan.execute import Action, Note
 from kit.plan.steps import Step
 from kit.state import markers, secrets
 from kit.stores.contract import NotYet, Ready
-from kit.targets.local import layout, observe, teardown
+from kit.targets.local import layout, node_image, observe, registries, teardown
 
 if TYPE_CHECKING:
     from kit.targets.local import LocalTarget
@@ -29,6 +31,7 @@ LOOK_AT_CONTAINER_S = 1.0
 STORE_TIMEOUT_S = 120.0
 LOG_LINES = 15
 RESTART_GRACE_S = 20
+NAMES_TIMEOUT_S = 60.0
 
 
 class StoreNotReady(KitError):
@@ -62,8 +65,10 @@ def actions(local: LocalTarget) -> Mapping[str, Action]:
         "set-up store": _set_up_store,
         "mend topics": _mend_topics,
         "delete cluster": _delete_cluster,
+        "make cluster": _make_node_image,
         "create cluster": _create_cluster,
         "load cluster": _load_images,
+        "set-up cluster": _set_up_registries,
         "check values": lambda local, step, note: local.sentry.check_values(note),
         "check preflight": lambda local, step, note: local.sentry.preflight(note),
         "install sentry": lambda local, step, note: local.sentry.install(note),
@@ -201,23 +206,61 @@ def _delete_cluster(local: LocalTarget, step: Step, note: Note) -> None:
     teardown.remove_cluster(local)
 
 
+def _make_node_image(local: LocalTarget, step: Step, note: Note) -> str:
+    """Where it cannot be made, the cluster gets its images as it always could: that costs time and nothing else."""
+    try:
+        return node_image.make(local)
+    except (ToolFailed, ToolTimeout, EngineRefused) as error:
+        return f"not made, so the images are loaded: {error.what}: {error.why}"
+
+
 def _create_cluster(local: LocalTarget, step: Step, note: Note) -> None:
     name, workspace = local.stack.name, local.workspace
     files.private_folder(workspace.state)
+    for patch in local.kubeadm_patches.iterdir():
+        files.write(workspace.state / layout.PATCHES / patch.name, patch.read_text())
+    ready = node_image.wanted(local)
+    has_images = ready is not None and node_image.is_there(local, ready)
     Kind(local.supply.tool("kind"), engine=local.docker.child_environment()).create(
         name,
-        image=local.supply.image("kind-node").reference,
+        image=ready if ready and has_images else local.supply.image("kind-node").reference,
         config=local.cluster_config(),
         kubeconfig=workspace.kubeconfig,
         network=name,
         log=workspace.logs / "kind.log",
     )
-    node = next(container for container in local.docker.containers() if container.name == node_name(name))
-    markers.record(local.markers_file, "cluster", f"{node.id} {local.cluster_fingerprint()}")
+    _wait_for_names(local, note)
+    made = _node(local)
+    markers.record(local.markers_file, "cluster", f"{made.id} {local.cluster_fingerprint()}")
+    if has_images:
+        markers.record(local.markers_file, "cluster-images", " ".join([made.id, *local.cluster_images()]))
 
 
-def _load_images(local: LocalTarget, step: Step, note: Note) -> None:
-    references = local.cluster_images()
-    Kind(local.supply.tool("kind"), engine=local.docker.child_environment()).load(local.stack.name, *references)
-    node = next(container for container in local.docker.containers() if container.name == node_name(local.stack.name))
-    markers.record(local.markers_file, "cluster-images", " ".join([node.id, *references]))
+def _wait_for_names(local: LocalTarget, note: Note) -> None:
+    """Until the cluster answers for names: a pod that comes before takes the stores for unreachable. Who waits in vain goes on,
+    for what is wrong then is better told by whoever needs a name."""
+    ends = time.monotonic() + NAMES_TIMEOUT_S
+    while time.monotonic() < ends:
+        found = local.kube.get("Deployment", "coredns", "kube-system")
+        if found and (found.get("status") or {}).get("readyReplicas"):
+            return
+        note("its DNS is starting")
+        time.sleep(POLL_S)
+
+
+def _load_images(local: LocalTarget, step: Step, note: Note) -> str:
+    made = _node(local)
+    wanted, there = local.cluster_images(), observe.images_of(made, local)
+    missing = tuple(reference for reference in wanted if reference not in there)
+    if missing:
+        node.load(local.docker, made.name, missing)
+    markers.record(local.markers_file, "cluster-images", " ".join([made.id, *sorted(there.union(wanted))]))
+    return f"{len(missing)} loaded" if missing else "all were in it"
+
+
+def _set_up_registries(local: LocalTarget, step: Step, note: Note) -> str:
+    return registries.set_up(local, _node(local))
+
+
+def _node(local: LocalTarget) -> Container:
+    return next(container for container in local.docker.containers() if container.name == node_name(local.stack.name))

@@ -6,10 +6,13 @@ cluster, which pulls it where it can. A marker says what was brought, by id: a t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from kit.engines.kind import Kind, node_name
+from kit.engines import node as nodes
+from kit.engines.docker_errors import EngineRefused
+from kit.engines.kind import node_name
+from kit.errors import ToolFailed, ToolTimeout
 from kit.sentry import chart_images
 from kit.sentry.manifests import Document
 from kit.state import markers
@@ -20,8 +23,8 @@ if TYPE_CHECKING:
 MARKER = "chart-images"
 
 
-def load(local: LocalTarget, documents: Iterable[Document]) -> tuple[str, ...]:
-    """Returns the names of those that were brought now."""
+def load(local: LocalTarget, documents: Iterable[Document], note: Callable[[str], None]) -> tuple[str, ...]:
+    """Returns the names of those that were brought now. That one cannot be brought is a note: the node can pull it itself."""
     name = local.stack.name
     node = next(container for container in local.docker.containers() if container.name == node_name(name))
     known_node, *marks = markers.load(local.markers_file).get(MARKER, "-").split()
@@ -34,7 +37,11 @@ def load(local: LocalTarget, documents: Iterable[Document]) -> tuple[str, ...]:
             here[called] = found.id
     missing = tuple(called for called, number in here.items() if there.get(called) != number)
     if missing:
-        Kind(local.supply.tool("kind"), engine=local.docker.child_environment()).load(name, *missing)
+        try:
+            nodes.load(local.docker, node.name, missing)
+        except (ToolFailed, ToolTimeout, EngineRefused) as error:
+            note(f"the chart's images are left to the node, which must pull them: {error.what}: {error.why}")
+            return ()
         brought = sorted(f"{called}={number}" for called, number in {**there, **here}.items())
         markers.record(local.markers_file, MARKER, " ".join([node.id, *brought]))
     return missing

@@ -64,10 +64,10 @@ KEEPING_FORMAT = frozenset({"kafka", "kafka-3"})
 VOLUME_TOOL_IMAGE = "postgres"  # any image with chown; this one is needed anyway
 
 
+PATCHES = "kubeadm-patches"  # in the stack's state, which the engine can mount wherever kit itself lies
 API_TOKENS = "api-tokens.csv"  # in the stack's state; there where the cluster stands in for one that knows tokens
-# Goes on where the shipped file ends: in its one node.
+# Goes on where the shipped file ends: in the mounts of its one node.
 API_TOKENS_CONFIG = """\
-    extraMounts:
       - {hostPath: "${FILE}", containerPath: /etc/kubernetes/kit/api-tokens.csv, readOnly: true}
     kubeadmConfigPatches:
       - |
@@ -191,12 +191,12 @@ def variables(
     return found
 
 
-def cluster_config(template: str, sentry_port: int, api_tokens: Path | None = None) -> str:
-    """Kind's configuration: the shipped file with the one port that differs from stack to stack.
+def cluster_config(template: str, sentry_port: int, patches: Path, api_tokens: Path | None = None) -> str:
+    """Kind's configuration: the shipped file with the port and the folder that differ from stack to stack.
 
     With `api_tokens`, a file of Kubernetes' static tokens, the API server also lets in whoever has one of these.
     """
-    written = template.replace("${KIT_PORT_SENTRY_HTTPS}", str(sentry_port))
+    written = template.replace("${KIT_PORT_SENTRY_HTTPS}", str(sentry_port)).replace("${KIT_PATCHES}", str(patches))
     return written if api_tokens is None else written + API_TOKENS_CONFIG.replace("${FILE}", str(api_tokens))
 
 

@@ -127,5 +127,17 @@ def cluster(seen: EngineSeen, local: LocalTarget) -> ClusterSeen | None:
 
 def cluster_images(seen: EngineSeen, local: LocalTarget) -> frozenset[str]:
     node = seen.node(local.stack.name)
+    return images_of(node, local) if node else frozenset()
+
+
+def images_of(node: Container, local: LocalTarget) -> frozenset[str]:
+    """What was brought into this very node."""
     node_id, *references = markers.load(local.markers_file).get("cluster-images", "-").split()
-    return frozenset(references) if node and node.id == node_id else frozenset()
+    return frozenset(references) if node.id == node_id else frozenset()
+
+
+def registries(seen: EngineSeen, local: LocalTarget) -> str:
+    """Fingerprint of the mirrors that this very node was told of; empty: of none."""
+    node = seen.node(local.stack.name)
+    node_id, _, told = markers.load(local.markers_file).get("cluster-registries", "").partition(" ")
+    return told if node and node.id == node_id else ""

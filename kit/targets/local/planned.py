@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from kit.plan.execute import Note, execute
 from kit.plan.steps import Plan, Step
 from kit.state import choice, given, ports
 from kit.supply.errors import NotSupplied
-from kit.targets.local import foreign, layout, observe
+from kit.targets.local import foreign, layout, node_image, observe, registries
 from kit.targets.local.errors import NoStack
 from kit.targets.supply_events import SupplyEvents
 
@@ -69,7 +70,10 @@ def _look(local: LocalTarget) -> tuple[LocalTarget, Plan]:
     needs = {need.key: need for need in local.supply.plan(local.supply_names())}
     if "sentry" in local.stack.parts:
         _check_clickhouse(local, needs)
-    return local, planning.plan(_desired(local, needs), _observed(local, seen, needs))
+    observed = _observed(local, seen, needs)
+    desired = _desired(local, needs, observed.cluster)
+    is_made = desired.node_image is not None and node_image.is_there(local, desired.node_image)
+    return local, planning.plan(desired, dataclasses.replace(observed, node_image=is_made))
 
 
 def _check_clickhouse(local: LocalTarget, needs: Mapping[str, Need]) -> None:
@@ -95,9 +99,11 @@ def with_chosen_ports(local: LocalTarget, seen: observe.EngineSeen) -> LocalTarg
     return local.with_ports(chosen)
 
 
-def _desired(local: LocalTarget, needs: Mapping[str, Need]) -> planning.Desired:
+def _desired(local: LocalTarget, needs: Mapping[str, Need], seen: planning.ClusterSeen | None) -> planning.Desired:
     parts = local.stack.parts
     wants_sentry = "sentry" in parts
+    cluster = _or_unknown(local.cluster_fingerprint) if "cluster" in parts else None
+    is_to_be_made = cluster is not None and planning.makes_cluster(cluster, seen)
     fingerprints = local.container_fingerprints() if "stores" in parts else {}
     return planning.Desired(
         stores={
@@ -112,10 +118,12 @@ def _desired(local: LocalTarget, needs: Mapping[str, Need]) -> planning.Desired:
             if name in fingerprints
         },
         topics="stores" in parts,
-        cluster=_or_unknown(local.cluster_fingerprint) if "cluster" in parts else None,
+        cluster=cluster,
         cluster_images=tuple(_reference(local, name, needs) for name in layout.cluster_images(local.stack.sentry))
         if wants_sentry
         else (),
+        node_image=node_image.wanted(local) if wants_sentry and is_to_be_made else None,
+        registries=registries.wanted().fingerprint if "cluster" in parts else "",
         release=_or_unknown(local.sentry.fingerprint) if wants_sentry else None,
         preflight=_or_unknown(local.sentry.preflight_fingerprint) if wants_sentry else None,
     )
@@ -158,6 +166,7 @@ def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, 
         topics=observe.topics(seen, local) if "stores" in local.stack.parts else None,
         cluster=observe.cluster(seen, local) if "cluster" in local.stack.parts else None,
         cluster_images=observe.cluster_images(seen, local),
+        registries=observe.registries(seen, local),
         values=sentry.values if sentry else None,
         release=sentry.fingerprint if sentry else None,
         release_complaint=sentry.complaint if sentry else None,

@@ -244,7 +244,7 @@ class LocalSentry:
         if not wanted.flavour.is_stand_in:
             wanted.check_upgrade(wanted.site.migrated, wanted.installed_version())
             note("bringing the chart's images into the cluster, those that are here")
-            chart_images.load(local, wanted.wired())
+            chart_images.load(local, wanted.wired(), note)
             # Before Helm: one that was killed has migrated all the same.
             markers.record(local.markers_file, MIGRATED, wanted.chart.version)
         made = wanted.install(note)

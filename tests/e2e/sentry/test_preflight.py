@@ -22,8 +22,9 @@ import pytest
 
 from kit import stores
 from kit.endpoints import Endpoints, Secret
+from kit.engines import node
 from kit.engines.helm import Helm
-from kit.engines.kind import Kind
+from kit.engines.kind import node_name
 from kit.engines.terraform import Terraform
 from kit.pki import authority, folder
 from kit.sentry import credentials, lite, manifests, nodestore, objects, preflight, profiles, topics, values, wiring
@@ -225,7 +226,7 @@ def _rig(program: Program, wanted: dict[str, str]) -> Iterator[Rig]:
 def _equipped(local: LocalTarget, wanted: dict[str, str]) -> Rig:
     local.supply.ensure([*wanted.values(), "terraform", "helm"])
     images = {profile: local.supply.image(name).reference for profile, name in wanted.items()}
-    Kind(local.supply.tool("kind")).load(local.stack.name, *images.values())
+    node.load(local.docker, node_name(local.stack.name), list(images.values()))
     local.kube.apply(objects.namespace(local.stack.name, restricted=True))
     return Rig(local, images)
 

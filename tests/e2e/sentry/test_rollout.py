@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from kit.engines import node
 from kit.engines.helm import Helm
-from kit.engines.kind import Kind
+from kit.engines.kind import node_name
 from kit.engines.kube import KubeApi
 from kit.errors import ToolFailed
 from kit.sentry import hooks, manifests, rollout
@@ -32,7 +33,7 @@ def cluster(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     try:
         program.must("up", "--local", "--only", "cluster", timeout_s=1800)
         local = local_target(program)
-        Kind(local.supply.tool("kind")).load(local.stack.name, local.supply.image("probe").reference)
+        node.load(local.docker, node_name(local.stack.name), [local.supply.image("probe").reference])
         yield local
     finally:
         program.must("purge", "--yes")

@@ -1,0 +1,84 @@
+"""The node image that has a stack's images in it before the cluster starts: which one that is, and making it.
+
+Made once from the node image at hand, pulled or built, and named after what both are, so that one made of other images is never
+taken for it. To load them at every creation of a cluster took as long as the creation itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from kit import files
+from kit.blueprint.stack import SentryWanted
+from kit.engines import node
+from kit.supply.cache import SHORT
+from kit.supply.errors import NotSupplied
+from kit.supply.resolve import IMAGE_LABEL, OURS, RECIPE_LABEL
+from kit.targets.local import layout
+
+if TYPE_CHECKING:
+    from kit.supply import Supply
+    from kit.targets.local import LocalTarget
+
+NAME = "kind-node-ready"
+FORM = "2"  # of what is made; another one where an image made before would not do any more
+SCRIPT = "kind/node/add-images.sh"
+
+
+def reference(base: str, images: tuple[str, ...]) -> str:
+    """Named after the references of the node image and of all that is in it, which name their content."""
+    version = base.rpartition(":")[2].rpartition("-")[0] or "0"
+    made_from = files.digest({"form": FORM, "node": base, "images": " ".join(sorted(images))})
+    return f"{OURS}{NAME}:{version}-{made_from[:SHORT]}"
+
+
+def wanted(local: LocalTarget) -> str | None:
+    """The one for this stack's cluster; None where the engine's nodes can have none, or its parts are yet to be had."""
+    try:
+        made_of = reference(local.supply.image("kind-node").reference, local.cluster_images())
+    except NotSupplied:
+        return None
+    return made_of if node.can_be_given_images(local.docker.info()) else None
+
+
+def is_there(local: LocalTarget, made_of: str) -> bool:
+    return local.docker.images.find(made_of) is not None
+
+
+def make(local: LocalTarget) -> str:
+    """Returns its reference. Made by one kit at a time; the next one removes what is left over from one that was killed."""
+    supply, docker = local.supply, local.docker
+    base, images = supply.image("kind-node").reference, local.cluster_images()
+    made_of = reference(base, images)
+    with supply.cache.exclusive(NAME, FORM, supply.interrupted):
+        if not is_there(local, made_of):
+            workplace = f"kit-{NAME}-{files.digest({'cache': str(supply.cache.root)})[:SHORT]}"
+            labels = {IMAGE_LABEL: NAME, RECIPE_LABEL: made_of.rpartition("-")[2]}
+            node.make_image(docker, base, images, made_of, script=supply.assets / SCRIPT, labels=labels, container=workplace)
+    return made_of
+
+
+def current(supply: Supply) -> frozenset[str]:
+    """Every node image that some stack would use now: what `kit images prune` keeps."""
+    return frozenset(reference(base, images) for base in _present(supply, ("kind-node",)) for images in _sets(supply))
+
+
+def _sets(supply: Supply) -> Iterator[tuple[str, ...]]:
+    from kit.sentry import profiles
+
+    for profile in profiles.NAMES:
+        for flavour in ("lite", "chart"):
+            names = layout.cluster_images(SentryWanted(flavour=flavour, profile=profile))
+            if len(found := _present(supply, names)) == len(names):
+                yield found
+
+
+def _present(supply: Supply, names: tuple[str, ...]) -> tuple[str, ...]:
+    found = []
+    for name in names:
+        try:
+            found.append(supply.image(name).reference)
+        except NotSupplied:
+            continue
+    return tuple(found)

@@ -1,0 +1,92 @@
+"""Which node image has a stack's images in it: named after all of them, kept while wanted, done without where it cannot be."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kit.engines.docker_errors import EngineRefused
+from kit.plan.steps import Step
+from kit.supply import prune
+from kit.supply.errors import NotSupplied
+from kit.targets.local import actions, node_image
+
+BUILT, PULLED = "kit.local/kind-node:1.34.4-aaaaaaaaaaaa", "kit.local/kind-node:1.34.11-bbbbbbbbbbbb"
+IMAGES = ("kit.local/bugsink:2-aa", "kit.local/probe:1-aa", "kit.local/probe-current:26.8.0-aa")
+
+
+class Supplied:
+    """A supply that has these images and no others."""
+
+    def __init__(self, **images: str) -> None:
+        self.images = {name.replace("_", "-"): reference for name, reference in images.items()}
+
+    def image(self, name: str) -> SimpleNamespace:
+        if name not in self.images:
+            raise NotSupplied(key=f"image/{name}", why="not there")
+        return SimpleNamespace(reference=self.images[name])
+
+
+def test_the_name_tells_the_version_and_changes_with_everything_that_is_in_it() -> None:
+    name = node_image.reference(BUILT, IMAGES)
+    assert name.startswith("kit.local/kind-node-ready:1.34.4-")
+    assert name == node_image.reference(BUILT, tuple(reversed(IMAGES)))
+    others = {
+        node_image.reference(PULLED, IMAGES),
+        node_image.reference(BUILT, IMAGES[:2]),
+        node_image.reference(BUILT, (*IMAGES[:2], "kit.local/probe-current:26.8.0-bb")),
+    }
+    assert len(others | {name}) == 4
+
+
+def test_those_that_some_choice_would_use_now_are_kept_and_no_others() -> None:
+    supply: Any = Supplied(kind_node=BUILT, bugsink=IMAGES[0], probe=IMAGES[1], probe_current=IMAGES[2])
+    assert node_image.current(supply) == {node_image.reference(BUILT, IMAGES)}
+    supply.images["front"] = "kit.local/front:1-aa"
+    assert node_image.current(supply) == {
+        node_image.reference(BUILT, IMAGES),
+        node_image.reference(BUILT, ("kit.local/front:1-aa", *IMAGES[1:])),
+    }
+    del supply.images["kind-node"]
+    assert node_image.current(supply) == frozenset()
+
+
+def test_prune_takes_away_one_made_of_other_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, old = node_image.reference(BUILT, IMAGES), node_image.reference(PULLED, IMAGES)
+    gone: list[str] = []
+
+    def untag(reference: str) -> bool:
+        gone.append(reference)
+        return True
+
+    images = SimpleNamespace(all=lambda: [SimpleNamespace(tags=(kept,)), SimpleNamespace(tags=(old,))], untag=untag)
+    supply: Any = SimpleNamespace(docker=SimpleNamespace(images=images))
+    monkeypatch.setattr(prune, "_current_images", lambda supply: frozenset())
+    monkeypatch.setattr(prune, "_stale", lambda supply: [])
+    assert prune.outdated(supply, {kept}).images == (old,)
+    assert gone == [old]
+
+
+@pytest.mark.parametrize(
+    ("info", "is_wanted"), [({"Driver": "overlay2"}, True), ({"Driver": "vfs"}, False), ({"Driver": "btrfs"}, False)]
+)
+def test_an_engine_whose_nodes_cannot_have_one_gets_none(info: dict[str, str], is_wanted: bool) -> None:
+    local: Any = SimpleNamespace(
+        supply=Supplied(kind_node=BUILT), cluster_images=lambda: IMAGES, docker=SimpleNamespace(info=lambda: info)
+    )
+    assert (node_image.wanted(local) == node_image.reference(BUILT, IMAGES)) is is_wanted
+    assert is_wanted or node_image.wanted(local) is None
+
+
+def test_where_it_cannot_be_made_the_cluster_comes_up_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(local: object) -> str:
+        raise EngineRefused(doing="commit it", said="no such thing here")
+
+    monkeypatch.setattr(node_image, "make", refused)
+    local: Any = SimpleNamespace()
+    said = actions.actions(local)["make"](Step("make", "cluster/node", ""), lambda reason: None)
+    assert said is not None
+    assert said.startswith("not made, so the images are loaded: ")
+    assert "no such thing here" in said
