@@ -12,7 +12,7 @@ from kit.engines.docker import Docker
 from kit.engines.kind import node_name
 from tests.connected.conftest import NOT_ON_PATH, Upstream, pulled_images
 from tests.support.program import Program
-from tests.support.registry_front import Refusal, front
+from tests.support.registry_front import Refusal, front, registry
 
 TOOLS = ("kind", "helm", "compose", "terraform")  # kubectl is for a shell that asks for it
 
@@ -62,7 +62,7 @@ REFUSALS = {
     "unauthorized": "docker login",
     "forbidden": "docker login",
     "absent": "has no",
-    "limited": "too many",
+    "limited": "toomanyrequests",
     "failing": "503",
     "closes": "",
     "silent": "",
@@ -74,7 +74,8 @@ def test_a_registry_that_refuses_is_told_in_its_own_words_and_nothing_is_left_ha
     laptop: Program, upstream: Upstream, docker: Docker, tmp_path: Path, refusal: Refusal
 ) -> None:
     before = {tag for image in docker.images.all() for tag in image.tags}
-    with front("127.0.0.1:1") as made:
+    (tmp_path / "registry").mkdir()
+    with registry(tmp_path / "registry") as behind, front(behind) as made:
         made.refusal = refusal
         refused = Program(
             laptop.home, laptop.stack, {**upstream.environment(tmp_path / "cache"), "KIT_REGISTRY_PREFIX": f"{made.address}/"}
