@@ -24,6 +24,20 @@ class LockInvalid(KitError):
         super().__init__(what=f"{path}:{line} is not a valid lock", why=why, fix=f"mend line {line}, or take the file from git")
 
 
+class LockUnreadable(KitError):
+    """There is no lock file that can be read where one was named."""
+
+    code = "KIT-LOCK-UNREADABLE"
+    exit_code = 12
+
+    def __init__(self, *, path: Path, why: str) -> None:
+        super().__init__(
+            what=f"{path} cannot be read as a lock",
+            why=why,
+            fix="name another file: export KIT_LOCK=…; without it kit's own is used",
+        )
+
+
 class NotInLock(KitError):
     """Something was asked for that the lock does not know; nothing outside it is used."""
 

@@ -13,7 +13,7 @@ import msgspec
 import yaml
 
 from kit.supply import version
-from kit.supply.errors import LockInvalid
+from kit.supply.errors import LockInvalid, LockUnreadable
 from kit.supply.lock import (
     Built,
     Cargo,
@@ -41,8 +41,14 @@ UNPINNED = re.compile(r"(:|@)latest\b|\bbitnami\b", re.IGNORECASE)
 
 
 def read(path: Path) -> Lock:
-    """Parse a lock file; raises `LockInvalid` with file:line."""
-    return parse(path.read_text(), path)
+    """Parse a lock file; raises `LockInvalid` with file:line, and `LockUnreadable`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise LockUnreadable(path=path, why=f"the system says: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise LockUnreadable(path=path, why="it is no text in UTF-8") from error
+    return parse(text, path)
 
 
 def parse(text: str, path: Path) -> Lock:
@@ -219,6 +225,8 @@ def _loaded(text: str, path: Path) -> tuple[Any, _Lines]:
     except yaml.MarkedYAMLError as broken:
         line = broken.problem_mark.line + 1 if broken.problem_mark else 1
         raise LockInvalid(path=path, line=line, why=broken.problem or "it is not YAML") from broken
+    except yaml.YAMLError as broken:  # a character that YAML does not allow; it has no line
+        raise LockInvalid(path=path, line=1, why=str(broken).splitlines()[0]) from broken
     finally:
         loader.dispose()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.supply.errors import LockInvalid
+from kit.supply.errors import LockInvalid, LockUnreadable
 from kit.supply.lock import Dockerfile, GoBuild, Lock, Maven, PlatformFile, PulledFiles, PulledImage
 from kit.supply.lock_file import parse, read
 from kit.supply.supply import Supply
@@ -184,6 +184,24 @@ def test_a_bad_lock_is_refused_at_its_line(old: str, new: str, line: int, why: s
         parse(SMALL.replace(old, new, 1), Path("lock.yaml"))
     assert refused.value.what == f"lock.yaml:{line} is not a valid lock"
     assert why in refused.value.why
+
+
+@pytest.mark.parametrize("content", [None, "a folder", b"\xff\xfe"])
+def test_a_lock_that_cannot_be_read_is_named(tmp_path: Path, content: str | bytes | None) -> None:
+    path = tmp_path / "other.yaml"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content:
+        path.mkdir()
+    with pytest.raises(LockUnreadable) as refused:
+        read(path)
+    assert str(path) in refused.value.what
+    assert "KIT_LOCK" in refused.value.fix
+
+
+def test_a_character_that_yaml_does_not_know_is_an_invalid_lock() -> None:
+    with pytest.raises(LockInvalid, match="not a valid lock"):
+        parse("version: 1\x00", Path("lock.yaml"))
 
 
 def test_published_files_are_read_by_platform() -> None:
