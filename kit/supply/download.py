@@ -28,7 +28,8 @@ from kit.supply.https import Note
 from kit.supply.lock import PlatformFile
 
 PREFIX_VARIABLE = "KIT_FILES_PREFIX"
-PREFIX = re.compile(r"(?P<scheme>https://|http://|file://(?=/))((?P<login>[^/@]+)@)?(?P<place>[^\s?#]+)")
+# No second @: a part of a password with a bare `@` or `/` in it would count as host or path, and be shown.
+PREFIX = re.compile(r"(?P<scheme>https://|http://|file://(?=/))((?P<login>[^/@]+)@)?(?P<place>[^\s?#@]+)")
 ASK_S = 5.0  # of a host that may not be there
 PATIENT_S = 30.0  # of one that everything depends on, and of a transfer in which nothing comes
 TRIES = 2
@@ -174,11 +175,21 @@ def _prefix(given: str) -> tuple[str, dict[str, str]]:
     if not given:
         return "", {}
     found = PREFIX.fullmatch(given)
-    if not found or (found["scheme"] == "http://" and not https.is_loopback(found["place"].partition("/")[0])):
-        raise FilesPrefixInvalid(variable=PREFIX_VARIABLE, value=re.sub(r"//[^/@]*@", "//…@", given))
+    if not found or not _is_place(found["scheme"], found["place"].partition("/")[0]):
+        raise FilesPrefixInvalid(variable=PREFIX_VARIABLE, value=re.sub("//.*@", "//…@", given, flags=re.DOTALL))
     login = urllib.parse.unquote(found["login"] or "").encode()
     headers = {"Authorization": f"Basic {base64.b64encode(login).decode()}"} if login else {}
     return found["scheme"] + found["place"], headers
+
+
+def _is_place(scheme: str, host: str) -> bool:
+    """Whether a host is one, with a port that is a number; without TLS only this computer's own."""
+    try:
+        parts = urllib.parse.urlsplit(f"//{host}")
+        known = parts.hostname, parts.port
+    except ValueError:
+        return False
+    return scheme == "file://" or (known[0] is not None and (scheme != "http://" or https.is_loopback(host)))
 
 
 def _unpack(archive: Path, member: str, target: Path, address: str) -> None:

@@ -147,7 +147,7 @@ class FilesPrefixInvalid(KitError):
         super().__init__(
             what=f"{variable} is no address of a mirror",
             why=f"it is `{value}`; it must begin with https:// or file:///, or with http:// on this computer itself",
-            fix=f"export {variable}=https://mirror.example/files/",
+            fix=f"export {variable}=https://mirror.example/files/ (in a login, @ is written as %40 and / as %2F)",
         )
 
 

@@ -433,6 +433,9 @@ def test_plain_http_is_for_this_computer_alone(target: Path, tmp_path: Path) -> 
         "file://mirror/files",
         "https://",
         "https://mirror.example/?x=",
+        "https://[mirror/",
+        "https://mirror.example:port/",
+        "https://:443/",
     ],
 )
 def test_what_is_no_mirror_is_refused_by_its_variable(wrong: str) -> None:
@@ -441,10 +444,19 @@ def test_what_is_no_mirror_is_refused_by_its_variable(wrong: str) -> None:
     assert "KIT_FILES_PREFIX" in refused.value.what
 
 
-def test_a_refused_prefix_does_not_show_its_password() -> None:
+@pytest.mark.parametrize(
+    "given",
+    [
+        "http://me:hush@mirror.example/",
+        "https://me:a@hush@mirror.example/",
+        "https://me:a/hush@mirror.example/",
+    ],
+)
+def test_a_refused_prefix_does_not_show_its_password(given: str) -> None:
     with pytest.raises(FilesPrefixInvalid) as refused:
-        Files("http://me:hush@mirror.example/")
-    assert "hush" not in refused.value.why
+        Files(given)
+    assert "hush" not in f"{refused.value.what} {refused.value.why} {refused.value.fix}"
+    assert "mirror.example" in refused.value.why
 
 
 # --- what befalls this computer ---
