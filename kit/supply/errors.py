@@ -151,6 +151,20 @@ class FilesPrefixInvalid(KitError):
         )
 
 
+class RegistryPrefixInvalid(KitError):
+    """KIT_REGISTRY_PREFIX is nothing that the name of an image can begin with."""
+
+    code = "KIT-REGISTRY-PREFIX"
+    exit_code = 10
+
+    def __init__(self, *, variable: str, value: str) -> None:
+        super().__init__(
+            what=f"{variable} is no registry",
+            why=f"it is `{value}`; it must be a host with a dot or a port, and folders in lower case: no scheme, no login",
+            fix=f"export {variable}=mirror.example/hub/ (or 127.0.0.1:5000/); its login: docker login mirror.example",
+        )
+
+
 class ArchiveInvalid(KitError):
     """A file is not an archive made by `kit images save`."""
 

@@ -6,6 +6,7 @@ minutes for what it cannot get. KIT_REGISTRY_PREFIX (`127.0.0.1:5000/`, `mirror.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -17,10 +18,15 @@ from kit.engines.docker_errors import ImagePullFailed
 from kit.engines.images import LocalImage
 from kit.engines.registries import RegistryDenied, RegistryLacks, RegistrySilent, host_of
 from kit.engines.transfer import Note
-from kit.supply.errors import NoSource
+from kit.supply.errors import NoSource, RegistryPrefixInvalid
 from kit.supply.lock import PulledImage
 
 PREFIX_VARIABLE = "KIT_REGISTRY_PREFIX"
+# A host and folders as in the name of an image (distribution/reference, regexp.go, read 2026-11-28). Without a dot or a port the
+# engine takes the first part for a name on Docker Hub.
+PREFIX = re.compile(
+    r"(localhost(:\d+)?|[\w-]+(\.[\w-]+)+(:\d+)?|[\w-]+:\d+|\[[0-9a-fA-F:]+\](:\d+)?)(/[a-z0-9]+([._-]+[a-z0-9]+)*)*/?", re.ASCII
+)
 PROBE_S = 5.0
 PATIENT_S = 30.0  # more than the engine's own patience with a silent host (20.10: 10 s for TLS, then 15 s for plain HTTP)
 CONNECT_S = 10.0
@@ -158,4 +164,8 @@ def repository(reference: str) -> str:
 
 
 def prefix_from(environment: Mapping[str, str]) -> str:
-    return environment.get(PREFIX_VARIABLE, "")
+    """Raises `RegistryPrefixInvalid` for what no image's name can begin with."""
+    given = environment.get(PREFIX_VARIABLE, "")
+    if given and not PREFIX.fullmatch(given):
+        raise RegistryPrefixInvalid(variable=PREFIX_VARIABLE, value=re.sub("^.*@", "…@", given, flags=re.DOTALL))
+    return given

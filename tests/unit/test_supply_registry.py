@@ -13,8 +13,9 @@ import pytest
 from kit.engines.docker_errors import ImagePullFailed
 from kit.engines.images import LocalImage
 from kit.engines.registries import RegistryDenied, RegistryLimited, RegistrySilent, refused
+from kit.supply.errors import RegistryPrefixInvalid
 from kit.supply.lock import PulledImage
-from kit.supply.registry import Registry
+from kit.supply.registry import Registry, prefix_from
 
 DIGEST = "sha256:" + "ab" * 32
 SAID: Mapping[str, str] = {
@@ -170,3 +171,44 @@ def test_a_missing_helper_is_named_once(tmp_path: Path, monkeypatch: pytest.Monk
     pull(registry, "a.example/y:1", note=said.append)
     assert said == [registry.warning]
     assert said[0].startswith(f"{tmp_path / 'config.json'} names docker-credential-desktop, which is not installed")
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "",
+        "mirror.example",
+        "mirror.example/",
+        "Mirror.example:5000/hub/",
+        "127.0.0.1:5000/",
+        "[::1]:5000/a/b_c",
+        "localhost/",
+        "registry:5000",
+    ],
+)
+def test_a_prefix_is_a_registry_and_folders(prefix: str) -> None:
+    assert prefix_from({"KIT_REGISTRY_PREFIX": prefix}) == prefix
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "http://mirror.example/",
+        "mirror",
+        "hub/",
+        "mirror.example/Hub/",
+        "mirror.example//hub",
+        "mirror.example:port/",
+        "mirror.example /hub",
+        'a"b.example/',
+        "/mirror.example",
+        "mirror.example\n",
+        "me:hush@mirror.example/",
+        "https://me:hu/sh@mirror.example/",
+    ],
+)
+def test_what_no_image_can_be_named_after_is_refused_by_its_variable(wrong: str) -> None:
+    with pytest.raises(RegistryPrefixInvalid) as refused:
+        prefix_from({"KIT_REGISTRY_PREFIX": wrong})
+    assert "KIT_REGISTRY_PREFIX" in refused.value.what
+    assert "hu" not in refused.value.why.replace("hub", "")
