@@ -7,12 +7,17 @@ such a helper is left out: registries are asked without a login, and whoever is 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kit.engines.docker_errors import DockerConfigInvalid
+
 PREFIX = "docker-credential-"  # in front of what config.json names: docker/docker-credential-helpers, README
 DOCKER_HUB = "docker.io"
+# What kit and the SDK read in config.json, by the form that they expect (docker 7.2: auth.py, api/client.py, utils/proxy.py).
+FORMS = {"auths": dict, "credHelpers": dict, "credsStore": str, "proxies": dict, "HttpHeaders": dict}
 HUB_ADDRESS = "https://index.docker.io/v1/"  # what Docker Hub's login is kept under
 
 
@@ -33,16 +38,29 @@ class MissingHelper:
 
 def missing_helper(host: str | None = None) -> MissingHelper | None:
     """The helper for this registry, or any of them, that config.json names and that is not on PATH."""
-    from docker.utils.config import find_config_file, load_general_config
+    from docker.utils.config import find_config_file
 
     file = find_config_file()
     if file is None:
         return None
-    told = load_general_config()
+    told = configuration()
     store, helpers = told.get("credsStore"), told.get("credHelpers") or {}
     named = {store, *helpers.values()} if host is None else {_of_host(helpers, host) or store}
     missing = tuple(sorted(f"{PREFIX}{name}" for name in named if name and not _is_installed(name)))
     return MissingHelper(Path(file), missing) if missing else None
+
+
+def configuration() -> Mapping[str, Any]:
+    """What config.json says; nothing where it is no JSON, as the docker CLI reads it. Raises `DockerConfigInvalid`."""
+    from docker.utils.config import find_config_file, load_general_config
+
+    told = load_general_config()
+    if not isinstance(told, dict):
+        raise DockerConfigInvalid(file=str(find_config_file()), said="it is no JSON object")
+    for name, kind in FORMS.items():
+        if not isinstance(told.get(name) or kind(), kind):
+            raise DockerConfigInvalid(file=str(find_config_file()), said=f"`{name}` in it has another form than the docker CLI's")
+    return told
 
 
 def leave_out_missing(client: Any) -> None:

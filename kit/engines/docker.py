@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.engines import credentials
 from kit.engines.docker_endpoint import Endpoint, child_environment, endpoint
-from kit.engines.docker_errors import MINIMUM_API, EngineRefused, EngineTooOld, unreachable
+from kit.engines.docker_errors import MINIMUM_API, DockerConfigInvalid, EngineRefused, EngineTooOld, unreachable
 from kit.engines.observed import (
     Container,
     Ended,
@@ -92,8 +92,18 @@ class Docker:
     def _client(self, api: tuple[int, int], timeout_s: float | None) -> Any:
         """Says nothing to the engine yet: REQUESTS_CA_BUNDLE would else stand against the engine's own authority."""
         import docker
+        from docker.errors import DockerException, InvalidConfigFile
+        from docker.utils.config import find_config_file
 
-        client = docker.APIClient(base_url=self.address, version=_text(api), timeout=timeout_s, tls=self.endpoint.tls or False)
+        credentials.configuration()
+        try:
+            client = docker.APIClient(
+                base_url=self.address, version=_text(api), timeout=timeout_s, tls=self.endpoint.tls or False
+            )
+        except (InvalidConfigFile, ValueError, TypeError, AttributeError) as error:  # read by the SDK, which takes it as it is
+            raise DockerConfigInvalid(file=str(find_config_file()), said=str(error)) from error
+        except (DockerException, OSError) as error:
+            raise unreachable(self.address, error) from error
         client.trust_env = False
         return client
 

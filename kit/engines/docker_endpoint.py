@@ -33,13 +33,16 @@ class Endpoint:
 def endpoint(address: str | None = None, environment: Mapping[str, str] = os.environ) -> Endpoint:
     """The engine at `address`, or the one that the environment and the docker CLI's configuration name."""
     from docker.errors import DockerException
+    from docker.utils import parse_host
 
     host = address or environment.get("DOCKER_HOST")
     context = "" if host else _context_name(environment)
     try:
-        return _of_host(host, environment) if host else _of_context(context, environment)
-    except DockerException as error:  # a file of the TLS is missing, or the context's file is not understood
+        found = _of_host(host, environment) if host else _of_context(context, environment)
+        parse_host(found.address)
+    except (DockerException, ValueError) as error:  # a file of the TLS is missing, or what is said is not understood
         raise EngineContextUnusable(name=context or str(host), said=str(error)) from error
+    return found
 
 
 def child_environment(engine: Endpoint) -> Environment:

@@ -98,6 +98,21 @@ class EngineContextUnusable(KitError):
         )
 
 
+class DockerConfigInvalid(KitError):
+    """The docker CLI's config.json is not what the docker CLI writes."""
+
+    code = "KIT-DOCKER-CONFIG"
+    exit_code = 33
+
+    def __init__(self, *, file: str, said: str) -> None:
+        super().__init__(
+            what=f"{file} cannot be understood",
+            why=first_line(said),
+            fix="mend it, or move it away and log in again: docker login",
+            detail=said,
+        )
+
+
 class EngineTooOld(KitError):
     """The engine's API is older than what kit speaks."""
 
