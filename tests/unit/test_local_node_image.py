@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from kit.engines.docker_errors import EngineRefused
+from kit.plan.events import StepEvent
 from kit.plan.steps import Step
-from kit.supply import prune
+from kit.supply import Supply, prune
+from kit.supply.cache import Cache
 from kit.supply.errors import NotSupplied
-from kit.targets.local import actions, node_image
+from kit.targets.local import actions, node_image, planned
 
 BUILT, PULLED = "kit.local/kind-node:1.34.4-aaaaaaaaaaaa", "kit.local/kind-node:1.34.11-bbbbbbbbbbbb"
 IMAGES = ("kit.local/bugsink:2-aa", "kit.local/probe:1-aa", "kit.local/probe-current:26.8.0-aa")
@@ -90,3 +96,31 @@ def test_where_it_cannot_be_made_the_cluster_comes_up_all_the_same(monkeypatch: 
     assert said is not None
     assert said.startswith("not made, so the images are loaded: ")
     assert "no such thing here" in said
+
+
+def test_ctrl_c_ends_the_waiting_for_another_kit_that_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`up` as it is, but for its plan; the other kit is this process, which holds the file that they agree by."""
+    cache = Cache(tmp_path)
+    supply: Any = Supply(tmp_path / "lock.yaml", tmp_path, tmp_path, docker=cast("Any", None))
+    monkeypatch.setattr(supply, "image", Supplied(kind_node=BUILT).image)
+    local: Any = SimpleNamespace(supply=supply, docker=None, cluster_images=lambda: IMAGES, stack=SimpleNamespace(parts=()))
+    step = Step("make", "cluster/node", "")
+    monkeypatch.setattr(planned, "_look", lambda local: (local, (step,)))
+    monkeypatch.setattr(planned, "remember", lambda local: None)
+
+    def heard(event: StepEvent) -> None:
+        if event.state == "started":
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    in_vain = threading.Event()
+
+    def give_up() -> None:  # so that a failure has an end
+        in_vain.set()
+        supply.interrupted.set()
+
+    patience = threading.Timer(20, give_up)
+    patience.start()
+    with cache.exclusive(node_image.NAME, node_image.FORM, threading.Event()), pytest.raises(KeyboardInterrupt):
+        planned.carry_out(local, heard, lambda plan: None)
+    patience.cancel()
+    assert not in_vain.is_set()

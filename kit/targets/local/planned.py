@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kit import files
-from kit.engines import process
 from kit.host import fitness
 from kit.pki import folder
 from kit.plan import local as planning
@@ -46,7 +45,8 @@ def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], No
     if "sentry" in local.stack.parts:
         local.sentry.check_upgrade()  # before a store is moved to another line for a release that cannot follow
     remember(local)
-    execute(steps, actions(local), listen, interrupt=process.end_all)
+    # Not only what runs: a step may wait for another kit, which makes the same node image.
+    execute(steps, actions(local), listen, interrupt=local.supply.interrupt)
 
 
 def remember(local: LocalTarget) -> None:
