@@ -61,7 +61,7 @@ class Files:
             return None
         with self._guard:
             host = self._hosts.setdefault(place.netloc, _Host(f"{place.scheme}://{place.netloc}/"))
-        return host.why_not(self._patient_s if patient else self._ask_s, again=patient)
+        return host.why_not(self._patient_s if patient else self._ask_s, patient=patient)
 
     def program(
         self,
@@ -133,11 +133,14 @@ class _Host:
         self._address = address
         self._asking = threading.Lock()
         self._answer: list[str | None] = []
+        self._was_waited_for = False
         self.is_slow = False
 
-    def why_not(self, silent_s: float, *, again: bool) -> str | None:
+    def why_not(self, silent_s: float, *, patient: bool) -> str | None:
+        """Patience is had once: every file of a silent host would cost the whole deadline."""
         with self._asking:
-            if not self._answer or (again and self.is_slow):
+            if not self._answer or (patient and self.is_slow and not self._was_waited_for):
+                self._was_waited_for = patient
                 self._answer = [self._silence(silent_s)]
             return self._answer[0]
 

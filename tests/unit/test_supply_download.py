@@ -362,6 +362,17 @@ def test_a_silent_host_ends_after_the_short_time_and_may_get_the_long_one(server
     assert server.asked("/", "HEAD") == 2
 
 
+def test_patience_is_had_once_with_each_host_and_not_with_each_of_its_files(server: FileServer) -> None:
+    server.paths["/"] = Stalled()
+    files = Files(server.url, ask_s=SOON_S, patient_s=SOON_S)
+    for name in "abc":
+        assert "no answer in time" in str(files.why_not(f"{URL}-{name}"))
+    for name in "abc":
+        assert "no answer in time" in str(files.why_not(f"{URL}-{name}", patient=True))
+    assert files.is_slow
+    assert server.asked("/", "HEAD") == 2
+
+
 def test_hosts_are_asked_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     authority = trustme.CA()
     with file_server(tmp_path, authority) as one, file_server(tmp_path, authority) as other, ThreadPoolExecutor() as pool:
