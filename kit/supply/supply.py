@@ -153,11 +153,17 @@ class Supply:
         return Image(look.place, look.source, self.hashes[entry.key], look.version)
 
     def plan(
-        self, names: Iterable[str] | None = None, *, ways: Iterable[Way] = PORTABLE, counting: Iterable[Way] = ANY_WAY
+        self,
+        names: Iterable[str] | None = None,
+        *,
+        ways: Iterable[Way] = PORTABLE,
+        counting: Iterable[Way] = ANY_WAY,
+        patient: bool = True,
     ) -> tuple[Need, ...]:
         """What `ensure` would make, in order; None means every tool and image. Changes nothing.
 
-        `ways` are the ways allowed to make it, `counting` the ways in which it may be there already.
+        `ways` are the ways allowed to make it, `counting` the ways in which it may be there already. Whoever is not `patient`
+        takes a host that does not answer at once for one that never does.
         """
         counted, allowed = tuple(counting), tuple(ways)
         wanted = self.wanted(names)
@@ -165,7 +171,7 @@ class Supply:
         try:
             return self._missing(wanted, allowed, counted, find, patient=False)
         except NoSource:
-            if not (self.files.is_slow or self.registry.is_slow):
+            if not patient or not (self.files.is_slow or self.registry.is_slow):
                 raise
         # Everything hangs on a host that did not answer at once: then it gets the time that a slow line needs.
         return self._missing(wanted, allowed, counted, find, patient=True)
@@ -209,6 +215,7 @@ class Supply:
         *,
         ways: Iterable[Way] = PORTABLE,
         counting: Iterable[Way] = ANY_WAY,
+        patient: bool = True,
     ) -> tuple[Need, ...]:
         """Fetch or build what is missing, as much at once as the machine allows; returns what was made.
 
@@ -218,7 +225,7 @@ class Supply:
         allowed, counted = tuple(ways), tuple(counting)
         heard = progress or schedule.Silent()
         made: dict[str, Need] = {}
-        while needs := self.plan(chosen, ways=allowed, counting=counted):
+        while needs := self.plan(chosen, ways=allowed, counting=counted, patient=patient):
             room.check(self.cache, needs)
             refused = len(self._refused)
             heard.begun({need.key: self._durations.of(need) for need in needs})

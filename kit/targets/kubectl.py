@@ -1,7 +1,7 @@
 """kubectl for the user's shell: their own where there is one, else the supply's. kit itself never calls it.
 
-It is fetched when `kit env` is asked and not at `up`, and never built:
-a shell does not wait for Kubernetes to be compiled.
+It is fetched when `kit env` is asked and not at `up`, and never built: a shell waits neither for Kubernetes to be compiled, nor
+for a host that is silent.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kit.supply import Supply
 
 TOOL = "tool/kubectl"
+HOW = "kit images pull kubectl, or to build it: kit images build kubectl"
 
 
 def on_path(supply: Supply) -> Mapping[str, str]:
@@ -25,8 +26,8 @@ def on_path(supply: Supply) -> Mapping[str, str]:
     if shutil.which("kubectl"):
         return {}
     try:
-        supply.ensure([TOOL], ways=("pulled",))
+        supply.ensure([TOOL], ways=("pulled",), patient=False)
     except KitError as error:
-        print(f"no kubectl for this shell: {error.why}; to build one: kit images build kubectl", file=sys.stderr)
+        print(f"no kubectl for this shell: {error.why}; to get one: {HOW}", file=sys.stderr)
         return {}
     return {"PATH": os.pathsep.join([str(supply.tool("kubectl").parent), os.environ.get("PATH", "")])}
