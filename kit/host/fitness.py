@@ -147,6 +147,13 @@ def recognise(info: Mapping[str, Any], version: Mapping[str, Any], kernel: str) 
     )
 
 
+def disk_of_images(docker: Engine) -> Path | None:
+    """Where the engine keeps images and volumes, if that is on a disk of this computer. Raises nothing for an unfit engine."""
+    if is_elsewhere(docker.address):
+        return None
+    return recognise(docker.info(), {}, platform.release()).root_here
+
+
 def is_elsewhere(address: str) -> bool:
     """Whether an engine's address leads away from this computer. Sockets of Docker Desktop and its like do not."""
     parts = urlsplit(address)

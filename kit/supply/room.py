@@ -35,15 +35,35 @@ KUBERNETES_BUILD = 12 * GB  # modules, build cache and results, from nothing
 GO_BUILD, CARGO_BUILD, MAVEN_BUILD, IMAGE_BUILD = 2 * GB, 8 * GB, 300 * MB, 600 * MB
 
 
-def check(cache: Cache, needs: Iterable[Need]) -> None:
-    """Raises `DiskFull` where these things have no room."""
+def check(cache: Cache, needs: Iterable[Need], engine: Path | None = None) -> None:
+    """Raises `DiskFull` where these things have no room.
+
+    `engine` is where the engine keeps images and volumes; None where that is on no disk of this computer: in a machine of its own
+    they grow on this computer's disk all the same, so they are held against the cache's.
+    """
     sources = [need.source for need in needs]
-    pulled = sum(_of_pulled(source) for source in sources if not isinstance(source, Built))
-    recipes = [source.recipe for source in sources if isinstance(source, Built)]
-    free = _free(cache.root)
-    wanted = _wanted(cache, recipes, LEAST + pulled, free)
+    if engine is None or _device(engine) == _device(cache.root):
+        _check(cache, cache.root, sources, LEAST)
+        return
+    _check(cache, cache.root, [source for source in sources if not _is_image(source)], 0)
+    _check(cache, engine, [source for source in sources if _is_image(source)], LEAST)
+
+
+def _check(cache: Cache, place: Path, sources: Iterable[Pulled | Built], besides: int) -> None:
+    pulled, recipes = besides, []
+    for source in sources:
+        if isinstance(source, Built):
+            recipes.append(source.recipe)
+        else:
+            pulled += _of_pulled(source)
+    free = _free(place)
+    wanted = _wanted(cache, recipes, pulled, free)
     if free < wanted:
-        raise DiskFull(where=str(cache.root), free_bytes=free, needed_bytes=wanted)
+        raise DiskFull(where=str(place), free_bytes=free, needed_bytes=wanted)
+
+
+def _is_image(source: Pulled | Built) -> bool:
+    return isinstance(source.recipe, Debian | Dockerfile) if isinstance(source, Built) else isinstance(source, PulledImage)
 
 
 def lacking(cache: Cache, recipe: Recipe) -> str | None:
@@ -101,6 +121,15 @@ def _tool(recipe: Recipe) -> str | None:
 
 
 def _free(place: Path) -> int:
+    return shutil.disk_usage(_nearest(place)).free
+
+
+def _device(place: Path) -> int:
+    return _nearest(place).stat().st_dev
+
+
+def _nearest(place: Path) -> Path:
+    """The place itself, or the first above it that is there."""
     while not place.exists():
         place = place.parent
-    return shutil.disk_usage(place).free
+    return place

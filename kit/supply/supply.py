@@ -20,7 +20,7 @@ from kit.engines import process
 from kit.engines.docker import Docker
 from kit.engines.docker_errors import ImagePullFailed, disk_full
 from kit.engines.process import Runner
-from kit.host import platform
+from kit.host import fitness, platform
 from kit.supply import recipe, resolve, room, schedule
 from kit.supply.cache import Cache
 from kit.supply.durations import Durations
@@ -226,7 +226,8 @@ class Supply:
         heard = progress or schedule.Silent()
         made: dict[str, Need] = {}
         while needs := self.plan(chosen, ways=allowed, counting=counted, patient=patient):
-            room.check(self.cache, needs)
+            has_images = any(need.section == "image" for need in needs)
+            room.check(self.cache, needs, fitness.disk_of_images(self.docker) if has_images else None)
             refused = len(self._refused)
             heard.begun({need.key: self._durations.of(need) for need in needs})
             try:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -89,6 +92,18 @@ def test_the_advice_names_what_chose_the_engine() -> None:
     assert fitness.turn_to_another({"DOCKER_HOST": "ssh://x"}) == "unset DOCKER_HOST"
     assert fitness.turn_to_another({"DOCKER_CONTEXT": "podman"}) == "unset DOCKER_CONTEXT"
     assert fitness.turn_to_another({}) == "docker context use default"
+
+
+def test_the_disk_of_images_is_known_only_here(tmp_path: Path) -> None:
+    def engine(address: str, **info: str) -> Any:
+        told = {"KernelVersion": platform.release(), "DockerRootDir": str(tmp_path), **info}
+        return SimpleNamespace(address=address, info=lambda: told)
+
+    here = "unix:///var/run/docker.sock"
+    assert fitness.disk_of_images(engine(here)) == tmp_path
+    assert fitness.disk_of_images(engine(here, DockerRootDir="/not/there")) is None
+    assert fitness.disk_of_images(engine(here, KernelVersion="6.6.0-linuxkit")) is None
+    assert fitness.disk_of_images(engine("tcp://10.1.2.3:2376")) is None
 
 
 def test_the_disk_of_an_engine_in_a_machine_of_its_own_is_not_one_of_this_computer() -> None:

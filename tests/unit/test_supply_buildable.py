@@ -223,6 +223,25 @@ def test_room_is_asked_for_what_will_be_made(
         room.check(Cache(tmp_path / "not" / "there" / "yet"), [need(name) for name in names])
 
 
+def test_images_are_held_against_the_engine_s_disk_where_it_is_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Path("/proc")  # a file system of its own on every Linux
+    here = {tmp_path: room.GO_BUILD, engine: room.LEAST + room.PULLED_IMAGE + room.IMAGE_BUILD}
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: Usage(0, 0, here[place]))
+    needs = [need(name) for name in ("only-pulled", "base", "etcd")]
+    room.check(Cache(tmp_path), needs, engine)
+    here[engine] -= 1
+    with pytest.raises(DiskFull, match="/proc"):
+        room.check(Cache(tmp_path), needs, engine)
+    here[engine], here[tmp_path] = 1000 * GB, room.GO_BUILD - 1
+    with pytest.raises(DiskFull, match=str(tmp_path)):
+        room.check(Cache(tmp_path), needs, engine)
+    here[tmp_path] = 1000 * GB
+    here[engine] = 0
+    room.check(Cache(tmp_path), needs, tmp_path)  # one disk for both
+
+
 def test_a_node_of_kubernetes_is_the_largest_and_a_connected_computer_needs_none_of_it() -> None:
     lock = lock_file.read(ROOT / "kit" / "supply" / "lock.yaml")
     kubernetes = lock.entries["artifact/kubernetes"].recipe
