@@ -132,9 +132,9 @@ class Shelf:
         memory = self.cache.installed(rule.command[0])
         try:
             known = json.loads(memory.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            known = {}
-        if known.get("identity") != identity or is_script(real):
+        except (FileNotFoundError, ValueError):
+            known = None
+        if not isinstance(known, dict) or known.get("identity") != identity or is_script(real):
             known = {"identity": identity, "version": self._version(path, rule)}
             with suppress(OSError):  # another kit writes the same at this moment: the memory only saves time
                 files.write_json(memory, known)
@@ -188,5 +188,9 @@ def _never_or_changed(target: Path) -> str:
 
 
 def is_script(path: str) -> bool:
-    with open(path, "rb") as file:
-        return file.read(2) == b"#!"
+    """What may be run and not read is none: the kernel reads a script by its interpreter."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) == b"#!"
+    except PermissionError:
+        return False

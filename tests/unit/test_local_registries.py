@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from kit.supply.registry import mirrored
 from kit.targets.local import registries
 from kit.targets.local.registries import Mirror, Way
+
+PEM = "-----BEGIN CERTIFICATE-----\n"
 
 
 def hosts(mirror: Mirror, way: Way, upstream: str) -> dict[str, Any]:
@@ -87,3 +90,12 @@ def test_without_a_prefix_there_is_nothing_to_tell() -> None:
     assert registries.wanted({}).fingerprint == ""
     assert registries.wanted({"KIT_REGISTRY_PREFIX": "m.example/"}) == Mirror("m.example")
     assert Mirror("m.example").fingerprint != Mirror("m.example", "ca").fingerprint
+
+
+def test_of_the_engine_s_authorities_those_are_taken_that_can_be_read_as_pem(tmp_path: Path) -> None:
+    folder = tmp_path / "m.example:5000"
+    folder.mkdir()
+    (folder / "one.crt").write_text(PEM)
+    (folder / "two.crt").write_bytes(bytes.fromhex("3082ff"))  # DER
+    (folder / "three.crt").symlink_to("not-there")
+    assert registries._authorities("m.example:5000", [str(tmp_path / "absent"), str(tmp_path)]) == PEM

@@ -96,6 +96,25 @@ def test_a_replaced_program_is_asked_again(tmp_path: Path, shelf: Shelf) -> None
     assert asked(tmp_path) == 2
 
 
+@pytest.mark.usefixtures("binaries")
+@pytest.mark.parametrize("damage", [b"[]", b"{", b"\xff\xfe", b""])
+def test_a_damaged_memory_of_it_is_none(tmp_path: Path, shelf: Shelf, damage: bytes) -> None:
+    program = on_path(tmp_path, "0.30.1")
+    shelf.program(KIND, ANY_WAY)
+    (memory,) = (tmp_path / "cache" / "installed").iterdir()
+    memory.write_bytes(damage)
+    assert shelf.program(KIND, ANY_WAY) == Found(str(program), "installed", "0.30.1")
+    assert asked(tmp_path) == 2
+
+
+def test_a_program_that_may_not_be_read_is_no_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*how: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("builtins.open", refuse)
+    assert not shelving.is_script("/usr/bin/kind")
+
+
 def test_a_program_that_fails_is_as_good_as_none(tmp_path: Path, shelf: Shelf) -> None:
     program = on_path(tmp_path, "0.30.1", exit_code=1)
     assert shelf.program(KIND, ANY_WAY) == Missing(f"{program} does not tell its version")

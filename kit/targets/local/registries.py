@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit import files
 from kit.engines import node as nodes
+from kit.host import trust
 from kit.state import markers
 from kit.supply.registry import mirrored, prefix_from
 
@@ -134,8 +135,10 @@ def _path(prefix: str, upstream: str) -> str:
 
 
 def _authorities(host: str, folders: Sequence[str] = AUTHORITIES) -> str:
-    places = [Path(folder).expanduser() / host for folder in folders]
-    return "".join(path.read_text() for place in places if place.is_dir() for path in sorted(place.glob("*.crt")))
+    """What can be read and is PEM; the folders are the engine's, and need be neither for whoever runs kit."""
+    places = [os.path.expanduser(folder) for folder in folders]
+    found = [path for place in places if os.path.isdir(f"{place}/{host}") for path in sorted(Path(place, host).glob("*.crt"))]
+    return "".join(path.read_text() for path in found if trust.holds_certificates(path))
 
 
 def _name(host: str) -> str:
