@@ -337,7 +337,8 @@ def verify(session: Any, names: tuple[str, ...], download: bool) -> int:
     for variable in ("KIT_FILES_PREFIX", "KIT_REGISTRY_PREFIX"):
         if supply.environment.get(variable):
             _say(f"- {variable} is set: that mirror is asked, and not upstream itself")
-    found = list(verifying.compared(entries, supply.files, lambda: supply.registry, download=download, note=_say))
+    files, registry = supply.files, supply.registry  # a mirror that is none is said once, and not of each image
+    found = list(verifying.compared(entries, files, lambda: registry, download=download, note=_say))
     if session.output == "json":
         print(json.dumps([lock_comparison.document(each) for each in found], indent=2))
     else:

@@ -14,9 +14,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kit.cli.images import images
+from kit.engines.docker import Docker
 from kit.engines.docker_errors import EngineNotRunning
-from kit.supply import lock_file
+from kit.supply import Supply, lock_file
 from kit.supply.download import Files
+from kit.supply.errors import RegistryPrefixInvalid
 from kit.supply.verify import Compared, compared, sum_in
 from tests.support.file_server import FileServer, Redirect, Refused, Stalled, file_server
 
@@ -263,3 +265,14 @@ def test_names_choose_what_is_compared(server: FileServer) -> None:
     assert "2 the same" in result.stdout
     assert "artifact/jars  is not pulled: in the image only" in result.stderr
     assert server.requests == []
+
+
+def test_a_mirror_that_is_none_is_said_once_and_not_of_each_image(tmp_path: Path) -> None:
+    (tmp_path / "lock.yaml").write_text(
+        f"version: 1\nimages: {{a: {{sources: [{{pulled: {{reference: 'a:1', digest: '{A}'}}}}]}}}}\n"
+    )
+    environment = {"KIT_REGISTRY_PREFIX": "http://mirror.example/"}
+    supply = Supply(tmp_path / "lock.yaml", tmp_path, tmp_path, Docker("tcp://127.0.0.1:1"), environment=environment)
+    session = SimpleNamespace(supply=lambda: supply, output="table")
+    with pytest.raises(RegistryPrefixInvalid):
+        CliRunner().invoke(images, ["verify"], obj=session, catch_exceptions=False, standalone_mode=False)
