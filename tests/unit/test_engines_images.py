@@ -76,6 +76,13 @@ def test_no_newer_api_is_spoken_than_was_tried(theirs: str, spoken: str, tmp_pat
     assert [each.api for each in made.asked] == ["", spoken]
 
 
+def test_the_engine_tells_about_itself_once(tmp_path: Path) -> None:
+    with fake(tmp_path, **{"GET /info": Told(GRAPH)}) as (docker, made):
+        assert docker.info() == docker.info() == GRAPH
+        assert docker.images.is_containerd is False
+    assert [each.path for each in made.asked].count("/info") == 1
+
+
 def stream(*pieces: Any) -> Told:
     return Told(pieces=pieces)
 
