@@ -47,7 +47,8 @@ def endpoint(address: str | None = None, environment: Mapping[str, str] = os.env
 
 def child_environment(engine: Endpoint) -> Environment:
     """The variables with which the docker CLI, Compose and Kind talk to this engine, whatever the user's own say."""
-    folder = None if engine.tls is None or not engine.tls.ca_cert else str(Path(engine.tls.ca_cert).parent)
+    known = (engine.tls.ca_cert, *(engine.tls.cert or ())) if engine.tls is not None else ()
+    folder = next((str(Path(file).parent) for file in known if file), None)  # the CLI takes all three files from one folder
     is_verified = engine.tls is not None and bool(engine.tls.verify)
     return {
         "DOCKER_HOST": engine.address,

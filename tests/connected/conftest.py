@@ -16,10 +16,13 @@ import yaml
 from kit.blueprint.stack import STORES
 from kit.engines.docker import Docker
 from kit.host import trust
+from kit.supply import Supply
+from kit.supply.lock import Entry
+from kit.supply.resolve import built_reference
 from tests.connected import publish
 from tests.connected.upstream import recipes
 from tests.support.file_server import FileServer, file_server
-from tests.support.program import Program
+from tests.support.program import ROOT, Program
 from tests.support.reach import local_target
 
 # What kit looks for on PATH, what its recipes compile with, and what would make a base image.
@@ -91,12 +94,21 @@ def laptop(docker: Docker, upstream: Upstream, tmp_path: Path) -> Iterator[Progr
 
 
 def forget(docker: Docker, upstream: Upstream) -> None:
-    """Take away what was pulled, by whichever test."""
+    """Take away what was pulled, by whichever test, and what was made of that."""
+    supply = Supply(upstream.lock, Path("/nonexistent"), ROOT, docker)
+    made = {built_reference(entry, supply.hashes[entry.key]) for entry in supply.lock.of("image") if entry.recipe}
+    made -= {built_reference(entry, hash_) for entry, hash_ in real_recipes(docker)}
     digests = set(upstream.digests.values())
     for image in docker.images.all():
-        if any(name.partition("@")[2] in digests for name in image.digests):
-            for name in (*image.tags, *image.digests):
-                docker.images.untag(name)
+        is_pulled = any(name.partition("@")[2] in digests for name in image.digests)
+        for name in (*image.tags, *image.digests) if is_pulled else made.intersection(image.tags):
+            docker.images.untag(name)
+
+
+def real_recipes(docker: Docker) -> Iterator[tuple[Entry, str]]:
+    """The images of the real lock, which are nobody's to take away, with the hashes of their recipes."""
+    supply = Supply(publish.LOCK, Path("/nonexistent"), ROOT, docker)
+    yield from ((entry, supply.hashes[entry.key]) for entry in supply.lock.of("image"))
 
 
 def bare_path(folder: Path) -> Path:

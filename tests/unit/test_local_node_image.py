@@ -18,13 +18,20 @@ from kit.supply import Supply, prune
 from kit.supply.cache import Cache
 from kit.supply.errors import NotSupplied
 from kit.targets.local import actions, node_image, planned
+from tests.support.program import ROOT
 
 BUILT, PULLED = "kit.local/kind-node:1.34.4-aaaaaaaaaaaa", "kit.local/kind-node:1.34.11-bbbbbbbbbbbb"
 IMAGES = ("kit.local/bugsink:2-aa", "kit.local/probe:1-aa", "kit.local/probe-current:26.8.0-aa")
 
 
+def reference(base: str, images: tuple[str, ...], script: Path = ROOT / node_image.SCRIPT) -> str:
+    return node_image.reference(base, images, script)
+
+
 class Supplied:
     """A supply that has these images and no others."""
+
+    assets = ROOT
 
     def __init__(self, **images: str) -> None:
         self.images = {name.replace("_", "-"): reference for name, reference in images.items()}
@@ -35,32 +42,35 @@ class Supplied:
         return SimpleNamespace(reference=self.images[name])
 
 
-def test_the_name_tells_the_version_and_changes_with_everything_that_is_in_it() -> None:
-    name = node_image.reference(BUILT, IMAGES)
+def test_the_name_tells_the_version_and_changes_with_everything_that_is_in_it(tmp_path: Path) -> None:
+    other_script = tmp_path / "add-images.sh"
+    other_script.write_text("exit 1\n")
+    name = reference(BUILT, IMAGES)
     assert name.startswith("kit.local/kind-node-ready:1.34.4-")
-    assert name == node_image.reference(BUILT, tuple(reversed(IMAGES)))
+    assert name == reference(BUILT, tuple(reversed(IMAGES)))
     others = {
-        node_image.reference(PULLED, IMAGES),
-        node_image.reference(BUILT, IMAGES[:2]),
-        node_image.reference(BUILT, (*IMAGES[:2], "kit.local/probe-current:26.8.0-bb")),
+        reference(PULLED, IMAGES),
+        reference(BUILT, IMAGES[:2]),
+        reference(BUILT, (*IMAGES[:2], "kit.local/probe-current:26.8.0-bb")),
+        reference(BUILT, IMAGES, other_script),
     }
-    assert len(others | {name}) == 4
+    assert len(others | {name}) == 5
 
 
 def test_those_that_some_choice_would_use_now_are_kept_and_no_others() -> None:
     supply: Any = Supplied(kind_node=BUILT, bugsink=IMAGES[0], probe=IMAGES[1], probe_current=IMAGES[2])
-    assert node_image.current(supply) == {node_image.reference(BUILT, IMAGES)}
+    assert node_image.current(supply) == {reference(BUILT, IMAGES)}
     supply.images["front"] = "kit.local/front:1-aa"
     assert node_image.current(supply) == {
-        node_image.reference(BUILT, IMAGES),
-        node_image.reference(BUILT, ("kit.local/front:1-aa", *IMAGES[1:])),
+        reference(BUILT, IMAGES),
+        reference(BUILT, ("kit.local/front:1-aa", *IMAGES[1:])),
     }
     del supply.images["kind-node"]
     assert node_image.current(supply) == frozenset()
 
 
 def test_prune_takes_away_one_made_of_other_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept, old = node_image.reference(BUILT, IMAGES), node_image.reference(PULLED, IMAGES)
+    kept, old = reference(BUILT, IMAGES), reference(PULLED, IMAGES)
     gone: list[str] = []
 
     def untag(reference: str) -> bool:
@@ -82,7 +92,7 @@ def test_an_engine_whose_nodes_cannot_have_one_gets_none(info: dict[str, str], i
     local: Any = SimpleNamespace(
         supply=Supplied(kind_node=BUILT), cluster_images=lambda: IMAGES, docker=SimpleNamespace(info=lambda: info)
     )
-    assert (node_image.wanted(local) == node_image.reference(BUILT, IMAGES)) is is_wanted
+    assert (node_image.wanted(local) == reference(BUILT, IMAGES)) is is_wanted
     assert is_wanted or node_image.wanted(local) is None
 
 

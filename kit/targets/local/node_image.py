@@ -7,6 +7,7 @@ taken for it. To load them at every creation of a cluster took as long as the cr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit import files
@@ -22,21 +23,22 @@ if TYPE_CHECKING:
     from kit.targets.local import LocalTarget
 
 NAME = "kind-node-ready"
-FORM = "2"  # of what is made; another one where an image made before would not do any more
+FORM = "2"  # of what kit lays ready for the script; another one where an image made before would not do any more
 SCRIPT = "kind/node/add-images.sh"
 
 
-def reference(base: str, images: tuple[str, ...]) -> str:
-    """Named after the references of the node image and of all that is in it, which name their content."""
+def reference(base: str, images: tuple[str, ...], script: Path) -> str:
+    """Named after the node image and all that is in it, by references that name their content, and after the script."""
     version = base.rpartition(":")[2].rpartition("-")[0] or "0"
-    made_from = files.digest({"form": FORM, "node": base, "images": " ".join(sorted(images))})
+    how = {"form": FORM, "script": script.read_bytes()}
+    made_from = files.digest({**how, "node": base, "images": " ".join(sorted(images))})
     return f"{OURS}{NAME}:{version}-{made_from[:SHORT]}"
 
 
 def wanted(local: LocalTarget) -> str | None:
     """The one for this stack's cluster; None where the engine's nodes can have none, or its parts are yet to be had."""
     try:
-        made_of = reference(local.supply.image("kind-node").reference, local.cluster_images())
+        made_of = reference(local.supply.image("kind-node").reference, local.cluster_images(), local.supply.assets / SCRIPT)
     except NotSupplied:
         return None
     return made_of if node.can_be_given_images(local.docker.info()) else None
@@ -50,7 +52,7 @@ def make(local: LocalTarget) -> str:
     """Returns its reference. Made by one kit at a time; the next one removes what is left over from one that was killed."""
     supply, docker = local.supply, local.docker
     base, images = supply.image("kind-node").reference, local.cluster_images()
-    made_of = reference(base, images)
+    made_of = reference(base, images, supply.assets / SCRIPT)
     with supply.cache.exclusive(NAME, FORM, supply.interrupted):
         if not is_there(local, made_of):
             workplace = f"kit-{NAME}-{files.digest({'cache': str(supply.cache.root)})[:SHORT]}"
@@ -61,7 +63,9 @@ def make(local: LocalTarget) -> str:
 
 def current(supply: Supply) -> frozenset[str]:
     """Every node image that some stack would use now: what `kit images prune` keeps."""
-    return frozenset(reference(base, images) for base in _present(supply, ("kind-node",)) for images in _sets(supply))
+    return frozenset(
+        reference(base, images, supply.assets / SCRIPT) for base in _present(supply, ("kind-node",)) for images in _sets(supply)
+    )
 
 
 def _sets(supply: Supply) -> Iterator[tuple[str, ...]]:
