@@ -111,7 +111,7 @@ def test_where_it_cannot_be_made_the_cluster_comes_up_all_the_same(monkeypatch: 
 def test_ctrl_c_ends_the_waiting_for_another_kit_that_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`up` as it is, but for its plan; the other kit is this process, which holds the file that they agree by."""
     cache = Cache(tmp_path)
-    supply: Any = Supply(tmp_path / "lock.yaml", tmp_path, tmp_path, docker=cast("Any", None))
+    supply: Any = Supply(tmp_path / "lock.yaml", tmp_path, ROOT, docker=cast("Any", None))
     monkeypatch.setattr(supply, "image", Supplied(kind_node=BUILT).image)
     local: Any = SimpleNamespace(supply=supply, docker=None, cluster_images=lambda: IMAGES, stack=SimpleNamespace(parts=()))
     step = Step("make", "cluster/node", "")

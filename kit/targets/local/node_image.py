@@ -30,8 +30,13 @@ SCRIPT = "kind/node/add-images.sh"
 def reference(base: str, images: tuple[str, ...], script: Path) -> str:
     """Named after the node image and all that is in it, by references that name their content, and after the script."""
     version = base.rpartition(":")[2].rpartition("-")[0] or "0"
-    how = {"form": FORM, "script": script.read_bytes()}
-    made_from = files.digest({**how, "node": base, "images": " ".join(sorted(images))})
+    made_of: dict[str, str | bytes] = {
+        "form": FORM,
+        "script": script.read_bytes(),
+        "node": base,
+        "images": " ".join(sorted(images)),
+    }
+    made_from = files.digest(made_of)
     return f"{OURS}{NAME}:{version}-{made_from[:SHORT]}"
 
 
