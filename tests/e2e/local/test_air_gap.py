@@ -42,13 +42,13 @@ def folder(tmp_path: Path, mirror: Mirror) -> Path:  # noqa: F811
 
 @pytest.fixture
 def kit(tmp_path: Path, mirror: Mirror, docker: Docker) -> Iterator[Program]:  # noqa: F811
-    forget(docker, mirror)
+    forget(docker, mirror.name)
     program = Program(tmp_path, f"gap-{os.getpid()}", {"KIT_REGISTRY_PREFIX": f"{mirror.address}/"})
     try:
         yield program
     finally:
         program.must("purge", "--yes")
-        forget(docker, mirror)
+        forget(docker, mirror.name)
 
 
 def test_the_images_are_named_pulled_saved_and_loaded_with_the_chart(
@@ -66,7 +66,7 @@ def test_the_images_are_named_pulled_saved_and_loaded_with_the_chart(
     assert "1 of 1 images pulled" in kit.must("images", "save", *words, str(file)).stderr
     assert kit.must("images", "list", *words, "-o", "json").json["images"][0]["here"] is True
 
-    forget(docker, mirror)
+    forget(docker, mirror.name)
     cache = tmp_path / "elsewhere"
     there = Program(tmp_path, kit.stack, {"KIT_CACHE": str(cache), "KIT_REGISTRY_PREFIX": "127.0.0.1:1/"})
     loaded = there.must("images", "load", str(file)).stderr
