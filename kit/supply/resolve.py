@@ -21,6 +21,7 @@ PORTABLE: tuple[Way, ...] = ("pulled", "built")  # what can be carried to anothe
 
 RECIPE_LABEL = "dev.kit.recipe"
 IMAGE_LABEL = "dev.kit.image"
+SOURCE_LABEL = "dev.kit.source"
 OURS = "kit.local/"  # no registry has that name, so nobody pulls by mistake
 
 
@@ -180,6 +181,8 @@ def describe(source: Pulled | Built) -> str:
 
 def source_of(reference: str, labels: Mapping[str, str]) -> Way | None:
     """How the image of a container came here, by the container's own words; None for an image that is not the supply's."""
+    if labels.get(SOURCE_LABEL) in ("pulled", "built"):  # of an image made of another: how that one came
+        return "pulled" if labels[SOURCE_LABEL] == "pulled" else "built"
     if not reference.startswith(OURS):
         return None
     hash_ = labels.get(RECIPE_LABEL)  # inherited from the image; upstream's images have none

@@ -184,6 +184,7 @@ def test_a_containers_image_tells_its_source() -> None:
     assert source_of("kit.local/base:13-dddddddddddd", {}) == "pulled"
     assert source_of("kit.local/base:13-abcabcabcabc", {"dev.kit.recipe": "abcabcabcabcdef"}) == "built"
     assert source_of("postgres:17", {}) is None
+    assert source_of("sha256:0123", {"dev.kit.source": "pulled"}) == "pulled", "also where its name was taken away"
 
 
 @pytest.mark.parametrize(

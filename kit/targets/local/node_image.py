@@ -15,7 +15,7 @@ from kit.blueprint.stack import SentryWanted
 from kit.engines import node
 from kit.supply.cache import SHORT
 from kit.supply.errors import NotSupplied
-from kit.supply.resolve import IMAGE_LABEL, OURS, RECIPE_LABEL
+from kit.supply.resolve import IMAGE_LABEL, OURS, RECIPE_LABEL, SOURCE_LABEL
 from kit.targets.local import layout
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kit.targets.local import LocalTarget
 
 NAME = "kind-node-ready"
-FORM = "2"  # of what kit lays ready for the script; another one where an image made before would not do any more
+FORM = "3"  # of what kit lays ready for the script; another one where an image made before would not do any more
 SCRIPT = "kind/node/add-images.sh"
 
 
@@ -61,7 +61,7 @@ def make(local: LocalTarget) -> str:
     with supply.cache.exclusive(NAME, FORM, supply.interrupted):
         if not is_there(local, made_of):
             workplace = f"kit-{NAME}-{files.digest({'cache': str(supply.cache.root)})[:SHORT]}"
-            labels = {IMAGE_LABEL: NAME, RECIPE_LABEL: made_of.rpartition("-")[2]}
+            labels = {IMAGE_LABEL: NAME, RECIPE_LABEL: made_of.rpartition("-")[2], SOURCE_LABEL: supply.image("kind-node").source}
             node.make_image(docker, base, images, made_of, script=supply.assets / SCRIPT, labels=labels, container=workplace)
     return made_of
 
