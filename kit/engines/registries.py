@@ -26,15 +26,8 @@ class RegistryUnreachable(ImagePullFailed):
     exit_code = 39
 
     def __init__(self, *, reference: str, said: str) -> None:
-        what = f"the registry {host_of(reference)} cannot be reached"
-        super().__init__(
-            reference=reference,
-            said=said,
-            what=what,
-            why=f"asked for {short(reference)}: {_words(said)}",
-            fix=f"check the network, and the engine's own proxy (docker info); or {MIRROR} that can be reached",
-            reason=f"{what}: {_words(said)}",
-        )
+        fix = f"check the network, and the engine's own proxy (docker info); or {MIRROR} that can be reached"
+        super().__init__(**_of_all_its_images(reference, said, "cannot be reached", fix))
 
 
 class RegistrySilent(ImagePullFailed):
@@ -44,15 +37,19 @@ class RegistrySilent(ImagePullFailed):
     exit_code = 39
 
     def __init__(self, *, reference: str, said: str) -> None:
-        what = f"the registry {host_of(reference)} does not answer"
-        super().__init__(
-            reference=reference,
-            said=said,
-            what=what,
-            why=f"asked for {short(reference)}: {_words(said)}",
-            fix=f"run the same command again, or {MIRROR} that answers",
-            reason=f"{what}: {_words(said)}",
-        )
+        fix = f"run the same command again, or {MIRROR} that answers"
+        super().__init__(**_of_all_its_images(reference, said, "does not answer", fix))
+
+
+class RegistryFailing(ImagePullFailed):
+    """A registry answers with an error of its own."""
+
+    code = "KIT-REGISTRY-FAILS"
+    exit_code = 38
+
+    def __init__(self, *, reference: str, said: str) -> None:
+        fix = f"run the same command again later, or {MIRROR}"
+        super().__init__(**_of_all_its_images(reference, said, "is out of order", fix))
 
 
 class RegistryUntrusted(ImagePullFailed):
@@ -66,15 +63,7 @@ class RegistryUntrusted(ImagePullFailed):
         fix = f"put its authority's certificate where the engine looks: /etc/docker/certs.d/{host}/ca.crt (or the system's trust)"
         if "HTTP response to HTTPS client" in said:
             fix = f"it speaks plain HTTP: give it TLS, or {MIRROR} that has it"
-        what = f"the engine does not trust the registry {host}"
-        super().__init__(
-            reference=reference,
-            said=said,
-            what=what,
-            why=f"asked for {short(reference)}: {_words(said)}",
-            fix=fix,
-            reason=f"{what}: {_words(said)}",
-        )
+        super().__init__(**_of_all_its_images(reference, said, "is not trusted by the engine", fix))
 
 
 class RegistryDenied(ImagePullFailed):
@@ -136,24 +125,6 @@ class RegistryLimited(ImagePullFailed):
         )
 
 
-class RegistryFailing(ImagePullFailed):
-    """A registry answers with an error of its own."""
-
-    code = "KIT-REGISTRY-FAILS"
-    exit_code = 38
-
-    def __init__(self, *, reference: str, said: str) -> None:
-        what = f"the registry {host_of(reference)} is out of order"
-        super().__init__(
-            reference=reference,
-            said=said,
-            what=what,
-            why=f"asked for {short(reference)}: {_words(said)}",
-            fix=f"run the same command again later, or {MIRROR}",
-            reason=f"{what}: {_words(said)}",
-        )
-
-
 class CredentialHelperFailed(ImagePullFailed):
     """The program that keeps the logins to registries is installed, but does not do its work."""
 
@@ -201,6 +172,13 @@ def refused(reference: str, said: str, *, status: int | None = None, helper: Mis
     if kind is RegistryDenied:
         return RegistryDenied(reference=reference, said=said, helper=helper)
     return kind(reference=reference, said=said)
+
+
+def _of_all_its_images(reference: str, said: str, trouble: str, fix: str) -> dict[str, str]:
+    """The words for what is true of a registry, and not of one image: `trouble` follows "the registry HOST"."""
+    what = f"the registry {host_of(reference)} {trouble}"
+    why = f"asked for {short(reference)}: {_words(said)}"
+    return {"reference": reference, "said": said, "what": what, "why": why, "fix": fix, "reason": f"{what}: {_words(said)}"}
 
 
 def host_of(reference: str) -> str:
