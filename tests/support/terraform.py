@@ -7,15 +7,15 @@ from pathlib import Path
 
 from kit import workspace
 from kit.engines.docker import Docker
+from kit.supply import lock_file
 from kit.supply.supply import Supply
 from kit.targets.cloud.provider import ARTIFACT, mirrored_provider
-from kit.targets.local import lock_file
 
 
 @cache
 def supply() -> Supply:
     space = workspace.find("none")
-    return Supply(lock_file(), space.cache, space.assets, Docker())
+    return Supply(lock_file.place(), space.cache, space.assets, Docker())
 
 
 @cache

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,11 +37,6 @@ if TYPE_CHECKING:
     from kit.supply import Supply
     from kit.targets.local.sentry import LocalSentry
     from kit.verify.checks import Check
-
-
-def lock_file() -> Path:
-    """The shipped lock, or the one that KIT_LOCK names: with a company's own digests, or a test's."""
-    return Path(os.environ.get("KIT_LOCK") or Path(__file__).parents[2] / "supply" / "lock.yaml")
 
 
 class LocalTarget:
@@ -78,9 +72,9 @@ class LocalTarget:
 
     @functools.cached_property
     def supply(self) -> Supply:
-        from kit.supply import Supply
+        from kit.supply import Supply, lock_file
 
-        return Supply(lock_file(), self.workspace.cache, self.workspace.assets, self.docker)
+        return Supply(lock_file.place(), self.workspace.cache, self.workspace.assets, self.docker)
 
     @functools.cached_property
     def kube(self) -> KubeApi:
