@@ -1,4 +1,4 @@
-"""The figures of the documents, measured here: python -m bench [--write] [--rounds N] [local] [cloud]
+"""The figures of the documents, measured here: python -m bench [--write] [--rounds N] [local] [connected] [cloud]
 
 Whole processes, as a user runs them, under stacks of their own; medians, because machines are shared. What can be counted is
 counted. With --write the table replaces docs/numbers.md. Nothing here passes or fails: targets stand beside the figures.
@@ -14,14 +14,14 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import cloud, local
+from bench import cloud, connected, local
 from bench.figures import Figure, Rounds
 from kit import __version__
 from kit.engines.docker import Docker
 from tests.support.program import ROOT, Program
 
 DOCUMENT = ROOT / "docs" / "numbers.md"
-PARTS = {"local": local.measure, "cloud": cloud.measure}
+PARTS = {"local": local.measure, "connected": connected.measure, "cloud": cloud.measure}
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(prog="python -m bench")
     asked.add_argument("--write", action="store_true", help="replace docs/numbers.md")
     asked.add_argument("--rounds", type=int, metavar="N", help="take every figure N times, not as often as it needs")
-    asked.add_argument("parts", nargs="*", metavar="PART", help=f"{' or '.join(PARTS)}; all of them by default")
+    asked.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all of them by default")
     chosen = asked.parse_args()
     if unknown := set(chosen.parts) - set(PARTS):
         asked.error(f"no such part: {', '.join(sorted(unknown))}")
