@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,8 @@ def make(folder: Path, python: str = sys.executable) -> subprocess.CompletedProc
     """The part of `make up` that comes before anything is installed from the lock."""
     shutil.copy(MAKEFILE, folder / "Makefile")
     argv = ["make", "--no-print-directory", ".venv/bin/pip", f"PYTHON={python}"]
-    return subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}  # of another make
+    return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture
