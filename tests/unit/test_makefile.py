@@ -17,7 +17,8 @@ def make(folder: Path, python: str = sys.executable) -> subprocess.CompletedProc
     """The part of `make up` that comes before anything is installed from the lock."""
     shutil.copy(MAKEFILE, folder / "Makefile")
     argv = ["make", "--no-print-directory", ".venv/bin/pip", f"PYTHON={python}"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}  # of another make
+    # `make test` is a make itself, whose variables would make this one a part of it.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
