@@ -7,9 +7,10 @@ a Mac. So there are two questions, and neither answer may stand for the other.
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kit.engines.docker import Docker
 
 # The kernel's name of a machine (`uname -m`, as Python gives it) → Go's. Names that are alike in both are not listed.
 # GOARCH: Go's doc/install-source.html, "$GOOS and $GOARCH", read 2026-11-28.
@@ -24,28 +25,15 @@ ARCHITECTURES = {
 }
 
 
-class Engine(Protocol):
-    """As much of `kit.engines.docker.Docker` as is asked here."""
-
-    @property
-    def api(self) -> Any: ...
-    def doing(self, what: str) -> AbstractContextManager[None]: ...
-
-
 def of_host() -> str:
     """The platform of this computer: what a tool must be made for."""
     return named(platform.system(), platform.machine())
 
 
-def of_engine(docker: Engine) -> str:
-    """The platform of the engine: what images, and programs inside them, must be made for."""
-    with docker.doing("tell its platform"):
-        return of_version(docker.api.version())
-
-
-def of_version(answer: Mapping[str, Any]) -> str:
-    """The platform in an engine's answer to GET /version. Its `Os` and `Arch` are Go's already, unlike those of /info."""
-    return named(str(answer["Os"]), str(answer["Arch"]))
+def of_engine(docker: Docker) -> str:
+    """The platform of the engine: what images, and programs inside them, must be made for. Its words are Go's already."""
+    found = docker.platform
+    return named(found.os, found.architecture)
 
 
 def named(system: str, machine: str) -> str:

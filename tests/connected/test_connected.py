@@ -27,9 +27,8 @@ def test_the_laptop_has_no_tool_and_no_compiler(upstream: Upstream) -> None:
 
 
 def test_everything_comes_from_upstream_to_the_demo_event(laptop: Program, upstream: Upstream, docker: Docker) -> None:
-    took, compiled = connected.figures(laptop)  # as the bench takes them: `up` to the demo event, and nothing compiled
+    _, compiled = connected.figures(laptop)  # as the bench takes them: `up` to the demo event, and nothing compiled
     assert compiled.measured == "0"
-    assert took.measured.endswith(" s")
 
     rows = {row["name"]: row for row in laptop.must("images", "list", "-o", "json").json}
     wanted = {f"tool/{name}" for name in TOOLS} | {f"image/{name}" for name in (*STORES, "kind-node", "python", "bugsink")}
@@ -62,9 +61,9 @@ REFUSALS = {
     "forbidden": "docker login",
     "absent": "has no",
     "limited": "toomanyrequests",
-    "failing": "503",
-    "closes": "",
-    "silent": "",
+    "failing": "out of order",
+    "closes": "cannot be reached",
+    "silent": "does not answer",
 }
 
 
@@ -86,7 +85,7 @@ def test_a_registry_that_refuses_is_told_in_its_own_words_and_nothing_is_left_ha
             laptop.home, laptop.stack, {**upstream.environment(tmp_path / "cache"), "KIT_REGISTRY_PREFIX": f"{made.address}/"}
         )
         ran = refused("up", "--local", "--only", "stores")
-    assert ran.exit_code in (23, 38, 39), ran.stderr
+    assert ran.exit_code == 23, ran.stderr
     assert made.address in ran.stderr
     assert REFUSALS[refusal] in ran.stderr
     assert names_of_stores(docker) == before

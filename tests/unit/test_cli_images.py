@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kit.cli.images import images
+from kit.engines.observed import Platform
 from kit.supply import Supply, archive
 from kit.supply.errors import NotSupplied
 from tests.support.file_server import FileServer, file_server
@@ -55,7 +56,7 @@ class Engine:
 
     def __init__(self, machine: str) -> None:
         self.images = self
-        self.api = SimpleNamespace(version=lambda: {"Os": "linux", "Arch": machine})
+        self.platform = Platform("linux", machine)
 
     def find(self, reference: str) -> None:
         return None

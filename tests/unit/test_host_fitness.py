@@ -25,7 +25,7 @@ def test_an_engine_is_recognised_by_its_own_answers(name: str) -> None:
     expect = engine["expect"]
     found = fitness.recognise(engine["info"], engine["version"], engine["kernel"])
     told = {key: getattr(found, key) for key in expect if key != "platform"}
-    assert told | {"platform": platforms.of_version(engine["version"])} == expect
+    assert told | {"platform": platforms.named(engine["version"]["Os"], engine["version"]["Arch"])} == expect
     assert (found.memory_bytes, found.processors) == (engine["info"]["MemTotal"], engine["info"]["NCPU"])
     assert not fitness.is_elsewhere(engine["address"])
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import platform
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from kit.engines.docker import Docker
+from kit.engines.observed import Platform
 from kit.host import platform as platforms
 
 
@@ -31,4 +35,4 @@ def test_a_computer_has_the_name_that_the_releases_of_tools_use(
 
 def test_the_engine_of_a_mac_is_linux() -> None:
     # Docker Desktop on Apple silicon tells linux/arm64 (docker/desktop-feedback#121, 2026-02).
-    assert platforms.of_version({"Os": "linux", "Arch": "arm64"}) == "linux-arm64"
+    assert platforms.of_engine(cast("Docker", SimpleNamespace(platform=Platform("linux", "arm64")))) == "linux-arm64"

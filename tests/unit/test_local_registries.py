@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kit.supply.https import is_loopback
 from kit.supply.registry import mirrored
 from kit.targets.local import registries
 from kit.targets.local.registries import Mirror, Way
@@ -83,7 +84,7 @@ def test_the_engines_word_on_a_registry_counts(host: str, insecure: bool) -> Non
     [("127.0.0.1:5000", True), ("localhost:5000", True), ("[::1]:5000", True), ("10.0.0.1", False), ("m.example", False)],
 )
 def test_a_loopback_is_known(host: str, own: bool) -> None:
-    assert registries.is_loopback(host) is own
+    assert is_loopback(host) is own
 
 
 def test_without_a_prefix_there_is_nothing_to_tell() -> None:

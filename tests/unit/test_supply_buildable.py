@@ -7,12 +7,12 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
 
 from kit.engines.docker_errors import DiskFull
+from kit.engines.observed import Platform
 from kit.engines.process import Result
 from kit.engines.registries import RegistryUnreachable
 from kit.report import failure
@@ -260,7 +260,7 @@ class EmptyEngine:
 
     def __init__(self) -> None:
         self.images = self
-        self.api = SimpleNamespace(version=lambda: {"Os": "linux", "Arch": "amd64"})
+        self.platform = Platform("linux", "amd64")
         self.asked: list[str] = []
 
     def find(self, reference: str) -> None:

@@ -17,6 +17,7 @@ from kit import files
 from kit.engines import node as nodes
 from kit.host import trust
 from kit.state import markers
+from kit.supply.https import is_loopback
 from kit.supply.registry import mirrored, prefix_from
 
 if TYPE_CHECKING:
@@ -100,11 +101,6 @@ def is_insecure(host: str, info: Mapping[str, Any]) -> bool:
     return address is not None and any(
         address in ipaddress.ip_network(network, strict=False) for network in config.get("InsecureRegistryCIDRs") or ()
     )
-
-
-def is_loopback(host: str) -> bool:
-    address = _address(host)
-    return _name(host) == "localhost" or (address is not None and address.is_loopback)
 
 
 def _way(local: LocalTarget, node: Container, mirror: Mirror) -> Way | None:
