@@ -17,7 +17,7 @@ from pathlib import Path
 from bench import cloud, connected, local
 from bench.figures import Figure, Rounds
 from kit import __version__
-from kit.engines.docker import Docker
+from kit.adapters.docker.client import Docker
 from tests.support.program import ROOT, Program
 
 DOCUMENT = ROOT / "docs" / "numbers.md"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.figures import Figure, Rounds, say, seconds, timed
-from kit.engines.docker import Docker
+from kit.adapters.docker.client import Docker
 from tests.connected.laptop import fresh, published
 from tests.support.program import Program
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.figures import Figure, Rounds, median, milliseconds, say, seconds, timed
+from kit.adapters.docker.client import Docker
 from kit.blueprint.stack import STORES
-from kit.engines.docker import Docker
 from tests.support import engine_proxy
 from tests.support.program import Program
 from tests.support.reach import local_target
@@ -166,7 +166,7 @@ def topic_seconds(program: Program) -> float:
 
 def node_image_seconds(program: Program) -> float:
     """Made anew under a name of its own; and for good if it is not there, so that each `up` after this finds it."""
-    from kit.engines import node
+    from kit.adapters.containerd import node
     from kit.targets.local import node_image
 
     local = local_target(program)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from kit.sentry import profiles
 from kit.sentry.check.check import RULES
+from kit.sentry.lines import profiles
 from tests.support import chart_lines
 from tests.support.chart_lines import Measured
 

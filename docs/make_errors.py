@@ -36,7 +36,7 @@ Other exit codes: 0 done, 3 something is not ready or differs, 4 no such stack, 
 This page is made by `python docs/make_errors.py`; a test compares it with the code.
 
 Where a part of Sentry does not come up (`KIT-ROLLOUT`), cause and remedy are those of a known failure, if its last lines
-fit one: [failures.yaml](../kit/sentry/failures.yaml). What a component's client says in the preflight
+fit one: [failures.yaml](../kit/sentry/rollout/failures.yaml). What a component's client says in the preflight
 (`KIT-PREFLIGHT-RELEASE`) has its own: [causes.yaml](../kit/sentry/preflight/causes.yaml).
 
 An authority of your own must suit strict clients (Python 3.13 is one): basicConstraints and keyUsage, both critical, a

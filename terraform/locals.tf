@@ -62,7 +62,7 @@ locals {
 
 locals {
   profile = yamldecode(file("${path.module}/modules/sentry-values/profiles/${var.profile}.yaml"))
-  # Newer releases of the schemas count before older ones, the profile before both, the variable before all; as in kit/sentry/topics.py.
+  # Newer releases of the schemas count before older ones, the profile before both, the variable before all; as in kit/sentry/lines/topics.py.
   topics = merge(concat(
     [for version in local.profile.schemas : jsondecode(file("${path.module}/topics/${version}.json")).topics],
     [{ for name, settings in merge(local.profile.topics, var.topics) : name => { partitions = 1, enforced = false, config = settings } }],

@@ -26,7 +26,7 @@ command = chart  # the name under which the frame finds every command
 @click.pass_obj
 def render(session: Session, /, **chosen: str | None) -> None:
     """Print the manifests. They hold no secret: what is secret stands in Secrets that kit applies beforehand."""
-    from kit.sentry import manifests
+    from kit.sentry.chart import manifests
     from kit.targets import values
 
     wanted = session.sentry_wanted(**chosen)

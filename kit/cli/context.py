@@ -20,8 +20,8 @@ from kit.errors import KitError
 if TYPE_CHECKING:
     from kit.blueprint.stack import Stack
     from kit.supply import Supply
-    from kit.targets.cloud import CloudTarget
-    from kit.targets.local import LocalTarget
+    from kit.targets.cloud.target import CloudTarget
+    from kit.targets.local.target import LocalTarget
     from kit.workspace import Workspace
 
 
@@ -83,7 +83,7 @@ class Session:
         return state / ("rehearsal" if self.rehearse else "cloud")
 
     def cloud_target(self, wanted: SentryWanted | None = None) -> CloudTarget:
-        from kit.targets.cloud import CloudTarget
+        from kit.targets.cloud.target import CloudTarget
 
         stack = dataclasses.replace(self.stack, sentry=wanted) if wanted else self.stack
         return CloudTarget(stack, self.workspace, rehearses=self.rehearse)
@@ -104,7 +104,7 @@ class Session:
 
     def wanting(self, **chosen: str | None) -> LocalTarget:
         """The local target with another Sentry than was described or remembered; remembered once it is brought up."""
-        from kit.targets.local import LocalTarget
+        from kit.targets.local.target import LocalTarget
 
         wanted = self.sentry_wanted(**{name: chosen.get(name) for name in ("sentry", "profile", "size", "chart")})
         described = self.local
@@ -127,7 +127,7 @@ class Session:
 
     @functools.cached_property
     def _on_this_computer(self) -> LocalTarget:
-        from kit.targets.local import LocalTarget
+        from kit.targets.local.target import LocalTarget
 
         return LocalTarget(self.stack, self.workspace)
 

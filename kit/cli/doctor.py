@@ -15,7 +15,7 @@ SOMETHING_WRONG = 20
 @click.pass_obj
 def command(session: Session) -> int:
     """Check this computer and the stack; say what is wrong and the command that mends it. Changes nothing."""
-    from kit.doctor import checks
+    from kit import doctor as checks
 
     findings = checks.examine(session.local)
     if session.is_json:

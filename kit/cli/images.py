@@ -14,8 +14,8 @@ import click
 from kit.blueprint.stack import PROFILES, SIZES
 
 if TYPE_CHECKING:
-    from kit.sentry.chart import Chart
-    from kit.sentry.chart_images import Used
+    from kit.sentry.chart.chart import Chart
+    from kit.sentry.chart.images import Used
     from kit.supply import Supply
     from kit.supply.lock import Entry, PulledImage
     from kit.supply.resolve import Way
@@ -67,7 +67,8 @@ def _release(session: Any, whose: str | None, **chosen: str | None) -> tuple[Cha
         if given:
             raise click.UsageError(f"--{', --'.join(given)} belongs to --for chart")
         return None
-    from kit.sentry import chart, chart_images
+    from kit.sentry.chart import chart
+    from kit.sentry.chart import images as chart_images
     from kit.sentry.objects import NAMESPACE, RELEASE
     from kit.targets import values
 
@@ -124,7 +125,7 @@ def _versions(entry: Entry) -> str:
 
 
 def _show_release(session: Any, chart: Chart, used: tuple[Used, ...]) -> None:
-    from kit.sentry import chart_images
+    from kit.sentry.chart import images as chart_images
 
     absent = chart_images.missing(session.supply().docker, chart_images.names(used))
     rows = [{"image": each.reference, "containers": each.containers, "here": each.reference not in absent} for each in used]
@@ -154,7 +155,7 @@ def build(session: Any, names: tuple[str, ...], custom: bool, base: str | None, 
 
 def _build_custom(session: Any, names: tuple[str, ...], base: str | None, profile: str) -> None:
     from kit.cli.certs import NoAuthority
-    from kit.sentry import custom_images
+    from kit.sentry.chart import custom_images
 
     if unknown := [name for name in names if name not in custom_images.NAMES]:
         raise click.UsageError(f"--custom builds {', '.join(custom_images.NAMES)}, and not {', '.join(unknown)}")
@@ -214,9 +215,9 @@ def pull(session: Any, /, names: tuple[str, ...], whose: str | None, **chosen: s
 
 
 def _bring(session: Any, used: tuple[Used, ...]) -> None:
-    from kit.engines import node
-    from kit.engines.kind import node_name
-    from kit.sentry import chart_images
+    from kit.adapters.containerd import node
+    from kit.adapters.kind import node_name
+    from kit.sentry.chart import images as chart_images
 
     supply, stack = session.supply(), session.stack.name
     log = supply.cache.temporary() / "chart-images.log"
@@ -243,7 +244,7 @@ def save(
     """
     import tempfile
 
-    from kit.sentry import chart_images
+    from kit.sentry.chart import images as chart_images
     from kit.supply import archive
     from kit.supply.resolve import PORTABLE
 
@@ -299,7 +300,7 @@ def load(session: Any, file: Path) -> None:
 @click.pass_obj
 def lock(session: Any) -> None:
     """Ask a registry for the digest behind each tag and write it into the lock."""
-    from kit.sentry import custom_images
+    from kit.sentry.chart import custom_images
     from kit.supply import pin
     from kit.supply.lock_file import read
 

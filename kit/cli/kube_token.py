@@ -17,11 +17,11 @@ def command(session: Session) -> int:
     In a rehearsal it is the emulator's own token, whether that runs or not. A kubeconfig that kit wrote names this command; by
     hand it is only needed to see why the cluster lets nobody in.
     """
-    from kit.engines import yandex
-    from kit.engines.kube_credential import credential
+    from kit.adapters.kubernetes.credential import credential
+    from kit.adapters.yandex import client as yandex
 
     if session.rehearse:
-        from kit.yandex import environment
+        from kit.yandex.run import environment
 
         print(json.dumps(credential(environment.token(session.workspace), None)))
         return 0

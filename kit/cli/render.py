@@ -16,8 +16,8 @@ from kit.report import status as reports
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kit.targets.cloud import CloudPlan
-    from kit.targets.local import LocalTarget
+    from kit.targets.cloud.target import CloudPlan
+    from kit.targets.local.target import LocalTarget
 
 
 class NeedsYes(KitError):

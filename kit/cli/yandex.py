@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kit.yandex.contract import Backing
-    from kit.yandex.environment import Address
+    from kit.yandex.run.environment import Address
 
 
 @click.group("yandex")
@@ -54,10 +54,10 @@ def emulate(
     quotas: tuple[str, ...],
 ) -> int:
     """Run the emulator until it is told to stop (Ctrl-C, SIGTERM). What it knows stays, and is there at the next start."""
-    from kit.yandex import emulator, environment
-    from kit.yandex import faults as fault_module
-    from kit.yandex import quotas as quota_module
-    from kit.yandex.world import Options
+    from kit.yandex.engine.world import Options
+    from kit.yandex.rules import quotas as quota_module
+    from kit.yandex.run import emulator, environment
+    from kit.yandex.run import faults as fault_module
 
     space = session.workspace
     certificate, key = emulator.leaf(space.certs, session.stack.name)
@@ -93,7 +93,7 @@ def emulate(
 @click.pass_obj
 def env(session: Session, provider: str) -> int:
     """Print the variables with which terraform takes the emulator for the cloud."""
-    from kit.yandex import environment
+    from kit.yandex.run import environment
 
     address = environment.address_of(session.workspace)
     variables = environment.variables(session.workspace, address, _cli_configuration(session, provider))
@@ -133,7 +133,7 @@ def _backing(session: Session, control_plane_only: bool) -> Backing:
 
     if control_plane_only:
         return NoBacking()
-    from kit.yandex.backing import LocalBacking
+    from kit.yandex.backing.local import LocalBacking
 
     backing = LocalBacking(session.stack.name, session.workspace)
     if backing.missing():  # now and with progress, not while a terraform waits for its first cluster
@@ -167,7 +167,7 @@ def _cli_configuration(session: Session, provider: str) -> Path | None:
         return None
     from kit.supply.errors import NotSupplied
     from kit.targets.cloud.provider import ARTIFACT, mirrored_provider
-    from kit.yandex import environment
+    from kit.yandex.run import environment
 
     supply = session.supply()
     if provider == "built":

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kit import files
-from kit.engines.docker import Docker, EngineVersion
-from kit.engines.docker_errors import EngineAbsent, EngineNotRunning
-from kit.engines.process import Runner, run, spawn
+from kit.adapters.docker.client import Docker, EngineVersion
+from kit.adapters.docker.errors import EngineAbsent, EngineNotRunning
+from kit.adapters.process import Runner, run, spawn
 from kit.errors import KitError
 from kit.host import runc_within_bounds
 

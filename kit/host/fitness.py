@@ -80,7 +80,7 @@ class EngineUnfit(KitError):
 
 
 class Engine(Protocol):
-    """As much of `kit.engines.docker.Docker` as is asked here."""
+    """As much of `kit.adapters.docker.client.Docker` as is asked here."""
 
     @property
     def address(self) -> str: ...

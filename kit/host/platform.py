@@ -10,7 +10,7 @@ import platform
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kit.engines.docker import Docker
+    from kit.adapters.docker.client import Docker
 
 # The kernel's name of a machine (`uname -m`, as Python gives it) → Go's. Names that are alike in both are not listed.
 # GOARCH: Go's doc/install-source.html, "$GOOS and $GOARCH", read 2026-11-28.

@@ -22,7 +22,8 @@ CLIENTS = (
     "sentry/__init__.py",
     "sentry/check/__init__.py",
     "sentry/check/executor",
-    "sentry/clients",
+    "sentry/preflight/__init__.py",
+    "sentry/preflight/clients",
 )
 LIMIT_BYTES = 1_000_000  # a ConfigMap holds 1 MiB with everything in it
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can tell

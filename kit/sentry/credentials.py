@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from kit.endpoints import Bucket, Endpoints, Secret
 from kit.errors import KitError
+from kit.sentry.chart.wiring import TRUST
 from kit.sentry.objects import NAMESPACE, STACK_LABEL, Document, secret
-from kit.sentry.wiring import TRUST
 
 KAFKA, POSTGRES, REDIS, CLICKHOUSE = "kit-kafka", "kit-postgres", "kit-redis", "kit-clickhouse"
 FILESTORE, NODESTORE, SENTRY, VROOM_CLIENT = "kit-filestore", "kit-nodestore", "kit-sentry", "kit-vroom-client"

@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from kit import files
+from kit.adapters.helm import Helm
 from kit.endpoints import Secret, Trust
-from kit.engines.helm import Helm
 from kit.errors import KitError
-from kit.sentry import chart as charts
-from kit.sentry import first_run, front, lite
-from kit.sentry.bugsink import Bugsink
-from kit.sentry.chart import Chart
+from kit.sentry.chart import chart as charts
+from kit.sentry.chart.chart import Chart
+from kit.sentry.chart.manifests import Document
+from kit.sentry.demo.bugsink import Bugsink
+from kit.sentry.demo.receiver import Receiver
+from kit.sentry.demo.sentry_api import SentryApi
 from kit.sentry.installation import Installation, Note
-from kit.sentry.lite import Lite
-from kit.sentry.manifests import Document
+from kit.sentry.lines.profiles import Profile
 from kit.sentry.objects import NAMESPACE, RELEASE, secret
-from kit.sentry.pods import newest, pod_trouble
-from kit.sentry.profiles import Profile
-from kit.sentry.receiver import Receiver
-from kit.sentry.sentry_api import SentryApi
+from kit.sentry.rollout.pods import newest, pod_trouble
+from kit.sentry.stand_in import first_run, front, lite
+from kit.sentry.stand_in.lite import Lite
 
 POLL_S = 1.0
 

@@ -18,38 +18,30 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kit import files
+from kit.adapters.helm import Helm, Release
+from kit.adapters.kubernetes.api import KubeApi
 from kit.blueprint.stack import OwnValues
 from kit.endpoints import Endpoints, Secret
-from kit.engines.helm import Helm, Release
-from kit.engines.kube import KubeApi
 from kit.errors import KitError
-from kit.sentry import chart as charts
-from kit.sentry import (
-    clickhouse_range,
-    credentials,
-    hooks,
-    manifests,
-    nodestore,
-    own_values,
-    preflight,
-    revisions,
-    rollout,
-    upgrade_path,
-    wiring,
-)
+from kit.sentry import credentials, nodestore
 from kit.sentry.archive import CLIENTS, archive
-from kit.sentry.chart import Chart
+from kit.sentry.chart import chart as charts
+from kit.sentry.chart import hooks, manifests, own_values, revisions, wiring
+from kit.sentry.chart.chart import Chart
+from kit.sentry.chart.manifests import Document
 from kit.sentry.check import check as rules
 from kit.sentry.check import keys
 from kit.sentry.check.pods import secret_data
 from kit.sentry.check.rule import Finding
 from kit.sentry.check.sandbox import Sandbox
 from kit.sentry.credentials import Certificate, GivenSecrets, Logins, TrustTexts
-from kit.sentry.manifests import Document
+from kit.sentry.demo.receiver import Receiver
+from kit.sentry.lines import clickhouse_range, upgrade_path
+from kit.sentry.lines.profiles import Profile
 from kit.sentry.objects import NAMESPACE, RELEASE, config_map, namespace
+from kit.sentry.preflight import preflight
 from kit.sentry.preflight.verdict import Preflight
-from kit.sentry.profiles import Profile
-from kit.sentry.receiver import Receiver
+from kit.sentry.rollout import rollout
 from kit.stores.contract import NotYet, Ready
 from kit.stores.kafka_topics import Topic
 
@@ -411,7 +403,7 @@ def installed(api: KubeApi) -> Installed | None:
 
 def complaint(api: KubeApi) -> str | None:
     """Which Deployments of the release are not rolled out, and why the first is not."""
-    from kit.sentry.pods import is_rolled_out, newest, pod_trouble
+    from kit.sentry.rollout.pods import is_rolled_out, newest, pod_trouble
 
     late = [each for each in api.list("Deployment", NAMESPACE) if not is_rolled_out(each)]
     if not late:

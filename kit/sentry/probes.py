@@ -15,15 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from kit.adapters.helm import Helm
+from kit.adapters.kubernetes.api import KubeApi
 from kit.endpoints import Endpoints, to_document
-from kit.engines.helm import Helm
-from kit.engines.kube import KubeApi
 from kit.errors import KitError
 from kit.sentry.archive import archive
-from kit.sentry.lite import CHART
 from kit.sentry.objects import NAMESPACE, RELEASE, Document, metadata, secret
-from kit.sentry.pods import Trouble, newest, pod_trouble
 from kit.sentry.probes_job import AUTHORITY, holds
+from kit.sentry.rollout.pods import Trouble, newest, pod_trouble
+from kit.sentry.stand_in.lite import CHART
 
 TEMPLATE = "templates/probes.yaml"
 ENDPOINTS_SECRET, AUTHORITY_SECRET, CODE = "kit-probes", "kit-authority", "kit-code"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from kit.engines.process import Runner
+from kit.adapters.process import Runner
 from kit.errors import KitError
 from kit.supply import room, version
 from kit.supply.cache import Cache

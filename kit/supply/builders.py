@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kit.engines.docker import Docker
-from kit.engines.process import Runner
+from kit.adapters.docker.client import Docker
+from kit.adapters.process import Runner
 from kit.errors import ToolMissing
 from kit.host import trust
 from kit.supply import rust

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
-from kit.engines.docker_errors import DiskFull
+from kit.adapters.docker.errors import DiskFull
 from kit.supply import https
 from kit.supply.errors import ChecksumWrong, DownloadFailed, FilesPrefixInvalid
 from kit.supply.https import Note

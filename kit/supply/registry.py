@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from kit.engines.credentials import missing_helper
-from kit.engines.docker_errors import ImagePullFailed
-from kit.engines.images import LocalImage
-from kit.engines.registries import RegistryDenied, RegistryLacks, RegistrySilent, host_of
-from kit.engines.transfer import Note
+from kit.adapters.docker.credentials import missing_helper
+from kit.adapters.docker.errors import ImagePullFailed
+from kit.adapters.docker.images import LocalImage
+from kit.adapters.docker.registries import RegistryDenied, RegistryLacks, RegistrySilent, host_of
+from kit.adapters.docker.transfer import Note
 from kit.supply.errors import NoSource, RegistryPrefixInvalid
 from kit.supply.lock import PulledImage
 

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from kit.engines.docker_errors import DiskFull
+from kit.adapters.docker.errors import DiskFull
 from kit.supply.cache import Cache, size_bytes
 from kit.supply.lock import (
     Built,

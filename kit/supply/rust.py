@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from kit.engines.process import Runner
+from kit.adapters.process import Runner
 from kit.errors import ToolMissing
 from kit.supply.cache import Cache
 from kit.supply.download import sha256_of

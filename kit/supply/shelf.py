@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Protocol
 
 from kit import files
-from kit.engines.images import LocalImage
-from kit.engines.process import Runner
+from kit.adapters.docker.images import LocalImage
+from kit.adapters.process import Runner
 from kit.errors import KitError
 from kit.host import cli_plugins
 from kit.supply import resolve, version

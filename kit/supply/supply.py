@@ -16,10 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.engines import process
-from kit.engines.docker import Docker
-from kit.engines.docker_errors import ImagePullFailed, disk_full
-from kit.engines.process import Runner
+from kit.adapters import process
+from kit.adapters.docker.client import Docker
+from kit.adapters.docker.errors import ImagePullFailed, disk_full
+from kit.adapters.process import Runner
 from kit.host import fitness, platform
 from kit.supply import recipe, resolve, room, schedule
 from kit.supply.cache import Cache

@@ -29,20 +29,23 @@ from kit.endpoints import (
     Trust,
 )
 from kit.errors import KitError
-from kit.sentry import credentials, own_values, profiles, topics, values
+from kit.sentry import credentials
+from kit.sentry.chart import own_values, values
+from kit.sentry.chart.values import Place
 from kit.sentry.installation import RECORD
+from kit.sentry.lines import profiles, topics
+from kit.sentry.lines.profiles import Profile
 from kit.sentry.objects import NAMESPACE, RELEASE
-from kit.sentry.profiles import Profile
-from kit.sentry.values import Place
 from kit.state import given
 from kit.state.ports import LOOPBACK
 from kit.stores.contract import Credentials
-from kit.targets.local import LocalTarget, layout
+from kit.targets.local import layout
+from kit.targets.local.target import LocalTarget
 
 if TYPE_CHECKING:
-    from kit.engines.helm import Helm
-    from kit.engines.terraform import Terraform
-    from kit.sentry.chart import Chart
+    from kit.adapters.helm import Helm
+    from kit.adapters.terraform.program import Terraform
+    from kit.sentry.chart.chart import Chart
     from kit.sentry.check.check import Looked
     from kit.sentry.installation import Installation
 
@@ -86,14 +89,14 @@ class SentryValues:
 
     @cached_property
     def helm(self) -> Helm:
-        from kit.engines.helm import Helm
+        from kit.adapters.helm import Helm
 
         self.local.supply.ensure(["tool/helm"])
         return Helm(self.local.supply.tool("helm"), self.local.workspace.kubeconfig, kubernetes=layout.KUBERNETES)
 
     @cached_property
     def terraform(self) -> Terraform:
-        from kit.engines.terraform import Terraform
+        from kit.adapters.terraform.program import Terraform
 
         self.local.supply.ensure(["tool/terraform"])
         return Terraform(self.local.supply.tool("terraform"))
@@ -101,7 +104,7 @@ class SentryValues:
     @cached_property
     def chart(self) -> Chart:
         """The chart at hand. Raises what `kit.sentry.chart.find` raises."""
-        from kit.sentry import chart
+        from kit.sentry.chart import chart
 
         return chart.find(self.wanted.chart, self.profile, self.local.workspace.cache, self.helm)
 

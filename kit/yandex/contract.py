@@ -1,6 +1,6 @@
 """The seam between what the API says and what stands behind it.
 
-Above the seam (`kit/yandex/services`, `kit/yandex/storage.py`): names, ids, rules, operations, the journal. Below it
+Above the seam (`kit/yandex/services`, `kit/yandex/s3/buckets.py`): names, ids, rules, operations, the journal. Below it
 (`kit/yandex/backing`): containers, buckets, a cluster. The control plane hands down what is wanted, whole and frozen, and gets
 back what only reality knows. Everything below is idempotent: after a killed emulator the same call comes again.
 
@@ -314,7 +314,7 @@ class Bucket:
 
 
 class BucketState(Protocol):
-    """Implemented by `kit/yandex/storage.py` over the journal and the backing; thread-safe. Raises `BucketRefused`."""
+    """Implemented by `kit/yandex/s3/buckets.py` over the journal and the backing; thread-safe. Raises `BucketRefused`."""
 
     def get(self, name: str) -> Bucket | None:
         """None too when the backing says that it has gone."""

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from kit.yandex import descriptors, services
-from kit.yandex.registry import GENERIC, MODELLED
+from kit.yandex import services
+from kit.yandex.engine import descriptors
+from kit.yandex.engine.registry import GENERIC, MODELLED
 
 UNIMPLEMENTED = "unimplemented"
 LEVELS = (MODELLED, GENERIC, UNIMPLEMENTED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from kit.engines.docker import Docker
+from kit.adapters.docker.client import Docker
 from kit.host import platform
 
 

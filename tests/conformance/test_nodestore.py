@@ -16,10 +16,10 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError, SSLError
 
+from kit import verify as checks
 from kit.endpoints import Bucket
 from kit.stores import s3
-from kit.targets.local import LocalTarget
-from kit.verify import checks
+from kit.targets.local.target import LocalTarget
 from tests.support.program import Program
 from tests.support.reach import local_target
 from tests.support.sentry_stand_in import backend

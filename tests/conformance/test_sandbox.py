@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from kit.engines.bounded import Bounds
-from kit.engines.confined import LABEL
-from kit.engines.docker import Docker
+from kit.adapters.bounded import Bounds
+from kit.adapters.docker.client import Docker
+from kit.adapters.docker.confined import LABEL
 from kit.sentry.check import bootstrap, sandbox
 from kit.sentry.check.executed import execute_all
 from kit.sentry.check.sandbox import InContainer, InNamespaces, PlainChild, Sandbox

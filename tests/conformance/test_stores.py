@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from kit import stores as rooms
+from kit import verify as checks
+from kit.adapters.docker.client import Docker
 from kit.blueprint.stack import STORES
 from kit.endpoints import Trust
-from kit.engines.docker import Docker
 from kit.stores import refusals, tls
 from kit.stores.contract import NotYet, Ready
-from kit.targets.local import LocalTarget
-from kit.verify import checks
+from kit.targets.local.target import LocalTarget
 from tests.support.program import Program
 from tests.support.reach import local_target
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.engines.docker import Docker
+from kit.adapters.docker.client import Docker
 from tests.connected.laptop import Upstream, fresh, published
 from tests.support.program import Program
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import yaml
 
+from kit.adapters.docker.client import Docker
 from kit.blueprint.stack import STORES
-from kit.engines.docker import Docker
 from kit.host import trust
 from kit.supply import Supply
 from kit.supply.lock import Entry

@@ -28,8 +28,8 @@ from typing import Any
 import trustme
 import yaml
 
-from kit.engines import process
-from kit.engines.docker import Docker
+from kit.adapters import process
+from kit.adapters.docker.client import Docker
 from kit.host.platform import of_engine, of_host
 from kit.supply import Supply
 from kit.supply.resolve import PORTABLE

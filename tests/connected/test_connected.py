@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from bench import connected
+from kit.adapters.docker.client import Docker
+from kit.adapters.kind import node_name
 from kit.blueprint.stack import STORES
-from kit.engines.docker import Docker
-from kit.engines.kind import node_name
 from kit.host.platform import of_host
 from tests.connected.laptop import NOT_ON_PATH, Upstream, pulled_images
 from tests.support.program import Program

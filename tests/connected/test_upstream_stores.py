@@ -16,13 +16,13 @@ import pytest
 
 from kit import files
 from kit import stores as rooms
+from kit.adapters.docker.client import Docker, Mount
 from kit.blueprint.stack import STORES
-from kit.engines.docker import Docker, Mount
 from kit.pki import folder
 from kit.state import markers
 from kit.stores.contract import Ready
 from kit.stores.tls import Deadline
-from kit.targets.local import LocalTarget
+from kit.targets.local.target import LocalTarget
 
 # The suite of the stores, over these images: whatever is named here runs with the fixture `local` of this module.
 from tests.conformance.test_stores import (  # noqa: F401

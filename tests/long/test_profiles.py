@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from kit import verify as checks
 from kit.stores import kafka, kafka_admin
-from kit.targets.local import LocalTarget
-from kit.verify import checks
+from kit.targets.local.target import LocalTarget
 from tests.support.program import Program, Ran
 from tests.support.reach import local_target
 

@@ -18,15 +18,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from kit import workspace
+from kit.adapters.docker.client import Docker
+from kit.adapters.kubernetes.api import KubeApi
 from kit.endpoints import Secret
-from kit.engines.docker import Docker
-from kit.engines.kube import KubeApi
 from kit.plan.steps import Step
 from kit.stores import kafka as kafka_store
 from kit.stores import kafka_admin, kafka_topics
-from kit.targets.local.actions import actions
-from kit.yandex import object_storage
-from kit.yandex.backing import LocalBacking
+from kit.targets.local.apply import actions
+from kit.yandex.backing.local import LocalBacking
 from kit.yandex.contract import (
     AccessKey,
     BackingFailed,
@@ -42,6 +41,7 @@ from kit.yandex.contract import (
     Topic,
     User,
 )
+from kit.yandex.s3 import server as object_storage
 from tests.support.bucket_state import TOKEN, MemoryState
 
 NAME = f"yc-c2-{os.getpid()}"

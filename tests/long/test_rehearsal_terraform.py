@@ -18,12 +18,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from kit import stores, workspace
+from kit.adapters.docker.client import Docker
 from kit.endpoints import Secret
-from kit.engines.docker import Docker
 from kit.stores import kafka as kafka_store
 from kit.stores import kafka_admin, kafka_topics
 from kit.stores.contract import Ready
-from kit.yandex.backing import LocalBacking
+from kit.yandex.backing.local import LocalBacking
 from tests.terraform.planning import KAFKA_PASSWORD, REDIS_PASSWORD
 from tests.terraform.test_rehearsal import Rehearsal, rehearsal
 

@@ -6,8 +6,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from kit.sentry import failures
-from kit.sentry.failures import Match
+from kit.sentry.rollout import failures
+from kit.sentry.rollout.failures import Match
 from tests.real.rig import Mistake, Rig, Variant, has_ended, is_ready, until
 
 SILENCE_S = 25.0  # for how long a Relay that runs on without being ready is looked at

@@ -19,18 +19,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from kit.adapters.containerd import node
+from kit.adapters.kind import node_name
 from kit.blueprint.stack import SentryWanted
 from kit.endpoints import Secret
-from kit.engines import node
-from kit.engines.kind import node_name
 from kit.pki import authority
-from kit.sentry import demo, manifests, objects, wiring
+from kit.sentry import objects
+from kit.sentry.chart import manifests, wiring
 from kit.sentry.check.rule import Finding
+from kit.sentry.demo import demo
 from kit.sentry.installation import Installation
 from kit.sentry.preflight.verdict import Preflight
 from kit.stores import kafka_records
 from kit.stores.kafka_records import Tail
-from kit.targets.local import LocalTarget
+from kit.targets.local.target import LocalTarget
 
 HERE = Path(__file__).parent
 NAMESPACE = objects.NAMESPACE

@@ -13,8 +13,8 @@ from uuid import uuid4
 
 import pytest
 
-from kit.sentry import relay_delivery
-from kit.sentry.demo import DemoNotDelivered
+from kit.sentry.demo import relay_delivery
+from kit.sentry.demo.demo import DemoNotDelivered
 from kit.stores import kafka, kafka_admin
 from tests.real.conftest import LINES, Stage
 from tests.real.looked import Outcome

@@ -19,6 +19,9 @@ from typing import Any
 
 import yaml
 
+from kit.adapters.docker.client import Docker
+from kit.adapters.helm import Helm
+from kit.adapters.terraform.program import Terraform
 from kit.endpoints import (
     Bucket,
     ClickHouseEndpoint,
@@ -29,19 +32,19 @@ from kit.endpoints import (
     S3Endpoint,
     Secret,
 )
-from kit.engines.docker import Docker
-from kit.engines.helm import Helm
-from kit.engines.terraform import Terraform
-from kit.sentry import chart as charts
-from kit.sentry import credentials, lite, nodestore, profiles, topics, values
+from kit.sentry import credentials, nodestore
+from kit.sentry.chart import chart as charts
+from kit.sentry.chart import values
+from kit.sentry.chart.manifests import Document
+from kit.sentry.chart.values import Place
+from kit.sentry.chart.wiring import from_document, wire
 from kit.sentry.check.check import Looked, look, stand_ins
 from kit.sentry.check.keys import known_keys
 from kit.sentry.check.sandbox import PlainChild, Sandbox, sandboxes
 from kit.sentry.installation import addresses
-from kit.sentry.manifests import Document
-from kit.sentry.profiles import Profile
-from kit.sentry.values import Place
-from kit.sentry.wiring import from_document, wire
+from kit.sentry.lines import profiles, topics
+from kit.sentry.lines.profiles import Profile
+from kit.sentry.stand_in import lite
 from kit.supply import version as versions
 from tests.support.terraform import program, supply
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from kit.engines import process
+from kit.adapters import process
 
 INSTALL_TIMEOUT_S = 600
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kit.yandex.journal import Journal
+from kit.yandex.engine.journal import Journal
 from tests.support import terraform as supplied
 from tests.support.program import ROOT, Program, Ran
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from kit.engines.docker import Docker
+from kit.adapters.docker.client import Docker
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "tests" / "charts" / "sentry"

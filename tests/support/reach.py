@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kit import workspace
 from kit.blueprint.stack import Stack
-from kit.targets.local import LocalTarget
+from kit.targets.local.target import LocalTarget
 from tests.support.program import Program
 
 

@@ -27,8 +27,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal
 
-from kit.engines import process
-from kit.engines.docker import Docker
+from kit.adapters import process
+from kit.adapters.docker.client import Docker
 from tests.support.debian import program
 
 HOST = "127.0.0.1"

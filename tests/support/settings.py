@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from kit.sentry.chart.manifests import Container
 from kit.sentry.check.pods import Files
-from kit.sentry.manifests import Container
 
 
 def sentry_with(source: str, name: str = "sentry-web") -> tuple[Container, Files]:

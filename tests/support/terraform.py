@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from kit import workspace
-from kit.engines.docker import Docker
+from kit.adapters.docker.client import Docker
 from kit.supply import lock_file
 from kit.supply.supply import Supply
 from kit.targets.cloud.provider import ARTIFACT, mirrored_provider

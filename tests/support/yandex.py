@@ -13,11 +13,12 @@ from typing import Any
 import grpc
 import yandexcloud
 
-from kit.yandex import descriptors, emulator, ids
 from kit.yandex.contract import TOKEN_PREFIX, Backing, NoBacking
-from kit.yandex.emulator import Emulator, Settings
-from kit.yandex.faults import Faults
-from kit.yandex.world import Options
+from kit.yandex.engine import descriptors, ids
+from kit.yandex.engine.world import Options
+from kit.yandex.run import emulator
+from kit.yandex.run.emulator import Emulator, Settings
+from kit.yandex.run.faults import Faults
 
 FOLDER = ids.FOLDER
 TOKEN = f"{TOKEN_PREFIX}test"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.sentry import profiles
+from kit.sentry.lines import profiles
 from tests.support import chart_lines
 from tests.support.chart_lines import Measured
 

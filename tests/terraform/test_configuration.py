@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from kit.engines.terraform import Terraform
-from kit.engines.terraform_errors import TerraformFailed
-from kit.sentry import profiles, topics
+from kit.adapters.terraform.errors import TerraformFailed
+from kit.adapters.terraform.program import Terraform
+from kit.sentry.lines import profiles, topics
 from kit.stores import kafka_topics
 from tests.support.terraform import opentofu, program
 from tests.terraform.planning import KAFKA_PASSWORD, REDIS_PASSWORD, TERRAFORM, Planned, Planner, PlanRefused, copied, planner

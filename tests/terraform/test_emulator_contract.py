@@ -271,7 +271,7 @@ def _children(parent: int, name: str) -> list[int]:
 
 def _lose(emulator: Running, kinds: set[str]) -> None:
     """Take records out of the stopped emulator's journal, as an accident in the cloud would."""
-    from kit.yandex.journal import Journal
+    from kit.yandex.engine.journal import Journal
 
     journal = Journal(emulator.program.home / ".kit" / emulator.program.stack / "yandex" / "journal.jsonl")
     with journal.transaction() as change:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from kit.engines.terraform import Configuration, Terraform
-from kit.engines.terraform_errors import StateLocked, TerraformFailed
+from kit.adapters.terraform.errors import StateLocked, TerraformFailed
+from kit.adapters.terraform.program import Configuration, Terraform
 from tests.support.terraform import opentofu, program
 
 EVALUATED_WITHIN_S = 20.0  # 0.1 s on a quiet machine

@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
-from kit.engines.terraform import Configuration, Terraform
-from kit.yandex import emulator, ids
+from kit.adapters.terraform.program import Configuration, Terraform
 from kit.yandex.contract import TOKEN_PREFIX, NoBacking
-from kit.yandex.emulator import Emulator
-from kit.yandex.world import Options
+from kit.yandex.engine import ids
+from kit.yandex.engine.world import Options
+from kit.yandex.run import emulator
+from kit.yandex.run.emulator import Emulator
 from tests.support.terraform import opentofu, program, provider_environment
 
 OPERATION_S = 3.0

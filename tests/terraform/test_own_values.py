@@ -12,11 +12,11 @@ import yaml
 from kit import workspace
 from kit.blueprint import file
 from kit.blueprint.stack import Stack
+from kit.sentry.chart.own_values import OwnValuesUnfit, OwnValuesUnrendered
 from kit.sentry.check.check import Looked
 from kit.sentry.check.rule import Finding
-from kit.sentry.own_values import OwnValuesUnfit, OwnValuesUnrendered
 from kit.targets import values
-from kit.targets.local import LocalTarget
+from kit.targets.local.target import LocalTarget
 from kit.targets.values import SentryValues
 from tests.support import fixture_chart
 from tests.support.program import Program

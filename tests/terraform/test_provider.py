@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from kit.engines.process import Result, run
-from kit.engines.terraform import Configuration, Terraform
-from kit.engines.terraform_errors import ProviderUnavailable, TerraformFailed
+from kit.adapters.process import Result, run
+from kit.adapters.terraform.errors import ProviderUnavailable, TerraformFailed
+from kit.adapters.terraform.program import Configuration, Terraform
 from kit.targets.cloud.provider import initialised
 from tests.support.terraform import opentofu, program, provider_environment, supply
 

@@ -21,8 +21,9 @@ import yaml
 from yandex.cloud.lockbox.v1 import payload_service_pb2, payload_service_pb2_grpc
 
 from kit.pki import authority
-from kit.yandex import emulator, ids
 from kit.yandex.contract import TOKEN_PREFIX, Backing, NoBacking
+from kit.yandex.engine import ids
+from kit.yandex.run import emulator
 from tests.support.terraform import program, provider_environment
 from tests.terraform.planning import FOREIGN, KAFKA_PASSWORD, REDIS_PASSWORD, copied
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from kit.adapters.terraform.program import Terraform
 from kit.endpoints import (
     Bucket,
     ClickHouseEndpoint,
@@ -24,9 +25,9 @@ from kit.endpoints import (
     S3Endpoint,
     Secret,
 )
-from kit.engines.terraform import Terraform
-from kit.sentry import profiles, values, wiring
-from kit.sentry.values import Place, ValuesRefused
+from kit.sentry.chart import values, wiring
+from kit.sentry.chart.values import Place, ValuesRefused
+from kit.sentry.lines import profiles
 from tests.support.terraform import opentofu, program
 
 MODULE = Path(__file__).parents[2] / profiles.MODULE

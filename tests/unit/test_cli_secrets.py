@@ -14,7 +14,7 @@ from kit.sentry import credentials
 from kit.state import given, secrets
 from kit.targets import given as targets
 from kit.targets.given import MailPasswordMissing
-from kit.targets.local import LocalTarget
+from kit.targets.local.target import LocalTarget
 from kit.workspace import Workspace
 from tests.support.program import Program, Ran
 

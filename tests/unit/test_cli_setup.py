@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from kit.adapters.process import Result
 from kit.cli.setup import builds_debian
-from kit.engines.process import Result
 from kit.host import engine
 from kit.supply.errors import NoSource
 from kit.supply.lock import Debian, Dockerfile

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from kit.adapters.yandex.client import Quota, from_environment
+from kit.adapters.yandex.errors import CredentialsRefused, NoCredentials
 from kit.blueprint.stack import Mail, SentryWanted, Stack
-from kit.engines.yandex import Quota, from_environment
-from kit.engines.yandex_errors import CredentialsRefused, NoCredentials
 from kit.errors import KitError
-from kit.sentry import values
-from kit.targets.cloud import CloudTarget, checks
+from kit.sentry.chart import values
+from kit.targets.cloud import checks
 from kit.targets.cloud.changes import Sums
 from kit.targets.cloud.errors import (
     ApiNotReached,
@@ -29,6 +29,7 @@ from kit.targets.cloud.errors import (
     VersionClosed,
 )
 from kit.targets.cloud.place import BACKEND, Place
+from kit.targets.cloud.target import CloudTarget
 from kit.workspace import Workspace
 from tests.support.cloud import cloud
 from tests.support.program import ROOT, Program

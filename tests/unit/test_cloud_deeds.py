@@ -12,17 +12,20 @@ from typing import Any
 
 import pytest
 
+from kit.adapters.terraform.errors import TerraformFailed
 from kit.blueprint.stack import Stack
-from kit.engines.terraform_errors import TerraformFailed
 from kit.errors import KitError
 from kit.pki import authority
 from kit.plan.events import StepEvent
 from kit.plan.steps import Step
 from kit.state import markers, secrets
-from kit.targets.cloud import CloudTarget, checks, deeds, planned
+from kit.targets.cloud import apply as deeds
+from kit.targets.cloud import checks
+from kit.targets.cloud import plan as planned
 from kit.targets.cloud import sentry as clouds
 from kit.targets.cloud.errors import ApplyInterrupted, ApplyStopped, AuthorityMissing, Kept, NoCloudStack, StillStands
 from kit.targets.cloud.rehearsal import AUTHORITY_FILE
+from kit.targets.cloud.target import CloudTarget
 from kit.workspace import Workspace
 from tests.support.program import ROOT
 
@@ -36,7 +39,7 @@ def resource(address: str, **values: Any) -> dict[str, Any]:
 
 @dataclass
 class Terraform:
-    """What `kit.engines.terraform.Configuration` is asked, with a state that this test decides on."""
+    """What `kit.adapters.terraform.program.Configuration` is asked, with a state that this test decides on."""
 
     state: list[dict[str, Any]] = field(default_factory=list)
     stops: Callable[[Terraform], None] = lambda self: None  # called in the middle of an apply
@@ -319,7 +322,8 @@ def test_a_lock_that_was_left_behind_is_broken_by_its_name(target: CloudTarget) 
 
 
 def test_purging_the_local_stack_leaves_the_cloud_s_state_alone(target: CloudTarget) -> None:
-    from kit.targets.local import LocalTarget, teardown
+    from kit.targets.local import teardown
+    from kit.targets.local.target import LocalTarget
 
     target.place.state.write_text("{}")
     local = LocalTarget(target.stack, target.workspace)

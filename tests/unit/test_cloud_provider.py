@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from kit.engines.process import Result
-from kit.engines.terraform import Configuration, Terraform
-from kit.engines.terraform_errors import ProviderUnavailable
+from kit.adapters.process import Result
+from kit.adapters.terraform.errors import ProviderUnavailable
+from kit.adapters.terraform.program import Configuration, Terraform
 from kit.supply.errors import NoSource
 from kit.targets.cloud import provider
 from kit.targets.cloud.errors import ProviderMissing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kit.engines.terraform_errors import StateLocked, TerraformFailed
+from kit.adapters.terraform.errors import StateLocked, TerraformFailed
 from kit.errors import KitError
 from kit.targets.cloud import refusals
 

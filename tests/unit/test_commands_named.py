@@ -14,9 +14,9 @@ from tests.support.commands import Named, in_code, in_markdown, in_prose, mistak
 
 ROOT = Path(__file__).parents[2]
 DATA = [
-    "kit/sentry/failures.yaml",
+    "kit/sentry/rollout/failures.yaml",
     "kit/sentry/preflight/causes.yaml",
-    "kit/sentry/upgrade_path.yaml",
+    "kit/sentry/lines/upgrade_path.yaml",
     "kit/targets/cloud/refusals.yaml",
 ]
 ROOMS = ("certs", "compose", "docs", "examples", "kind", "terraform", "tests")

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from kit.doctor import checks
-from kit.engines import docker_errors, images, registries
-from kit.engines.docker_errors import ImagePullFailed
+from kit import doctor as checks
+from kit.adapters.docker import errors as docker_errors
+from kit.adapters.docker import images, registries
+from kit.adapters.docker.errors import ImagePullFailed
 from kit.errors import KitError
 from kit.host import fitness
 from kit.report import progress

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from kit import doctor as checks
+from kit.adapters.docker import errors as docker_errors
+from kit.adapters.docker.errors import EngineAbsent, EngineNoPermission, EngineNotRunning
 from kit.blueprint.stack import Stack
-from kit.doctor import checks
-from kit.engines import docker_errors
-from kit.engines.docker_errors import EngineAbsent, EngineNoPermission, EngineNotRunning
 from kit.host import engine
-from kit.targets.local import LocalTarget
+from kit.targets.local.target import LocalTarget
 from kit.workspace import Workspace
 from tests.support.recorded_engine import recorded
 

@@ -8,8 +8,8 @@ from typing import cast
 
 import pytest
 
-from kit.engines.docker import Docker
-from kit.engines.observed import Platform
+from kit.adapters.docker.client import Docker
+from kit.adapters.docker.observed import Platform
 from kit.host import platform as platforms
 
 

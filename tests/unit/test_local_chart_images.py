@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kit.engines import node
+from kit.adapters.containerd import node
 from kit.errors import ToolFailed
 from kit.targets.local import chart_images
 

@@ -11,13 +11,15 @@ from typing import Any, cast
 
 import pytest
 
-from kit.engines.docker_errors import EngineRefused
+from kit.adapters.docker.errors import EngineRefused
 from kit.plan.events import StepEvent
 from kit.plan.steps import Step
 from kit.supply import Supply, prune
 from kit.supply.cache import Cache
 from kit.supply.errors import NotSupplied
-from kit.targets.local import actions, node_image, planned
+from kit.targets.local import apply as actions
+from kit.targets.local import node_image
+from kit.targets.local import plan as planned
 from tests.support.program import ROOT
 
 BUILT, PULLED = "kit.local/kind-node:1.34.4-aaaaaaaaaaaa", "kit.local/kind-node:1.34.11-bbbbbbbbbbbb"

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from kit.engines.helm import Helm
-from kit.engines.process import Result
+from kit.adapters.helm import Helm
+from kit.adapters.process import Result
 from kit.errors import ToolFailed
-from kit.sentry import chart as charts
-from kit.sentry import manifests, profiles
-from kit.sentry.chart import Chart, ChartAltered, ChartForeign, ChartInvalid, ChartMissing
+from kit.sentry.chart import chart as charts
+from kit.sentry.chart import manifests
+from kit.sentry.chart.chart import Chart, ChartAltered, ChartForeign, ChartInvalid, ChartMissing
+from kit.sentry.lines import profiles
 from tests.support import fixture_chart
 
 CURRENT, SEED = profiles.load("current"), profiles.load("seed")

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from kit.engines.registries import RegistryLimited, refused
-from kit.sentry import chart, chart_images
-from kit.sentry.chart_images import ImageNotPublished, Used
+from kit.adapters.docker.registries import RegistryLimited, refused
+from kit.sentry.chart import chart
+from kit.sentry.chart import images as chart_images
+from kit.sentry.chart.images import ImageNotPublished, Used
 from kit.supply.lock import PulledImage
 
 

@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from kit.endpoints import Secret
-from kit.sentry import profiles, topics
+from kit.sentry.chart.manifests import parse
+from kit.sentry.chart.wiring import from_document, wire
 from kit.sentry.check.check import RULES, Looked, look, stand_ins
 from kit.sentry.check.sandbox import PlainChild
-from kit.sentry.manifests import parse
-from kit.sentry.profiles import Component, Profile
-from kit.sentry.wiring import from_document, wire
+from kit.sentry.lines import profiles, topics
+from kit.sentry.lines.profiles import Component, Profile
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "tests" / "manifests"

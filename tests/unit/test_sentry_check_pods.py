@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from kit.sentry.chart.manifests import Container
 from kit.sentry.check.families import family_of, program, repository, tag, version
 from kit.sentry.check.keys import known_keys
 from kit.sentry.check.pods import Files, environment, file_at
 from kit.sentry.check.rules_profile import quantity
 from kit.sentry.check.rules_release import suggestion, unknown
 from kit.sentry.check.templates import named_keys
-from kit.sentry.manifests import Container
 
 
 def container(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kit.sentry import clickhouse_range, profiles
-from kit.sentry.chart import Chart
-from kit.sentry.clickhouse_range import ClickHouseUnfit
+from kit.sentry.chart.chart import Chart
+from kit.sentry.lines import clickhouse_range, profiles
+from kit.sentry.lines.clickhouse_range import ClickHouseUnfit
 
 CHART = Chart(Path("sentry"), "sentry", "33.8.0", "26.8.0")
 

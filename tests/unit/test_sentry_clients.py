@@ -18,8 +18,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AclOperation
 
 from kit.sentry.check.connections import Topic
-from kit.sentry.clients import clickhouse, consumer_groups, demands, driver, handshakes, kafka, redis, s3
-from kit.sentry.clients.contract import NOTE, NamedTopic, Trouble, Wanted, Wrong
+from kit.sentry.preflight.clients import clickhouse, consumer_groups, demands, driver, handshakes, kafka, redis, s3
+from kit.sentry.preflight.clients.contract import NOTE, NamedTopic, Trouble, Wanted, Wrong
 from tests.support.tls_server import HOST, Certified, certified, certified_laxly, https, serving
 
 NEW, OLD = (26, 9, 0), (26, 8, 0)

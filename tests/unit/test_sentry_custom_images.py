@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from kit.blueprint.stack import PROFILES
-from kit.sentry import custom_images, profiles
-from kit.sentry.custom_images import BaseUnknown, Trusted, base_of, context
+from kit.sentry.chart import custom_images
+from kit.sentry.chart.custom_images import BaseUnknown, Trusted, base_of, context
+from kit.sentry.lines import profiles
 from kit.supply.lock import PulledImage
 from kit.supply.lock_file import read
 

@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
+from kit.adapters.process import Result
 from kit.endpoints import Secret, Trust
-from kit.engines.process import Result
 from kit.pki import authority
-from kit.sentry import demo
-from kit.sentry.bugsink import Bugsink
+from kit.sentry.demo import demo
+from kit.sentry.demo.bugsink import Bugsink
 from kit.stores.contract import NotYet, Ready
 
 SENDER = Path(__file__).parents[2] / demo.SCRIPT

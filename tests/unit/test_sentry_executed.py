@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from kit.sentry.chart.manifests import Container
 from kit.sentry.check.connections import Executed
 from kit.sentry.check.executed import execute_all
 from kit.sentry.check.pods import Files
 from kit.sentry.check.sandbox import PlainChild
-from kit.sentry.manifests import Container
 
 SNUBA = {"metadata": {"name": "snuba"}, "data": {"settings.py": "from snuba.settings import *"}}
 FILES = Files({"snuba": SNUBA}, {}, {})

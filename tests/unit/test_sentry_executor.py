@@ -13,7 +13,7 @@ import pytest
 from kit.sentry.check import sandbox
 from kit.sentry.check.executor.execute import execute
 from kit.sentry.check.sandbox import PlainChild
-from kit.sentry.clients import driver
+from kit.sentry.preflight.clients import driver
 
 START = "from sentry.conf.server import *\n"
 

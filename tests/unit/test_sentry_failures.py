@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kit.sentry.failures import Failure, find, known
+from kit.sentry.rollout.failures import Failure, find, known
 
 LINES = Path(__file__).parents[1] / "failures" / "lines.tsv"
 ROWS = [tuple(line.split("\t")) for line in LINES.read_text().splitlines() if line and not line.startswith("#")]

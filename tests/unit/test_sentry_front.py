@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from kit.sentry import first_run, front
-from kit.sentry.first_run import NoWebPod
-from kit.sentry.manifests import containers, of_kind
+from kit.sentry.chart.manifests import containers, of_kind
+from kit.sentry.stand_in import first_run, front
+from kit.sentry.stand_in.first_run import NoWebPod
 from tests.support.program import ROOT
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from kit.engines.helm import Release
-from kit.sentry import manifests
-from kit.sentry.chart import Chart
+from kit.adapters.helm import Release
+from kit.sentry.chart import manifests
+from kit.sentry.chart.chart import Chart
 from kit.sentry.installation import Installation
-from kit.sentry.upgrade_path import UpgradePath
+from kit.sentry.lines.upgrade_path import UpgradePath
 
 HOOK = {"helm.sh/hook": "post-install,post-upgrade"}
 

@@ -6,8 +6,9 @@ import base64
 import json
 
 from kit.endpoints import Secret
-from kit.sentry import lite, objects
-from kit.sentry.lite import Lite
+from kit.sentry import objects
+from kit.sentry.stand_in import lite
+from kit.sentry.stand_in.lite import Lite
 from kit.targets.local import sentry
 
 WANTED = Lite(

@@ -16,9 +16,9 @@ import pytest
 
 from kit.endpoints import Trust
 from kit.pki import authority
-from kit.sentry.clients import smtp
-from kit.sentry.clients.contract import Wrong
 from kit.sentry.preflight import verdict
+from kit.sentry.preflight.clients import smtp
+from kit.sentry.preflight.clients.contract import Wrong
 from kit.stores import tls
 from tests.support import smtp_server
 

@@ -14,11 +14,11 @@ import yaml
 
 from kit.blueprint import file
 from kit.blueprint.stack import OwnValues
-from kit.sentry import own_values, values
+from kit.sentry.chart import own_values, values
+from kit.sentry.chart.own_values import OwnValuesUnfit, merged
 from kit.sentry.check.check import Looked
 from kit.sentry.check.rule import Finding
 from kit.sentry.installation import Installation
-from kit.sentry.own_values import OwnValuesUnfit, merged
 
 FIXTURE = Path(__file__).parents[1] / "charts" / "sentry"
 GIVEN = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kit.sentry.pods import Trouble, is_rolled_out, newest, pod_trouble
+from kit.sentry.rollout.pods import Trouble, is_rolled_out, newest, pod_trouble
 
 
 def pod(*, prepare: dict[str, Any] | None = None, web: dict[str, Any] | None = None, **conditions: str) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from kit.engines.kube import ClusterRefused
-from kit.sentry import archive, clients, preflight
-from kit.sentry.clients import driver, handshakes, kafka
+from kit.adapters.kubernetes.api import ClusterRefused
+from kit.sentry import archive
+from kit.sentry.preflight import clients, places, preflight, verdict
 from kit.sentry.preflight import components as parts
-from kit.sentry.preflight import places, verdict
+from kit.sentry.preflight.clients import driver, handshakes, kafka
 from kit.sentry.preflight.verdict import Preflight
 
 LABELS = {"dev.kit.stack": "a"}
@@ -415,7 +415,7 @@ def test_a_silent_name_service_is_told_from_a_name_that_is_not_there() -> None:
 def test_the_driver_and_all_clients_import_from_the_archive_alone(tmp_path: Path) -> None:
     (tmp_path / "kit.zip").write_bytes(archive.archive(rooms=archive.CLIENTS))
     names = sorted(path.stem for path in Path(clients.__path__[0]).glob("*.py") if path.stem != "__init__")
-    code = "import importlib; " + "; ".join(f"importlib.import_module('kit.sentry.clients.{name}')" for name in names)
+    code = "import importlib; " + "; ".join(f"importlib.import_module('kit.sentry.preflight.clients.{name}')" for name in names)
     environment = {"PYTHONPATH": str(tmp_path / "kit.zip"), "PATH": os.environ["PATH"]}
     argv = [sys.executable, "-S", "-c", code]  # without site-packages: the probe image has none of kit's libraries
     ran = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)

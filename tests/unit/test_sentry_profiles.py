@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kit.sentry import profiles, topics, wiring
-from kit.sentry.profiles import ProfileInvalid, ProfileUnknown
-from kit.sentry.topics import SchemasMissing
+from kit.sentry.chart import wiring
+from kit.sentry.lines import profiles, topics
+from kit.sentry.lines.profiles import ProfileInvalid, ProfileUnknown
+from kit.sentry.lines.topics import SchemasMissing
 from kit.supply import version
 
 ROOT = Path(__file__).parents[2]

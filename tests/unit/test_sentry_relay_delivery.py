@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from kit.endpoints import KafkaEndpoint, Secret, Trust
-from kit.sentry import relay_delivery, relay_delivery_job
+from kit.sentry.demo import relay_delivery, relay_delivery_job
 from kit.sentry.probes import ProbesBroken
 from kit.stores import kafka_records
 from kit.stores.kafka_records import Record
@@ -87,7 +87,7 @@ def test_a_job_looks_where_the_brokers_cannot_be_reached_from_here() -> None:
     login, code = relay_delivery.inputs("a-stack", KAFKA)
     assert relay_delivery_job.load(b64decode(login["data"]["kafka.json"]).decode()) == KAFKA
     names = zipfile.ZipFile(io.BytesIO(b64decode(code["binaryData"]["kit.zip"]))).namelist()
-    assert "kit/sentry/relay_delivery_job.py" in names
+    assert "kit/sentry/demo/relay_delivery_job.py" in names
 
 
 def test_what_the_job_says_is_read() -> None:

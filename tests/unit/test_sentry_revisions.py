@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kit.sentry import objects
-from kit.sentry.revisions import MARK, marked
+from kit.sentry.chart.revisions import MARK, marked
 
 
 def workload(kind: str = "Deployment", **pod: Any) -> dict[str, Any]:

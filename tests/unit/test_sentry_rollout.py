@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from kit.errors import ToolFailed
-from kit.sentry import hooks, parts, rollout
-from kit.sentry.parts import Part, Wanted
-from kit.sentry.pods import Trouble
+from kit.sentry.chart import hooks
+from kit.sentry.rollout import parts, rollout
+from kit.sentry.rollout.parts import Part, Wanted
+from kit.sentry.rollout.pods import Trouble
 
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
 HOOK = {"helm.sh/hook": "post-install,post-upgrade", "helm.sh/hook-weight": "6"}

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from kit.engines.bounded import Bounded, Bounds
-from kit.engines.docker import Docker
+from kit.adapters.bounded import Bounded, Bounds
+from kit.adapters.docker.client import Docker
 from kit.errors import KitError
 from kit.sentry.check import bootstrap, sandbox
 from kit.sentry.check.executed import SettingsUnrun, execute_all

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kit.sentry import profiles
-from kit.sentry.upgrade_path import UpgradePath, check, required
+from kit.sentry.lines import profiles
+from kit.sentry.lines.upgrade_path import UpgradePath, check, required
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from kit.engines.terraform import Terraform
-from kit.engines.terraform_errors import TerraformFailed
-from kit.sentry import profiles, values
-from kit.sentry.values import Place, ValuesRefused
+from kit.adapters.terraform.errors import TerraformFailed
+from kit.adapters.terraform.program import Terraform
+from kit.sentry.chart import values
+from kit.sentry.chart.values import Place, ValuesRefused
+from kit.sentry.lines import profiles
 from tests.unit.test_sentry_credentials import ENDPOINTS
 
 PLACE = Place("https://sentry.example.org", "admin@example.org", retention_days=30)

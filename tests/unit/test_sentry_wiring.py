@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from kit.endpoints import Secret
-from kit.sentry import wiring
-from kit.sentry.manifests import Document, containers
-from kit.sentry.wiring import Key, WiringInvalid, filled_files, from_document, wire
+from kit.sentry.chart import wiring
+from kit.sentry.chart.manifests import Document, containers
+from kit.sentry.chart.wiring import Key, WiringInvalid, filled_files, from_document, wire
 
 PROFILE: dict[str, Any] = {
     "mount": "/etc/kit/trust",

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from kit.blueprint.stack import STORES
-from kit.sentry import profiles
+from kit.sentry.lines import profiles
 from kit.supply import lock_file
 from kit.supply.version import satisfies
 from kit.targets.cloud import checks

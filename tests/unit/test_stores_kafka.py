@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.sentry import topics as view
+from kit.sentry.lines import topics as view
 from kit.stores import kafka_topics, kafka_wire
 from kit.stores.contract import StoreError
 from kit.stores.kafka_topics import PARTITIONS, Comparison, Difference, Topic

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from kit.engines.docker_errors import DiskFull
-from kit.engines.observed import Platform
-from kit.engines.process import Result
-from kit.engines.registries import RegistryUnreachable
+from kit.adapters.docker.errors import DiskFull
+from kit.adapters.docker.observed import Platform
+from kit.adapters.docker.registries import RegistryUnreachable
+from kit.adapters.process import Result
 from kit.report import failure
 from kit.supply import Supply, lock_file, room
 from kit.supply.buildable import Builders

@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 import trustme
 
-from kit.engines import process
-from kit.engines.docker_errors import DiskFull
+from kit.adapters import process
+from kit.adapters.docker.errors import DiskFull
 from kit.errors import KitError
 from kit.supply import Supply, https
 from kit.supply.cache import Cache

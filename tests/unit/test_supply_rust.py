@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kit.engines.process import Result
+from kit.adapters.process import Result
 from kit.errors import ToolMissing
 from kit.supply import rust
 from kit.supply.cache import Cache

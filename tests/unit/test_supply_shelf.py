@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kit.engines import process
-from kit.engines.images import LocalImage
+from kit.adapters import process
+from kit.adapters.docker.images import LocalImage
 from kit.supply import shelf as shelving
 from kit.supply.cache import Cache
 from kit.supply.lock import Entry, PulledImage, Source

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from kit.adapters.docker.client import Docker
+from kit.adapters.docker.errors import EngineNotRunning
 from kit.cli.images import images
-from kit.engines.docker import Docker
-from kit.engines.docker_errors import EngineNotRunning
 from kit.supply import Supply, lock_file
 from kit.supply.download import Files
 from kit.supply.errors import RegistryPrefixInvalid

@@ -18,10 +18,10 @@ from kit.blueprint.stack import SentryWanted, Stack
 from kit.endpoints import Secret
 from kit.state import given
 from kit.targets import values
-from kit.targets.cloud import CloudTarget
+from kit.targets.cloud.target import CloudTarget
 from kit.targets.cloud.values import CloudValues
 from kit.targets.given import MailPasswordMissing
-from kit.targets.local import LocalTarget
+from kit.targets.local.target import LocalTarget
 from kit.targets.values import EndpointsUnreadable, NoRelease, SentryValues
 from kit.workspace import Workspace
 from tests.support.elsewhere import ENDPOINTS

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kit.yandex import ids
-from kit.yandex.environment import UNSET
+from kit.yandex.engine import ids
+from kit.yandex.run.environment import UNSET
 from tests.support.program import Program
 
 READY_S = 60

@@ -13,13 +13,16 @@ from typing import Any
 import grpc
 import pytest
 
-from kit.yandex import coverage, descriptors, faults, ids, quotas
+from kit.yandex import coverage
 from kit.yandex.contract import BackingFailed, Cluster, Inventory, NoBacking, PortTaken, Topic
-from kit.yandex.emulator import AlreadyRuns
-from kit.yandex.faults import Fault, Faults, FaultUnknown
-from kit.yandex.journal import Journal, JournalDamaged
-from kit.yandex.quotas import QuotaUnknown
-from kit.yandex.world import Options
+from kit.yandex.engine import descriptors, ids
+from kit.yandex.engine.journal import Journal, JournalDamaged
+from kit.yandex.engine.world import Options
+from kit.yandex.rules import quotas
+from kit.yandex.rules.quotas import QuotaUnknown
+from kit.yandex.run import faults
+from kit.yandex.run.emulator import AlreadyRuns
+from kit.yandex.run.faults import Fault, Faults, FaultUnknown
 from tests.support import yandex
 from tests.support.yandex import FOLDER, Cloud, emulated, violations
 
@@ -374,8 +377,8 @@ def test_a_journal_of_another_version_is_not_read(tmp_path: Path) -> None:
 def test_the_journal_is_private_and_is_compacted(
     certificate: Certificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kit.yandex.journal.SPARE_LINES", 20)
-    monkeypatch.setattr("kit.yandex.operations.KEPT", 3)
+    monkeypatch.setattr("kit.yandex.engine.journal.SPARE_LINES", 20)
+    monkeypatch.setattr("kit.yandex.engine.operations.KEPT", 3)
     with emulated(certificate, tmp_path / "state") as cloud:
         network = yandex.network(cloud)
         for number in range(60):

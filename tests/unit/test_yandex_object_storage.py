@@ -20,11 +20,11 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from kit.endpoints import Secret
-from kit.yandex import object_storage
 from kit.yandex.contract import NoBacking, PortTaken
-from kit.yandex.object_storage import StorageServer, locate
-from kit.yandex.object_storage_objects import BrokenChunks, whole
-from kit.yandex.object_storage_signature import SignatureRefused, Signed, sign, verify
+from kit.yandex.s3 import server as object_storage
+from kit.yandex.s3.objects import BrokenChunks, whole
+from kit.yandex.s3.server import StorageServer, locate
+from kit.yandex.s3.signature import SignatureRefused, Signed, sign, verify
 from tests.support.bucket_state import FOLDER, TOKEN, FullBacking, MemoryState
 
 KEY, SECRET = "YCAJEkey0000000000000001", "YCsecret/with+signs=0000000000000000000"

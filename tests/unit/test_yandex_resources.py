@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from kit.yandex import descriptors
+from kit.yandex.engine import descriptors
 from tests.support import yandex
 from tests.support.yandex import FOLDER, Cloud, emulated
 

@@ -10,9 +10,11 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
-from kit.yandex import contract, descriptors, ids, offers
+from kit.yandex import contract
+from kit.yandex.engine import descriptors, ids
+from kit.yandex.rules import offers
+from kit.yandex.s3.buckets import Buckets
 from kit.yandex.services.kafka import topic_of
-from kit.yandex.storage import Buckets
 from tests.support import yandex
 from tests.support.yandex import FOLDER, RESOURCES, Cloud, emulated, violations
 

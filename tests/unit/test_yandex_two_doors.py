@@ -20,8 +20,9 @@ from yandex.cloud.iam.v1.awscompatibility import access_key_service_pb2, access_
 from yandex.cloud.resourcemanager.v1 import folder_service_pb2_grpc
 from yandex.cloud.storage.v1 import bucket_pb2, bucket_service_pb2, bucket_service_pb2_grpc
 
-from kit.yandex import emulator, ids
 from kit.yandex.contract import TOKEN_PREFIX, KeyRights, NoBacking
+from kit.yandex.engine import ids
+from kit.yandex.run import emulator
 
 SLOW_S = 4.0  # longer than the API waits before it tells a client to poll
 

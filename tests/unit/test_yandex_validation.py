@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kit.yandex import descriptors, validation
+from kit.yandex.engine import descriptors, validation
 
 METHODS = [method for method in descriptors.catalogue().values() if validation._rules(method.request.DESCRIPTOR)]
 

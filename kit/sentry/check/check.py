@@ -12,8 +12,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kit.adapters.kubernetes import api as kube
 from kit.endpoints import Secret
-from kit.engines import kube
+from kit.sentry.chart.manifests import HOOK, Container, Document, of_kind
+from kit.sentry.chart.wiring import Key, Wiring, filled_files
 from kit.sentry.check import (
     rules_connections,
     rules_mail,
@@ -29,8 +31,6 @@ from kit.sentry.check.executed import execute_all
 from kit.sentry.check.pods import IN_CLEAR, placeholder, secret_data
 from kit.sentry.check.rule import ChartLine, Finding, Release, Rule, Seen
 from kit.sentry.check.sandbox import Sandbox
-from kit.sentry.manifests import HOOK, Container, Document, of_kind
-from kit.sentry.wiring import Key, Wiring, filled_files
 
 RULES: tuple[Rule, ...] = (
     *rules_pods.RULES,

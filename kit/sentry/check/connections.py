@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kit.sentry.manifests import Container
+from kit.sentry.chart.manifests import Container
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,14 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kit.engines.bounded import Bounded
+from kit.adapters.bounded import Bounded
 from kit.errors import KitError
+from kit.sentry.chart.manifests import Container
 from kit.sentry.check import connections, sandbox
 from kit.sentry.check.executor import relay, sentry_consumers, snuba
 from kit.sentry.check.families import family_of, tag
 from kit.sentry.check.pods import Files, environment, file_at, volume_at
 from kit.sentry.check.sandbox import Sandbox
-from kit.sentry.manifests import Container
 
 NO_FILE = "its settings are not mounted: {path} is in no ConfigMap or Secret of the release"
 # Why there is no answer for some settings → what they did, and what to look for in them.

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from kit.sentry.manifests import Container
+from kit.sentry.chart.manifests import Container
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from kit.sentry.check.connections import Executed
 from kit.sentry.check.rule import Release, Rule, Seen
-from kit.sentry.clients import smtp
-from kit.sentry.clients.contract import Connection
+from kit.sentry.preflight.clients import smtp
+from kit.sentry.preflight.clients.contract import Connection
 
 NOBODY = ("", "root@localhost")  # the latter is Sentry's own default
 

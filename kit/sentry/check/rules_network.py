@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kit.sentry.chart.manifests import Container
 from kit.sentry.check.connections import Connection, Executed
 from kit.sentry.check.families import facts, family_of, version
 from kit.sentry.check.pods import environment, file_at
 from kit.sentry.check.rule import Release, Rule, Seen
-from kit.sentry.manifests import Container
 
 # From here on Snuba takes the other nodes' names from system.clusters and their port, 8123, from nowhere (run with its head of
 # 2026-08-22; snuba#3235 for the native port before). A managed service has no TLS at 8123.

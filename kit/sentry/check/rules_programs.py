@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kit.sentry.chart.manifests import Container
 from kit.sentry.check.families import family_of, tag, version
 from kit.sentry.check.pods import environment
 from kit.sentry.check.rule import Release, Rule, Seen
 from kit.sentry.check.rules_pods import said
-from kit.sentry.manifests import Container
 
 RUST_SPEAKS_TLS = (25, 4)  # snuba#7034, snuba#7059
 VROOM_WRITES_OCCURRENCES_ALONE = (26, 4)  # profiles go through Sentry from then on (cmd/vroom/config.go of 26.3.0 and 26.4.0)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kit.sentry import hooks
+from kit.sentry.chart import hooks
 from kit.sentry.check.rule import Release, Rule, Seen, name_of
 from kit.supply import version as versions
 

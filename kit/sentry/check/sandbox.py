@@ -21,13 +21,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kit.engines.bounded import Bounded, Bounds
-from kit.engines.process import run_alone
+from kit.adapters.bounded import Bounded, Bounds
+from kit.adapters.process import run_alone
 from kit.errors import KitError
 from kit.sentry.check.bootstrap import READY
 
 if TYPE_CHECKING:
-    from kit.engines.docker import Docker
+    from kit.adapters.docker.client import Docker
 
 OPTION = "--trust-chart"
 BOUNDS = Bounds(time_s=20.0, output_bytes=8 * 1024**2, memory_bytes=384 * 1024**2)
@@ -107,7 +107,7 @@ class InContainer:
         return ""
 
     def run(self, sources: Sources, request: Any, bounds: Bounds = BOUNDS) -> Bounded:
-        from kit.engines.confined import run_confined
+        from kit.adapters.docker.confined import run_confined
 
         given = _given(sources, request, bounds, packages=IN_THE_IMAGE)
         try:

@@ -16,15 +16,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kit.sentry.chart.manifests import Container, Document, containers
 from kit.sentry.check.families import family_of
-from kit.sentry.manifests import Container, Document, containers
 
 PREFIX = "kit-preflight-"  # of everything that is applied for a run only
 LABEL = "dev.kit.preflight"
 CODE, INPUT = f"{PREFIX}code", f"{PREFIX}input"
 RUN = "/run/kit"
 PROGRAM = (
-    "import sys; sys.path[:0] = ['/run/kit/code/kit.zip', '/opt/probe/{set}']; from kit.sentry.clients.driver import main; main()"
+    "import sys; sys.path[:0] = ['/run/kit/code/kit.zip', '/opt/probe/{set}']; "
+    "from kit.sentry.preflight.clients.driver import main; main()"
 )
 REQUEST = "KIT_PREFLIGHT"
 # A Job left alone goes by itself. That it takes too long is judged by kit, from when its pod runs: see `places`.

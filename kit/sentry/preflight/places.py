@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kit.sentry.manifests import Document
-from kit.sentry.pods import Trouble, newest, pod_trouble
+from kit.sentry.chart.manifests import Document
+from kit.sentry.rollout.pods import Trouble, newest, pod_trouble
 
 MOST_NODES = 12  # of a large cluster a few of each zone tell as much, and the stores are spared
 ZONE = "topology.kubernetes.io/zone"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from kit.blueprint.stack import SentryWanted, Stack
 from kit.errors import KitError
-from kit.sentry.profiles import Profile
-from kit.sentry.values import mail
+from kit.sentry.chart.values import mail
+from kit.sentry.lines.profiles import Profile
 from kit.targets.cloud.errors import (
     ApiNotReached,
     DomainMissing,
@@ -31,7 +31,7 @@ from kit.targets.cloud.errors import (
 from kit.targets.cloud.place import Place
 
 if TYPE_CHECKING:
-    from kit.engines.yandex import Folder, Quota, Yandex
+    from kit.adapters.yandex.client import Folder, Quota, Yandex
     from kit.targets.cloud.changes import Sums
 
 # Set by kit itself: from its own secrets, and from `sentry:` of kit.yaml, which both targets share.

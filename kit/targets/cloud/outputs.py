@@ -21,7 +21,7 @@ from kit.endpoints import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kit.engines.yandex import Yandex
+    from kit.adapters.yandex.client import Yandex
 
 HTTPS = 443
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kit import files
-from kit.engines.terraform import Configuration
-from kit.engines.terraform_errors import ProviderUnavailable
-from kit.engines.terraform_mirror import mirror
+from kit.adapters.terraform.errors import ProviderUnavailable
+from kit.adapters.terraform.mirror import mirror
+from kit.adapters.terraform.program import Configuration
 from kit.errors import KitError
 from kit.supply.schedule import Progress
 from kit.supply.supply import Supply

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
-from kit.engines.terraform_errors import StateLocked, TerraformFailed
+from kit.adapters.terraform.errors import StateLocked, TerraformFailed
 from kit.errors import KitError
 
 LENGTH = 160  # a provider says in one line what others say in ten

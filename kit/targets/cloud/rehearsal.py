@@ -16,16 +16,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kit.adapters import process
 from kit.blueprint.stack import Stack
 from kit.endpoints import Secret
-from kit.engines import process
 from kit.errors import KitError
 from kit.targets.cloud.place import Place
 
 if TYPE_CHECKING:
     from kit.sentry.installation import Flavour
-    from kit.sentry.profiles import Profile
-    from kit.targets.local import LocalTarget
+    from kit.sentry.lines.profiles import Profile
+    from kit.targets.local.target import LocalTarget
 
 START_S = 90.0  # it looks after what an earlier one left half-made, on a machine that may be busy
 RUNS = "KIT-YANDEX-RUNS"
@@ -106,7 +106,7 @@ def backing_name(stack: str) -> str:
 
 def backing(place: Place, stack: Stack) -> LocalTarget:
     """The local stack that stands behind the emulator: its node takes the images, its port leads to the stand-in."""
-    from kit.targets.local import LocalTarget
+    from kit.targets.local.target import LocalTarget
 
     name = backing_name(stack.name)
     workspace = replace(place.workspace, stack=name)
@@ -135,7 +135,7 @@ def stand_in(place: Place, local: LocalTarget, own: Mapping[str, Secret], profil
 
     from kit.pki import folder
     from kit.sentry.flavours import StandIn
-    from kit.sentry.lite import Lite
+    from kit.sentry.stand_in.lite import Lite
     from kit.targets.local import layout
 
     certs = local.workspace.certs

@@ -12,17 +12,21 @@ from kit.endpoints import Secret, Trust
 from kit.errors import KitError
 from kit.plan.execute import Note
 from kit.plan.steps import Step
-from kit.sentry import demo as demonstration
-from kit.sentry import lite, preflight, profiles, relay_delivery, topics, values
+from kit.sentry.chart import values
 from kit.sentry.credentials import Logins, TrustTexts
-from kit.sentry.demo import DemoResult
+from kit.sentry.demo import demo as demonstration
+from kit.sentry.demo import relay_delivery
+from kit.sentry.demo.demo import DemoResult
+from kit.sentry.demo.receiver import Receiver
 from kit.sentry.installation import Flavour, Installation, Site
-from kit.sentry.receiver import Receiver
+from kit.sentry.lines import profiles, topics
+from kit.sentry.preflight import preflight
+from kit.sentry.stand_in import lite
 from kit.state import markers, secrets
 from kit.targets import kubectl
 from kit.targets.cloud import rehearsal
-from kit.targets.cloud.surroundings import Surroundings
-from kit.verify.checks import Check
+from kit.targets.cloud.clients import Surroundings
+from kit.verify import Check
 
 if TYPE_CHECKING:
     from kit.sentry.preflight.verdict import Preflight, Probe
@@ -142,8 +146,8 @@ class CloudSentry:
 
     def receiver(self) -> Receiver:
         """Whoever answers at Sentry's address."""
-        from kit.sentry.bugsink import Bugsink
-        from kit.sentry.sentry_api import SentryApi
+        from kit.sentry.demo.bugsink import Bugsink
+        from kit.sentry.demo.sentry_api import SentryApi
 
         token = self._around.own["sentry_api_token"]
         if self._around.stack.sentry.flavour == "lite":
@@ -165,7 +169,7 @@ class CloudSentry:
 
     def load_images(self, note: Note) -> str | None:
         """Only a rehearsal's cluster takes its images from this computer."""
-        from kit.targets.local.actions import actions
+        from kit.targets.local.apply import actions
 
         return actions(self._around.backing)["load"](Step("load", "cluster/images", ""), note)
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from kit.blueprint.stack import STORES
 from kit.errors import KitError
 from kit.report.status import Component, State, Status, TlsSeen
-from kit.sentry import installation, preflight
+from kit.sentry import installation
+from kit.sentry.preflight import preflight
 from kit.stores.contract import NotYet
 
 if TYPE_CHECKING:
     from kit.sentry.preflight.verdict import Preflight
-    from kit.targets.cloud import CloudTarget
+    from kit.targets.cloud.target import CloudTarget
 
 
 def look(cloud: CloudTarget) -> Status:

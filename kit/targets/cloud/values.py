@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kit.sentry import own_values, values
+from kit.sentry.chart import own_values, values
 from kit.sentry.objects import NAMESPACE, RELEASE
 from kit.targets.values import NoRelease
 
 if TYPE_CHECKING:
     from kit.sentry.check.check import Looked
-    from kit.targets.cloud import CloudTarget
+    from kit.targets.cloud.target import CloudTarget
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from kit.engines import node as nodes
-from kit.engines.docker_errors import EngineRefused
-from kit.engines.kind import node_name
+from kit.adapters.containerd import node as nodes
+from kit.adapters.docker.errors import EngineRefused
+from kit.adapters.kind import node_name
 from kit.errors import ToolFailed, ToolTimeout
-from kit.sentry import chart_images
-from kit.sentry.manifests import Document
+from kit.sentry.chart import images as chart_images
+from kit.sentry.chart.manifests import Document
 from kit.state import markers
 
 if TYPE_CHECKING:
-    from kit.targets.local import LocalTarget
+    from kit.targets.local.target import LocalTarget
 
 MARKER = "chart-images"
 

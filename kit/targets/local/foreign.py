@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kit.adapters.kind import node_name
 from kit.blueprint.stack import STORES
-from kit.engines.kind import node_name
 from kit.errors import KitError
 from kit.targets.local.layout import HOME_LABEL, STACK_LABEL, volume_name
 
 if TYPE_CHECKING:
-    from kit.targets.local import LocalTarget
     from kit.targets.local.observe import EngineSeen
+    from kit.targets.local.target import LocalTarget
 
 
 class Foreign(KitError):

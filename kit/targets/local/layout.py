@@ -22,7 +22,7 @@ from kit.stores.contract import Credentials, Port
 from kit.workspace import Workspace
 
 if TYPE_CHECKING:
-    from kit.sentry.profiles import Profile
+    from kit.sentry.lines.profiles import Profile
 
 STACK_LABEL = "dev.kit.stack"
 STORE_LABEL = "dev.kit.store"

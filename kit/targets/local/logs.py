@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from kit.adapters.kind import node_name
 from kit.blueprint.stack import STORES
-from kit.engines.kind import node_name
 from kit.targets.local import observe
 from kit.targets.local.errors import NoStack
 
 if TYPE_CHECKING:
-    from kit.targets.local import LocalTarget
+    from kit.targets.local.target import LocalTarget
 
 
 def read(local: LocalTarget, component: str, tail: int, follow: bool) -> Iterator[str]:

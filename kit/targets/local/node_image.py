@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit import files
+from kit.adapters.containerd import node
 from kit.blueprint.stack import SentryWanted
-from kit.engines import node
 from kit.supply.cache import SHORT
 from kit.supply.errors import NotSupplied
 from kit.supply.resolve import IMAGE_LABEL, OURS, RECIPE_LABEL, SOURCE_LABEL
@@ -20,7 +20,7 @@ from kit.targets.local import layout
 
 if TYPE_CHECKING:
     from kit.supply import Supply
-    from kit.targets.local import LocalTarget
+    from kit.targets.local.target import LocalTarget
 
 NAME = "kind-node-ready"
 FORM = "3"  # of what kit lays ready for the script; another one where an image made before would not do any more
@@ -74,7 +74,7 @@ def current(supply: Supply) -> frozenset[str]:
 
 
 def _sets(supply: Supply) -> Iterator[tuple[str, ...]]:
-    from kit.sentry import profiles
+    from kit.sentry.lines import profiles
 
     for profile in profiles.NAMES:
         for flavour in ("lite", "chart"):

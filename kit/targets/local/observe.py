@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kit.adapters.docker.observed import Container, Network, Volume
+from kit.adapters.kind import node_name
 from kit.blueprint.stack import STORES
-from kit.engines.kind import node_name
-from kit.engines.observed import Container, Network, Volume
 from kit.errors import KitError
 from kit.plan.local import ClusterSeen, ContainerSeen
 from kit.state import markers
 from kit.targets.local.layout import CONFIG_LABEL, KEEPING_FORMAT, LINES_BEFORE, STACK_LABEL, STORE_LABEL, volume_name
 
 if TYPE_CHECKING:
-    from kit.targets.local import LocalTarget
+    from kit.targets.local.target import LocalTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def setups(local: LocalTarget) -> Mapping[str, str]:
 
 def topics(seen: EngineSeen, local: LocalTarget) -> str | None:
     """Why the broker's topics are to be mended; None also where it cannot be asked, for then its start is in the plan."""
-    from kit.sentry import topics
+    from kit.sentry.lines import topics
 
     container = seen.store_containers(local.stack.name).get("kafka")
     if container is None or container.state != "running" or "setup/kafka" not in markers.load(local.markers_file):

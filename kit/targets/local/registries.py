@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit import files
-from kit.engines import node as nodes
+from kit.adapters.containerd import node as nodes
 from kit.host import trust
 from kit.state import markers
 from kit.supply.https import is_loopback
 from kit.supply.registry import mirrored, prefix_from
 
 if TYPE_CHECKING:
-    from kit.engines.observed import Container
-    from kit.targets.local import LocalTarget
+    from kit.adapters.docker.observed import Container
+    from kit.targets.local.target import LocalTarget
 
 HUB = "docker.io"
 # Whose images a chart's pods or a user's own ask for: containerd must be told registry by registry where the mirror has which.

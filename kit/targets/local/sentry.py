@@ -14,29 +14,34 @@ from kit import files
 from kit.endpoints import Endpoints, Secret, Trust
 from kit.errors import KitError
 from kit.report.status import Component, State, TlsSeen
-from kit.sentry import chart as charts
-from kit.sentry import clickhouse_range, installation, lite, preflight, probes, profiles, relay_delivery, upgrade_path, values
-from kit.sentry import demo as demonstration
+from kit.sentry import installation, probes
+from kit.sentry.chart import chart as charts
+from kit.sentry.chart import values
 from kit.sentry.credentials import Certificate, Logins, TrustTexts
-from kit.sentry.demo import DemoResult
+from kit.sentry.demo import demo as demonstration
+from kit.sentry.demo import relay_delivery
+from kit.sentry.demo.demo import DemoResult
+from kit.sentry.demo.receiver import Receiver
 from kit.sentry.installation import Flavour, Installation, Site
+from kit.sentry.lines import clickhouse_range, profiles, upgrade_path
 from kit.sentry.objects import NAMESPACE
+from kit.sentry.preflight import preflight
 from kit.sentry.probes_job import AUTHORITY
-from kit.sentry.receiver import Receiver
+from kit.sentry.stand_in import lite
 from kit.state import markers, secrets
 from kit.state.ports import LOOPBACK
 from kit.stores.contract import NotYet
 from kit.targets.local import chart_images, layout
 from kit.targets.local.errors import NoStack
-from kit.verify.checks import Check
+from kit.verify import Check
 
 if TYPE_CHECKING:
-    from kit.engines.helm import Helm
-    from kit.engines.terraform import Terraform
+    from kit.adapters.helm import Helm
+    from kit.adapters.terraform.program import Terraform
     from kit.plan.execute import Note
     from kit.sentry.preflight.verdict import Preflight
-    from kit.targets.local import LocalTarget
     from kit.targets.local.observe import EngineSeen
+    from kit.targets.local.target import LocalTarget
 
 ADMIN = "admin@sentry.local"
 STAND_IN = "a stand-in: Bugsink, which speaks Sentry's protocol; the chart itself: kit up --local --sentry chart"
@@ -96,13 +101,13 @@ class LocalSentry:
 
     @functools.cached_property
     def _helm(self) -> Helm:
-        from kit.engines.helm import Helm
+        from kit.adapters.helm import Helm
 
         return Helm(self._local.supply.tool("helm"), self._local.workspace.kubeconfig, kubernetes=layout.KUBERNETES)
 
     @functools.cached_property
     def _terraform(self) -> Terraform:
-        from kit.engines.terraform import Terraform
+        from kit.adapters.terraform.program import Terraform
 
         return Terraform(self._local.supply.tool("terraform"))
 
@@ -190,8 +195,8 @@ class LocalSentry:
 
     def receiver(self) -> Receiver:
         """Whoever answers at the stack's Sentry port."""
-        from kit.sentry.bugsink import Bugsink
-        from kit.sentry.sentry_api import SentryApi
+        from kit.sentry.demo.bugsink import Bugsink
+        from kit.sentry.demo.sentry_api import SentryApi
 
         token, trust = self._found["sentry_api_token"], Trust(self._local.workspace.ca_file)
         if self._local.stack.sentry.flavour == "lite":
@@ -385,7 +390,7 @@ class LocalSentry:
 
 def _log(api: Any, tail: int) -> str:
     """Of Sentry's web pod; while it prepares itself, of its preparation."""
-    from kit.sentry.pods import newest
+    from kit.sentry.rollout.pods import newest
 
     pod = newest(api.list("Pod", NAMESPACE, lite.pods())) or newest(api.list("Pod", NAMESPACE, "role=web"))
     if pod is None:

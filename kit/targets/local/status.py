@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from kit import stores
+from kit.adapters.docker.observed import Container
 from kit.blueprint.stack import STORES
-from kit.engines.observed import Container
 from kit.report.status import Component, State, Status, TlsSeen
 from kit.state.ports import LOOPBACK
 from kit.stores.contract import Ready
@@ -16,7 +16,7 @@ from kit.supply.resolve import source_of
 from kit.targets.local import foreign, observe
 
 if TYPE_CHECKING:
-    from kit.targets.local import LocalTarget
+    from kit.targets.local.target import LocalTarget
 
 
 def look(local: LocalTarget) -> Status:

@@ -9,14 +9,14 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from kit.engines.kind import node_name
-from kit.engines.observed import Volume
+from kit.adapters.docker.observed import Volume
+from kit.adapters.kind import node_name
 from kit.targets.local import foreign, layout, observe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kit.targets.local import LocalTarget
+    from kit.targets.local.target import LocalTarget
 
 # The cloud stack's folder, its rehearsal's, and the emulator's: `kit purge --cloud` removes those.
 OF_THE_CLOUD = ("cloud", "rehearsal", "yandex")

@@ -22,7 +22,7 @@ from kit.yandex.backing.memory import Owner
 from kit.yandex.contract import STORAGE_HOST, BackingFailed, BucketNotEmpty, KeyRights, ObjectStore
 
 if TYPE_CHECKING:
-    from kit.targets.local import LocalTarget
+    from kit.targets.local.target import LocalTarget
     from kit.yandex.backing.ground import Ground
 
 NAMES = (STORAGE_HOST, f"*.{STORAGE_HOST}")  # by path and by subdomain

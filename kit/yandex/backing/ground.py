@@ -14,21 +14,23 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from kit.adapters.docker.observed import Container
 from kit.blueprint.stack import STORES, Stack
 from kit.endpoints import Secret
-from kit.engines.observed import Container
 from kit.errors import KitError
 from kit.pki import folder
 from kit.plan.steps import Step
 from kit.state import markers, secrets
 from kit.stores.contract import NotYet, Ready
 from kit.supply import schedule
-from kit.targets.local import LocalTarget, layout, observe, planned, teardown
-from kit.targets.local.actions import LOG_LINES, LOOK_AT_CONTAINER_S, POLL_S, STORE_TIMEOUT_S, StoreNotReady, actions
+from kit.targets.local import layout, observe, teardown
+from kit.targets.local import plan as planned
+from kit.targets.local.apply import LOG_LINES, LOOK_AT_CONTAINER_S, POLL_S, STORE_TIMEOUT_S, StoreNotReady, actions
+from kit.targets.local.target import LocalTarget
 from kit.workspace import Workspace
-from kit.yandex import environment
 from kit.yandex.backing.memory import Memory
 from kit.yandex.contract import BackingFailed
+from kit.yandex.run import environment
 
 if TYPE_CHECKING:
     from kit.targets.local.observe import EngineSeen

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from confluent_kafka.admin import AclBinding, AclBindingFilter, AdminClient
 
     from kit.stores import kafka_topics
-    from kit.targets.local import LocalTarget
+    from kit.targets.local.target import LocalTarget
     from kit.yandex.backing.ground import Ground
 
 TIMEOUT_S = 15.0

@@ -14,13 +14,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from kit import files
-from kit.engines.kube import ClusterUnreachable, KubeApi
-from kit.engines.kubeconfig import read_kubeconfig
+from kit.adapters.kubernetes.api import ClusterUnreachable, KubeApi
+from kit.adapters.kubernetes.kubeconfig import read_kubeconfig
 from kit.plan.steps import Step
 from kit.state import markers
 from kit.stores import s3
 from kit.targets.local import layout, observe, teardown
-from kit.targets.local.actions import actions
+from kit.targets.local.apply import actions
 from kit.yandex.backing import names
 from kit.yandex.backing.buckets import OWNER
 from kit.yandex.backing.ground import KUBERNETES, quiet

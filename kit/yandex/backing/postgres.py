@@ -19,7 +19,7 @@ from kit.yandex.contract import Cluster, Database, Inventory, User
 if TYPE_CHECKING:
     import psycopg
 
-    from kit.targets.local import LocalTarget
+    from kit.targets.local.target import LocalTarget
     from kit.yandex.backing.ground import Ground
 
 MAINTENANCE = "postgres"  # the database that is always there

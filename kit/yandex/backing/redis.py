@@ -9,7 +9,7 @@ from kit.stores.contract import NotYet, Ready
 from kit.yandex.contract import Cluster, Database, Inventory, NotPossible, User
 
 if TYPE_CHECKING:
-    from kit.targets.local import LocalTarget
+    from kit.targets.local.target import LocalTarget
     from kit.yandex.backing.ground import Ground
 
 SECRET = "redis_sentry"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 
-from kit.yandex.registry import Registry
+from kit.yandex.engine.registry import Registry
 
 
 @functools.cache
 def registry() -> Registry:
+    from kit.yandex.managed import connections
     from kit.yandex.services import (
         clickhouse,
-        connections,
         dns,
         iam,
         kafka,

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from kit.endpoints import Secret
-from kit.yandex import contract, descriptors, pages, refusal
+from kit.yandex import contract
 from kit.yandex.contract import Engine
-from kit.yandex.journal import Change, Record
-from kit.yandex.operations import Work
-from kit.yandex.registry import GENERIC, Registry
-from kit.yandex.resource import Resource, Scene, mask
-from kit.yandex.services import connections, databases
-from kit.yandex.services.databases import Product, child, clusters, flat, grants, owner_of, password_of, place_host
-from kit.yandex.transfer import apply, fill, settle, transfer
-from kit.yandex.world import Call, World
+from kit.yandex.engine import descriptors, pages, refusal
+from kit.yandex.engine.journal import Change, Record
+from kit.yandex.engine.operations import Work
+from kit.yandex.engine.registry import GENERIC, Registry
+from kit.yandex.engine.resource import Resource, Scene, mask
+from kit.yandex.engine.transfer import apply, fill, settle, transfer
+from kit.yandex.engine.world import Call, World
+from kit.yandex.managed import connections, databases
+from kit.yandex.managed.databases import Product, child, clusters, flat, grants, owner_of, password_of, place_host
 
 DATA, COORDINATORS = 1, (2, 3)  # CLICKHOUSE; ZOOKEEPER, KEEPER
 SHARD, GROUP = "mdb.clickhouse.v1.Shard", "mdb.clickhouse.v1.ShardGroup"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from kit.yandex import bindings, contract, descriptors, pages, refusal
-from kit.yandex.journal import Change, Record
-from kit.yandex.operations import Work
-from kit.yandex.registry import Registry
-from kit.yandex.resource import Resource, Scene, drop
-from kit.yandex.world import Call, World
+from kit.yandex import contract
+from kit.yandex.engine import bindings, descriptors, pages, refusal
+from kit.yandex.engine.journal import Change, Record
+from kit.yandex.engine.operations import Work
+from kit.yandex.engine.registry import Registry
+from kit.yandex.engine.resource import Resource, Scene, drop
+from kit.yandex.engine.world import Call, World
 
 ZONE, RECORDS = "dns.v1.DnsZone", "dns.v1.RecordSet"
 SERVICE = "dns.v1.DnsZoneService"

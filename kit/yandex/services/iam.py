@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from kit.yandex import bindings, descriptors, ids, pages, refusal
-from kit.yandex.journal import Record
-from kit.yandex.references import ACCOUNT
-from kit.yandex.registry import Registry
-from kit.yandex.resource import Resource, Scene, drop
-from kit.yandex.transfer import transfer
-from kit.yandex.world import Call, World, now
+from kit.yandex.engine import bindings, descriptors, ids, pages, refusal
+from kit.yandex.engine.journal import Record
+from kit.yandex.engine.references import ACCOUNT
+from kit.yandex.engine.registry import Registry
+from kit.yandex.engine.resource import Resource, Scene, drop
+from kit.yandex.engine.transfer import transfer
+from kit.yandex.engine.world import Call, World, now
 
 ACCESS_KEY = "iam.v1.awscompatibility.AccessKey"
 ROLE = "iam.v1.Role"

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from kit.endpoints import Secret
-from kit.yandex import contract, descriptors, refusal
+from kit.yandex import contract
 from kit.yandex.contract import Engine
-from kit.yandex.journal import Record
-from kit.yandex.registry import Registry
-from kit.yandex.resource import Scene
-from kit.yandex.services import databases
-from kit.yandex.services.databases import Product, child, clusters, flat, owner_of, place_host
-from kit.yandex.transfer import transfer
+from kit.yandex.engine import descriptors, refusal
+from kit.yandex.engine.journal import Record
+from kit.yandex.engine.registry import Registry
+from kit.yandex.engine.resource import Scene
+from kit.yandex.engine.transfer import transfer
+from kit.yandex.managed import databases
+from kit.yandex.managed.databases import Product, child, clusters, flat, owner_of, place_host
 
 BROKER = 1
 KRAFT_BROKERS = 3  # combined mode: exactly three hosts, or one

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from kit.yandex import bindings, descriptors, ids, pages
-from kit.yandex.journal import Record
-from kit.yandex.references import KEY
-from kit.yandex.registry import Registry
-from kit.yandex.resource import Resource, Scene, drop
-from kit.yandex.world import Call, World, now
+from kit.yandex.engine import bindings, descriptors, ids, pages
+from kit.yandex.engine.journal import Record
+from kit.yandex.engine.references import KEY
+from kit.yandex.engine.registry import Registry
+from kit.yandex.engine.resource import Resource, Scene, drop
+from kit.yandex.engine.world import Call, World, now
 
 VERSION = "kms.v1.SymmetricKeyVersion"
 SERVICE = "kms.v1.SymmetricKeyService"

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from kit.yandex import bindings, contract, ids, offers, pages, refusal
+from kit.yandex import contract
 from kit.yandex.contract import Engine
-from kit.yandex.journal import Record
-from kit.yandex.operations import Amend
-from kit.yandex.references import SUBNET
-from kit.yandex.registry import Registry
-from kit.yandex.resource import Resource, Scene, drop
-from kit.yandex.world import Call, World
+from kit.yandex.engine import bindings, ids, pages, refusal
+from kit.yandex.engine.journal import Record
+from kit.yandex.engine.operations import Amend
+from kit.yandex.engine.references import SUBNET
+from kit.yandex.engine.registry import Registry
+from kit.yandex.engine.resource import Resource, Scene, drop
+from kit.yandex.engine.world import Call, World
+from kit.yandex.rules import offers
 
 CLUSTER, GROUP = "k8s.v1.Cluster", "k8s.v1.NodeGroup"
 RUNNING, STOPPED, HEALTHY = 2, 5, 1

@@ -8,12 +8,12 @@ import string
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kit.yandex import bindings, descriptors, ids, pages, refusal
-from kit.yandex.journal import Change, Record
-from kit.yandex.operations import Work
-from kit.yandex.registry import Registry
-from kit.yandex.resource import Resource, Scene, drop
-from kit.yandex.world import Call, World, now
+from kit.yandex.engine import bindings, descriptors, ids, pages, refusal
+from kit.yandex.engine.journal import Change, Record
+from kit.yandex.engine.operations import Work
+from kit.yandex.engine.registry import Registry
+from kit.yandex.engine.resource import Resource, Scene, drop
+from kit.yandex.engine.world import Call, World, now
 
 SECRET, VERSION = "lockbox.v1.Secret", "lockbox.v1.Version"
 SERVICE, PAYLOAD = "lockbox.v1.SecretService", "lockbox.v1.PayloadService"

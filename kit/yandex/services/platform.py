@@ -7,15 +7,16 @@ from typing import Any
 
 import grpc
 
-from kit.yandex import bindings, descriptors, ids, pages, quotas, refusal
 from kit.yandex.contract import TOKEN_PREFIX
-from kit.yandex.descriptors import OPERATION
-from kit.yandex.journal import Record
-from kit.yandex.references import CLOUD, FOLDER
-from kit.yandex.refusal import Refusal
-from kit.yandex.registry import Registry
-from kit.yandex.resource import Resource, Scene
-from kit.yandex.world import Call, World, now
+from kit.yandex.engine import bindings, descriptors, ids, pages, refusal
+from kit.yandex.engine.descriptors import OPERATION
+from kit.yandex.engine.journal import Record
+from kit.yandex.engine.references import CLOUD, FOLDER
+from kit.yandex.engine.refusal import Refusal
+from kit.yandex.engine.registry import Registry
+from kit.yandex.engine.resource import Resource, Scene
+from kit.yandex.engine.world import Call, World, now
+from kit.yandex.rules import quotas
 
 # What go-sdk asks for by id; all are this one server.
 ENDPOINTS = (

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from kit.endpoints import Secret
-from kit.yandex import contract, descriptors, refusal
+from kit.yandex import contract
 from kit.yandex.contract import Engine
-from kit.yandex.journal import Record
-from kit.yandex.registry import Registry
-from kit.yandex.resource import Scene
-from kit.yandex.services import connections, databases
-from kit.yandex.services.databases import Product, child, clusters, flat, owner_of, password_of, place_host
-from kit.yandex.transfer import settle, transfer
-from kit.yandex.world import Call, World
+from kit.yandex.engine import descriptors, refusal
+from kit.yandex.engine.journal import Record
+from kit.yandex.engine.registry import Registry
+from kit.yandex.engine.resource import Scene
+from kit.yandex.engine.transfer import settle, transfer
+from kit.yandex.engine.world import Call, World
+from kit.yandex.managed import connections, databases
+from kit.yandex.managed.databases import Product, child, clusters, flat, owner_of, password_of, place_host
 
 MASTER, REPLICA = 1, 2
 DEFAULT_PRIORITY = 100

@@ -9,14 +9,15 @@ from xml.sax.saxutils import escape
 
 from google.protobuf import json_format
 
-from kit.yandex import bindings, descriptors, pages, references, refusal, storage
 from kit.yandex.contract import BucketRefused
-from kit.yandex.journal import Change, Record
-from kit.yandex.operations import Work
-from kit.yandex.registry import Registry
-from kit.yandex.resource import Resource, Scene
-from kit.yandex.storage import BUCKET
-from kit.yandex.world import Call, World, now
+from kit.yandex.engine import bindings, descriptors, pages, references, refusal
+from kit.yandex.engine.journal import Change, Record
+from kit.yandex.engine.operations import Work
+from kit.yandex.engine.registry import Registry
+from kit.yandex.engine.resource import Resource, Scene
+from kit.yandex.engine.world import Call, World, now
+from kit.yandex.s3 import buckets as storage
+from kit.yandex.s3.buckets import BUCKET
 
 SERVICE = "storage.v1.BucketService"
 HTTPS = "storage.v1.HTTPSConfig"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from kit.yandex import descriptors, ids, pages, refusal
-from kit.yandex.journal import Change, Record
-from kit.yandex.operations import Work
-from kit.yandex.references import GATEWAY, GROUP, NETWORK, ROUTES, SUBNET
-from kit.yandex.registry import Registry
-from kit.yandex.resource import Resource, Scene
-from kit.yandex.transfer import transfer
-from kit.yandex.world import Call, World, now
+from kit.yandex.engine import descriptors, ids, pages, refusal
+from kit.yandex.engine.journal import Change, Record
+from kit.yandex.engine.operations import Work
+from kit.yandex.engine.references import GATEWAY, GROUP, NETWORK, ROUTES, SUBNET
+from kit.yandex.engine.registry import Registry
+from kit.yandex.engine.resource import Resource, Scene
+from kit.yandex.engine.transfer import transfer
+from kit.yandex.engine.world import Call, World, now
 
 ADDRESS = "vpc.v1.Address"
 # TEST-NET-3: what the emulator calls external addresses can never be somebody's.

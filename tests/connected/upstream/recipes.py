@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.engines.docker import Docker
+from kit.adapters.docker.client import Docker
 
 HERE = Path(__file__).parent
 SHARED = ("refuse.sh", "python.sh")  # in every build's context

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kit.adapters.docker.client import Docker
 from kit.blueprint.stack import STORES
-from kit.engines.docker import Docker
 from kit.plan.events import StepEvent
 from kit.supply import Supply
 from kit.supply.resolve import Image, Way
-from kit.targets.local import LocalTarget
 from kit.targets.local.layout import STACK_LABEL
+from kit.targets.local.target import LocalTarget
 from tests.connected.upstream import recipes
 from tests.support.program import Program
 from tests.support.reach import local_target

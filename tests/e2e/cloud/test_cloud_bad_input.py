@@ -20,15 +20,17 @@ import certifi
 import pytest
 
 from kit import workspace
+from kit.adapters.terraform.errors import TerraformFailed
+from kit.adapters.yandex.errors import CloudUnreachable, CredentialsRefused
 from kit.blueprint.stack import Stack
-from kit.engines.terraform_errors import TerraformFailed
-from kit.engines.yandex_errors import CloudUnreachable, CredentialsRefused
 from kit.errors import KitError
 from kit.state import secrets
-from kit.targets.cloud import CloudTarget, deeds, planned
+from kit.targets.cloud import apply as deeds
+from kit.targets.cloud import plan as planned
 from kit.targets.cloud.errors import ApplyStopped
 from kit.targets.cloud.sentry import secret_makers
-from kit.yandex.journal import Journal
+from kit.targets.cloud.target import CloudTarget
+from kit.yandex.engine.journal import Journal
 from tests.support.emulator import ALWAYS, Running
 from tests.support.program import Program, Ran
 

@@ -20,16 +20,16 @@ import pytest
 from botocore.config import Config
 
 from kit import workspace
+from kit.adapters.docker.client import Docker
 from kit.blueprint import file as blueprint
 from kit.blueprint.stack import Stack
-from kit.engines.docker import Docker
 from kit.sentry.objects import NAMESPACE, RELEASE
 from kit.stores import kafka as kafka_store
 from kit.stores import kafka_admin, kafka_topics
-from kit.targets.cloud import CloudTarget
 from kit.targets.cloud.rehearsal import backing_name
-from kit.targets.local import LocalTarget
-from kit.yandex.journal import Journal
+from kit.targets.cloud.target import CloudTarget
+from kit.targets.local.target import LocalTarget
+from kit.yandex.engine.journal import Journal
 from tests.support.emulator import ALWAYS
 from tests.support.program import Program, Ran
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kit.engines.docker import Docker
-from kit.engines.kind import node_name
-from kit.sentry import chart, profiles
+from kit.adapters.docker.client import Docker
+from kit.adapters.kind import node_name
+from kit.sentry.chart import chart
+from kit.sentry.lines import profiles
 from tests.e2e.local.test_mirror import Mirror, docker, forget, mirror  # noqa: F401  # fixtures: a registry with one tiny image
 from tests.support.program import Program
 from tests.support.reach import local_target

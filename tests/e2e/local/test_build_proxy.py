@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.engines.docker import Docker
+from kit.adapters.docker.client import Docker
 from tests.support.debian import program
 
 PASSWORD = "hunter2"

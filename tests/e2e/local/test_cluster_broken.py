@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kit.engines.docker import Docker
+from kit.adapters.docker.client import Docker
 from tests.support.program import Program
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from kit.engines.docker import Docker
-from kit.sentry import custom_images
-from kit.sentry.custom_images import BaseUnknown, Custom, Trusted
+from kit.adapters.docker.client import Docker
+from kit.sentry.chart import custom_images
+from kit.sentry.chart.custom_images import BaseUnknown, Custom, Trusted
 from kit.supply.lock import PulledImage
-from kit.targets.local import LocalTarget
+from kit.targets.local.target import LocalTarget
 from tests.support.program import Program
 from tests.support.reach import local_target
 

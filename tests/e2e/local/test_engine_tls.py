@@ -12,9 +12,9 @@ from pathlib import Path
 import certifi
 import pytest
 
-from kit.engines import process
-from kit.engines.docker import Docker
-from kit.engines.docker_errors import EngineContextUnusable, EngineUntrusted
+from kit.adapters import process
+from kit.adapters.docker.client import Docker
+from kit.adapters.docker.errors import EngineContextUnusable, EngineUntrusted
 from tests.support.debian import program
 from tests.support.engine_tls import TlsEngine, behind_tls
 

@@ -6,8 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-from kit.engines import process
-from kit.engines.kubeconfig import write_exec_kubeconfig
+from kit.adapters import process
+from kit.adapters.kubernetes.kubeconfig import write_exec_kubeconfig
 from tests.support.api_server import api_server
 from tests.support.cloud import cloud
 from tests.support.program import ROOT

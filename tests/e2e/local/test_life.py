@@ -12,8 +12,8 @@ import time
 
 import pytest
 
+from kit.adapters.docker.client import Docker
 from kit.blueprint.stack import STORES
-from kit.engines.docker import Docker
 from tests.support.program import Program
 from tests.support.reach import local_target
 

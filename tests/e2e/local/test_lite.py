@@ -13,13 +13,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from kit.engines.helm import Helm
-from kit.engines.kube import ClusterRefused
+from kit.adapters.helm import Helm
+from kit.adapters.kubernetes.api import ClusterRefused
 from kit.errors import ToolFailed
-from kit.sentry import installation, lite, preflight
-from kit.sentry.manifests import containers, parse
+from kit.sentry import installation
+from kit.sentry.chart.manifests import containers, parse
 from kit.sentry.objects import NAMESPACE, RELEASE, Document
-from kit.targets.local import LocalTarget
+from kit.sentry.preflight import preflight
+from kit.sentry.stand_in import lite
+from kit.targets.local.target import LocalTarget
 from tests.e2e.local.browser import newest_issue
 from tests.support.program import Program
 from tests.support.reach import local_target

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from kit.engines.helm import Helm
+from kit.adapters.helm import Helm
 from kit.pki import authority, folder
 from kit.sentry.objects import NAMESPACE, RELEASE
-from kit.targets.local import LocalTarget
+from kit.targets.local.target import LocalTarget
 from tests.support import smtp_server
 from tests.support.program import Program
 from tests.support.reach import local_target

@@ -17,9 +17,9 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
+from kit.adapters.docker.client import Docker
+from kit.adapters.docker.registries import RegistryLacks, RegistryUnreachable
 from kit.cli.images import images
-from kit.engines.docker import Docker
-from kit.engines.registries import RegistryLacks, RegistryUnreachable
 from kit.supply import Supply
 from kit.supply.errors import NoSource
 from kit.supply.lock import PulledImage

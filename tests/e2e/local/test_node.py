@@ -26,12 +26,14 @@ from typing import Any
 
 import pytest
 
-from kit.engines import flattened, node, process
-from kit.engines.docker import Docker
-from kit.engines.kind import node_name
+from kit.adapters import process
+from kit.adapters.containerd import flattened, node
+from kit.adapters.docker.client import Docker
+from kit.adapters.kind import node_name
 from kit.errors import ToolFailed
 from kit.pki import authority
-from kit.targets.local import LocalTarget, node_image
+from kit.targets.local import node_image
+from kit.targets.local.target import LocalTarget
 from tests.support.debian import program as debian_program
 from tests.support.program import Program
 from tests.support.reach import local_target

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from kit.engines.docker import Docker
-from kit.engines.docker_errors import ImagePullFailed
-from kit.engines.registries import (
+from kit.adapters.docker.client import Docker
+from kit.adapters.docker.errors import ImagePullFailed
+from kit.adapters.docker.registries import (
     RegistryDenied,
     RegistryFailing,
     RegistryLacks,
@@ -38,7 +38,7 @@ LAYER = 3 * 1000 * 1000  # bytes that do not compress: the engine gets half of t
 INTERRUPTED = """
 import signal, sys
 from pathlib import Path
-from kit.engines.docker import Docker
+from kit.adapters.docker.client import Docker
 from kit.supply import Supply
 from kit.supply.errors import Interrupted
 

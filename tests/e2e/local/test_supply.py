@@ -18,10 +18,10 @@ import pytest
 from click.testing import CliRunner
 
 from kit import workspace
+from kit.adapters import process
+from kit.adapters.docker.client import Docker, Ended
+from kit.adapters.docker.errors import DiskFull, ImageBuildFailed
 from kit.cli.images import images
-from kit.engines import process
-from kit.engines.docker import Docker, Ended
-from kit.engines.docker_errors import DiskFull, ImageBuildFailed
 from kit.errors import ToolFailed
 from kit.host.platform import of_host
 from kit.supply import Supply, archive, prune
@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[3]
 INTERRUPTED = """
 import signal, sys
 from pathlib import Path
-from kit.engines.docker import Docker
+from kit.adapters.docker.client import Docker
 from kit.supply import Supply
 
 signal.signal(signal.SIGINT, signal.default_int_handler)

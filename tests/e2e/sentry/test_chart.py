@@ -20,11 +20,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from kit.engines.helm import Helm
-from kit.sentry import credentials, installation, manifests
+from kit.adapters.helm import Helm
+from kit.sentry import credentials, installation
+from kit.sentry.chart import manifests
 from kit.sentry.objects import NAMESPACE, RELEASE
 from kit.stores import s3
-from kit.targets.local import LocalTarget
+from kit.targets.local.target import LocalTarget
 from tests.support import fixture_chart
 from tests.support.program import Program, Ran
 from tests.support.reach import local_target

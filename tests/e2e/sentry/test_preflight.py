@@ -21,18 +21,22 @@ from typing import Any
 import pytest
 
 from kit import stores
+from kit.adapters.containerd import node
+from kit.adapters.helm import Helm
+from kit.adapters.kind import node_name
+from kit.adapters.terraform.program import Terraform
 from kit.endpoints import Endpoints, Secret
-from kit.engines import node
-from kit.engines.helm import Helm
-from kit.engines.kind import node_name
-from kit.engines.terraform import Terraform
 from kit.pki import authority, folder
-from kit.sentry import credentials, lite, manifests, nodestore, objects, preflight, profiles, topics, values, wiring
-from kit.sentry.preflight import Release, places
+from kit.sentry import credentials, nodestore, objects
+from kit.sentry.chart import manifests, values, wiring
+from kit.sentry.lines import profiles, topics
+from kit.sentry.preflight import places, preflight
+from kit.sentry.preflight.preflight import Release
 from kit.sentry.preflight.verdict import NOTE, Preflight
+from kit.sentry.stand_in import lite
 from kit.stores import kafka, kafka_admin, kafka_topics
 from kit.stores.kafka_topics import Topic
-from kit.targets.local import LocalTarget
+from kit.targets.local.target import LocalTarget
 from tests.support.program import Program
 from tests.support.reach import local_target
 from tests.support.tls_server import certified_laxly

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from kit.engines import node
-from kit.engines.helm import Helm
-from kit.engines.kind import node_name
-from kit.engines.kube import KubeApi
+from kit.adapters.containerd import node
+from kit.adapters.helm import Helm
+from kit.adapters.kind import node_name
+from kit.adapters.kubernetes.api import KubeApi
 from kit.errors import ToolFailed
-from kit.sentry import hooks, manifests, rollout
-from kit.targets.local import LocalTarget
+from kit.sentry.chart import hooks, manifests
+from kit.sentry.rollout import rollout
+from kit.targets.local.target import LocalTarget
 from tests.support.program import Program
 from tests.support.reach import local_target
 

@@ -1,0 +1,33 @@
+"""The door to Docker Compose: containers of one project, made from one file and variables. Networks and volumes are kit's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kit.adapters.process import Environment, Runner, run
+
+TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Compose:
+    program: Path  # the docker-compose binary, which runs without being installed as a plugin
+    file: Path
+    project: str
+    variables: Mapping[str, str]
+    runner: Runner = run
+    engine: Environment = field(default_factory=dict)  # the variables that name the engine: `Docker.child_environment`
+
+    def up(self, services: Sequence[str]) -> None:
+        """Create or replace the containers of these services, and start them; other services stay as they are."""
+        self._call("up", "--detach", "--no-deps", "--no-build", "--pull", "never", *services)
+
+    def down(self, timeout_s: int) -> None:
+        """Stop and remove every container of the project."""
+        self._call("down", "--timeout", str(timeout_s))
+
+    def _call(self, *words: str) -> None:
+        argv = [str(self.program), "--project-name", self.project, "--file", str(self.file), "--progress", "quiet", *words]
+        self.runner(argv, env={**self.variables, **self.engine}, timeout_s=TIMEOUT_S)

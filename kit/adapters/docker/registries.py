@@ -1,0 +1,213 @@
+"""Why a registry does not give an image, told apart by what the engine says of it, each with its own words and remedy.
+
+The engine's status is of little use: 20.10 answers 500 for a registry's 401, 403, 429 and 503 alike when it pulls. So its words
+decide. They were recorded from Engine 20.10.24 and read, for the containerd image store, in public reports (named below).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from kit.adapters.docker.credentials import DOCKER_HUB, MissingHelper
+from kit.adapters.docker.errors import ImagePullFailed, first_line
+
+DIGEST_SHOWN = len("sha256:") + 12
+MIRROR = "set KIT_REGISTRY_PREFIX to a mirror"
+# The header `ratelimit-limit: 100;w=21600` for a /64, docker/hub-feedback#2464 (2025-05-12); "per IPv4 address or IPv6 /64
+# subnet", docker/docs#22134. Its pages named 10 an hour for some months of 2025 (docker/docs#21494). All read 2026-11-28.
+HUB_LIMIT = "without a login Docker Hub allows about 100 pulls in 6 hours for one IPv4 address or IPv6 /64, which offices share"
+
+
+class RegistryUnreachable(ImagePullFailed):
+    """A registry cannot be reached: its name is unknown here, nobody listens, or it hangs up."""
+
+    code = "KIT-REGISTRY-UNREACHABLE"
+    exit_code = 39
+
+    def __init__(self, *, reference: str, said: str) -> None:
+        fix = f"check the network, and the engine's own proxy (docker info); or {MIRROR} that can be reached"
+        super().__init__(**_of_all_its_images(reference, said, "cannot be reached", fix))
+
+
+class RegistrySilent(ImagePullFailed):
+    """A registry does not answer in time, or falls silent in the middle of an image."""
+
+    code = "KIT-REGISTRY-SILENT"
+    exit_code = 39
+
+    def __init__(self, *, reference: str, said: str) -> None:
+        fix = f"run the same command again, or {MIRROR} that answers"
+        super().__init__(**_of_all_its_images(reference, said, "does not answer", fix))
+
+
+class RegistryFailing(ImagePullFailed):
+    """A registry answers with an error of its own."""
+
+    code = "KIT-REGISTRY-FAILS"
+    exit_code = 38
+
+    def __init__(self, *, reference: str, said: str) -> None:
+        fix = f"run the same command again later, or {MIRROR}"
+        super().__init__(**_of_all_its_images(reference, said, "is out of order", fix))
+
+
+class RegistryUntrusted(ImagePullFailed):
+    """The engine does not trust a registry's certificate, or the registry speaks no TLS."""
+
+    code = "KIT-REGISTRY-TLS"
+    exit_code = 39
+
+    def __init__(self, *, reference: str, said: str) -> None:
+        host = host_of(reference)
+        fix = f"put its authority's certificate where the engine looks: /etc/docker/certs.d/{host}/ca.crt (or the system's trust)"
+        if "HTTP response to HTTPS client" in said:
+            fix = f"it speaks plain HTTP: give it TLS, or {MIRROR} that has it"
+        super().__init__(**_of_all_its_images(reference, said, "is not trusted by the engine", fix))
+
+
+class RegistryDenied(ImagePullFailed):
+    """A registry wants a login, or does not allow this one; some say the same of what does not exist."""
+
+    code = "KIT-REGISTRY-DENIED"
+    exit_code = 38
+
+    def __init__(self, *, reference: str, said: str, helper: MissingHelper | None = None) -> None:
+        login = _login(host_of(reference))
+        what = f"the registry {host_of(reference)} does not allow {short(reference)}"
+        super().__init__(
+            reference=reference,
+            said=said,
+            what=what,
+            why=f"{_words(said)}; {helper.said}" if helper else _words(said),
+            fix=f"{helper.fix}: {login}"
+            if helper
+            else f"{login}; or check the name: many registries say this of what is not there",
+            reason=f"{what}: {_words(said)}; {helper.said if helper else login}",
+        )
+
+
+class RegistryLacks(ImagePullFailed):
+    """A registry does not have that image, or not by that digest."""
+
+    code = "KIT-REGISTRY-LACKS"
+    exit_code = 38
+
+    def __init__(self, *, reference: str, said: str) -> None:
+        what = f"the registry {host_of(reference)} has no {short(reference)}"
+        super().__init__(
+            reference=reference,
+            said=said,
+            what=what,
+            why=first_line(said),
+            fix="check KIT_REGISTRY_PREFIX and the lock (kit images lock), or: kit images build",
+            reason=what,
+        )
+
+
+class RegistryLimited(ImagePullFailed):
+    """A registry has given this network or user as much as it gives for now."""
+
+    code = "KIT-REGISTRY-LIMIT"
+    exit_code = 38
+
+    def __init__(self, *, reference: str, said: str) -> None:
+        host = host_of(reference)
+        fix = f"{_login(host)}, or {MIRROR}, or wait"
+        what = f"the registry {host} gives no more images for now"
+        super().__init__(
+            reference=reference,
+            said=said,
+            what=what,
+            why=f"{_words(said)}; {HUB_LIMIT}" if host == DOCKER_HUB else _words(said),
+            fix=fix,
+            reason=f"{what} ({_words(said)}): {fix}",
+        )
+
+
+class CredentialHelperFailed(ImagePullFailed):
+    """The program that keeps the logins to registries is installed, but does not do its work."""
+
+    code = "KIT-CREDENTIAL-HELPER"
+    exit_code = 38
+    SAID: ClassVar[str] = "Credentials store error"  # the SDK's words: docker 7.2, auth.py
+
+    def __init__(self, *, reference: str, said: str) -> None:
+        super().__init__(
+            reference=reference,
+            said=said,
+            what=f"the login to {host_of(reference)} cannot be read",
+            fix="see which credsStore or credHelpers the docker CLI's config.json names, and try it: docker login",
+        )
+
+
+# The first that fits is it. `denied` comes before `not found`, for "pull access denied …, repository does not exist" is a 404;
+# a proxy's troubles come before everything that a proxy may say.
+# Recorded from 20.10.24: "no basic auth credentials", "denied", "manifest unknown", "toomanyrequests: …", "received unexpected
+# HTTP status: 503 Service Unavailable", "EOF", "connect: connection refused", "no such host", "(Client.Timeout exceeded …)".
+# Read, 2026-11-28: nektos/act#2078, containerd/nerdctl#3601 (429 to a HEAD, in an OAuth answer), ScribeMD/docker-cache#829.
+SIGNS: tuple[tuple[type[ImagePullFailed], str], ...] = (
+    (RegistryUnreachable, r"proxyconnect"),
+    (RegistryLimited, r"toomanyrequests|too many requests"),
+    (RegistryUntrusted, r"x509:|tls: (?!.*timeout)|server gave http response to https client|certificate"),
+    (RegistryDenied, r"no basic auth|unauthorized|\bdenied\b|forbidden|insufficient_scope|authentication required"),
+    (RegistryFailing, r"internal server error|bad gateway|service unavailable|gateway time-?out"),
+    (RegistrySilent, r"i/o timeout|client\.timeout|deadline exceeded|handshake timeout|awaiting (response )?headers|timed out"),
+    (RegistryUnreachable, r"no such host|misbehaving|name resolution|connection refused|unreachable|no route to host"),
+    (RegistryUnreachable, r"\beof\b|reset by peer|broken pipe"),  # it hung up
+    (RegistryLacks, r"manifest unknown|manifest_unknown|name unknown|blob unknown|not found|no matching manifest"),
+)
+STATUSES: dict[int, type[ImagePullFailed]] = {
+    401: RegistryDenied,
+    403: RegistryDenied,
+    404: RegistryLacks,
+    429: RegistryLimited,
+}
+
+
+def refused(reference: str, said: str, *, status: int | None = None, helper: MissingHelper | None = None) -> ImagePullFailed:
+    """The error for what the engine said of a registry. `helper` is the missing program that would have the login to it."""
+    words = _without_names(said, reference).lower()
+    kind = next((kind for kind, signs in SIGNS if re.search(signs, words)), None) or STATUSES.get(status or 0, ImagePullFailed)
+    if kind is RegistryDenied:
+        return RegistryDenied(reference=reference, said=said, helper=helper)
+    return kind(reference=reference, said=said)
+
+
+def _of_all_its_images(reference: str, said: str, trouble: str, fix: str) -> dict[str, str]:
+    """The words for what is true of a registry, and not of one image: `trouble` follows "the registry HOST"."""
+    what = f"the registry {host_of(reference)} {trouble}"
+    why = f"asked for {short(reference)}: {_words(said)}"
+    return {"reference": reference, "said": said, "what": what, "why": why, "fix": fix, "reason": f"{what}: {_words(said)}"}
+
+
+def host_of(reference: str) -> str:
+    """The registry of a reference: its first part, if that has a dot or a port or is localhost, and else Docker Hub."""
+    first, slash, _ = reference.partition("/")
+    is_host = slash and ("." in first or ":" in first or first == "localhost")
+    host = first if is_host else DOCKER_HUB
+    return DOCKER_HUB if host in ("index.docker.io", "registry-1.docker.io") else host
+
+
+def short(reference: str) -> str:
+    """Without its registry, and with as much of the digest as one can compare by eye."""
+    name = reference.partition("/")[2] if host_of(reference) != DOCKER_HUB else reference
+    before, at, digest = name.partition("@")
+    return f"{before}@{digest[:DIGEST_SHOWN]}…" if at else name
+
+
+def _without_names(said: str, reference: str) -> str:
+    """A repository may be called `denied`, and that is no reason."""
+    head, slash, last = reference.partition("@")[0].rpartition("/")
+    repository = f"{head}{slash}{last.partition(':')[0]}"
+    names = "|".join(re.escape(name) for name in (repository, repository.partition("/")[2]) if name)
+    return re.sub(rf"https?://\S+|(?<!\w)(?:{names})(?!\w)", "", said)
+
+
+def _login(host: str) -> str:
+    return "docker login" if host == DOCKER_HUB else f"docker login {host}"
+
+
+def _words(said: str) -> str:
+    """The reason itself: Go's HTTP client puts the method and the whole address in front."""
+    return re.sub(r'^(Get|Head|Post) "[^"]*": ', "", first_line(said))

@@ -1,0 +1,32 @@
+"""The door to Kind: a cluster of one node container on a network that is already there.
+
+Deleting has no verb here: the node is a container like any other and the kubeconfig is the stack's own, so `kit purge`
+needs no Kind. Neither has loading an image: `kit.adapters.containerd.node` does that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kit.adapters.process import Environment, Runner, run
+
+CREATE_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    program: Path
+    runner: Runner = run
+    engine: Environment = field(default_factory=dict)  # the variables that name the engine: `Docker.child_environment`
+
+    def create(self, name: str, *, image: str, config: str, kubeconfig: Path, network: str, log: Path) -> None:
+        argv = [str(self.program), "create", "cluster", "--name", name, "--image", image, "--config", "-"]
+        argv += ["--kubeconfig", str(kubeconfig), "--wait", "120s"]
+        # Kind has no option for the network of its nodes, only this variable; it has been stable since 0.8.
+        env = {**self.engine, "KIND_EXPERIMENTAL_DOCKER_NETWORK": network}
+        self.runner(argv, stdin=config, env=env, timeout_s=CREATE_TIMEOUT_S, log=log)
+
+
+def node_name(cluster: str) -> str:
+    return f"{cluster}-control-plane"

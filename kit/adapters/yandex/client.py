@@ -1,0 +1,252 @@
+"""The door to Yandex Cloud for kit itself: who one is, what may still be used, which versions there are, one secret's content.
+
+What is made and changed goes through terraform; this only asks. Credentials and address come from the variables that terraform's
+provider reads too (YC_TOKEN, YC_SERVICE_ACCOUNT_KEY_FILE, YC_ENDPOINT, SSL_CERT_FILE), so both always talk to the same cloud as
+the same user. The SDK's stubs are loaded when they are needed: grpc alone costs 100 ms.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kit.adapters.yandex.errors import CredentialsUnusable, NoCredentials, ServiceAbsent, refused
+from kit.endpoints import Secret
+
+ENDPOINT = "api.cloud.yandex.net:443"
+CALL_S = 20.0
+PAGE_SIZE = 1000
+RENEWED_BEFORE = timedelta(minutes=10)  # a token lives twelve hours at most
+
+# Whom a key's JWT is meant for: fixed, whatever address is asked (documented with IamTokenService.Create).
+AUDIENCE = "https://iam.api.cloud.yandex.net/iam/v1/tokens"
+JWT_LIFETIME_S = 3600
+
+OAUTH = "oauth"
+IAM = "iam"
+KEY = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Of one of three kinds: an OAuth token, an IAM token, or the JSON of a service account's key."""
+
+    kind: str
+    value: Secret
+    source: str  # the variable it came from, for messages
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An IAM token; `expires_at` is None where one was given ready-made, which does not say."""
+
+    value: Secret
+    expires_at: datetime | None
+
+    def is_fresh(self, now: datetime) -> bool:
+        return self.expires_at is None or now < self.expires_at - RENEWED_BEFORE
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    id: str
+    cloud_id: str
+    name: str
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a cloud may use of one thing, and uses; None where the service does not say."""
+
+    id: str  # "mdb.hdd.size", "compute.instanceCores.count"
+    limit: float | None
+    usage: float | None
+
+
+class Yandex:
+    """One cloud as one user. Threads may share it; nothing is asked before the first question."""
+
+    def __init__(self, credentials: Credentials, endpoint: str = ENDPOINT, authorities: Path | None = None) -> None:
+        """`authorities` is a PEM file with whom to trust instead of grpc's own list."""
+        self._credentials = credentials
+        self.endpoint = endpoint if ":" in endpoint else f"{endpoint}:443"
+        self._authorities = authorities
+        self._token: Token | None = None
+        self._channels: dict[str, Any] = {}
+        self._one_at_a_time = threading.RLock()
+
+    def iam_token(self) -> Token:
+        """Exchanged once and again before it ends; an IAM token that was given is passed on as it is."""
+        with self._one_at_a_time:
+            if self._token is None or not self._token.is_fresh(datetime.now(UTC)):
+                self._token = self._exchanged()
+            return self._token
+
+    def folder(self, folder_id: str) -> Folder | None:
+        """The folder, or None where there is none that this user may see."""
+        from yandex.cloud.resourcemanager.v1 import folder_pb2, folder_service_pb2, folder_service_pb2_grpc
+
+        stub = folder_service_pb2_grpc.FolderServiceStub(self._channel("resource-manager"))
+        request = folder_service_pb2.GetFolderRequest(folder_id=folder_id)
+        found = self._ask(f"read folder {folder_id}", stub.Get, request, absent=("NOT_FOUND", "PERMISSION_DENIED"))
+        if found is None:
+            return None
+        return Folder(found.id, found.cloud_id, found.name, found.status == folder_pb2.Folder.Status.ACTIVE)
+
+    def quotas(self, cloud_id: str, service: str) -> Mapping[str, Quota]:
+        """A cloud's quotas of one service ("compute", "managed-kafka", "vpc" …) by their ids."""
+        from yandex.cloud.quotamanager.v1 import quota_limit_service_pb2, quota_limit_service_pb2_grpc, resource_pb2
+
+        stub = quota_limit_service_pb2_grpc.QuotaLimitServiceStub(self._channel("quota-manager"))
+        resource = resource_pb2.Resource(id=cloud_id, type="resource-manager.cloud")
+        found: dict[str, Quota] = {}
+        page = ""
+        while True:
+            request = quota_limit_service_pb2.ListQuotaLimitsRequest(
+                resource=resource, service=service, page_size=PAGE_SIZE, page_token=page
+            )
+            answer = self._ask(f"read the quotas of {service}", stub.List, request)
+            for quota in answer.quota_limits:
+                limit = quota.limit.value if quota.HasField("limit") else None
+                usage = quota.usage.value if quota.HasField("usage") else None
+                found[quota.quota_id] = Quota(quota.quota_id, limit, usage)
+            page = answer.next_page_token
+            if not page:
+                return found
+
+    def kubernetes_versions(self) -> Mapping[str, tuple[str, ...]]:
+        """The versions that a new cluster may have, by release channel ("RAPID", "REGULAR", "STABLE")."""
+        from yandex.cloud.k8s.v1 import cluster_pb2, version_service_pb2, version_service_pb2_grpc
+
+        stub = version_service_pb2_grpc.VersionServiceStub(self._channel("managed-kubernetes"))
+        answer = self._ask("list the versions of Kubernetes", stub.List, version_service_pb2.ListVersionsRequest())
+        return {
+            cluster_pb2.ReleaseChannel.Name(found.release_channel): tuple(found.versions) for found in answer.available_versions
+        }
+
+    def secret(self, secret_id: str, version_id: str = "") -> Mapping[str, Secret]:
+        """A Lockbox secret's text entries by key; the current version unless one is named."""
+        from yandex.cloud.lockbox.v1 import payload_service_pb2, payload_service_pb2_grpc
+
+        stub = payload_service_pb2_grpc.PayloadServiceStub(self._channel("lockbox-payload"))
+        request = payload_service_pb2.GetPayloadRequest(secret_id=secret_id, version_id=version_id)
+        payload = self._ask(f"read Lockbox secret {secret_id}", stub.Get, request)
+        return {entry.key: Secret(entry.text_value) for entry in payload.entries if entry.HasField("text_value")}
+
+    def close(self) -> None:
+        with self._one_at_a_time:
+            for channel in self._channels.values():
+                channel.close()
+            self._channels.clear()
+
+    def _exchanged(self) -> Token:
+        if self._credentials.kind == IAM:
+            return Token(self._credentials.value, None)
+        from yandex.cloud.iam.v1 import iam_token_service_pb2, iam_token_service_pb2_grpc
+
+        if self._credentials.kind == OAUTH:
+            oauth = self._credentials.value.reveal()
+            request = iam_token_service_pb2.CreateIamTokenRequest(yandex_passport_oauth_token=oauth)
+        else:
+            request = iam_token_service_pb2.CreateIamTokenRequest(jwt=_signed(self._credentials, time.time()))
+        stub = iam_token_service_pb2_grpc.IamTokenServiceStub(self._channel("iam"))
+        answer = self._ask(f"exchange {self._credentials.source} for an IAM token", stub.Create, request, with_token=False)
+        return Token(Secret(answer.iam_token), answer.expires_at.ToDatetime(tzinfo=UTC))
+
+    def _ask(
+        self, what: str, method: Callable[..., Any], request: Any, *, absent: tuple[str, ...] = (), with_token: bool = True
+    ) -> Any:
+        """The answer; None where the cloud says one of the codes in `absent`."""
+        import grpc
+
+        metadata = [("authorization", f"Bearer {self.iam_token().value.reveal()}")] if with_token else []
+        try:
+            return method(request, metadata=metadata, timeout=CALL_S)
+        except grpc.RpcError as error:
+            if error.code().name in absent:
+                return None
+            raise refused(what, error, self.endpoint, self._credentials.source) from error
+
+    def _channel(self, service: str) -> Any:
+        address = self._addresses.get(service)
+        if address is None:
+            raise ServiceAbsent(service, self.endpoint)
+        return self._connected(address)
+
+    @cached_property
+    def _addresses(self) -> Mapping[str, str]:
+        """Where each service is, as the cloud itself says."""
+        from yandex.cloud.endpoint import api_endpoint_service_pb2, api_endpoint_service_pb2_grpc
+
+        stub = api_endpoint_service_pb2_grpc.ApiEndpointServiceStub(self._connected(self.endpoint))
+        request = api_endpoint_service_pb2.ListApiEndpointsRequest(page_size=PAGE_SIZE)
+        answer = self._ask("ask for the cloud's addresses", stub.List, request, with_token=False)
+        return {found.id: found.address for found in answer.endpoints}
+
+    def _connected(self, address: str) -> Any:
+        import grpc
+
+        with self._one_at_a_time:
+            if address not in self._channels:
+                roots = self._authorities.read_bytes() if self._authorities else None
+                self._channels[address] = grpc.secure_channel(address, grpc.ssl_channel_credentials(roots))
+            return self._channels[address]
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Yandex:
+    """As the provider would: the key file first, then the token. Raises `NoCredentials` or `CredentialsUnusable`."""
+    authorities = environment.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
+    return Yandex(
+        credentials(environment),
+        environment.get("YC_ENDPOINT") or ENDPOINT,
+        Path(authorities) if authorities else None,
+    )
+
+
+def credentials(environment: Mapping[str, str] = os.environ) -> Credentials:
+    """Read from the environment; a key may stand there itself or by its file's name, as for the provider."""
+    if named := environment.get("YC_SERVICE_ACCOUNT_KEY_FILE", "").strip():
+        return _key("YC_SERVICE_ACCOUNT_KEY_FILE", named)
+    if token := environment.get("YC_TOKEN", "").strip():
+        # The provider's rule: this prefix and exactly two dots.
+        is_iam = token.startswith("t1.") and token.count(".") == 2
+        return Credentials(IAM if is_iam else OAUTH, Secret(token), "YC_TOKEN")
+    raise NoCredentials()
+
+
+def _key(variable: str, named: str) -> Credentials:
+    try:
+        text = named if named.startswith("{") else Path(named).expanduser().read_text()
+        document = json.loads(text)
+    except OSError as error:
+        raise CredentialsUnusable(variable, f"{named}: {error.strerror}") from error
+    except ValueError:
+        raise CredentialsUnusable(variable, "it is not JSON") from None
+    missing = [
+        name for name in ("id", "service_account_id", "private_key") if not (isinstance(document, dict) and document.get(name))
+    ]
+    if missing:
+        raise CredentialsUnusable(variable, f"it has no {' and no '.join(missing)}")
+    return Credentials(KEY, Secret(text), variable)
+
+
+def _signed(key: Credentials, now: float) -> str:
+    """A JWT by which a service account proves that it holds its key."""
+    import jwt  # the SDK's own choice, and among its requirements
+
+    document = json.loads(key.value.reveal())
+    claims = {"iss": document["service_account_id"], "aud": AUDIENCE, "iat": int(now), "exp": int(now) + JWT_LIFETIME_S}
+    try:
+        return jwt.encode(claims, document["private_key"], algorithm="PS256", headers={"kid": document["id"]})
+    except (ValueError, TypeError, jwt.PyJWTError) as error:
+        raise CredentialsUnusable(key.source, "its private key cannot be read") from error

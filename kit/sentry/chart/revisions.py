@@ -1,0 +1,52 @@
+"""Marks pods with a digest of what they read of the objects that kit applies: a changed password replaces them.
+
+Kubernetes hands a Secret to a container when it starts, and to Helm a manifest that only names one is the same as before. Without
+the mark a password that was set anew would reach no pod before the next one dies. Pure.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from kit import files
+from kit.sentry.chart.manifests import Document, pod_of
+
+MARK = "dev.kit/secrets"
+LIVING = ("Deployment", "StatefulSet", "DaemonSet")  # a Job's pods are made anew anyway
+# Under which key a pod names an object of which kind; a volume's Secret has its name as `secretName`.
+NAMING = {
+    **dict.fromkeys(("secretKeyRef", "secretRef", "secret"), "Secret"),
+    **dict.fromkeys(("configMapKeyRef", "configMapRef", "configMap"), "ConfigMap"),
+}
+
+
+def marked(documents: Iterable[Document], applied: Iterable[Document]) -> tuple[Document, ...]:
+    """The same objects, those whose pods read something of `applied` with a mark. The given ones stay as they are."""
+    texts = {(each["kind"], each["metadata"]["name"]): json.dumps(each, sort_keys=True) for each in applied}
+    return tuple(_marked(document, texts) for document in documents)
+
+
+def _marked(document: Document, texts: Mapping[tuple[str, str], str]) -> Document:
+    pod = pod_of(document) if document["kind"] in LIVING else None
+    read = {f"{kind} {name}": texts[kind, name] for kind, name in _named(pod) if (kind, name) in texts}
+    if not read:
+        return document
+    made: Any = copy.deepcopy(dict(document))
+    metadata = made["spec"]["template"].setdefault("metadata", {})
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), MARK: files.digest(read)}
+    return made  # type: ignore[no-any-return]
+
+
+def _named(node: Any) -> Iterator[tuple[str, str]]:
+    """Kind and name of every object that a pod refers to."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if key in NAMING and isinstance(value, Mapping):
+                yield NAMING[key], str(value.get("secretName") or value.get("name"))
+            yield from _named(value)
+    elif isinstance(node, list | tuple):
+        for each in node:
+            yield from _named(each)

@@ -1,0 +1,98 @@
+"""The proof of the whole: the SDK sends a real exception from a process of its own, and the server's API shows that very event.
+
+The process knows the stack only by its environment, like any application: SENTRY_DSN and the authority. A DSN is a credential,
+so it is never an argument.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.adapters.process import Runner, run
+from kit.endpoints import Secret, Trust
+from kit.errors import KitError
+from kit.sentry.demo.receiver import Receiver
+
+SCRIPT = Path("examples/python/main.py")  # below the shipped files
+POLL_S = 0.1
+VISIBLE_TIMEOUT_S = 20.0
+
+
+class DemoNotDelivered(KitError):
+    """The exception's sender says that the server did not take its event."""
+
+    code = "KIT-DEMO-NOT-DELIVERED"
+    exit_code = 57
+
+    def __init__(self, said: str) -> None:
+        lines = said.strip().splitlines() or ["the sender said nothing"]
+        super().__init__(
+            what="the exception was not delivered",
+            why=lines[0].removeprefix("not delivered: "),
+            fix="kit status, kit logs sentry",
+            detail="\n".join(lines),
+        )
+
+
+class DemoNotSeen(KitError):
+    """The server took the event and does not show it."""
+
+    code = "KIT-DEMO-NOT-SEEN"
+    exit_code = 58
+
+    def __init__(self, event_id: str, waited_s: float) -> None:
+        super().__init__(
+            what=f"event {event_id} was accepted, and Sentry does not show it",
+            why=f"its API did not list it within {waited_s:.0f} s",
+            fix="kit logs sentry",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    event_id: str
+    url: str
+    seconds: float  # from the start of the sending process until the event was seen
+
+
+def prove(
+    script: Path,
+    dsn: Secret,
+    server: Receiver,
+    *,
+    note: Callable[[str], None] = lambda reason: None,
+    runner: Runner = run,
+    sleep: Callable[[float], None] = time.sleep,
+) -> DemoResult:
+    """Send and see. Raises `DemoNotDelivered`, `DemoNotSeen`, or what the server's API says."""
+    started = time.monotonic()
+    note("raising an exception")
+    event_id = send(script, dsn, server.trust, runner=runner)
+    note(f"waiting for event {event_id}")
+    while True:
+        seen = server.find(event_id)
+        elapsed_s = time.monotonic() - started
+        if seen:
+            return DemoResult(event_id, seen.url, elapsed_s)
+        if elapsed_s > VISIBLE_TIMEOUT_S:
+            raise DemoNotSeen(event_id, elapsed_s)
+        sleep(POLL_S)
+
+
+def send(script: Path, dsn: Secret, trust: Trust, *, runner: Runner = run) -> str:
+    """The id of an event that was accepted at the DSN's address. Raises `DemoNotDelivered`."""
+    sent = runner([sys.executable, str(script)], env=_environment(dsn, trust), secrets=(dsn.reveal(),), check=False)
+    if sent.exit_code != 0:
+        raise DemoNotDelivered(sent.stderr.replace(dsn.reveal(), "***"))
+    return sent.stdout.strip().splitlines()[-1]
+
+
+def _environment(dsn: Secret, trust: Trust) -> dict[str, str]:
+    """A proxy for the Internet is none for this computer, whichever of the two spellings the SDK's HTTP library prefers."""
+    direct = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
+    return {"SENTRY_DSN": dsn.reveal(), "SENTRY_CA_CERTS": str(trust.ca_file), "no_proxy": direct, "NO_PROXY": direct}

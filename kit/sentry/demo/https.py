@@ -1,0 +1,54 @@
+"""Reading Sentry's API over verified HTTPS: a probe that says what is wrong, and a plain GET.
+
+The probe speaks the few bytes itself, over kit's own handshake, because it also reports the certificate that was served.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+from urllib.parse import urlsplit
+
+from kit.endpoints import Secret, Trust
+from kit.sentry.demo.receiver import SentryRefused
+from kit.stores import tls
+from kit.stores.contract import NotYet, Ready
+
+TIMEOUT_S = 5.0
+
+
+def probe(url: str, path: str, token: Secret, trust: Trust) -> Ready | NotYet:
+    """Verified TLS, then one authenticated GET that must be answered 200. Never raises; ends in PROBE_TIMEOUT_S."""
+    target = urlsplit(url)
+    started = time.monotonic()
+    try:
+        with tls.handshake(target.hostname or "", target.port or 443, trust) as connection:
+            request = f"GET {path} HTTP/1.0\r\nHost: {target.netloc}\r\n"
+            connection.send(f"{request}Authorization: Bearer {token.reveal()}\r\n\r\n".encode())
+            status = connection.receive_line().split(b" ")
+            if len(status) < 2 or not status[0].startswith(b"HTTP/"):
+                raise tls.ProtocolBroken("the answer is not HTTP")
+            if status[1] in (b"401", b"403"):
+                raise tls.LoginRefused("the API token is not accepted")
+            if status[1] != b"200":
+                raise tls.ProtocolBroken(f"HTTP {status[1].decode(errors='replace')}")
+            return Ready(connection.tls, (time.monotonic() - started) * 1000)
+    except Exception as error:
+        return tls.not_yet(error)
+
+
+def get(url: str, path: str, token: Secret, trust: Trust) -> tuple[int, bytes]:
+    """Status and body. Raises `SentryRefused` where there was no answer, or where it did not verify."""
+    target = urlsplit(url)
+    context = ssl.create_default_context(cafile=str(trust.ca_file))
+    connection = http.client.HTTPSConnection(target.hostname or "", target.port, context=context, timeout=TIMEOUT_S)
+    headers = {"Authorization": f"Bearer {token.reveal()}", "Accept": "application/json"}
+    try:
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        return response.status, response.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise SentryRefused(url, tls.not_yet(error).reason) from error
+    finally:
+        connection.close()

@@ -1,0 +1,109 @@
+"""From the chart that is installed to the one that is wanted: what lies between that cannot be jumped over.
+
+Sentry squashes its migrations at certain releases: a database that has not been through such a release cannot be brought on by
+any later one. So a jump over a stop is refused before Helm runs, with the way that works. There is no way back: migrations only
+go forward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from kit.errors import KitError
+from kit.sentry.lines import profiles
+from kit.supply.version import satisfies
+
+FILE = Path(__file__).with_suffix(".yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    chart: str
+    app: str
+    why: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Versions that nobody should install, and the one to take instead."""
+
+    versions: tuple[str, ...]
+    instead: str
+    why: str
+    source: str
+
+
+class UpgradePath(KitError):
+    """An upgrade that Sentry's database would not survive."""
+
+    code = "KIT-UPGRADE-PATH"
+    exit_code = 17
+
+    @classmethod
+    def through(cls, installed: str, wanted: str, stops: tuple[Stop, ...]) -> UpgradePath:
+        way = ", then ".join(f"chart {stop.chart} (Sentry {stop.app}) {_how(stop)}" for stop in stops)
+        return cls(
+            what=f"from chart {installed} there is no direct way to {wanted}",
+            why="; ".join(f"{stop.chart}: {stop.why}" for stop in stops),
+            fix=f"first {way}; then {wanted}",
+            detail="\n".join(f"{stop.chart}  Sentry {stop.app}  {stop.source}" for stop in stops),
+        )
+
+    @classmethod
+    def back(cls, installed: str, wanted: str) -> UpgradePath:
+        return cls(
+            what=f"chart {installed} is installed, and {wanted} is older",
+            why="Sentry's and Snuba's migrations only go forward",
+            fix="keep the newer chart, or start anew: kit purge, then kit up (docs/sentry-release.md)",
+        )
+
+    @classmethod
+    def broken(cls, wanted: str, skip: Skip) -> UpgradePath:
+        return cls(what=f"chart {wanted} should not be installed", why=f"{skip.why} ({skip.source})", fix=f"take {skip.instead}")
+
+
+def _how(stop: Stop) -> str:
+    """By kit where a profile is written for that chart; a stop that none is written for has to be walked without it."""
+    for name in profiles.NAMES:
+        if satisfies(stop.chart, profiles.load(name).chart_range):
+            return f"by kit up --local --sentry chart --profile {name} --chart sentry-{stop.chart}.tgz"
+    return "by Helm with values of your own, for no profile of kit is written for it"
+
+
+def required(from_version: str, to_version: str, file: Path = FILE) -> tuple[Stop, ...]:
+    """The stops between two versions of the chart, in their order; arriving at one, or standing on it, needs no other."""
+    between = f">{_plain(from_version)},<{_plain(to_version)}"
+    return tuple(stop for stop in _known(file)[0] if satisfies(stop.chart, between))
+
+
+def check(installed: str, wanted: str, file: Path = FILE) -> None:
+    """Raise `UpgradePath` unless `wanted` may be installed over `installed` ("" where nothing is)."""
+    for skip in _known(file)[1]:
+        if _plain(wanted) in skip.versions:
+            raise UpgradePath.broken(wanted, skip)
+    if not installed:
+        return
+    if satisfies(wanted, f"<{_plain(installed)}"):
+        raise UpgradePath.back(installed, wanted)
+    if stops := required(installed, wanted, file):
+        raise UpgradePath.through(installed, wanted, stops)
+
+
+@cache
+def _known(file: Path) -> tuple[tuple[Stop, ...], tuple[Skip, ...]]:
+    import yaml
+
+    document: Mapping[str, Any] = yaml.safe_load(file.read_text())
+    stops = tuple(Stop(each["chart"], each["app"], each["why"], each["source"]) for each in document["stops"])
+    skips = tuple(Skip(tuple(each["versions"]), each["instead"], each["why"], each["source"]) for each in document["skip"])
+    return stops, skips
+
+
+def _plain(version: str) -> str:
+    """Without a leading v and without what stands behind the numbers: a pre-release counts as its release."""
+    return version.removeprefix("v").partition("-")[0].partition("+")[0]

@@ -1,0 +1,254 @@
+"""The preflight of a release: every component of the wired manifests, in its place in the cluster, before Helm runs.
+
+`kit.sentry.preflight` asks the stores with kit's own probes, for `kit verify`. Here Sentry's own libraries ask, in the versions
+that the release pins, with the configuration as it was rendered. What was found is kept in a ConfigMap with the fingerprint of
+what it was found with, so that an unchanged release on unchanged stores is not asked twice.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from kit import files
+from kit.adapters.kubernetes.api import ClusterRefused, KubeApi
+from kit.errors import KitError
+from kit.sentry.archive import CLIENTS, archive
+from kit.sentry.chart import manifests
+from kit.sentry.chart.manifests import Document
+from kit.sentry.objects import NAMESPACE, STACK_LABEL
+from kit.sentry.preflight import components as parts
+from kit.sentry.preflight import places
+from kit.sentry.preflight.components import Component
+from kit.sentry.preflight.places import Attempt
+from kit.sentry.preflight.verdict import Preflight, Probe, broken, from_kept, from_log, held_together, joined, kept
+
+RESULT = "kit-preflight-result"
+POLL_S = 0.2
+
+
+class ReleaseUnfit(KitError):
+    """A component cannot use a store as it is configured: Helm does not run."""
+
+    code = "KIT-PREFLIGHT-RELEASE"
+    exit_code = 54
+
+    def __init__(self, result: Preflight) -> None:
+        first = result.wrong[0]
+        count = len({probe.component for probe in result.wrong})
+        super().__init__(
+            what=f"{first.component}: {first.what}" + (f" ({first.store})" if first.store else ""),
+            why=first.said + (f"; {count - 1} more components have trouble" if count > 1 else ""),
+            fix=f"{first.fix}; kit preflight shows all of it",
+            detail="\n".join(f"{probe.words}\n  fix  {probe.fix}" for probe in result.wrong),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What is to be proven: the manifests as they would be applied, and what they will meet."""
+
+    stack: str
+    documents: Sequence[Document]  # wired
+    app_version: str  # Sentry's: the configuration means different things to different versions
+    probe_image: str  # that of the profile
+    trust: str  # where kit-trust is mounted
+    topics: Mapping[str, Mapping[str, str]]  # that kit makes: name → what it must be set to
+    credentials: Sequence[Document]  # the objects that kit applies before Helm; only their digest is kept
+    clickhouse: str = ""  # the versions that it works with: ">=24.8,<=26.5"
+    is_stand_in: bool = False  # no Snuba will run: that ClickHouse is too old for one is said, and stops nobody
+    fingerprint: str = ""  # of all this, where the caller knows it; made from it otherwise
+
+
+def fingerprint(release: Release) -> str:
+    """Of everything that the outcome depends on but the stores themselves."""
+    return release.fingerprint or files.digest(
+        {
+            "manifests": manifests.dump(release.documents),
+            "credentials": json.dumps(list(release.credentials), sort_keys=True),
+            "wanted": json.dumps(_wanted(release), sort_keys=True),
+            "driver": archive(rooms=CLIENTS),
+            "image": f"{release.probe_image} {release.app_version} {release.trust}",
+        }
+    )
+
+
+def last(api: KubeApi) -> Preflight | None:
+    """The outcome kept in the cluster."""
+    found = api.get("ConfigMap", RESULT, NAMESPACE)
+    return None if found is None else from_kept(found.get("data") or {})
+
+
+def run(
+    release: Release,
+    api: KubeApi,
+    *,
+    note: Callable[[str], None] = lambda reason: None,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Preflight:
+    """Try everything on every node, keep the outcome, return it; what a failed one means the caller decides.
+
+    The namespace and the credentials must be there. Whatever the run itself applies is gone afterwards.
+    """
+    started = clock()
+    labels = {STACK_LABEL: release.stack, parts.LABEL: "run", "app.kubernetes.io/name": "preflight"}
+    wanted = parts.components(release.documents)
+    brought = parts.brought(release.documents, wanted, labels, NAMESPACE)
+    own = frozenset((document["kind"], document["metadata"]["name"].removeprefix(parts.PREFIX)) for document in brought)
+    unfit = _missing(wanted, own, api)
+    found: tuple[Probe, ...] = tuple(unfit.values())
+    able = [component for component in wanted if component.name not in unfit]
+    known = _nodes(api)
+    chosen = known[: places.MOST_NODES] if len(known) > 1 else ("",)
+    if able:
+        applied = (*_inputs(release, labels), *brought)
+        attempts: list[Attempt] = []
+        try:
+            with ThreadPoolExecutor(max_workers=8) as pool:
+                list(pool.map(api.apply, applied))
+            for node in chosen:
+                job = _job(release, able, own, labels, node, tries_largest=not attempts)
+                attempts.append(Attempt({**job, "metadata": api.create(job)["metadata"]}, node))
+            found += _tried(attempts, able, api, note, sleep, clock)
+        finally:
+            _take_away([*applied, *(each.document for each in attempts if not each.has_ended)], api)
+    seconds = round(clock() - started, 1)
+    on = tuple(node for node in chosen if node)
+    result = Preflight(fingerprint(release), datetime.now(UTC), seconds, held_together(found), on, len(known))
+    api.apply({**_config_map(RESULT, {STACK_LABEL: release.stack}), "data": kept(result)})
+    return result
+
+
+def _job(
+    release: Release,
+    able: Sequence[Component],
+    own: frozenset[tuple[str, str]],
+    labels: Mapping[str, str],
+    node: str,
+    *,
+    tries_largest: bool,
+) -> Document:
+    return parts.job(
+        able,
+        own,
+        image=release.probe_image,
+        version=release.app_version,
+        trust=release.trust,
+        labels=labels,
+        namespace=NAMESPACE,
+        node=node,
+        tries_largest=tries_largest,
+    )
+
+
+def _nodes(api: KubeApi) -> tuple[str, ...]:
+    try:
+        return places.nodes(api.list("Node"))
+    except ClusterRefused:  # a login that is bound to its namespace: one pod, wherever it comes to lie
+        return ()
+
+
+def _missing(wanted: Iterable[Component], own: frozenset[tuple[str, str]], api: KubeApi) -> dict[str, Probe]:
+    """Components whose pods would wait for ever for something that nobody applied."""
+    asked: dict[tuple[str, str], Mapping[str, Any] | None] = {}
+    found: dict[str, Probe] = {}
+    for component in wanted:
+        for reference in parts.references(component):
+            place = (reference.kind, reference.name)
+            if place in own:
+                continue
+            if place not in asked:
+                asked[place] = api.get(*place, NAMESPACE)
+            there = asked[place]
+            if there is None or (
+                reference.key and reference.key not in {**(there.get("data") or {}), **(there.get("binaryData") or {})}
+            ):
+                said = f"{reference.kind} {reference.name}" + (
+                    f" has no key {reference.key}" if there is not None else " does not exist"
+                )
+                found.setdefault(component.name, broken(component.name, component.members, "missing-object", said))
+    return found
+
+
+def _inputs(release: Release, labels: Mapping[str, str]) -> tuple[Document, ...]:
+    """kit's driver, the topics, and a foreign authority of our own's name, new each time."""
+    from kit.pki import authority
+
+    foreign = authority.create(release.stack, datetime.now(UTC)).root.certificate_pem().decode()
+    code = {"binaryData": {"kit.zip": base64.b64encode(archive(rooms=CLIENTS)).decode()}}
+    given = {"data": {"wanted.json": json.dumps(_wanted(release)), "foreign.crt": foreign}}
+    return ({**_config_map(parts.CODE, labels), **code}, {**_config_map(parts.INPUT, labels), **given})
+
+
+def _wanted(release: Release) -> dict[str, Any]:
+    """What the clients are told of the release, apart from its manifests."""
+    fields = ("topics", "clickhouse", "is_stand_in")
+    return {field: getattr(release, field) for field in fields}
+
+
+def _config_map(name: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": NAMESPACE, "labels": dict(labels)}}
+
+
+def _take_away(applied: Iterable[Document], api: KubeApi) -> None:
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(lambda document: api.delete(document["kind"], document["metadata"]["name"], NAMESPACE), applied))
+
+
+def _tried(
+    attempts: Sequence[Attempt],
+    wanted: Sequence[Component],
+    api: KubeApi,
+    note: Callable[[str], None],
+    sleep: Callable[[float], None],
+    clock: Callable[[], float],
+) -> tuple[Probe, ...]:
+    """What each container said on each node, once it has ended; what did not start says why."""
+    while True:
+        pods = api.list("Pod", NAMESPACE, f"{parts.LABEL}=run")
+        for attempt in attempts:
+            attempt.look(pods, clock())
+        if all(attempt.is_over for attempt in attempts):
+            break
+        note(_progress(attempts, len(wanted)))
+        sleep(POLL_S)
+    return joined({attempt.node: _read(attempt, wanted, api) for attempt in attempts})
+
+
+def _progress(attempts: Sequence[Attempt], components: int) -> str:
+    pods = [attempt.pod for attempt in attempts if attempt.pod]
+    tried = sum(components - len(_waiting(pod)) for pod in pods)
+    where = f" on {len(attempts)} nodes" if len(attempts) > 1 else ""
+    return f"{tried} of {components * len(attempts)} components tried{where}" if pods else "the Job has no pod yet"
+
+
+def _waiting(pod: Mapping[str, Any]) -> dict[str, str]:
+    """Container → why it has not ended."""
+    statuses = pod.get("status", {}).get("containerStatuses") or ()
+    return {
+        each["name"]: next(iter(each.get("state") or {"unknown": {}}))
+        for each in statuses
+        if "terminated" not in each.get("state", {})
+    }
+
+
+def _read(attempt: Attempt, wanted: Sequence[Component], api: KubeApi) -> tuple[Probe, ...]:
+    if attempt.pod is None:
+        return tuple(broken(each.name, each.members, "not-started", attempt.why) for each in wanted)
+    name = attempt.pod["metadata"]["name"]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        logs = list(pool.map(lambda component: api.logs(name, NAMESPACE, component.name), wanted))
+    found: list[Probe] = []
+    for component, log in zip(wanted, logs, strict=True):
+        if log.strip() or not attempt.why:
+            found += from_log(component.name, component.members, log)
+        else:
+            found.append(broken(component.name, component.members, "not-started", attempt.why))
+    return tuple(found)

@@ -1,0 +1,71 @@
+"""The Job that gives a new Sentry the project key and the token that kit knows beforehand, so that `kit demo` works at once.
+
+It is the chart's own web pod with another command: the same image, configuration, secrets and trust, whatever the chart's
+version.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from kit.errors import KitError
+from kit.sentry.chart.manifests import Document, of_kind, pod_of
+
+NAME = "kit-first-run"
+SECRET = "kit-first-run"  # dsn-key, api-token, admin
+SCRIPT = Path("kind/first-run/first_run.py")  # below the shipped files
+FOLDER = "/etc/kit/first-run"
+DEADLINE_S = 900
+VARIABLES = {"KIT_DSN_KEY": "dsn-key", "KIT_API_TOKEN": "api-token", "KIT_ADMIN": "admin"}
+KEPT = ("name", "image", "imagePullPolicy", "env", "envFrom", "volumeMounts", "securityContext", "resources")
+
+
+class NoWebPod(KitError):
+    """The release has no web server whose pod could be borrowed."""
+
+    code = "KIT-NO-WEB"
+    exit_code = 53
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            what=f"the release has no Deployment {name}",
+            why="the project key is made from inside the web server's pod",
+            fix="turn `sentry.web.enabled` on in the values",
+        )
+
+
+def documents(release: Iterable[Document], name: str, namespace: str, script: str) -> tuple[Document, ...]:
+    """ConfigMap with the script, and the Job. `release` is the wired release, `name` Helm's name for it."""
+    web = of_kind(release, "Deployment").get(f"{name}-web")
+    if web is None:
+        raise NoWebPod(f"{name}-web")
+    metadata = {"name": NAME, "namespace": namespace}
+    return (
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {SCRIPT.name: script}},
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"generateName": f"{NAME}-", "namespace": namespace, "labels": {"app.kubernetes.io/name": NAME}},
+            "spec": {
+                "backoffLimit": 2,
+                "activeDeadlineSeconds": DEADLINE_S,
+                "ttlSecondsAfterFinished": 3600,
+                "template": {"metadata": {"labels": {"app.kubernetes.io/name": NAME}}, "spec": _pod(web)},
+            },
+        },
+    )
+
+
+def _pod(web: Document) -> dict[str, Any]:
+    pod = copy.deepcopy(pod_of(web))
+    assert pod is not None  # a Deployment has one
+    container = {key: value for key, value in pod["containers"][0].items() if key in KEPT}
+    entries = [{"name": name, "valueFrom": {"secretKeyRef": {"name": SECRET, "key": key}}} for name, key in VARIABLES.items()]
+    mounts = [*container.get("volumeMounts", ()), {"name": NAME, "mountPath": FOLDER, "readOnly": True}]
+    made = {**container, "command": ["sentry", "exec", f"{FOLDER}/{SCRIPT.name}"], "volumeMounts": mounts}
+    made["env"] = [*container.get("env", ()), *entries]
+    volumes = [*pod.get("volumes", ()), {"name": NAME, "configMap": {"name": NAME}}]
+    return {**pod, "restartPolicy": "Never", "containers": [made], "volumes": volumes}

@@ -1,0 +1,84 @@
+"""HTTPS in front of the chart's Sentry on this computer: one small nginx, with the leaf that the stack's authority issued.
+
+The chart brings Services that speak HTTP and leaves the door to an Ingress controller, which a laptop's cluster has not. These
+objects are kit's own and belong to the wrapped release, so `helm uninstall` takes them along. The stand-in needs none of this: it
+speaks HTTPS itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kit.sentry.chart.manifests import Document
+from kit.sentry.stand_in.lite import CERTIFICATE_SECRET, NODE_PORT
+
+NAME = "kit-front"
+TEMPLATE, START = Path("kind/front/nginx.conf"), Path("kind/front/start.sh")  # below the shipped files
+FOLDER = "/etc/kit/front"
+PORT = 8443
+LABELS = {"app.kubernetes.io/name": NAME}
+
+
+def documents(template: str, start: str, image: str, namespace: str, release: str, *, revision: str) -> tuple[Document, ...]:
+    """ConfigMap, Deployment and NodePort Service. `start` is its first script; `revision` changes with the certificate."""
+    upstreams = {
+        "RELAY": f"{release}-relay.{namespace}.svc.cluster.local:3000",
+        "WEB": f"{release}-web.{namespace}.svc.cluster.local:9000",
+    }
+    text = template
+    for name, value in upstreams.items():
+        text = text.replace(f"${{{name}}}", value)
+    metadata = {"name": NAME, "namespace": namespace, "labels": LABELS}
+    return (
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {TEMPLATE.name: text, START.name: start}},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": _deployment(image, revision)},
+        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": _service()},
+    )
+
+
+def _service() -> Mapping[str, Any]:
+    ports = [{"name": "https", "port": 443, "targetPort": PORT, "nodePort": NODE_PORT}]
+    return {"type": "NodePort", "selector": LABELS, "ports": ports}
+
+
+def _deployment(image: str, revision: str) -> Mapping[str, Any]:
+    probe = {"httpGet": {"path": "/kit/ready", "port": PORT, "scheme": "HTTPS"}, "periodSeconds": 2}
+    container = {
+        "name": "nginx",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["/bin/sh", f"{FOLDER}/{START.name}"],
+        "ports": [{"name": "https", "containerPort": PORT}],
+        "readinessProbe": probe,
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "128Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "configuration", "mountPath": FOLDER, "readOnly": True},
+            {"name": "certificate", "mountPath": "/run/kit/certificate", "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},
+        ],
+    }
+    pod = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 10001,
+            "fsGroup": 10001,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": [
+            {"name": "configuration", "configMap": {"name": NAME}},
+            {"name": "certificate", "secret": {"secretName": CERTIFICATE_SECRET, "defaultMode": 0o440}},
+            {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}},
+        ],
+    }
+    template = {"metadata": {"labels": LABELS, "annotations": {"dev.kit/revision": revision}}, "spec": pod}
+    return {"replicas": 1, "selector": {"matchLabels": LABELS}, "template": template}

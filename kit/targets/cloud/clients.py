@@ -1,0 +1,126 @@
+"""What a cloud target has around it: variables, programs and doors, each opened when it is first asked for.
+
+A rehearsal differs from the real thing here and nowhere else: by the environment. The emulator is started by the first question
+that needs a cloud, so that commands which only read terraform's state start none.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from kit.blueprint.stack import Stack
+from kit.state import secrets
+from kit.supply import schedule
+from kit.targets.cloud import rehearsal
+from kit.targets.cloud.place import Place
+from kit.targets.cloud.provider import initialised
+
+if TYPE_CHECKING:
+    from kit.adapters.helm import Helm
+    from kit.adapters.kubernetes.api import KubeApi
+    from kit.adapters.terraform.program import Configuration, Terraform
+    from kit.adapters.yandex.client import Yandex
+    from kit.endpoints import Secret
+    from kit.sentry.credentials import GivenSecrets
+    from kit.supply.supply import Supply
+    from kit.targets.local.target import LocalTarget
+
+# With it the provider does not configure; what else a shell says is the user's.
+UNWELCOME: Mapping[str, str | None] = {"AWS_CA_BUNDLE": None}
+
+
+class Surroundings:
+    """`until` ends what was started: the emulator."""
+
+    def __init__(self, stack: Stack, place: Place, until: ExitStack) -> None:
+        self.stack = stack
+        self.place = place
+        self._until = until
+        self.progress: schedule.Progress = schedule.Silent()
+
+    @functools.cached_property
+    def changes(self) -> Mapping[str, str | None]:
+        """What is different from this process's own environment; None takes a variable away."""
+        if not self.place.rehearses:
+            return UNWELCOME
+        self.place.prepare()
+        return self._until.enter_context(rehearsal.emulated(self.place))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """As kit's own questions to the cloud see it."""
+        return {name: value for name, value in {**os.environ, **self.changes}.items() if value is not None}
+
+    @functools.cached_property
+    def programs(self) -> LocalTarget:
+        """Lends its supply; nothing of it is started."""
+        from kit.targets.local.target import LocalTarget
+
+        return LocalTarget(self.stack, self.place.workspace)
+
+    @property
+    def supply(self) -> Supply:
+        return self.programs.supply
+
+    @functools.cached_property
+    def backing(self) -> LocalTarget:
+        """The local stack behind the emulator."""
+        return rehearsal.backing(self.place, self.stack)
+
+    @functools.cached_property
+    def yandex(self) -> Yandex:
+        from kit.adapters.yandex.client import from_environment
+
+        return from_environment(self.environment)
+
+    @functools.cached_property
+    def configuration(self) -> Configuration:
+        """Initialised, once a run; plans and applies."""
+        found = self._terraform(self.changes).at(self.place.configuration, self.place.data)
+        return initialised(found, self.supply, self.place.mirror, progress=self.progress)
+
+    @functools.cached_property
+    def reading(self) -> Configuration:
+        """For outputs alone: asks neither the provider nor the cloud. Of something that was applied."""
+        return self._terraform(UNWELCOME).at(self.place.configuration, self.place.data)
+
+    def _terraform(self, environment: Mapping[str, str | None]) -> Terraform:
+        from kit.adapters.terraform.program import Terraform
+
+        self.place.prepare()
+        self.supply.ensure(["tool/terraform"], self.progress)
+        own = [secret.reveal() for secret in self.own.values()]
+        return Terraform(self.supply.tool("terraform"), environment, secrets=own)
+
+    @functools.cached_property
+    def kube(self) -> KubeApi:
+        from kit.adapters.kubernetes.api import KubeApi
+
+        return KubeApi(self.place.kubeconfig)
+
+    @functools.cached_property
+    def helm(self) -> Helm:
+        from kit.adapters.helm import Helm
+
+        self.supply.ensure(["tool/helm"], self.progress)
+        return Helm(self.supply.tool("helm"), self.place.kubeconfig)
+
+    @property
+    def own(self) -> Mapping[str, Secret]:
+        """What kit itself made and keeps."""
+        return secrets.load(self.place.secrets)
+
+    def given_secrets(self) -> GivenSecrets:
+        """What the user gave. Raises `MailPasswordMissing`."""
+        from kit.targets import given
+
+        return given.secrets(self.place.given, self.stack.mail, " --cloud --rehearse" if self.place.rehearses else " --cloud")
+
+    def setting(self, name: str) -> str | None:
+        """A variable of the configuration as the user gave it: in kit.yaml, else as terraform's own TF_VAR_…"""
+        said = self.stack.cloud.get(name)
+        return str(said) if said not in (None, "", [], {}) else os.environ.get(f"TF_VAR_{name}") or None

@@ -1,0 +1,184 @@
+"""What `kit up --cloud` and `kit down --cloud` would do: everything is asked, nothing is made."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kit.adapters.terraform.errors import TerraformFailed
+from kit.errors import KitError
+from kit.plan import local as planning
+from kit.plan.steps import Plan, Step
+from kit.sentry import installation as installations
+from kit.sentry.check import sandbox
+from kit.sentry.lines import profiles
+from kit.state import markers, secrets
+from kit.targets.cloud import changes, checks, refusals
+from kit.targets.cloud import sentry as clouds
+from kit.targets.cloud.changes import Sums
+from kit.targets.cloud.errors import ChartNotRehearsed, Kept, NoCloudStack
+
+if TYPE_CHECKING:
+    from kit.supply import Need
+    from kit.targets.cloud.target import CloudTarget
+
+SUPPLY = Step("supply", "images", "")
+SETTLED = "yes"  # of the marker: the last apply came to its end
+
+
+@dataclass(frozen=True, slots=True)
+class CloudPlan:
+    """Resources first, then Sentry."""
+
+    resources: Plan
+    sentry: Plan
+    sums: Sums | None
+    left_out: tuple[str, ...] = ()  # checks that could not be made, in words
+    supply: Plan = ()  # what a rehearsal needs on this computer before anything else
+
+    @property
+    def steps(self) -> Plan:
+        return (*self.supply, *self.resources, *self.sentry)
+
+    @property
+    def is_for_the_cloud(self) -> bool:
+        """Whether it makes, changes or removes anything there; outputs alone are terraform's own business."""
+        return any(step.subject != changes.OUTPUTS for step in self.resources)
+
+
+def plan(cloud: CloudTarget) -> CloudPlan:
+    _check(cloud)
+    supply = _supply(cloud)
+    folder_id = cloud.around.setting("folder_id") or cloud.around.environment.get("YC_FOLDER_ID") or ""
+    folder = checks.cloud(cloud.around.yandex, folder_id, cloud.around.setting("kubernetes_version"))
+    secrets.ensure(cloud.place.secrets, clouds.secret_makers())
+    resources, sums, is_changed = _resources(cloud, destroy=False)
+    created = Counter(step.subject.partition(".")[0] for step in resources if step.verb == "create")
+    left_out = checks.quotas(cloud.around.yandex, folder.cloud_id, created, None if cloud.is_applied else sums) if created else ()
+    return CloudPlan(resources, sentry(cloud, is_settled=not is_changed), sums, left_out, supply)
+
+
+def _check(cloud: CloudTarget) -> None:
+    """From the cheap to the dear; each raises what is wrong."""
+    around, wanted = cloud.around, cloud.stack.sentry
+    checks.profile(profiles.load(wanted.profile))
+    cloud.public_variables()
+    if "sentry" in cloud.stack.parts:
+        around.given_secrets()
+    if cloud.place.rehearses and "sentry" in cloud.stack.parts and wanted.flavour == "chart":
+        raise ChartNotRehearsed
+    if not cloud.place.rehearses and "sentry" in cloud.stack.parts:
+        checks.before_the_cloud(
+            wanted,
+            api_cidrs=around.setting("kubernetes_api_cidrs"),
+            is_reached=lambda: cloud.place.kubeconfig.exists() and around.kube.complaint() is None,
+            probe_image=os.environ.get(clouds.PROBE_IMAGE),
+            reference=lambda: _reference(cloud, f"probe-{wanted.profile}"),
+        )
+        sandbox.require(around.programs.sandboxes(wanted.profile))  # the check of the values comes after the cloud was made
+    checks.state(cloud.place, cloud.is_applied)
+    if cloud.place.has_backend:
+        state = around.configuration.show_state()
+        checks.refuse_foreign("the bucket", changes.folders(state), cloud.place.rehearses)
+
+
+def _reference(cloud: CloudTarget, image: str) -> str:
+    """As it is called on this computer, if it is there."""
+    try:
+        return cloud.around.supply.image(image).reference
+    except KitError:
+        return f"kit.local/{image}:…"
+
+
+def _supply(cloud: CloudTarget) -> Plan:
+    """What the stack behind a rehearsal lacks; the cloud's own images are the cloud's to have."""
+    missing = missing_images(cloud)
+    return (replace(SUPPLY, cause=f"missing: {', '.join(need.key for need in missing)}"),) if missing else ()
+
+
+def missing_images(cloud: CloudTarget) -> tuple[Need, ...]:
+    if not cloud.place.rehearses:
+        return ()
+    local = cloud.around.backing
+    return tuple(local.supply.plan(local.supply_names()))
+
+
+def _resources(cloud: CloudTarget, *, destroy: bool) -> tuple[Plan, Sums | None, bool]:
+    """Terraform's plan, left in its file; the sums of what is wanted; and whether there is anything to do."""
+    configuration = cloud.around.configuration
+    try:
+        is_changed = configuration.plan(cloud.place.plan, cloud.variables(), destroy=destroy)
+    except TerraformFailed as error:
+        raise refusals.explained(error, cloud.option) from error
+    if not is_changed:
+        return (), changes.of_cost_inputs(cloud.outputs.document.get("cost_inputs")), False
+    document = configuration.show_plan(cloud.place.plan)
+    return changes.steps(document), changes.sums(document), True
+
+
+def sentry(cloud: CloudTarget, *, is_settled: bool) -> Plan:
+    """Known only while the resources stay as they are; else all of it is to be done."""
+    if "sentry" not in cloud.stack.parts:
+        return ()
+    place, marks = cloud.place, markers.load(cloud.place.markers)
+    wanted = ("unknown", "unknown")
+    seen = planning.Observed(cluster=planning.ClusterSeen("cloud"))
+    if is_settled and place.kubeconfig.exists() and place.ca_file.exists():
+        made = cloud.sentry.installation()
+        wanted = (made.fingerprint, made.preflight_fingerprint)
+        found = _asked(lambda: installations.installed(cloud.around.kube))
+        seen = replace(
+            seen,
+            values=marks.get("values"),
+            preflight=marks.get("preflight"),
+            demo=marks.get("demo"),
+            release=found.fingerprint if found else None,
+            release_complaint=found.complaint if found else None,
+            cluster_images=_images_there(cloud),
+        )
+    desired = planning.Desired(cluster="cloud", cluster_images=_images(cloud), release=wanted[0], preflight=wanted[1])
+    return planning.plan(desired, seen)
+
+
+def _asked(question: Callable[[], installations.Installed | None]) -> installations.Installed | None:
+    try:
+        return question()
+    except KitError:  # the cluster does not answer: then it is as if nothing were in it
+        return None
+
+
+def _images(cloud: CloudTarget) -> tuple[str, ...]:
+    """Only a rehearsal's cluster takes its images from this computer."""
+    from kit.targets.local import layout
+
+    if not cloud.place.rehearses:
+        return ()
+    needs = {need.key: need for need in cloud.around.backing.supply.plan(layout.cluster_images(cloud.stack.sentry))}
+    return tuple(
+        f"{name} ({needs[f'image/{name}'].what})" if f"image/{name}" in needs else cloud.around.supply.image(name).reference
+        for name in layout.cluster_images(cloud.stack.sentry)
+    )
+
+
+def _images_there(cloud: CloudTarget) -> frozenset[str]:
+    from kit.targets.local import observe
+
+    backing = cloud.around.backing
+    return observe.cluster_images(observe.ask_engine(backing), backing) if cloud.place.rehearses else frozenset()
+
+
+def down(cloud: CloudTarget) -> Plan:
+    """What would be removed, and what of it holds data. Raises `NoCloudStack`, `Kept`."""
+    if not cloud.is_applied and not cloud.place.state.exists():
+        raise NoCloudStack(cloud.stack.name, cloud.place.rehearses)
+    checks.state(cloud.place, cloud.is_applied)
+    state = cloud.around.configuration.show_state()
+    if not changes.existing(state):
+        raise NoCloudStack(cloud.stack.name, cloud.place.rehearses)
+    checks.refuse_foreign(str(cloud.place.state), changes.folders(state), cloud.place.rehearses)
+    if protected := changes.protected(state):
+        raise Kept(protected)
+    return _resources(cloud, destroy=True)[0]

@@ -1,0 +1,266 @@
+"""How each verb of the plan is carried out on this computer.
+
+Every action can be repeated: it makes what is missing and no more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from kit import files, stores
+from kit.adapters.containerd import node
+from kit.adapters.docker.errors import EngineRefused
+from kit.adapters.docker.observed import Container, Mount
+from kit.adapters.kind import Kind, node_name
+from kit.errors import KitError, ToolFailed, ToolTimeout
+from kit.pki import folder
+from kit.plan.execute import Action, Note
+from kit.plan.steps import Step
+from kit.state import markers, secrets
+from kit.stores.contract import NotYet, Ready
+from kit.targets.local import layout, node_image, observe, registries, teardown
+
+if TYPE_CHECKING:
+    from kit.targets.local.target import LocalTarget
+
+POLL_S = 0.075
+LOOK_AT_CONTAINER_S = 1.0
+STORE_TIMEOUT_S = 120.0
+LOG_LINES = 15
+RESTART_GRACE_S = 20
+NAMES_TIMEOUT_S = 60.0
+
+
+class StoreNotReady(KitError):
+    """A store was started and did not become ready."""
+
+    code = "KIT-STORE-NOT-READY"
+    exit_code = 40
+
+    def __init__(self, store: str, reason: str, waited_s: float, log: str) -> None:
+        super().__init__(
+            what=f"{store} did not become ready within {waited_s:.0f} s",
+            why=reason,
+            fix=f"kit logs {store}",
+            detail=log,
+        )
+
+
+def actions(local: LocalTarget) -> Mapping[str, Action]:
+    """Verb → action. Verbs that mean different things for different subjects are told apart by the subject's first word."""
+    by_subject: Mapping[str, Callable[[LocalTarget, Step, Note], str | None]] = {
+        "issue authority": _issue_authority,
+        "issue leaf": _issue_leaf,
+        "publish trust": _publish_trust,
+        "make secrets": _make_secrets,
+        "create network": _create_network,
+        "delete volume": _delete_volume,
+        "create volume": _create_volume,
+        "start store": _start_store,
+        "restart store": _restart_store,
+        "wait store": _wait_store,
+        "set-up store": _set_up_store,
+        "mend topics": _mend_topics,
+        "delete cluster": _delete_cluster,
+        "make cluster": _make_node_image,
+        "create cluster": _create_cluster,
+        "load cluster": _load_images,
+        "set-up cluster": _set_up_registries,
+        "check values": lambda local, step, note: local.sentry.check_values(note),
+        "check preflight": lambda local, step, note: local.sentry.preflight(note),
+        "install sentry": lambda local, step, note: local.sentry.install(note),
+        "wait sentry": lambda local, step, note: local.sentry.wait(note),
+        "prove demo": lambda local, step, note: local.sentry.prove(note),
+    }
+
+    def carry_out(step: Step, note: Note) -> str | None:
+        return by_subject[f"{step.verb} {step.subject.partition('/')[0]}"](local, step, note)
+
+    return {key.partition(" ")[0]: carry_out for key in by_subject}
+
+
+def _issue_authority(local: LocalTarget, step: Step, note: Note) -> str:
+    made = folder.make_authority(local.workspace.certs, local.stack.name, datetime.now(UTC))
+    return f"root valid until {made.root.certificate.not_valid_after_utc:%Y-%m-%d}"
+
+
+def _publish_trust(local: LocalTarget, step: Step, note: Note) -> None:
+    known = folder.load_authority(local.workspace.certs, datetime.now(UTC))
+    assert known is not None  # there is trust to publish only where there is an authority
+    folder.publish_trust(local.workspace.certs, known)
+
+
+def _issue_leaf(local: LocalTarget, step: Step, note: Note) -> str:
+    now = datetime.now(UTC)
+    certs, holder = local.workspace.certs, step.name
+    known = folder.load_authority(certs, now)
+    assert known is not None  # its step comes before this one
+    target, leaf = folder.make_leaf(certs, local.stack.name, holder, known, layout.holders(local.stack)[holder], now)
+    return f"{target.name}, valid until {leaf.certificate.not_valid_after_utc:%Y-%m-%d}"
+
+
+def _make_secrets(local: LocalTarget, step: Step, note: Note) -> None:
+    secrets.ensure(local.secrets_file, local.secret_makers())
+
+
+def _create_network(local: LocalTarget, step: Step, note: Note) -> None:
+    local.docker.create_network(local.stack.name, layout.labels(local.stack, local.workspace))
+
+
+def _delete_volume(local: LocalTarget, step: Step, note: Note) -> None:
+    """With the container that holds it. Its format is forgotten only after it is gone."""
+    local.docker.stop_and_remove(f"{local.stack.name}-{step.name}", 0)
+    local.docker.remove_volume(layout.volume_name(local.stack, step.name))
+    for mark in ("volume", "setup", "format"):
+        markers.forget(local.markers_file, f"{mark}/{step.name}")
+
+
+def _create_volume(local: LocalTarget, step: Step, note: Note) -> None:
+    """A volume whose root folder belongs to the stores' user. The marker comes last: without it, this is done again."""
+    markers.forget(local.markers_file, f"setup/{step.name}")
+    owner = files.store_owner()
+    name, labels = layout.volume_name(local.stack, step.name), layout.labels(local.stack, local.workspace)
+    if name not in {volume.name for volume in local.docker.volumes()}:
+        markers.record(local.markers_file, f"format/{step.name}", "")  # none yet; of a volume that exists it stays as it is
+        markers.forget(local.markers_file, layout.migrated_marker(step.name))
+    local.docker.create_volume(name, labels)  # the engine gives back the one that exists
+    image = local.supply.image(layout.VOLUME_TOOL_IMAGE).reference
+    argv = ["chown", f"{owner.uid}:{owner.gid}", "/volume"]
+    local.docker.run_once(image, argv, mounts=[Mount(name, "/volume")], user="0:0", name=f"{name}-owner", labels=labels)
+    markers.record(local.markers_file, f"volume/{step.name}", f"{owner.uid}:{owner.gid}")
+
+
+def _start_store(local: LocalTarget, step: Step, note: Note) -> None:
+    name, owner = step.name, files.store_owner()
+    mounted = files.private_folder(local.workspace.state / "secrets" / name, owner)
+    for file, text in layout.mounted_secrets(name, local.credentials()).items():
+        files.write(mounted / file, text, files.PRIVATE, owner)
+    _note_format(local, name)
+    local.compose().up([name])
+
+
+def _note_format(local: LocalTarget, name: str) -> None:
+    """Before the start, for a killed one may have formatted all the same. What was set up once was formatted before."""
+    marks, image = markers.load(local.markers_file), local.store_images[name]
+    mark = observe.formats_after(marks, name, layout.line(image, local.supply.image(image).source))
+    markers.record(local.markers_file, f"format/{name}", mark)
+
+
+def _restart_store(local: LocalTarget, step: Step, note: Note) -> None:
+    local.docker.restart(f"{local.stack.name}-{step.name}", RESTART_GRACE_S)
+
+
+def _set_up_store(local: LocalTarget, step: Step, note: Note) -> str:
+    """Once the store answers over verified TLS; Sentry's own login may still be refused, for this is what makes it."""
+    _poll(local, step.name, note, enough=lambda answer: isinstance(answer, Ready) or answer.cause == "refused")
+    module = stores.module(step.name)
+    made: tuple[str, ...] = module.bootstrap(local.endpoints().store(step.name), local.credentials(), local.trust())
+    made += _expire_events(local) if step.name == "s3" else ()
+    markers.record(local.markers_file, f"setup/{step.name}", layout.setup_fingerprint(step.name, local.stack.sentry))
+    return ", ".join(made) or "nothing was missing"
+
+
+def _expire_events(local: LocalTarget) -> tuple[str, ...]:
+    """The node store forgets when Sentry does. A store's set-up is its own affair; how long events are kept is Sentry's."""
+    from kit.stores import s3
+
+    days = local.stack.sentry.retention_days
+    changed = s3.expire_events(local.endpoints().s3, local.credentials(), local.trust(), days)
+    return (f"events go after {days} days",) if changed else ()
+
+
+def _wait_store(local: LocalTarget, step: Step, note: Note) -> str:
+    answer = _poll(local, step.name, note, enough=lambda answer: isinstance(answer, Ready))
+    assert isinstance(answer, Ready)
+    return f"{answer.tls.version}, {answer.latency_ms:.0f} ms"
+
+
+def _mend_topics(local: LocalTarget, step: Step, note: Note) -> str:
+    changed = local.mend_topics()
+    return f"{len(changed)} changed, as this Sentry needs them" if changed else "all as this Sentry needs them"
+
+
+def _poll(local: LocalTarget, name: str, note: Note, enough: Callable[[Ready | NotYet], bool]) -> Ready | NotYet:
+    """Ask the store's own probe until its answer is enough, saying the last reason; give up early on a dead container."""
+    module, endpoint, trust = stores.module(name), local.endpoints().store(name), local.trust()
+    started = looked = time.monotonic()
+    while True:
+        answer: Ready | NotYet = module.probe(endpoint, trust)
+        if enough(answer):
+            return answer
+        reason = "" if isinstance(answer, Ready) else answer.reason
+        note(reason)
+        now = time.monotonic()
+        is_dead = False
+        if now - looked > LOOK_AT_CONTAINER_S:
+            looked, is_dead = now, local.is_dead(name)
+        if is_dead or now - started > STORE_TIMEOUT_S:
+            raise StoreNotReady(name, reason, now - started, local.log_tail(name, LOG_LINES))
+        time.sleep(POLL_S)
+
+
+def _delete_cluster(local: LocalTarget, step: Step, note: Note) -> None:
+    teardown.remove_cluster(local)
+
+
+def _make_node_image(local: LocalTarget, step: Step, note: Note) -> str:
+    """Where it cannot be made, the cluster gets its images as it always could: that costs time and nothing else."""
+    try:
+        return node_image.make(local)
+    except (ToolFailed, ToolTimeout, EngineRefused) as error:
+        return f"not made, so the images are loaded: {error.what}: {error.why}"
+
+
+def _create_cluster(local: LocalTarget, step: Step, note: Note) -> None:
+    name, workspace = local.stack.name, local.workspace
+    files.private_folder(workspace.state)
+    for patch in local.kubeadm_patches.iterdir():
+        files.write(workspace.state / layout.PATCHES / patch.name, patch.read_text())
+    ready = node_image.wanted(local)
+    has_images = ready is not None and node_image.is_there(local, ready)
+    Kind(local.supply.tool("kind"), engine=local.docker.child_environment()).create(
+        name,
+        image=ready if ready and has_images else local.supply.image("kind-node").reference,
+        config=local.cluster_config(),
+        kubeconfig=workspace.kubeconfig,
+        network=name,
+        log=workspace.logs / "kind.log",
+    )
+    _wait_for_names(local, note)
+    made = _node(local)
+    markers.record(local.markers_file, "cluster", f"{made.id} {local.cluster_fingerprint()}")
+    if has_images:
+        markers.record(local.markers_file, "cluster-images", " ".join([made.id, *local.cluster_images()]))
+
+
+def _wait_for_names(local: LocalTarget, note: Note) -> None:
+    """Until the cluster answers for names: a pod that comes before takes the stores for unreachable. Who waits in vain goes on,
+    for what is wrong then is better told by whoever needs a name."""
+    ends = time.monotonic() + NAMES_TIMEOUT_S
+    while time.monotonic() < ends:
+        found = local.kube.get("Deployment", "coredns", "kube-system")
+        if found and (found.get("status") or {}).get("readyReplicas"):
+            return
+        note("its DNS is starting")
+        time.sleep(POLL_S)
+
+
+def _load_images(local: LocalTarget, step: Step, note: Note) -> str:
+    made = _node(local)
+    wanted, there = local.cluster_images(), observe.images_of(made, local)
+    missing = tuple(reference for reference in wanted if reference not in there)
+    if missing:
+        node.load(local.docker, made.name, missing)
+    markers.record(local.markers_file, "cluster-images", " ".join([made.id, *sorted(there.union(wanted))]))
+    return f"{len(missing)} loaded" if missing else "all were in it"
+
+
+def _set_up_registries(local: LocalTarget, step: Step, note: Note) -> str:
+    return registries.set_up(local, _node(local))
+
+
+def _node(local: LocalTarget) -> Container:
+    return next(container for container in local.docker.containers() if container.name == node_name(local.stack.name))

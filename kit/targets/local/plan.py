@@ -1,0 +1,183 @@
+"""From the description and one look at the world to a plan, and from the plan to the deed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from kit import files
+from kit.host import fitness
+from kit.pki import folder
+from kit.plan import local as planning
+from kit.plan.events import Listener
+from kit.plan.execute import Note, execute
+from kit.plan.steps import Plan, Step
+from kit.state import choice, given, ports
+from kit.supply.errors import NotSupplied
+from kit.targets.local import foreign, layout, node_image, observe, registries
+from kit.targets.local.errors import NoStack
+from kit.targets.supply_events import SupplyEvents
+
+if TYPE_CHECKING:
+    from kit.supply import Need
+    from kit.targets.local.target import LocalTarget
+
+SUPPLY = "supply"
+
+
+def plan(local: LocalTarget) -> Plan:
+    return _look(local)[1]
+
+
+def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], None]) -> None:
+    """Supply first, if something is missing: only then is it known which images the containers are to be made from."""
+    from kit.targets.local.apply import actions
+
+    local, steps = _look(local)
+    allowed(steps)
+    if any(step.verb == SUPPLY for step in steps):
+        supplying = tuple(step for step in steps if step.verb == SUPPLY)
+        execute(supplying, {SUPPLY: supplier(local, listen)}, listen, interrupt=local.supply.interrupt)
+        local, steps = _look(local)
+        allowed(steps)
+    if "sentry" in local.stack.parts:
+        local.sentry.check_upgrade()  # before a store is moved to another line for a release that cannot follow
+    remember(local)
+    # Not only what runs: a step may wait for another kit, which makes the same node image.
+    execute(steps, actions(local), listen, interrupt=local.supply.interrupt)
+
+
+def remember(local: LocalTarget) -> None:
+    """What every step may rely on. Written only when it differs: containers mount the account file, by its inode."""
+    owner = files.store_owner()
+    ports.save(local.ports_file, local.ports())
+    choice.save(local.workspace.state, local.stack.sentry)
+    given.keep_variable(local.given_file)
+    account, text = local.workspace.state / "passwd", f"kit:x:{owner.uid}:{owner.gid}:kit:/tmp:/bin/false\n"
+    if not account.exists() or account.read_text() != text:
+        files.write(account, text)
+
+
+def _look(local: LocalTarget) -> tuple[LocalTarget, Plan]:
+    """Observe once; returns the target with its ports chosen, and the plan."""
+    if "sentry" in local.stack.parts:
+        local.given_secrets()  # before anything is made: what is missing is asked of the user
+    fitness.check(local.docker)
+    seen = observe.ask_engine(local)
+    local = with_chosen_ports(local, seen)
+    needs = {need.key: need for need in local.supply.plan(local.supply_names())}
+    if "sentry" in local.stack.parts:
+        _check_clickhouse(local, needs)
+    observed = _observed(local, seen, needs)
+    desired = _desired(local, needs, observed.cluster)
+    is_made = desired.node_image is not None and node_image.is_there(local, desired.node_image)
+    return local, planning.plan(desired, dataclasses.replace(observed, node_image=is_made))
+
+
+def _check_clickhouse(local: LocalTarget, needs: Mapping[str, Need]) -> None:
+    """Before an hour is spent on it. Where Helm is yet to be made the chart cannot be looked at; the next look does."""
+    try:
+        need = needs.get("image/clickhouse")
+        local.sentry.check_clickhouse(need.source.version if need else local.supply.image("clickhouse").version)
+    except NotSupplied:
+        return
+
+
+def with_chosen_ports(local: LocalTarget, seen: observe.EngineSeen) -> LocalTarget:
+    """The target with ports that it can have. Raises where its names belong to someone else."""
+    foreign.check_foreign(local, seen)
+    foreign.check_orphaned(local, seen)
+    chosen = ports.choose(
+        layout.usual_ports(),
+        local.stack.ports,
+        local.ports(),
+        seen.our_ports(local.stack.name),
+        owner=lambda port: seen.publisher(port) or ports.listener(port),
+    )
+    return local.with_ports(chosen)
+
+
+def _desired(local: LocalTarget, needs: Mapping[str, Need], seen: planning.ClusterSeen | None) -> planning.Desired:
+    parts = local.stack.parts
+    wants_sentry = "sentry" in parts
+    cluster = _or_unknown(local.cluster_fingerprint) if "cluster" in parts else None
+    is_to_be_made = cluster is not None and planning.makes_cluster(cluster, seen)
+    fingerprints = local.container_fingerprints() if "stores" in parts else {}
+    return planning.Desired(
+        stores={
+            name: planning.StoreWanted(
+                _reference(local, image, needs),
+                fingerprints[name],
+                layout.setup_fingerprint(name, local.stack.sentry),
+                line := _line(local, image, needs),
+                layout.OPENS.get(line, ()),
+            )
+            for name, image in local.store_images.items()
+            if name in fingerprints
+        },
+        topics="stores" in parts,
+        cluster=cluster,
+        cluster_images=tuple(_reference(local, name, needs) for name in layout.cluster_images(local.stack.sentry))
+        if wants_sentry
+        else (),
+        node_image=node_image.wanted(local) if wants_sentry and is_to_be_made else None,
+        registries=registries.wanted().fingerprint if "cluster" in parts else "",
+        release=_or_unknown(local.sentry.fingerprint) if wants_sentry else None,
+        preflight=_or_unknown(local.sentry.preflight_fingerprint) if wants_sentry else None,
+    )
+
+
+def _reference(local: LocalTarget, name: str, needs: Mapping[str, Need]) -> str:
+    need = needs.get(f"image/{name}")
+    return f"{name} ({need.what})" if need else local.supply.image(name).reference
+
+
+def _line(local: LocalTarget, image: str, needs: Mapping[str, Need]) -> str:
+    """By the way it came, or will: a pull that fails and gives way to a build is followed by another look."""
+    need = needs.get(f"image/{image}")
+    return layout.line(image, need.how if need else local.supply.image(image).source)
+
+
+def _or_unknown(fingerprint: Callable[[], str]) -> str:
+    """Before images, certificates and passwords are there, what is made from them has no fingerprint; it is new in any case."""
+    try:
+        return fingerprint()
+    except (NotSupplied, NoStack, FileNotFoundError):
+        return "unknown"
+
+
+def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, Need]) -> planning.Observed:
+    certs = local.workspace.certs
+    authority = folder.load_authority(certs, datetime.now(UTC))
+    sentry = local.sentry.seen() if "sentry" in local.stack.parts else None
+    return planning.Observed(
+        missing=tuple(planning.Missing(need.key, need.what) for need in needs.values()),
+        authority=authority is not None,
+        trust=folder.trust_complaint(certs, authority) if authority else None,
+        leafs=local.leaf_complaints(),
+        secrets_missing=bool(set(local.secret_makers()) - set(local.secrets())),
+        network=any(network.name == local.stack.name for network in seen.networks),
+        volumes=observe.volumes(seen, local),
+        formats=observe.formats(seen, local),
+        containers=observe.containers(seen, local.stack.name),
+        setups=observe.setups(local),
+        topics=observe.topics(seen, local) if "stores" in local.stack.parts else None,
+        cluster=observe.cluster(seen, local) if "cluster" in local.stack.parts else None,
+        cluster_images=observe.cluster_images(seen, local),
+        registries=observe.registries(seen, local),
+        values=sentry.values if sentry else None,
+        release=sentry.fingerprint if sentry else None,
+        release_complaint=sentry.complaint if sentry else None,
+        preflight=sentry.preflight if sentry else None,
+        demo=sentry.demo if sentry else None,
+    )
+
+
+def supplier(local: LocalTarget, listen: Listener) -> Callable[[Step, Note], str]:
+    def supply(step: Step, note: Note) -> str:
+        made = local.supply.ensure(local.supply_names(), SupplyEvents(listen, note))
+        return f"{len(made)} made"
+
+    return supply

@@ -1,0 +1,81 @@
+"""Access bindings: who may do what with a resource. The same three methods in every service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from kit.yandex.engine import descriptors, pages, refusal
+from kit.yandex.engine.journal import Change, Record
+from kit.yandex.engine.operations import Work
+from kit.yandex.engine.registry import Registry
+from kit.yandex.engine.resource import BINDINGS, Resource
+from kit.yandex.engine.world import Call, World
+
+ADD, REMOVE = 1, 2  # access.AccessBindingAction
+
+
+def register(registry: Registry, resource: Resource, find: Callable[[World, str], Record] | None = None) -> None:
+    """For a service that has the three methods. `find`: how a resource is found by what these requests call its id."""
+    names = descriptors.methods(resource.service)
+    if "ListAccessBindings" not in names:
+        return
+
+    find = find or resource.find
+
+    def change(world: World, call: Call) -> Any:
+        def prepare(written: Change) -> Work:
+            return _prepare(world, call, find(world, call.request.resource_id).key, written)
+
+        return world.operations.run(world, call, prepare)
+
+    def listed(world: World, call: Call) -> Any:
+        owner = find(world, call.request.resource_id)
+        return pages.page(_bindings(world, owner.key), call.request, call.method.answer(), "access_bindings")
+
+    registry.add(resource.service, "ListAccessBindings", listed, resource.level)
+    registry.add(resource.service, "SetAccessBindings", change, resource.level)
+    registry.add(resource.service, "UpdateAccessBindings", change, resource.level)
+
+
+def roles(world: World, resource_id: str, subject_id: str) -> Iterator[str]:
+    """What the subject may do with this very resource (not with what is above it)."""
+    for binding in _bindings(world, resource_id):
+        if binding.subject.id in (subject_id, "allUsers", "allAuthenticatedUsers"):
+            yield binding.role_id
+
+
+def _bindings(world: World, resource_id: str) -> list[Any]:
+    record = world.journal.get(BINDINGS, resource_id)
+    return list(record.message.access_bindings) if record else []
+
+
+def _prepare(world: World, call: Call, key: str, written: Change) -> Work:
+    request = call.request
+    found = _bindings(world, key)
+    if call.method.name == "SetAccessBindings":
+        found = list(request.access_bindings)
+    for delta in getattr(request, "access_binding_deltas", []):
+        binding = delta.access_binding
+        _check_subject(world, binding.subject)
+        if delta.action == ADD and binding not in found:
+            found.append(binding)
+        elif delta.action == REMOVE and binding in found:
+            found.remove(binding)
+    answer = descriptors.message(BINDINGS)()
+    answer.access_bindings.extend(found)
+    record = Record(key, "", answer, {})
+    if found:
+        written.put(record)
+    else:
+        written.delete(record.kind, key)
+    response = call.method.response() if call.method.response is not None else None
+    if response is not None and "effective_deltas" in response.DESCRIPTOR.fields_by_name:
+        response.effective_deltas.extend(getattr(request, "access_binding_deltas", []))
+    names = {"resource_id": request.resource_id}
+    return Work(verb="update", change=written, primary=record, names=names, response=response)
+
+
+def _check_subject(world: World, subject: Any) -> None:
+    if subject.type == "serviceAccount" and world.journal.get("iam.v1.ServiceAccount", subject.id) is None:
+        raise refusal.not_found("Service account", subject.id)

@@ -1,0 +1,212 @@
+"""What the emulator knows: in memory, and on disk as an append-only journal.
+
+One line of JSON is one change, whole or absent. It is on disk before the answer that depends on it leaves. A line cut short by a
+kill is the last one and is dropped; any other damage is an error, for clusters hang on it. The journal is written anew,
+compacted, when most of its lines are history.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import Message
+
+from kit import files
+from kit.errors import KitError
+from kit.yandex.engine.descriptors import kind_of, message
+
+VERSION = 1
+PENDING = "pending"
+SPARE_LINES = 5000  # compacted when the lines are more than these and four times what is alive
+
+
+class JournalDamaged(KitError):
+    """A line of the journal cannot be read."""
+
+    code = "KIT-YANDEX-JOURNAL"
+    exit_code = 60
+
+    def __init__(self, path: Path, line: int, why: str) -> None:
+        super().__init__(
+            what=f"{path} cannot be read",
+            why=f"line {line}: {why}",
+            fix=f"restore the file, or give up the emulated cloud: rm {path} (its containers: kit purge)",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One resource. `message` is never changed in place: see `copy()`. `extra`: what the API does not show."""
+
+    key: str
+    parent: str
+    message: Any  # a protobuf message; its fields are named by descriptors, not by this code
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self.message)
+
+    @property
+    def is_pending(self) -> bool:
+        """An operation works on it: reality may not have it yet."""
+        return bool(self.extra.get(PENDING))
+
+    def settled(self) -> Record:
+        return Record(self.key, self.parent, self.message, {name: value for name, value in self.extra.items() if name != PENDING})
+
+    def copy(self) -> Any:
+        fresh = type(self.message)()
+        fresh.CopyFrom(self.message)
+        return fresh
+
+
+@dataclass(slots=True)
+class Change:
+    """What one transaction writes."""
+
+    puts: dict[tuple[str, str], Record] = field(default_factory=dict)
+    deletes: dict[tuple[str, str], None] = field(default_factory=dict)
+
+    def put(self, record: Record) -> None:
+        self.deletes.pop((record.kind, record.key), None)
+        self.puts[record.kind, record.key] = record
+
+    def delete(self, kind: str, key: str) -> None:
+        self.puts.pop((kind, key), None)
+        self.deletes[kind, key] = None
+
+    def __bool__(self) -> bool:
+        return bool(self.puts or self.deletes)
+
+
+class Journal:
+    """Thread-safe. `path` None keeps it in memory alone."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.lock = threading.RLock()
+        self._path = path
+        self._records: dict[str, dict[str, Record]] = {}
+        self._children: dict[tuple[str, str], dict[str, None]] = {}
+        self._lines = 0
+        self._file: Any = None
+        if path is not None:
+            self._load(path)
+            self._compact(path)
+
+    def get(self, kind: str, key: str) -> Record | None:
+        return self._records.get(kind, {}).get(key)
+
+    def all(self, kind: str) -> list[Record]:
+        with self.lock:
+            return list(self._records.get(kind, {}).values())
+
+    def children(self, kind: str, parent: str) -> list[Record]:
+        """In the order in which they were made."""
+        with self.lock:
+            return [self._records[kind][key] for key in self._children.get((kind, parent), {})]
+
+    def count(self, kind: str) -> int:
+        return len(self._records.get(kind, {}))
+
+    def kinds(self) -> list[str]:
+        return list(self._records)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Change]:
+        """Nothing is written if the body raises. Nobody else reads or writes halves of it."""
+        change = Change()
+        with self.lock:
+            yield change
+            if change:
+                self._write(change)
+                self._take(change)
+
+    def close(self) -> None:
+        with self.lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+    def _take(self, change: Change) -> None:
+        for kind, key in change.deletes:
+            record = self._records.get(kind, {}).pop(key, None)
+            if record is not None:
+                self._children[kind, record.parent].pop(key, None)
+        for (kind, key), record in change.puts.items():
+            before = self._records.get(kind, {}).get(key)
+            if before is not None and before.parent != record.parent:
+                self._children[kind, before.parent].pop(key, None)
+            self._records.setdefault(kind, {})[key] = record
+            self._children.setdefault((kind, record.parent), {})[key] = None
+
+    def _write(self, change: Change) -> None:
+        if self._path is None or self._file is None:
+            return
+        self._file.write(_line(change))
+        self._file.flush()
+        os.fdatasync(self._file.fileno())
+        self._lines += 1
+        if self._lines > SPARE_LINES and self._lines > 4 * sum(len(found) for found in self._records.values()):
+            self._compact(self._path)
+
+    def _load(self, path: Path) -> None:
+        if not path.exists():
+            return
+        lines = path.read_bytes().split(b"\n")
+        if lines.pop():  # not ended by a newline: the kill came while it was written, and nobody was told of it
+            pass
+        for number, line in enumerate(lines, 1):
+            try:
+                document = json.loads(line)
+                if number == 1:
+                    if document["version"] != VERSION:
+                        raise ValueError(f"version {document['version']}, this program writes {VERSION}")
+                    continue
+                self._take(_change(document))
+            except (ValueError, KeyError, TypeError) as error:
+                raise JournalDamaged(path, number, str(error)) from error
+
+    def _compact(self, path: Path) -> None:
+        files.private_folder(path.parent)
+        whole = Change()
+        for found in self._records.values():
+            for record in found.values():
+                whole.put(record)
+        head = json.dumps({"version": VERSION}).encode() + b"\n"
+        parts = [_line(Change(puts={key: record})) for key, record in whole.puts.items()]
+        files.write(path, head + b"".join(parts), files.PRIVATE)
+        if self._file is not None:
+            self._file.close()
+        self._file = path.open("ab")
+        self._lines = len(parts)
+
+
+def _line(change: Change) -> bytes:
+    document: dict[str, Any] = {}
+    if change.deletes:
+        document["delete"] = list(change.deletes)
+    if change.puts:
+        document["put"] = [
+            [kind, key, record.parent, base64.b64encode(record.message.SerializeToString()).decode(), record.extra]
+            for (kind, key), record in change.puts.items()
+        ]
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
+
+
+def _change(document: Mapping[str, Any]) -> Change:
+    change = Change()
+    for kind, key in document.get("delete", []):
+        change.delete(kind, key)
+    for kind, key, parent, encoded, extra in document.get("put", []):
+        content: Message = message(kind).FromString(base64.b64decode(encoded))
+        change.put(Record(key, parent, content, extra))
+    return change

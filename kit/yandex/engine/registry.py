@@ -1,0 +1,30 @@
+"""Which method is answered by what. What is not here is UNIMPLEMENTED, and the coverage page says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kit.yandex.engine import descriptors
+from kit.yandex.engine.world import Call, World
+
+Handler = Callable[[World, Call], Any]
+
+MODELLED, GENERIC = "modelled", "generic"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    handler: Handler
+    level: str
+    backed: str  # what stands behind it with a real backing; "" for nothing beyond the journal
+
+
+@dataclass(slots=True)
+class Registry:
+    entries: dict[str, Entry] = field(default_factory=dict)  # path → entry
+
+    def add(self, service: str, name: str, handler: Handler, level: str = MODELLED, backed: str = "") -> None:
+        """A later entry replaces an earlier one: a service's own way replaces the generic one. Unknown names are an error."""
+        self.entries[descriptors.methods(service)[name].path] = Entry(handler, level, backed)

@@ -1,0 +1,302 @@
+"""Create, get, list, update by mask, delete: alike for every resource, by its descriptors. What differs stands in `services/`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kit.yandex.engine import descriptors, ids, pages, references, refusal
+from kit.yandex.engine.descriptors import OPERATION, Method
+from kit.yandex.engine.journal import Change, Record
+from kit.yandex.engine.operations import Work
+from kit.yandex.engine.registry import MODELLED, Registry
+from kit.yandex.engine.transfer import apply, counterparts, transfer
+from kit.yandex.engine.world import Call, World, now
+from kit.yandex.rules import quotas
+
+Hook = Callable[["Scene"], None]
+
+
+@dataclass(slots=True)
+class Scene:
+    """What a hook sees and may change while a resource is made, changed or removed."""
+
+    world: World
+    call: Call
+    change: Change
+    message: Any  # the resource: new, or a copy that is being changed, or the one that goes
+    extra: dict[str, Any]
+    work: Work
+    paths: tuple[str, ...] = ()  # of the update mask
+
+    @property
+    def request(self) -> Any:
+        return self.call.request
+
+    def touches(self, *prefixes: str) -> bool:
+        return any(path.startswith(prefix) for path in self.paths for prefix in prefixes)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One kind of resource. `scope` is the field that names its parent; `is_named`: kept under parent/name, without an id."""
+
+    service: str
+    message: str
+    noun: str
+    prefix: str = ""
+    scope: str = "folder_id"
+    parent: str = references.FOLDER
+    is_named: bool = False
+    is_unique: bool = True  # its name, among its siblings; an empty name is never taken
+    level: str = MODELLED
+    backed: str = ""
+    build: Hook | None = None
+    change: Hook | None = None
+    remove: Hook | None = None
+    is_there: Callable[[World, Record], bool] | None = None  # drift: asked before a resource is shown
+    forgotten: Callable[[World, Change, Record], None] | None = None  # what else goes with one that is no longer there
+    default_status: str = ""
+
+    @functools.cached_property
+    def key_fields(self) -> tuple[str, ...]:
+        """The fields by which requests name one: of the Get request."""
+        fields = [field.name for field in descriptors.methods(self.service)["Get"].request.DESCRIPTOR.fields]
+        return tuple(fields[:2]) if self.is_named else tuple(fields[:1])
+
+    def key(self, request: Any) -> str:
+        return "/".join(getattr(request, name) for name in self.key_fields)
+
+    def find(self, world: World, key: str) -> Record:
+        """The record, looked for in reality too; NOT_FOUND otherwise."""
+        record = world.find(self.message, key, self.noun)
+        if not self._exists(world, record):
+            self.forget(world, record)
+            raise refusal.not_found(self.noun, key)
+        return record
+
+    def register(self, registry: Registry) -> None:
+        """Answer those of the five that the service has, and its list of operations."""
+        handlers = {"Get": self.get, "List": self.list, "Create": self.create, "Update": self.update, "Delete": self.delete}
+        for name, method in descriptors.methods(self.service).items():
+            if name in handlers and (method.is_operation or name in ("Get", "List")):
+                registry.add(self.service, name, handlers[name], self.level, self.backed)
+            elif name == "ListOperations":
+                registry.add(self.service, name, self.list_operations, self.level)
+            elif name == "Move" and method.is_operation:
+                registry.add(self.service, name, self.move, self.level)
+
+    def get(self, world: World, call: Call) -> Any:
+        return self.find(world, self.key(call.request)).message
+
+    def list(self, world: World, call: Call) -> Any:
+        records = self._candidates(world, call.request)
+        if self.is_there is not None:
+            gone = [record for record in records if not self._exists(world, record)]
+            for record in gone:
+                self.forget(world, record)
+            records = [record for record in records if record not in gone]
+        return pages.page([record.message for record in records], call.request, call.method.answer())
+
+    def _candidates(self, world: World, request: Any) -> Sequence[Record]:
+        fields = request.DESCRIPTOR.fields_by_name
+        if not self.scope:
+            return world.journal.all(self.message)
+        if self.scope in fields:
+            parent = getattr(request, self.scope)
+            world.find(self.parent, parent, references.FIELDS.get(self.scope, ("", "Cluster"))[1])
+            return world.journal.children(self.message, parent)
+        # What lies in clusters is sometimes listed by the clusters' folder.
+        owners = world.journal.children(self.parent, request.folder_id)
+        return [record for owner in owners for record in world.journal.children(self.message, owner.key)]
+
+    def create(self, world: World, call: Call) -> Any:
+        return world.operations.run(world, call, lambda change: self.prepare_create(world, call, change))
+
+    def prepare_create(self, world: World, call: Call, change: Change) -> Work:
+        request = call.request
+        parent = getattr(request, self.scope) if self.scope else ""
+        if self.scope and not parent:
+            raise refusal.invalid(self.scope, "Field is required")
+        if self.scope:
+            world.find(self.parent, parent, references.FIELDS.get(self.scope, ("", "Cluster"))[1])
+        references.check(world, request)
+        quotas.check(world, self.message)
+        fresh = descriptors.message(self.message)()
+        transfer(request, fresh)
+        flatten(request, fresh)
+        if self.is_named and not fresh.name:
+            fresh.name = getattr(request, self.key_fields[1], "")  # some requests call it as Get does: format_schema_name
+        self._identify(fresh, parent)
+        self._check_name(world, fresh, parent, "")
+        key = f"{parent}/{fresh.name}" if self.is_named else fresh.id
+        return self.scene(world, call, change, Record(key, parent, fresh, {}), "create", self.build).work
+
+    def update(self, world: World, call: Call) -> Any:
+        def prepare(change: Change) -> Work:
+            record = self.find(world, self.key(call.request))
+            references.check(world, call.request)
+            paths = mask(call.request, self.key_fields, call.method)
+            fresh = record.copy()
+            for path in paths:
+                apply(call.request, path, fresh)
+            self._check_name(world, fresh, record.parent, record.key)
+            replaced = Record(record.key, record.parent, fresh, dict(record.extra))
+            return self.scene(world, call, change, replaced, "update", self.change, paths).work
+
+        return world.operations.run(world, call, prepare)
+
+    def delete(self, world: World, call: Call) -> Any:
+        def prepare(change: Change) -> Work:
+            record = self.find(world, self.key(call.request))
+            check_protection(record, self.noun)
+            references.check_free(world, self.message, record.key, self.noun)
+            scene = self.scene(world, call, change, record, "delete", self.remove)
+            change.delete(self.message, record.key)
+            change.delete(BINDINGS, record.key)
+            return scene.work
+
+        return world.operations.run(world, call, prepare)
+
+    def move(self, world: World, call: Call) -> Any:
+        """Into another folder."""
+
+        def prepare(change: Change) -> Work:
+            record = self.find(world, self.key(call.request))
+            target = call.request.destination_folder_id
+            world.find(references.FOLDER, target, "Folder")
+            fresh = record.copy()
+            fresh.folder_id = target
+            self._check_name(world, fresh, target, record.key)
+            moved = Record(record.key, target, fresh, dict(record.extra))
+            return self.scene(world, call, change, moved, "update", None).work
+
+        return world.operations.run(world, call, prepare)
+
+    def act(self, hook: Hook) -> Callable[[World, Call], Any]:
+        """A handler for another method that changes one resource: `hook` says how."""
+
+        def handler(world: World, call: Call) -> Any:
+            def prepare(change: Change) -> Work:
+                record = self.find(world, self.key(call.request))
+                references.check(world, call.request)
+                fresh = Record(record.key, record.parent, record.copy(), dict(record.extra))
+                return self.scene(world, call, change, fresh, "update", hook).work
+
+            return world.operations.run(world, call, prepare)
+
+        return handler
+
+    def list_operations(self, world: World, call: Call) -> Any:
+        key = self.key(call.request)
+        world.find(self.message, key, self.noun)
+        records = world.journal.children(OPERATION, key)
+        return pages.page([record.message for record in reversed(records)], call.request, call.method.answer(), "operations")
+
+    def scene(
+        self, world: World, call: Call, change: Change, record: Record, verb: str, hook: Hook | None, paths: Iterable[str] = ()
+    ) -> Scene:
+        """Run the hook over the record, and put what it made of it. Also for one service making resources of another."""
+        subject = record.key.partition("/")[0] if self.is_named else record.key
+        names = dict(zip(self.key_fields, record.key.split("/", 1) if self.is_named else [record.key], strict=True))
+        work = Work(verb=verb, change=change, primary=record, names=names, subject=subject if _is_cluster(self, subject) else "")
+        scene = Scene(world, call, change, record.message, dict(record.extra), work, tuple(paths))
+        if hook is not None:
+            hook(scene)
+        if verb != "delete":
+            key = record.key
+            if (
+                verb == "create" and not self.is_named
+            ):  # a hook may have chosen the id: a subnet's tells its zone, a bucket's is its name
+                key = scene.message.id
+                work.names[self.key_fields[0]] = key
+                work.subject = work.subject and key
+            work.primary = Record(key, record.parent, scene.message, scene.extra)
+            change.put(work.primary)
+        return scene
+
+    def forget(self, world: World, record: Record) -> None:
+        """It has gone behind our back: drop it, and with a cluster everything in it."""
+        with world.journal.transaction() as change:
+            if self.forgotten is not None:
+                self.forgotten(world, change, record)
+            drop(world, change, record)
+
+    def _exists(self, world: World, record: Record) -> bool:
+        """What is being made is believed: it may be listed before it is real."""
+        return record.is_pending or self.is_there is None or self.is_there(world, record)
+
+    def _identify(self, fresh: Any, parent: str) -> None:
+        fields = fresh.DESCRIPTOR.fields_by_name
+        if "id" in fields and self.prefix:
+            fresh.id = ids.new(self.prefix)
+        if "created_at" in fields:
+            fresh.created_at.CopyFrom(now())
+        if self.scope in fields and fields[self.scope].message_type is None:
+            setattr(fresh, self.scope, parent)
+        if self.default_status:
+            fresh.status = fields["status"].enum_type.values_by_name[self.default_status].number
+
+    def _check_name(self, world: World, fresh: Any, parent: str, own_key: str) -> None:
+        name = getattr(fresh, "name", "")
+        if not name or not self.is_unique:
+            return
+        if self.is_named:
+            taken = world.journal.get(self.message, f"{parent}/{name}")
+        else:
+            siblings = world.journal.children(self.message, parent)
+            taken = next((record for record in siblings if record.message.name == name), None)
+        if taken is not None and taken.key != own_key:
+            if not self._exists(world, taken):
+                self.forget(world, taken)
+                return
+            raise refusal.already_exists(self.noun, name)
+
+
+BINDINGS = "access.ListAccessBindingsResponse"  # as a record's message: a list of bindings, kept under the resource's key
+
+
+def mask(request: Any, key_fields: Iterable[str], method: Method) -> tuple[str, ...]:
+    """The paths of the update mask; without one, every field that the request can set: the cloud then replaces the whole."""
+    own = {*key_fields, "update_mask"}
+    if request.update_mask.paths:
+        for path in request.update_mask.paths:
+            if path.partition(".")[0] not in request.DESCRIPTOR.fields_by_name:
+                raise refusal.invalid("update_mask", f"{method.label} has no field {path}")
+        # The provider names the key as well when it changes a database.
+        return tuple(path for path in request.update_mask.paths if path not in own)
+    return tuple(field.name for field in request.DESCRIPTOR.fields if field.name not in own)
+
+
+def flatten(request: Any, fresh: Any) -> None:
+    """`topic_spec`, `user_spec`, `database_spec`: the request nests what the resource has at its top."""
+    for field, value in request.ListFields():
+        if field.message_type is not None and not field.is_repeated and not counterparts(field.name, fresh.DESCRIPTOR):
+            transfer(value, fresh)
+
+
+def check_protection(record: Record, noun: str) -> None:
+    """Two spellings: a flag, and for databases and users a wrapper. ClickHouse's modes are an enum."""
+    message = record.message
+    protected = getattr(message, "deletion_protection", False)
+    if hasattr(protected, "value"):
+        protected = protected.value
+    if "deletion_protection_mode" in message.DESCRIPTOR.fields_by_name:
+        values = message.DESCRIPTOR.fields_by_name["deletion_protection_mode"].enum_type.values_by_number
+        protected = values[message.deletion_protection_mode].name.endswith("_ENABLED")
+    if protected:
+        raise refusal.precondition(f"{noun} {record.key} has deletion protection enabled: disable it before deleting")
+
+
+def drop(world: World, change: Change, record: Record) -> None:
+    change.delete(record.kind, record.key)
+    for kind in world.journal.kinds():
+        if kind != OPERATION:
+            for child in world.journal.children(kind, record.key):
+                change.delete(child.kind, child.key)
+
+
+def _is_cluster(resource: Resource, subject: str) -> bool:
+    return bool(subject) and (resource.message.endswith(".Cluster") or resource.parent.endswith(".Cluster"))

@@ -1,0 +1,60 @@
+"""After a kill: what a half-done operation has begun behind the API is taken back or done again.
+
+The journal knows which record an operation was about, not how far it came. Everything of the backing is idempotent, so a creation
+is undone whole and a change is made once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kit.yandex.contract import Cluster
+from kit.yandex.engine.journal import Record
+from kit.yandex.engine.world import World
+from kit.yandex.managed import databases
+from kit.yandex.services import clickhouse, kafka, kubernetes, postgresql, redis
+
+PRODUCTS = {module.PRODUCT.cluster: module.PRODUCT for module in (kafka, clickhouse, postgresql, redis)}
+USERS = {module.USERS.message: module for module in (kafka, clickhouse, postgresql, redis)}
+DATABASES = {postgresql.DATABASES.message, clickhouse.DATABASES.message}
+
+
+def undo(world: World, record: Record) -> None:
+    """Remove what a creation may have made of this record."""
+    backing, message = world.backing, record.message
+    if record.kind in PRODUCTS:
+        backing.remove_cluster(databases.cluster_of(world, PRODUCTS[record.kind], message, record.extra))
+    elif record.kind == kubernetes.CLUSTER:
+        backing.remove_kubernetes(kubernetes.cluster_of(message))
+    elif record.kind == "storage.v1.Bucket":
+        backing.remove_bucket(record.key)
+    elif record.kind == kafka.TOPICS.message:
+        _inside(world, record, lambda owner: backing.remove_topic(owner, message.name))
+    elif record.kind in USERS:
+        _inside(world, record, lambda owner: backing.remove_user(owner, message.name))
+    elif record.kind in DATABASES:
+        _inside(world, record, lambda owner: backing.remove_database(owner, message.name))
+
+
+def redo(world: World, record: Record) -> None:
+    """Make reality what the record says."""
+    backing, message = world.backing, record.message
+    if record.kind in PRODUCTS:
+        backing.put_cluster(databases.cluster_of(world, PRODUCTS[record.kind], message, record.extra))
+    elif record.kind == kubernetes.CLUSTER:
+        backing.put_kubernetes(kubernetes.cluster_of(message))
+    elif record.kind == kafka.TOPICS.message:
+        _inside(world, record, lambda owner: backing.put_topic(owner, kafka.topic_of(message)))
+    elif record.kind in USERS:
+        module: Any = USERS[record.kind]
+        _inside(world, record, lambda owner: backing.put_user(owner, module.user_of(message, record.extra)))
+    elif record.kind == postgresql.DATABASES.message:
+        _inside(world, record, lambda owner: backing.put_database(owner, postgresql.database_of(message)))
+
+
+def _inside(world: World, record: Record, deed: Callable[[Cluster], None]) -> None:
+    kind = record.kind.rpartition(".")[0] + ".Cluster"
+    owner = world.journal.get(kind, record.parent)
+    if owner is not None:  # else it goes, or went, with its cluster
+        deed(databases.cluster_of(world, PRODUCTS[kind], owner.message, owner.extra))

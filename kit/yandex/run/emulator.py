@@ -1,0 +1,151 @@
+"""One emulator: journal, API, S3's door, on loopback, from one stack's folder."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from kit import files
+from kit.errors import KitError
+from kit.pki import folder as pki
+from kit.yandex import services
+from kit.yandex.contract import Backing, PortTaken, S3Server
+from kit.yandex.engine.journal import Journal
+from kit.yandex.engine.operations import Operations
+from kit.yandex.engine.world import Options, World
+from kit.yandex.managed import recovery
+from kit.yandex.run import server
+from kit.yandex.run.environment import Address
+from kit.yandex.run.faults import Faults
+from kit.yandex.s3.buckets import Buckets
+from kit.yandex.services import platform
+
+Served = TypeVar("Served")
+HOLDER = "yandex-emulator"
+CLUSTER = ".Cluster"  # what kinds of clusters end in
+NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+class AlreadyRuns(KitError):
+    """Another emulator works on the same state."""
+
+    code = "KIT-YANDEX-RUNS"
+    exit_code = 20
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            what="an emulator of this stack runs already",
+            why=f"it holds {folder / 'lock'}",
+            fix="use that one, stop it, or give this one a stack of its own: kit --stack NAME yandex emulate",
+        )
+
+
+@dataclass(slots=True)
+class Emulator:
+    """`port`: gRPC over TLS. `s3_port`: HTTP, forward proxy."""
+
+    world: World
+    port: int
+    s3_port: int
+    _api: server.Server
+    _s3: S3Server
+
+    def stop(self) -> None:
+        self._s3.stop()
+        self._api.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`folder`: where the journal lies, None for memory alone. `certificate` and `key`: PEM, the chain and its key. `last`: the
+    addresses of the last run, which environments out there still name."""
+
+    folder: Path | None
+    certificate: bytes
+    key: bytes
+    port: int | None = 0  # 0: a free one. None: the last one if it is free, else a free one
+    s3_port: int | None = 0
+    last: Address | None = None
+    options: Options = field(default_factory=Options)
+    faults: Faults = field(default_factory=Faults)
+
+
+def leaf(certs: Path, stack: str) -> tuple[bytes, bytes]:
+    """The emulator's certificate from the stack's authority, made if need be."""
+    pki.ensure(certs, stack, {HOLDER: NAMES})
+    place = certs / HOLDER / "current"
+    return (place / "tls.crt").read_bytes(), (place / "tls.key").read_bytes()
+
+
+@contextlib.contextmanager
+def running(settings: Settings, backing: Backing) -> Iterator[Emulator]:
+    """Start, and stop at the end: calls first, then work, then the journal."""
+    with _alone(settings.folder):
+        emulator = start(settings, backing)
+        try:
+            yield emulator
+        finally:
+            emulator.stop()
+
+
+def start(settings: Settings, backing: Backing) -> Emulator:
+    from kit.yandex.s3 import server as object_storage
+
+    journal = Journal(settings.folder / "journal.jsonl" if settings.folder else None)
+    world = World(journal, backing, settings.options, Operations())
+    buckets = Buckets(world)
+    world.announce = lambda: backing.put_keys(buckets.rights())
+    platform.seed(world)
+    world.operations.load(world, recovery.undo, recovery.redo)
+    backing.retain(frozenset(each.key for kind in journal.kinds() if kind.endswith(CLUSTER) for each in journal.all(kind)))
+    world.announce()
+    last = settings.last or Address(0, 0)
+    registry = services.registry()
+
+    def serve(port: int) -> server.Server:
+        return server.start(world, registry, settings.faults, settings.certificate, settings.key, port)
+
+    try:
+        api = _at(settings.port, last.port, serve)
+    except BaseException:
+        journal.close()
+        raise
+    try:
+        s3 = _at(settings.s3_port, last.s3_port, lambda port: object_storage.start(buckets, backing, port))
+    except BaseException:
+        api.stop()
+        raise
+    return Emulator(world, api.port, s3.port, api, s3)
+
+
+def _at(wanted: int | None, last: int, serve: Callable[[int], Served]) -> Served:
+    """At the port that the user fixed; else at the last one, else at a free one."""
+    if wanted is not None:
+        return serve(wanted)
+    try:
+        return serve(last)
+    except PortTaken:
+        return serve(0)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path | None) -> Iterator[None]:
+    """The kernel's lock: a killed emulator leaves none behind."""
+    if folder is None:
+        yield
+        return
+    files.private_folder(folder)
+    descriptor = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, files.PRIVATE)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRuns(folder) from None
+        yield
+    finally:
+        os.close(descriptor)

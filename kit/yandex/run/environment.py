@@ -1,0 +1,123 @@
+"""The environment in which terraform, and everything else, takes the emulator for the cloud. It names only loopback.
+
+What could lead to the real cloud, or away from the emulator's trust, is unset: the provider prefers a key file to a token, and
+does not start at all with AWS_CA_BUNDLE.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from kit import files
+from kit.errors import KitError
+from kit.workspace import Workspace
+from kit.yandex.contract import STORAGE_HOST, TOKEN_PREFIX
+from kit.yandex.engine import ids
+
+FOLDER = "yandex"  # below the stack's state
+ADDRESS = "address.json"
+MIRROR = "mirror"
+SUBJECT = "kit"
+UNSET = (
+    "AWS_CA_BUNDLE",
+    "YC_SERVICE_ACCOUNT_KEY_FILE",
+    "YC_STORAGE_ACCESS_KEY",
+    "YC_STORAGE_SECRET_KEY",
+    "YC_PLAINTEXT",
+    "YC_INSECURE",
+    "YC_ORGANIZATION_ID",
+    "AWS_PROFILE",
+)
+
+
+class NotRunning(KitError):
+    """No emulator of this stack runs."""
+
+    code = "KIT-YANDEX-NOT-RUNNING"
+    exit_code = 61
+
+    def __init__(self, stack: str) -> None:
+        super().__init__(
+            what=f"no emulator of stack {stack} runs",
+            why="its environment holds its ports, which are known while it runs",
+            fix="start one in another terminal: kit yandex emulate",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    port: int
+    s3_port: int
+
+
+def folder(workspace: Workspace) -> Path:
+    return workspace.state / FOLDER
+
+
+def publish(workspace: Workspace, address: Address) -> None:
+    """Where a running emulator is; read by `address_of`."""
+    files.write_json(folder(workspace) / ADDRESS, asdict(address), files.PRIVATE)
+
+
+def usual(workspace: Workspace) -> Address | None:
+    """Where this stack's emulator was the last time, running or not: it takes the same ports again if it can."""
+    try:
+        return Address(**json.loads((folder(workspace) / ADDRESS).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def address_of(workspace: Workspace) -> Address:
+    """Of the emulator that runs; raises `NotRunning`."""
+    address = usual(workspace)
+    if address is None or not _is_held(folder(workspace) / "lock"):
+        raise NotRunning(workspace.stack)
+    return address
+
+
+def variables(workspace: Workspace, address: Address, cli_configuration: Path | None = None) -> Mapping[str, str | None]:
+    """Name → value; None means that the variable must not be there."""
+    found: dict[str, str | None] = dict.fromkeys(UNSET)
+    proxy = f"http://127.0.0.1:{address.s3_port}"
+    found |= {
+        "SSL_CERT_FILE": str(workspace.bundle_file),
+        "HTTP_PROXY": proxy,  # S3 alone is spoken to by plain HTTP; TLS goes past it
+        "http_proxy": proxy,
+        "NO_PROXY": "localhost,127.0.0.1",
+        "no_proxy": "localhost,127.0.0.1",
+        "YC_ENDPOINT": f"localhost:{address.port}",
+        "YC_STORAGE_ENDPOINT_URL": f"http://{STORAGE_HOST}",
+        "YC_TOKEN": token(workspace),
+        "YC_CLOUD_ID": ids.CLOUD,
+        "YC_FOLDER_ID": ids.FOLDER,
+        "YC_TERRAFORM_INITIALIZATION_SILENCE": "true",
+        "CHECKPOINT_DISABLE": "1",
+    }
+    if cli_configuration is not None:
+        found["TF_CLI_CONFIG_FILE"] = str(cli_configuration)
+    return found
+
+
+def token(workspace: Workspace) -> str:
+    """The stack's own, made once: the rehearsal's cluster lets in whoever has it, so it cannot be the same everywhere."""
+    path = folder(workspace) / "token"
+    if not path.exists():
+        files.private_folder(folder(workspace))
+        files.write(path, f"{TOKEN_PREFIX}{secrets.token_hex(16)}-{SUBJECT}", files.PRIVATE)
+    return path.read_text()
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True

@@ -1,0 +1,68 @@
+"""Faults on demand, to see how a configuration bears a bad day: `--fail TopicService/Create:UNAVAILABLE:0.3`, `--latency 0.2`."""
+
+from __future__ import annotations
+
+import fnmatch
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import grpc
+
+from kit.errors import KitError
+from kit.yandex.engine.descriptors import Method
+from kit.yandex.engine.refusal import Refusal
+
+
+class FaultUnknown(KitError):
+    """`--fail` is not METHOD:CODE:RATE."""
+
+    code = "KIT-YANDEX-FAULT"
+    exit_code = 10
+
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(
+            what=f"--fail {text} is not understood", why=why, fix="kit yandex emulate --fail 'TopicService/*:UNAVAILABLE:0.3'"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    pattern: str  # of the end of a method's label; * and ? as in file names
+    code: grpc.StatusCode
+    rate: float
+
+    def hits(self, method: Method) -> bool:
+        return fnmatch.fnmatchcase(method.label, f"*{self.pattern}")
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    faults: tuple[Fault, ...] = ()
+    latency_s: float = 0.0
+    dice: Callable[[], float] = random.random
+
+    def strike(self, method: Method) -> None:
+        """Wait, and perhaps raise."""
+        if self.latency_s:
+            time.sleep(self.latency_s)
+        for fault in self.faults:
+            if fault.hits(method) and self.dice() < fault.rate:
+                raise Refusal(fault.code, f"{method.label} fails on demand (--fail)")
+
+
+def parse(text: str) -> Fault:
+    parts = text.rsplit(":", 2)
+    if len(parts) != 3:
+        raise FaultUnknown(text, "it must be METHOD:CODE:RATE")
+    pattern, code, rate = parts
+    if code not in grpc.StatusCode.__members__ or code == "OK":
+        raise FaultUnknown(text, f"{code} is no gRPC code; known: {', '.join(grpc.StatusCode.__members__)}")
+    try:
+        share = float(rate)
+    except ValueError:
+        raise FaultUnknown(text, f"{rate} is no number") from None
+    if not 0 <= share <= 1:
+        raise FaultUnknown(text, f"{rate} is not between 0 and 1")
+    return Fault(pattern, grpc.StatusCode[code], share)

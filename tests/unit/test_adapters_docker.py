@@ -1,0 +1,124 @@
+"""The door to the container engine: why it does not answer is told by the system's own error number and the engine's version."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from kit.adapters.docker.client import Docker
+from kit.adapters.docker.errors import (
+    EngineAbsent,
+    EngineNoPermission,
+    EngineNotRunning,
+    EngineRefused,
+    EngineTooOld,
+    unreachable,
+)
+from kit.adapters.docker.observed import container
+from kit.errors import KitError
+
+
+def wrapped(error: OSError) -> Exception:
+    """As urllib3 and the SDK hand it up: in the arguments of one, and in the context of the other."""
+    try:
+        raise RuntimeError("Connection aborted.", error)
+    except RuntimeError as inner:
+        outer = ValueError("Error while fetching server API version")
+        outer.__context__ = inner
+        return outer
+
+
+@pytest.mark.parametrize(
+    ("error", "on_path", "told"),
+    [
+        (FileNotFoundError(2, "No such file or directory"), False, EngineAbsent),
+        (FileNotFoundError(2, "No such file or directory"), True, EngineNotRunning),
+        (PermissionError(13, "Permission denied"), True, EngineNoPermission),
+        (ConnectionRefusedError(111, "Connection refused"), True, EngineNotRunning),
+    ],
+)
+def test_the_error_number_decides(
+    error: OSError, on_path: bool, told: type[KitError], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if on_path:
+        (tmp_path / "dockerd").write_text("#!/bin/sh\n")
+        (tmp_path / "dockerd").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert type(unreachable("unix:///run/x.sock", wrapped(error))) is told
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network",
+        "all predefined address pools have been fully subnetted",
+    ],
+)
+def test_an_engine_without_a_free_range_of_addresses_says_how_to_get_one(said: str) -> None:
+    assert "docker network prune" in EngineRefused(doing="create the network kit", said=said).fix
+    assert EngineRefused(doing="create the network kit", said="something else").fix == "docker info"
+
+
+def test_nobody_at_the_socket(tmp_path: Path) -> None:
+    with pytest.raises((EngineAbsent, EngineNotRunning)):
+        Docker(f"unix://{tmp_path / 'no.sock'}").containers()
+
+
+@pytest.mark.parametrize("api", ["1.40", "1.18"])
+def test_an_old_engine_is_told_by_its_version(api: str) -> None:
+    with engine_of(api) as address, pytest.raises(EngineTooOld) as refused:
+        Docker(address).containers()
+    assert "18.09" in refused.value.what
+    assert api in refused.value.why
+
+
+def test_a_container_is_read_from_what_the_engine_lists() -> None:
+    seen = container(
+        {
+            "Id": "abc",
+            "Names": ["/kit-kafka"],
+            "Image": "kit.local/kafka:4",
+            "ImageID": "sha256:1",
+            "State": "running",
+            "Status": "Up 2 minutes",
+            "Labels": {"dev.kit.stack": "kit"},
+            "Ports": [{"PrivatePort": 9091, "PublicPort": 9091, "IP": "127.0.0.1"}, {"PrivatePort": 9093}],
+            "NetworkSettings": {"Networks": {"kit": {"IPAddress": "172.18.0.2"}}},
+            "Mounts": [{"Type": "volume", "Name": "kit-kafka"}, {"Type": "bind", "Source": "/x"}],
+        }
+    )
+    assert seen.name == "kit-kafka"
+    assert [(port.container, port.host, port.address) for port in seen.ports] == [(9091, 9091, "127.0.0.1")]
+    assert seen.addresses == {"kit": "172.18.0.2"}
+    assert seen.volumes == ("kit-kafka",)
+
+
+@contextmanager
+def engine_of(api: str) -> Iterator[str]:
+    """Something that answers like an engine when asked for its version."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"Version": "18.09.1", "ApiVersion": api, "MinAPIVersion": "1.12"}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"tcp://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()

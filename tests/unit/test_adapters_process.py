@@ -1,0 +1,219 @@
+"""The one door to other programs: results, failures that can be pasted, and secrets that reach neither."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kit.adapters import process
+from kit.errors import ToolFailed, ToolMissing, ToolTimeout
+
+ROOT = Path(__file__).parents[2]
+
+
+def waited_for(path: Path) -> bool:
+    until = time.monotonic() + 30
+    while not path.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    return path.exists()
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_output_and_exit_code_come_back() -> None:
+    result = process.run(python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"), check=False)
+    assert (result.exit_code, result.stdout, result.stderr) == (3, "out\n", "err\n")
+
+
+def test_an_environment_is_added_to_and_taken_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIT_ENV_GONE", "x")
+    monkeypatch.setenv("KIT_ENV_KEPT", "y")
+    code = "import os; print(sorted(name for name in os.environ if name.startswith('KIT_ENV_')))"
+    said = process.run(python(code), env={"KIT_ENV_GONE": None, "KIT_ENV_NEW": "z"}).stdout
+    assert said == "['KIT_ENV_KEPT', 'KIT_ENV_NEW']\n"
+
+
+def test_a_failure_carries_a_pasteable_command_and_the_last_words() -> None:
+    with pytest.raises(ToolFailed) as caught:
+        process.run(python("import sys; sys.exit('no such thing')"))
+    assert caught.value.why == "no such thing"
+    assert "sys.exit('\"'\"'no such thing'\"'\"')" in caught.value.detail
+
+
+def test_a_secret_reaches_no_text_of_a_failure(tmp_path: Path) -> None:
+    with pytest.raises(ToolFailed) as caught:
+        process.run(python("import sys; sys.exit('password hunter2 refused')"), secrets=("hunter2",))
+    said = caught.value
+    assert "hunter2" not in f"{said.what} {said.why} {said.fix} {said.detail}"
+    assert "***" in said.why
+
+
+def test_a_program_that_is_not_there_is_named() -> None:
+    with pytest.raises(ToolMissing, match="no-such-program not found"):
+        process.run(["no-such-program"])
+
+
+def test_a_program_that_takes_too_long_is_ended_with_its_children(tmp_path: Path) -> None:
+    alive = tmp_path / "alive"
+    child = f"import time, pathlib; time.sleep(1.5); pathlib.Path({str(alive)!r}).touch()"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    with pytest.raises(ToolTimeout):
+        process.run(python(parent), timeout_s=0.5)
+    threading.Event().wait(1.5)
+    assert not alive.exists()
+
+
+def test_everything_that_runs_can_be_ended_at_once() -> None:
+    failures: list[Exception] = []
+
+    def work() -> None:
+        try:
+            process.run(python("import time; time.sleep(60)"))
+        except ToolFailed as error:
+            failures.append(error)
+
+    worker = threading.Thread(target=work)
+    began = time.monotonic()
+    worker.start()
+    while worker.is_alive() and time.monotonic() - began < 30:
+        process.end_all()
+        worker.join(0.05)
+    assert len(failures) == 1
+
+
+def test_a_log_keeps_the_command_and_what_it_said(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "x.log"
+    process.run(python("print('built')"), log=log)
+    assert log.read_text().startswith("$ ")
+    assert log.read_text().endswith("built\n")
+
+
+def test_a_stream_is_heard_line_by_line_while_it_runs(tmp_path: Path) -> None:
+    """The program waits for a file that only whoever hears its first line makes."""
+    heard = tmp_path / "heard"
+    code = f"""
+import pathlib, time
+print("first hunter2", flush=True)
+while not pathlib.Path({str(heard)!r}).exists(): time.sleep(0.01)
+print("second", end="\\r")
+print()
+print("no end of line", end="")
+raise SystemExit(2)
+"""
+    lines: list[str] = []
+
+    def on_line(line: str) -> None:
+        lines.append(line)
+        heard.touch()
+
+    result = process.stream(python(code), on_line=on_line, secrets=("hunter2",))
+    assert lines == ["first ***", "second\r", "no end of line"]
+    assert (result.exit_code, result.stdout) == (2, "first hunter2\nsecond\r\nno end of line")
+
+
+# Ends by itself when it is asked, but takes longer about it than a program has that is merely ended; says how often it was asked.
+RELUCTANT = """
+import signal, sys, time
+asked = 0
+def on_signal(*_):
+    global asked
+    asked += 1
+signal.signal(signal.SIGINT, on_signal)
+print("ready", flush=True)
+while not asked: time.sleep(0.01)
+time.sleep(0.5)
+print(f"asked {asked} times, and done", flush=True)
+"""
+
+
+def test_ctrl_c_becomes_one_request_and_the_program_ends_in_its_own_time() -> None:
+    lines: list[str] = []
+
+    def on_line(line: str) -> None:
+        lines.append(line)
+        if line == "ready":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        process.stream(python(RELUCTANT), on_line=on_line)
+    assert lines == ["ready", "asked 1 times, and done"]
+
+
+def test_what_must_write_down_how_far_it_came_is_never_killed() -> None:
+    """As when Ctrl-C reaches the main thread while steps run in others."""
+    results: list[process.Result] = []
+    ready = threading.Event()
+    worker = threading.Thread(target=lambda: results.append(process.stream(python(RELUCTANT), on_line=lambda _: ready.set())))
+    worker.start()
+    assert ready.wait(30)
+    process.end_all()
+    worker.join(30)
+    assert [(result.exit_code, result.stdout.splitlines()[-1]) for result in results] == [(0, "asked 1 times, and done")]
+
+
+def test_a_program_outlives_a_kit_that_is_killed(tmp_path: Path) -> None:
+    """It goes on saying things to nobody; into a broken pipe that would be its end, and what it holds stays locked."""
+    ready, done = tmp_path / "ready", tmp_path / "done"
+    program = f"""
+import pathlib, time
+pathlib.Path({str(ready)!r}).touch()
+for number in range(30):
+    print("still here", number, flush=True)
+    time.sleep(0.05)
+pathlib.Path({str(done)!r}).touch()
+"""
+    kit = f"from kit.adapters import process; process.stream([{sys.executable!r}, '-c', {program!r}], on_line=print)"
+    parent = subprocess.Popen(python(kit), cwd=ROOT, stdout=subprocess.DEVNULL)
+    assert waited_for(ready)
+    parent.kill()
+    parent.wait()
+    assert waited_for(done)
+
+
+def test_a_listener_that_fails_ends_the_program_before_its_failure_is_told() -> None:
+    def on_line(line: str) -> None:
+        raise ValueError(line)
+
+    with pytest.raises(ValueError, match="ready"):
+        process.stream(python(RELUCTANT), on_line=on_line)
+    assert not process._asked
+
+
+def test_what_is_fed_arrives_piece_by_piece() -> None:
+    result = process.feed(python("import sys; print(len(sys.stdin.buffer.read()))"), (b"x" * 100_000 for _ in range(20)))
+    assert result.stdout == "2000000\n"
+
+
+def test_a_fed_program_that_ends_early_is_told_by_its_own_words() -> None:
+    code = "import sys; sys.stdin.buffer.read(1); print('no room', file=sys.stderr); sys.exit(4)"
+    with pytest.raises(ToolFailed) as failed:
+        process.feed(python(code), (b"x" * 1_000_000 for _ in range(50)))
+    assert "exit code 4" in failed.value.what
+    assert failed.value.why == "no room"
+
+
+def test_a_fed_program_that_never_reads_is_ended() -> None:
+    with pytest.raises(ToolTimeout):
+        process.feed(python("import time; time.sleep(600)"), (b"x" * 1_000_000 for _ in range(50)), timeout_s=0.5)
+
+
+def test_what_fails_while_it_is_read_ends_the_fed_program(tmp_path: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"x"
+        raise ValueError("the engine hung up")
+
+    ended = tmp_path / "ended"
+    code = f"import sys, pathlib; sys.stdin.buffer.read(); pathlib.Path({str(ended)!r}).touch()"
+    with pytest.raises(ValueError, match="hung up"):
+        process.feed(python(code), pieces())
+    assert not ended.exists()
