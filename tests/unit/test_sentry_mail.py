@@ -203,8 +203,8 @@ SENTRY_OPTIONS.update({
 """
 DRIVE = """
 import json, os, pathlib, sys
-from kit.sentry.clients import driver
-from kit.sentry.clients.contract import Wanted
+from kit.sentry.preflight.clients import driver
+from kit.sentry.preflight.clients.contract import Wanted
 request = json.loads(sys.argv[1])
 outcome = driver.examine(request, dict(os.environ), Wanted(kind="sentry", version=(26, 8)), pathlib.Path(sys.argv[2]))
 assert outcome["error"] is None, outcome
