@@ -1,27 +1,90 @@
-"""One shape for every failure a user can meet: a code, what happened, why, and the command that mends it.
+"""Errors that a user can meet: each class has a code, an exit code, and templates for what happened, why, and the fix.
 
-Errors are raised where the fact is known and shown once, at the top of the command line. The exit code is a
-band: 1x the user's input, 2x the host, 3x the engine, 4x the stores, 5x the cluster, 6x the cloud.
-`docs/errors.md` lists them all; a test holds that list against the classes here and in the rooms.
+    class PortTaken(KitError):
+        code = "KIT-PORT-TAKEN"
+        exit_code = 23
+        what = "port {port} is in use"
+        why = "{owner} listens on it"
+        fix = "stop it, or remove `{key}` from `ports` in kit.yaml and let kit choose"
+
+    raise PortTaken(port=9091, owner="nginx", key="kafka")
+
+A text that the class does not have is given where the error is raised: `why=` with what a program said, for example. A text
+that is given replaces the class's. A field that is missing, or that no template names, is a `TypeError`.
+
+Errors are raised where the fact is known and shown once, at the top of the command line. The exit code is a band: 1x the
+user's input, 2x the host, 3x the engine, 4x the stores, 5x the cluster, 6x the cloud. `docs/errors.md` lists them all.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+import inspect
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from os import PathLike
+from typing import Any, ClassVar
+
+# Plain values only: `-o json` prints them, so no object that may hold a password can be one.
+Field = str | int | float | PathLike[str] | datetime | Sequence[str] | None
+
+TEXTS = ("what", "why", "fix")
+
+
+class _Formatter(string.Formatter):
+    """str.format, where a list is written with commas, or with what stands behind the colon: `{reasons:; }`."""
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        if isinstance(value, list | tuple):
+            return (format_spec or ", ").join(value)
+        return super().format_field(value, format_spec)
+
+
+FORMATTER = _Formatter()
 
 
 class KitError(Exception):
-    """A failure with a stable code. `detail` is what a tool said, shown below the three lines, never classified by text."""
+    """A failure with a stable code. `detail` is what a tool said, shown below the three texts, never classified by its words."""
 
     code: ClassVar[str] = "KIT-UNEXPECTED"
     exit_code: ClassVar[int] = 1
+    what: str = ""
+    why: str = ""
+    fix: str = ""
 
-    def __init__(self, *, what: str, why: str, fix: str, detail: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.why = why
-        self.fix = fix
-        self.detail = detail
+    def __init__(
+        self, *, what: str | None = None, why: str | None = None, fix: str | None = None, detail: str = "", **fields: Field
+    ) -> None:
+        given = {text: said for text, said in (("what", what), ("why", why), ("fix", fix)) if said is not None}
+        templates = {text: getattr(type(self), text) for text in TEXTS if text not in given}
+        declared = declared_fields(type(self))
+        needed = fields_of(type(self), templates) | {field for field in declared if not hasattr(type(self), field)}
+        name = type(self).__name__
+        if absent := sorted(text for text, template in templates.items() if not template):
+            raise TypeError(f"{name} must be given {', '.join(absent)}")
+        if unknown := sorted(fields.keys() - declared - fields_of(type(self))):
+            raise TypeError(f"{name} has no field {', '.join(unknown)}")
+        if missing := sorted(needed - fields.keys()):
+            raise TypeError(f"{name} needs {', '.join(missing)}")
+        said = given | {text: FORMATTER.vformat(template, (), fields) for text, template in templates.items()}
+        super().__init__(said["what"])
+        self.what, self.why, self.fix, self.detail = said["what"], said["why"], said["fix"], detail
+        self.fields: Mapping[str, Field] = fields
+        for field in declared & fields.keys():
+            setattr(self, field, fields[field])
+
+
+def fields_of(error: type[KitError], texts: Iterable[str] = TEXTS) -> set[str]:
+    """The fields that these templates of the class name."""
+    parsed = (FORMATTER.parse(getattr(error, text)) for text in texts)
+    return {name.partition(".")[0] for parts in parsed for _, name, _, _ in parts if name}
+
+
+def declared_fields(error: type[KitError]) -> set[str]:
+    """The fields that a class annotates, since code reads them as attributes; needed, if they have no value in the class."""
+    own = error.__mro__[: error.__mro__.index(KitError)]
+    annotated = (item for each in own for item in inspect.get_annotations(each).items())
+    return {name for name, kind in annotated if "ClassVar" not in str(kind)} - set(TEXTS)
 
 
 class ToolFailed(KitError):

@@ -46,7 +46,15 @@ def show(error: KitError, *, as_json: bool, verbose: bool) -> None:
     color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     print(text(error, color=color, verbose=verbose), file=sys.stderr)
     if as_json:
-        fields = {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix, "exit_code": error.exit_code}
+        fields: dict[str, object] = {
+            "code": error.code,
+            "what": error.what,
+            "why": error.why,
+            "fix": error.fix,
+            "exit_code": error.exit_code,
+        }
         if error.detail and (verbose or not isinstance(error, Unexpected)):
             fields["detail"] = error.detail
-        print(json.dumps({"error": fields}, indent=2))
+        if error.fields:
+            fields["fields"] = error.fields
+        print(json.dumps({"error": fields}, indent=2, default=str))

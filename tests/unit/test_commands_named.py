@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,14 +38,16 @@ def texts(document: Any) -> Iterator[str]:
 
 
 def remedies(source: str) -> Iterator[str]:
-    """The texts given as `fix=`, with … where a value is put in."""
+    """The texts given as `fix=` and the templates of error classes, with … where a value is put in."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.keyword) and node.arg == "fix":
-            for part in ast.walk(node.value):
+        is_keyword = isinstance(node, ast.keyword) and node.arg == "fix"
+        is_template = isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["fix"]
+        if is_keyword or is_template:
+            for part in ast.walk(node.value):  # type: ignore[attr-defined]
                 if isinstance(part, ast.JoinedStr):
                     yield "".join(str(each.value) if isinstance(each, ast.Constant) else "…" for each in part.values)
                 elif isinstance(part, ast.Constant) and isinstance(part.value, str):
-                    yield part.value
+                    yield re.sub(r"\{[^{}]*\}", "…", part.value) if is_template else part.value
 
 
 def mistakes(named: Iterator[Named]) -> list[str]:
@@ -79,6 +82,11 @@ def test_a_script_of_the_documents_runs_commands_that_kit_has(file: str) -> None
 @pytest.mark.parametrize("file", CODE)
 def test_an_error_s_remedy_names_commands_that_kit_has(file: str) -> None:
     assert mistakes(each for text in remedies((ROOT / file).read_text()) for each in in_prose(text)) == []
+
+
+def test_the_remedies_of_a_class_and_of_a_raise_are_found() -> None:
+    source = 'class Lost(KitError):\n    fix = "kit {verb} --stack {stack}"\n\nraise Lost(fix=f"kit {verb}")\n'
+    assert {"kit … --stack …", "kit …"} <= set(remedies(source))
 
 
 @pytest.mark.parametrize(
