@@ -10,25 +10,17 @@ import functools
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from kit import stores
 from kit.blueprint.stack import STORES
 from kit.endpoints import Endpoints, Secret, Trust
+from kit.status import Check
 from kit.stores import refusals, tls
 from kit.stores.contract import NotYet, Preamble
 
 WRONG_PASSWORD = Secret("not-the-password-of-anyone")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    subject: str  # "kafka", "clickhouse.native"
-    claim: str  # "another authority is refused"
-    holds: bool
-    said: str
 
 
 def from_host(endpoints: Endpoints, ports: Mapping[str, int], trust: Trust, stack: str) -> tuple[Check, ...]:

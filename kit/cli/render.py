@@ -12,6 +12,7 @@ from kit.cli.context import Session
 from kit.errors import KitError
 from kit.plan import steps
 from kit.report import status as reports
+from kit.status import Status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,7 @@ class Declined(KitError):
         super().__init__(what="nothing was done", why="you said no", fix="say yes, or --yes")
 
 
-def status(status: reports.Status, session: Session) -> None:
+def status(status: Status, session: Session) -> None:
     print(json.dumps(reports.document(status), indent=2) if session.is_json else reports.table(status).rstrip("\n"))
 
 

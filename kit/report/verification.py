@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kit.verify import Check
+from kit.status import Check
 
 
 def document(check: Check) -> dict[str, object]:

@@ -23,10 +23,10 @@ from kit.sentry.lines import profiles, topics
 from kit.sentry.preflight import preflight
 from kit.sentry.stand_in import lite
 from kit.state import markers, secrets
+from kit.status import Check
 from kit.targets import kubectl
 from kit.targets.cloud import rehearsal
 from kit.targets.cloud.clients import Surroundings
-from kit.verify import Check
 
 if TYPE_CHECKING:
     from kit.sentry.preflight.verdict import Preflight, Probe

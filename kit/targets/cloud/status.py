@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from kit.blueprint.stack import STORES
 from kit.errors import KitError
-from kit.report.status import Component, State, Status, TlsSeen
 from kit.sentry import installation
 from kit.sentry.preflight import preflight
+from kit.status import Component, State, Status, TlsSeen
 from kit.stores.contract import NotYet
 
 if TYPE_CHECKING:

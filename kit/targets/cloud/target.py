@@ -26,13 +26,12 @@ if TYPE_CHECKING:
     from kit.plan.events import Listener
     from kit.plan.execute import Note
     from kit.plan.steps import Plan
-    from kit.report.status import Status
     from kit.sentry.demo.demo import DemoResult
     from kit.sentry.preflight.verdict import Preflight
+    from kit.status import Check, Status
     from kit.targets.cloud.outputs import Outputs
     from kit.targets.cloud.sentry import CloudSentry
     from kit.targets.cloud.values import CloudValues
-    from kit.verify import Check
     from kit.workspace import Workspace
 
 __all__ = ["CloudPlan", "CloudTarget"]

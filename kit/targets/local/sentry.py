@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from kit import files
 from kit.endpoints import Endpoints, Secret, Trust
 from kit.errors import KitError
-from kit.report.status import Component, State, TlsSeen
 from kit.sentry import installation, probes
 from kit.sentry.chart import chart as charts
 from kit.sentry.chart import values
@@ -30,10 +29,10 @@ from kit.sentry.probes_job import AUTHORITY
 from kit.sentry.stand_in import lite
 from kit.state import markers, secrets
 from kit.state.ports import LOOPBACK
+from kit.status import Check, Component, State, TlsSeen
 from kit.stores.contract import NotYet
 from kit.targets.local import chart_images, layout
 from kit.targets.local.errors import NoStack
-from kit.verify import Check
 
 if TYPE_CHECKING:
     from kit.adapters.helm import Helm

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from kit import stores
 from kit.adapters.docker.observed import Container
 from kit.blueprint.stack import STORES
-from kit.report.status import Component, State, Status, TlsSeen
 from kit.state.ports import LOOPBACK
+from kit.status import Component, State, Status, TlsSeen
 from kit.stores.contract import Ready
 from kit.supply.resolve import source_of
 from kit.targets.local import foreign, observe

@@ -29,14 +29,13 @@ if TYPE_CHECKING:
     from kit.adapters.docker.client import Docker
     from kit.adapters.kubernetes.api import KubeApi
     from kit.plan.events import Listener
-    from kit.report.status import Status
     from kit.sentry.check.sandbox import Sandbox
     from kit.sentry.credentials import GivenSecrets
     from kit.sentry.demo.demo import DemoResult
+    from kit.status import Check, Status
     from kit.stores.kafka_topics import Comparison, Topic
     from kit.supply import Supply
     from kit.targets.local.sentry import LocalSentry
-    from kit.verify import Check
 
 
 class LocalTarget:
