@@ -27,7 +27,7 @@ def execute(
     interrupt: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Run every step by the action of its verb; raises the first error after all running steps have ended.
+    """Run every step by the action of its kind; raises the first error after all running steps have ended.
 
     On Ctrl-C `interrupt` is called to end what the steps wait for, and `KeyboardInterrupt` is raised once they have ended.
     """
@@ -41,7 +41,7 @@ def execute(
                 if error is None:
                     for step in [step for step in waiting if done.issuperset(step.needs)]:
                         waiting.remove(step)
-                        running[pool.submit(_carry_out, step, actions[step.verb], listen, clock)] = step
+                        running[pool.submit(_carry_out, step, actions[step.kind], listen, clock)] = step
                 if not running:
                     break
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)

@@ -6,7 +6,7 @@ It is data: printed by `kit up --plan`, compared by the tests, walked by `execut
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,11 @@ class Step:
         return f"{self.verb} {self.subject}"
 
     @property
+    def kind(self) -> str:
+        """What is to be done to what sort of thing ("start store"): by this it is carried out."""
+        return f"{self.verb} {self.subject.partition('/')[0]}"
+
+    @property
     def name(self) -> str:
         """The part of the subject after the slash: the store's, image's or holder's own name."""
         return self.subject.partition("/")[2] or self.subject
@@ -35,10 +40,7 @@ Plan = tuple[Step, ...]
 def linked(steps: Sequence[Step]) -> Plan:
     """The same steps with needs on steps that are not in the plan dropped: what needs nothing done is done already."""
     present = {step.id for step in steps}
-    return tuple(
-        Step(step.verb, step.subject, step.cause, tuple(need for need in step.needs if need in present), step.destructive)
-        for step in steps
-    )
+    return tuple(replace(step, needs=tuple(need for need in step.needs if need in present)) for step in steps)
 
 
 def text(plan: Plan) -> str:

@@ -11,12 +11,13 @@ from kit.plan.execute import execute
 from kit.plan.steps import Step
 
 A, B, C = Step("do", "a", "first"), Step("do", "b", "beside"), Step("do", "c", "after both", ("do a", "do b"))
+KINDS = ("do a", "do b", "do c")
 
 
 def run(plan: tuple[Step, ...], act) -> list[tuple[str, str]]:  # type: ignore[no-untyped-def]
     events: list[StepEvent] = []
     try:
-        execute(plan, {"do": act}, events.append)
+        execute(plan, dict.fromkeys(KINDS, act), events.append)
     finally:
         said = [(event.state, event.step.subject) for event in events]
     return said
@@ -44,17 +45,19 @@ def test_a_failure_is_raised_only_after_running_steps_have_ended() -> None:
 
     events: list[StepEvent] = []
     with pytest.raises(RuntimeError, match="no"):
-        execute((A, B, C), {"do": act}, events.append)
+        execute((A, B, C), dict.fromkeys(KINDS, act), events.append)
     assert ended.is_set()
     assert ("skipped", "c") in [(event.state, event.step.subject) for event in events]
 
 
 def test_a_cycle_is_an_error_not_a_hang() -> None:
     with pytest.raises(ValueError, match="cycle"):
-        execute((Step("do", "a", "", ("do b",)), Step("do", "b", "", ("do a",))), {"do": lambda step, note: None}, print)
+        execute(
+            (Step("do", "a", "", ("do b",)), Step("do", "b", "", ("do a",))), dict.fromkeys(KINDS, lambda step, note: None), print
+        )
 
 
 def test_what_a_step_waits_for_is_heard() -> None:
     events: list[StepEvent] = []
-    execute((A,), {"do": lambda step, note: note("the moon")}, events.append)
+    execute((A,), {"do a": lambda step, note: note("the moon")}, events.append)
     assert [event.note for event in events if event.state == "waiting"] == ["the moon"]

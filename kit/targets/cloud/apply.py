@@ -47,11 +47,9 @@ def up(cloud: CloudTarget, wanted: CloudPlan, listen: Listener) -> None:
     choice.save(cloud.place.root, cloud.stack.sentry)
     given.keep_variable(cloud.place.given)
     if wanted.supply:
-        from kit.targets.local.plan import supplier
+        from kit.targets.local.plan import SUPPLY, supplier
 
-        execute(
-            wanted.supply, {"supply": supplier(cloud.around.backing, listen)}, listen, interrupt=cloud.around.supply.interrupt
-        )
+        execute(wanted.supply, {SUPPLY: supplier(cloud.around.backing, listen)}, listen, interrupt=cloud.around.supply.interrupt)
     if wanted.resources:
         with _images_meanwhile(cloud, listen) as heard:
             apply(cloud, wanted.resources, heard)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from kit.adapters.terraform.errors import TerraformFailed
 from kit.errors import KitError
-from kit.plan import local as planning
-from kit.plan.steps import Plan, Step
+from kit.plan import cluster, release
+from kit.plan.release import ReleaseSeen, ReleaseWanted
+from kit.plan.steps import Plan, Step, linked
 from kit.sentry import installation as installations
 from kit.sentry.check import sandbox
 from kit.sentry.lines import profiles
@@ -124,23 +125,20 @@ def sentry(cloud: CloudTarget, *, is_settled: bool) -> Plan:
     if "sentry" not in cloud.stack.parts:
         return ()
     place, marks = cloud.place, markers.load(cloud.place.markers)
-    wanted = ("unknown", "unknown")
-    seen = planning.Observed(cluster=planning.ClusterSeen("cloud"))
+    wanted, seen, there = ReleaseWanted("unknown", "unknown"), ReleaseSeen(), frozenset[str]()
     if is_settled and place.kubeconfig.exists() and place.ca_file.exists():
         made = cloud.sentry.installation()
-        wanted = (made.fingerprint, made.preflight_fingerprint)
+        wanted = ReleaseWanted(made.fingerprint, made.preflight_fingerprint)
         found = _asked(lambda: installations.installed(cloud.around.kube))
-        seen = replace(
-            seen,
+        seen = ReleaseSeen(
+            fingerprint=found.fingerprint if found else None,
+            complaint=found.complaint if found else None,
             values=marks.get("values"),
             preflight=marks.get("preflight"),
             demo=marks.get("demo"),
-            release=found.fingerprint if found else None,
-            release_complaint=found.complaint if found else None,
-            cluster_images=_images_there(cloud),
         )
-    desired = planning.Desired(cluster="cloud", cluster_images=_images(cloud), release=wanted[0], preflight=wanted[1])
-    return planning.plan(desired, seen)
+        there = _images_there(cloud)
+    return linked([*cluster.load(_images(cloud), there), *release.steps(wanted, seen)])
 
 
 def _asked(question: Callable[[], installations.Installed | None]) -> installations.Installed | None:
@@ -166,8 +164,10 @@ def _images(cloud: CloudTarget) -> tuple[str, ...]:
 def _images_there(cloud: CloudTarget) -> frozenset[str]:
     from kit.targets.local import observe
 
+    if not cloud.place.rehearses:
+        return frozenset()
     backing = cloud.around.backing
-    return observe.cluster_images(observe.ask_engine(backing), backing) if cloud.place.rehearses else frozenset()
+    return observe.images_in(observe.ask_engine(backing).node(backing.stack.name), markers.load(backing.markers_file))
 
 
 def down(cloud: CloudTarget) -> Plan:

@@ -157,21 +157,21 @@ class CloudSentry:
     # -- the steps of the plan
 
     def actions(self) -> Mapping[str, Callable[[Step, Note], str | None]]:
-        by_id: Mapping[str, Callable[[Note], str | None]] = {
-            "load cluster/images": self.load_images,
-            "check values": self._check_values,
-            "check preflight": self._check_preflight,
-            "install sentry": self._install,
-            "wait sentry": lambda note: self.installation().wait(note),
-            "prove demo": self._prove,
+        """Kind of step → action."""
+        return {
+            "load cluster": lambda step, note: self.load_images(note),
+            "check values": lambda step, note: self._check_values(note),
+            "check preflight": lambda step, note: self._check_preflight(note),
+            "install sentry": lambda step, note: self._install(note),
+            "wait sentry": lambda step, note: self.installation().wait(note),
+            "prove demo": lambda step, note: self._prove(note),
         }
-        return {deed.partition(" ")[0]: lambda step, note: by_id[step.id](note) for deed in by_id}
 
     def load_images(self, note: Note) -> str | None:
         """Only a rehearsal's cluster takes its images from this computer."""
         from kit.targets.local.apply import actions
 
-        return actions(self._around.backing)["load"](Step("load", "cluster/images", ""), note)
+        return actions(self._around.backing)["load cluster"](Step("load", "cluster/images", ""), note)
 
     def _check_values(self, note: Note) -> str:
         made = self.installation()

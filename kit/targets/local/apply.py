@@ -1,10 +1,11 @@
-"""How each verb of the plan is carried out on this computer.
+"""Carries out each kind of step of the plan on this computer.
 
 Every action can be repeated: it makes what is missing and no more.
 """
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -50,8 +51,8 @@ class StoreNotReady(KitError):
 
 
 def actions(local: LocalTarget) -> Mapping[str, Action]:
-    """Verb → action. Verbs that mean different things for different subjects are told apart by the subject's first word."""
-    by_subject: Mapping[str, Callable[[LocalTarget, Step, Note], str | None]] = {
+    """Kind of step → action."""
+    of_this_stack: Mapping[str, Callable[[LocalTarget, Step, Note], str | None]] = {
         "issue authority": _issue_authority,
         "issue leaf": _issue_leaf,
         "publish trust": _publish_trust,
@@ -75,11 +76,7 @@ def actions(local: LocalTarget) -> Mapping[str, Action]:
         "wait sentry": lambda local, step, note: local.sentry.wait(note),
         "prove demo": lambda local, step, note: local.sentry.prove(note),
     }
-
-    def carry_out(step: Step, note: Note) -> str | None:
-        return by_subject[f"{step.verb} {step.subject.partition('/')[0]}"](local, step, note)
-
-    return {key.partition(" ")[0]: carry_out for key in by_subject}
+    return {kind: functools.partial(action, local) for kind, action in of_this_stack.items()}
 
 
 def _issue_authority(local: LocalTarget, step: Step, note: Note) -> str:
@@ -250,7 +247,7 @@ def _wait_for_names(local: LocalTarget, note: Note) -> None:
 
 def _load_images(local: LocalTarget, step: Step, note: Note) -> str:
     made = _node(local)
-    wanted, there = local.cluster_images(), observe.images_of(made, local)
+    wanted, there = local.cluster_images(), observe.images_in(made, markers.load(local.markers_file))
     missing = tuple(reference for reference in wanted if reference not in there)
     if missing:
         node.load(local.docker, made.name, missing)

@@ -1,17 +1,21 @@
-"""One look at the world before the plan: the engine's lists, the files, the cluster. Reads only; nothing here writes."""
+"""Observes a stack before the plan: the engine's lists, the markers, the cluster. Writes nothing.
+
+What is seen of stores and cluster is computed from the engine's lists and the markers alone, so a test can have it of any state.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kit.adapters.docker.observed import Container, Network, Volume
 from kit.adapters.kind import node_name
-from kit.blueprint.stack import STORES
+from kit.blueprint.stack import STORES, Stack
 from kit.errors import KitError
-from kit.plan.local import ClusterSeen, ContainerSeen
+from kit.plan.cluster import ClusterSeen
+from kit.plan.stores import ContainerSeen, StoreSeen
 from kit.state import markers
 from kit.targets.local.layout import CONFIG_LABEL, KEEPING_FORMAT, LINES_BEFORE, STACK_LABEL, STORE_LABEL, volume_name
 
@@ -57,34 +61,28 @@ def ask_engine(local: LocalTarget) -> EngineSeen:
         return EngineSeen(containers.result(), networks.result(), volumes.result())
 
 
-def containers(seen: EngineSeen, stack: str) -> Mapping[str, ContainerSeen]:
-    return {
-        name: ContainerSeen(
-            image=container.image,
-            config=container.labels.get(CONFIG_LABEL, ""),
-            running=container.state == "running",
-            state=container.state,
+def stores(seen: EngineSeen, stack: Stack, marks: Mapping[str, str]) -> Mapping[str, StoreSeen]:
+    """Store → what is there of it."""
+    containers, volumes = seen.store_containers(stack.name), {volume.name for volume in seen.volumes}
+    found = {}
+    for store in STORES:
+        has_volume, container = volume_name(stack, store) in volumes, containers.get(store)
+        found[store] = StoreSeen(
+            volume=has_volume and f"volume/{store}" in marks,  # it was handed to the stores' user to the end
+            formats=formatted(marks, store) if has_volume else (),
+            container=_container(container) if container else None,
+            setup=marks.get(f"setup/{store}"),
         )
-        for name, container in seen.store_containers(stack).items()
-    }
+    return found
 
 
-def volumes(seen: EngineSeen, local: LocalTarget) -> frozenset[str]:
-    """Stores whose volume exists and was handed to the stores' user to the end."""
-    names = {volume.name for volume in seen.volumes}
-    marks = markers.load(local.markers_file)
-    return frozenset(store for store in STORES if volume_name(local.stack, store) in names and f"volume/{store}" in marks)
-
-
-def formats(seen: EngineSeen, local: LocalTarget) -> Mapping[str, tuple[str, ...]]:
-    """Store → the lines that may have given its present volume its format; none of a volume that is new."""
-    names = {volume.name for volume in seen.volumes}
-    marks = markers.load(local.markers_file)
-    return {store: formatted(marks, store) for store in STORES if volume_name(local.stack, store) in names}
+def _container(container: Container) -> ContainerSeen:
+    config = container.labels.get(CONFIG_LABEL, "")
+    return ContainerSeen(container.image, config, container.state == "running", container.state)
 
 
 def formatted(marks: Mapping[str, str], store: str) -> tuple[str, ...]:
-    """A volume of which nothing is known has the format of the store's usual line."""
+    """Lines that may have given the store's volume its format. One of which nothing is known has that of the usual line."""
     return tuple(LINES_BEFORE.get(line, line) for line in marks.get(f"format/{store}", store).split())
 
 
@@ -93,11 +91,6 @@ def formats_after(marks: Mapping[str, str], store: str, line: str) -> str:
     known = formatted(marks, store)
     is_kept = f"setup/{store}" in marks and line in KEEPING_FORMAT
     return " ".join(known if is_kept else sorted({*known, line}))
-
-
-def setups(local: LocalTarget) -> Mapping[str, str]:
-    marks = markers.load(local.markers_file)
-    return {store: marks[f"setup/{store}"] for store in STORES if f"setup/{store}" in marks}
 
 
 def topics(seen: EngineSeen, local: LocalTarget) -> str | None:
@@ -113,31 +106,26 @@ def topics(seen: EngineSeen, local: LocalTarget) -> str | None:
         return f"they could not be read: {error.why}"
 
 
-def cluster(seen: EngineSeen, local: LocalTarget) -> ClusterSeen | None:
-    node = seen.node(local.stack.name)
+def cluster(seen: EngineSeen, stack: str, marks: Mapping[str, str], complaint: Callable[[], str | None]) -> ClusterSeen | None:
+    """`complaint` asks the cluster itself, which happens only where its node runs."""
+    node = seen.node(stack)
     if node is None:
         return None
-    node_id, _, config = markers.load(local.markers_file).get("cluster", "").partition(" ")
+    node_id, _, config = marks.get("cluster", "").partition(" ")
     if node_id != node.id:
         return ClusterSeen("", "it was not finished when it was made")
     if node.state != "running":
         return ClusterSeen(config, f"its node is {node.state}")
-    return ClusterSeen(config, local.kube.complaint())
+    return ClusterSeen(config, complaint(), images_in(node, marks), registries_of(node, marks))
 
 
-def cluster_images(seen: EngineSeen, local: LocalTarget) -> frozenset[str]:
-    node = seen.node(local.stack.name)
-    return images_of(node, local) if node else frozenset()
-
-
-def images_of(node: Container, local: LocalTarget) -> frozenset[str]:
+def images_in(node: Container | None, marks: Mapping[str, str]) -> frozenset[str]:
     """What was brought into this very node."""
-    node_id, *references = markers.load(local.markers_file).get("cluster-images", "-").split()
-    return frozenset(references) if node.id == node_id else frozenset()
+    node_id, *references = marks.get("cluster-images", "").split() or ("",)
+    return frozenset(references) if node and node.id == node_id else frozenset()
 
 
-def registries(seen: EngineSeen, local: LocalTarget) -> str:
-    """Fingerprint of the mirrors that this very node was told of; empty: of none."""
-    node = seen.node(local.stack.name)
-    node_id, _, told = markers.load(local.markers_file).get("cluster-registries", "").partition(" ")
-    return told if node and node.id == node_id else ""
+def registries_of(node: Container, marks: Mapping[str, str]) -> str:
+    """Fingerprint of the mirrors that this very node was given; empty: none."""
+    node_id, _, fingerprint = marks.get("cluster-registries", "").partition(" ")
+    return fingerprint if node.id == node_id else ""

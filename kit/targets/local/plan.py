@@ -1,8 +1,7 @@
-"""From the description and one look at the world to a plan, and from the plan to the deed."""
+"""Builds the plan of `kit up --local` from the blueprint and the observed state, and executes it."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -10,11 +9,15 @@ from typing import TYPE_CHECKING
 from kit import files
 from kit.host import fitness
 from kit.pki import folder
-from kit.plan import local as planning
+from kit.plan import cluster, stack
+from kit.plan.cluster import ClusterSeen, ClusterWanted
 from kit.plan.events import Listener
 from kit.plan.execute import Note, execute
+from kit.plan.release import ReleaseSeen, ReleaseWanted
+from kit.plan.stack import Desired, Missing, Observed
 from kit.plan.steps import Plan, Step
-from kit.state import choice, given, ports
+from kit.plan.stores import StoreWanted
+from kit.state import choice, given, markers, ports
 from kit.supply.errors import NotSupplied
 from kit.targets.local import foreign, layout, node_image, observe, registries
 from kit.targets.local.errors import NoStack
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from kit.supply import Need
     from kit.targets.local.target import LocalTarget
 
-SUPPLY = "supply"
+SUPPLY = "supply images"
 
 
 def plan(local: LocalTarget) -> Plan:
@@ -37,8 +40,8 @@ def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], No
 
     local, steps = _look(local)
     allowed(steps)
-    if any(step.verb == SUPPLY for step in steps):
-        supplying = tuple(step for step in steps if step.verb == SUPPLY)
+    if any(step.kind == SUPPLY for step in steps):
+        supplying = tuple(step for step in steps if step.kind == SUPPLY)
         execute(supplying, {SUPPLY: supplier(local, listen)}, listen, interrupt=local.supply.interrupt)
         local, steps = _look(local)
         allowed(steps)
@@ -71,9 +74,7 @@ def _look(local: LocalTarget) -> tuple[LocalTarget, Plan]:
     if "sentry" in local.stack.parts:
         _check_clickhouse(local, needs)
     observed = _observed(local, seen, needs)
-    desired = _desired(local, needs, observed.cluster)
-    is_made = desired.node_image is not None and node_image.is_there(local, desired.node_image)
-    return local, planning.plan(desired, dataclasses.replace(observed, node_image=is_made))
+    return local, stack.plan(_desired(local, needs, observed.cluster), observed)
 
 
 def _check_clickhouse(local: LocalTarget, needs: Mapping[str, Need]) -> None:
@@ -99,34 +100,39 @@ def with_chosen_ports(local: LocalTarget, seen: observe.EngineSeen) -> LocalTarg
     return local.with_ports(chosen)
 
 
-def _desired(local: LocalTarget, needs: Mapping[str, Need], seen: planning.ClusterSeen | None) -> planning.Desired:
+def _desired(local: LocalTarget, needs: Mapping[str, Need], seen: ClusterSeen | None) -> Desired:
     parts = local.stack.parts
-    wants_sentry = "sentry" in parts
-    cluster = _or_unknown(local.cluster_fingerprint) if "cluster" in parts else None
-    is_to_be_made = cluster is not None and planning.makes_cluster(cluster, seen)
-    fingerprints = local.container_fingerprints() if "stores" in parts else {}
-    return planning.Desired(
-        stores={
-            name: planning.StoreWanted(
-                _reference(local, image, needs),
-                fingerprints[name],
-                layout.setup_fingerprint(name, local.stack.sentry),
-                line := _line(local, image, needs),
-                layout.OPENS.get(line, ()),
-            )
-            for name, image in local.store_images.items()
-            if name in fingerprints
-        },
+    return Desired(
+        stores=_stores(local, needs) if "stores" in parts else {},
         topics="stores" in parts,
-        cluster=cluster,
-        cluster_images=tuple(_reference(local, name, needs) for name in layout.cluster_images(local.stack.sentry))
-        if wants_sentry
-        else (),
-        node_image=node_image.wanted(local) if wants_sentry and is_to_be_made else None,
-        registries=registries.wanted().fingerprint if "cluster" in parts else "",
-        release=_or_unknown(local.sentry.fingerprint) if wants_sentry else None,
-        preflight=_or_unknown(local.sentry.preflight_fingerprint) if wants_sentry else None,
+        cluster=_cluster(local, needs, seen) if "cluster" in parts else None,
+        release=ReleaseWanted(_or_unknown(local.sentry.fingerprint), _or_unknown(local.sentry.preflight_fingerprint))
+        if "sentry" in parts
+        else None,
     )
+
+
+def _stores(local: LocalTarget, needs: Mapping[str, Need]) -> Mapping[str, StoreWanted]:
+    fingerprints = local.container_fingerprints()
+    return {
+        name: StoreWanted(
+            _reference(local, image, needs),
+            fingerprints[name],
+            layout.setup_fingerprint(name, local.stack.sentry),
+            line := _line(local, image, needs),
+            layout.OPENS.get(line, ()),
+        )
+        for name, image in local.store_images.items()
+    }
+
+
+def _cluster(local: LocalTarget, needs: Mapping[str, Need], seen: ClusterSeen | None) -> ClusterWanted:
+    config, mirrors = _or_unknown(local.cluster_fingerprint), registries.wanted().fingerprint
+    if "sentry" not in local.stack.parts:
+        return ClusterWanted(config, registries=mirrors)
+    images = tuple(_reference(local, name, needs) for name in layout.cluster_images(local.stack.sentry))
+    ready = node_image.wanted(local) if cluster.is_to_be_made(config, seen) else None
+    return ClusterWanted(config, images, ready, ready is not None and node_image.is_there(local, ready), mirrors)
 
 
 def _reference(local: LocalTarget, name: str, needs: Mapping[str, Need]) -> str:
@@ -148,30 +154,23 @@ def _or_unknown(fingerprint: Callable[[], str]) -> str:
         return "unknown"
 
 
-def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, Need]) -> planning.Observed:
-    certs = local.workspace.certs
+def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, Need]) -> Observed:
+    certs, parts, marks = local.workspace.certs, local.stack.parts, markers.load(local.markers_file)
     authority = folder.load_authority(certs, datetime.now(UTC))
-    sentry = local.sentry.seen() if "sentry" in local.stack.parts else None
-    return planning.Observed(
-        missing=tuple(planning.Missing(need.key, need.what) for need in needs.values()),
+    sentry = local.sentry.seen() if "sentry" in parts else None
+    return Observed(
+        missing=tuple(Missing(need.key, need.what) for need in needs.values()),
         authority=authority is not None,
         trust=folder.trust_complaint(certs, authority) if authority else None,
-        leafs=local.leaf_complaints(),
+        certificates=local.leaf_complaints(),
         secrets_missing=bool(set(local.secret_makers()) - set(local.secrets())),
         network=any(network.name == local.stack.name for network in seen.networks),
-        volumes=observe.volumes(seen, local),
-        formats=observe.formats(seen, local),
-        containers=observe.containers(seen, local.stack.name),
-        setups=observe.setups(local),
-        topics=observe.topics(seen, local) if "stores" in local.stack.parts else None,
-        cluster=observe.cluster(seen, local) if "cluster" in local.stack.parts else None,
-        cluster_images=observe.cluster_images(seen, local),
-        registries=observe.registries(seen, local),
-        values=sentry.values if sentry else None,
-        release=sentry.fingerprint if sentry else None,
-        release_complaint=sentry.complaint if sentry else None,
-        preflight=sentry.preflight if sentry else None,
-        demo=sentry.demo if sentry else None,
+        stores=observe.stores(seen, local.stack, marks),
+        topics=observe.topics(seen, local) if "stores" in parts else None,
+        cluster=observe.cluster(seen, local.stack.name, marks, local.kube.complaint) if "cluster" in parts else None,
+        release=ReleaseSeen(sentry.fingerprint, sentry.complaint, sentry.values, sentry.preflight, sentry.demo)
+        if sentry
+        else ReleaseSeen(),
     )
 
 

@@ -169,14 +169,14 @@ class Ground:
             local = self.local()
             deeds = actions(local)
             is_new_leaf = self._put_leaf(local, store)
-            if store not in observe.volumes(self.look_anew(), local):
-                deeds["create"](Step("create", f"volume/{store}", ""), quiet)
+            if not observe.stores(self.look_anew(), local.stack, markers.load(local.markers_file))[store].volume:
+                deeds["create volume"](Step("create", f"volume/{store}", ""), quiet)
             container = self.container(store)
             config = local.container_fingerprints()[store]
             if container is None or container.state != "running" or container.labels.get(layout.CONFIG_LABEL) != config:
-                deeds["start"](Step("start", f"store/{store}", ""), quiet)
+                deeds["start store"](Step("start", f"store/{store}", ""), quiet)
             elif is_new_leaf:
-                deeds["restart"](Step("restart", f"store/{store}", ""), quiet)
+                deeds["restart store"](Step("restart", f"store/{store}", ""), quiet)
             self._wait(local, store, probe)
             self.look_anew()
 

@@ -53,13 +53,15 @@ class Kubernetes:
         with self._ground.store_lock(KUBERNETES):
             self._ground.prepare()
             local = self._ground.local()
-            found = observe.cluster(self._ground.look_anew(), local)
+            found = observe.cluster(
+                self._ground.look_anew(), local.stack.name, markers.load(local.markers_file), local.kube.complaint
+            )
             if found is not None and found.complaint:
                 teardown.remove_cluster(local)
                 found = None
             self._let_the_token_in()
             if found is None:
-                actions(local)["create"](Step("create", "cluster", ""), quiet)
+                actions(local)["create cluster"](Step("create", "cluster", ""), quiet)
                 self._ground.look_anew()
             self.settle_names()
             return self._access()

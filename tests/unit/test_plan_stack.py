@@ -9,27 +9,27 @@ import msgspec
 import pytest
 import yaml
 
-from kit.plan import local, steps
+from kit.plan import stack, steps
 
 PLANS = Path(__file__).parents[1] / "plans"
 
 
-def situation(document: dict[str, Any]) -> tuple[local.Desired, local.Observed]:
+def situation(document: dict[str, Any]) -> tuple[stack.Desired, stack.Observed]:
     return (
-        msgspec.convert(document["desired"], local.Desired),
-        msgspec.convert(document["observed"], local.Observed),
+        msgspec.convert(document["desired"], stack.Desired),
+        msgspec.convert(document["observed"], stack.Observed),
     )
 
 
 @pytest.mark.parametrize("path", sorted(PLANS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_plan_reads_as_written(path: Path) -> None:
     document = yaml.safe_load(path.read_text())
-    assert steps.text(local.plan(*situation(document))) == document["plan"]
+    assert steps.text(stack.plan(*situation(document))) == document["plan"]
 
 
 @pytest.mark.parametrize("path", sorted(PLANS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_need_comes_earlier_in_the_plan(path: Path) -> None:
-    plan = local.plan(*situation(yaml.safe_load(path.read_text())))
+    plan = stack.plan(*situation(yaml.safe_load(path.read_text())))
     seen: set[str] = set()
     for step in plan:
         assert seen.issuperset(step.needs), step
