@@ -19,6 +19,7 @@ from kit.errors import KitError
 
 if TYPE_CHECKING:
     from kit.blueprint.stack import Stack
+    from kit.machine import Machine
     from kit.supply import Supply
     from kit.targets.cloud.target import CloudTarget
     from kit.targets.local.target import LocalTarget
@@ -104,13 +105,11 @@ class Session:
 
     def wanting(self, **chosen: str | None) -> LocalTarget:
         """The local target with another Sentry than was described or remembered; remembered once it is brought up."""
-        from kit.targets.local.target import LocalTarget
-
         wanted = self.sentry_wanted(**{name: chosen.get(name) for name in ("sentry", "profile", "size", "chart")})
         described = self.local
         if wanted == self.stack.sentry:
             return described
-        return LocalTarget(dataclasses.replace(self.stack, sentry=wanted), self.workspace)
+        return described.wanting(wanted)
 
     @functools.cached_property
     def workspace(self) -> Workspace:
@@ -123,17 +122,19 @@ class Session:
         """Raises `LocalOnly` where the cloud was asked for: nothing acts on the local stack by mistake."""
         if self.cloud:
             raise LocalOnly(click.get_current_context().command_path, self.rehearse)
-        return self._on_this_computer
-
-    @functools.cached_property
-    def _on_this_computer(self) -> LocalTarget:
         from kit.targets.local.target import LocalTarget
 
-        return LocalTarget(self.stack, self.workspace)
+        return LocalTarget(self.stack, self.workspace, self.machine)
+
+    @functools.cached_property
+    def machine(self) -> Machine:
+        from kit.machine import Machine
+
+        return Machine(self.workspace)
 
     def supply(self) -> Supply:
         """Tools and images of this computer, whatever stack they are for."""
-        return self._on_this_computer.supply
+        return self.machine.supply
 
     @contextmanager
     def lock(self, command: str, wait_s: float = 600) -> Iterator[None]:

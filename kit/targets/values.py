@@ -32,6 +32,7 @@ from kit.errors import KitError
 from kit.sentry import credentials
 from kit.sentry.chart import own_values, values
 from kit.sentry.chart.values import Place
+from kit.sentry.check import sandbox
 from kit.sentry.installation import RECORD
 from kit.sentry.lines import profiles, topics
 from kit.sentry.lines.profiles import Profile
@@ -141,7 +142,7 @@ class SentryValues:
     @cached_property
     def installation(self) -> Installation:
         """What `kit up` would install; without a stack, with stand-ins in place of what only a stack has."""
-        stack = LocalTarget(dataclasses.replace(self.local.stack, sentry=self.wanted), self.local.workspace)
+        stack = self.local.wanting(self.wanted)
         if self.of_stack and stack.is_made():
             return stack.sentry.installation()
         return self._rehearsed()
@@ -163,7 +164,7 @@ class SentryValues:
             values_made_from="",
             probe_image="",
             topics=topics.wanted(self.profile, local.workspace.assets, self.wanted.topics),
-            sandboxes=local.sandboxes(self.wanted.profile),
+            sandboxes=sandbox.of_profile(local.machine, self.wanted.profile, trusted=local.stack.trusts_chart),
             assets=local.workspace.assets,
             vroom=credentials.Certificate(STAND_IN, nobody),
             own=self.wanted.values,

@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -102,7 +102,7 @@ class Rig:
     def installation(self) -> Installation:
         """As `kit up --sentry chart --chart …` makes it, but for Relay's image and the shell's."""
         wanted = SentryWanted(flavour="chart", profile=self.profile, chart=str(self.chart), size="errors-only")
-        made = LocalTarget(replace(self.local.stack, sentry=wanted), self.local.workspace).sentry.installation()
+        made = self.local.wanting(wanted).sentry.installation()
         values = copy.deepcopy(dict(made.values))
         values.setdefault("images", {})["relay"] = _parts(self.reference(self.image))
         values["relay"]["configRender"] = {"image": _parts(self.reference("debian-trixie"))}

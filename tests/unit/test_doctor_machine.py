@@ -38,7 +38,7 @@ def with_engine(tmp_path: Path, name: str, **changed: Any) -> LocalTarget:
     found = recorded(name)
     local = LocalTarget(Stack(name="x"), Workspace("x", tmp_path, tmp_path / "home", tmp_path / "cache"))
     api = SimpleNamespace(version=lambda: found["version"])
-    local.docker = SimpleNamespace(  # type: ignore[assignment]  # the questions that are asked of it, and no other
+    local.machine.docker = SimpleNamespace(  # type: ignore[assignment]  # the questions that are asked of it, and no other
         address=found["address"],
         info=lambda: found["info"] | changed,
         api=api,

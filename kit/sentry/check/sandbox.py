@@ -25,9 +25,11 @@ from kit.adapters.bounded import Bounded, Bounds
 from kit.adapters.process import run_alone
 from kit.errors import KitError
 from kit.sentry.check.bootstrap import READY
+from kit.sentry.lines.profiles import probe_image
 
 if TYPE_CHECKING:
     from kit.adapters.docker.client import Docker
+    from kit.machine import Machine
 
 OPTION = "--trust-chart"
 BOUNDS = Bounds(time_s=20.0, output_bytes=8 * 1024**2, memory_bytes=384 * 1024**2)
@@ -72,6 +74,11 @@ class NoSandbox(KitError):
 def sandboxes(docker: Docker, image: Callable[[], str], *, trusted: bool) -> tuple[Sandbox, ...]:
     """Those of this computer, the closest first. `image` is the probe image's reference, or raises what is wrong with it."""
     return (InContainer(docker, image), InNamespaces(), *((PlainChild(),) if trusted else ()))
+
+
+def of_profile(machine: Machine, profile: str, *, trusted: bool) -> tuple[Sandbox, ...]:
+    """Those for the rendered settings of a profile; no engine is asked and no image made for it here."""
+    return sandboxes(machine.docker, lambda: machine.supply.image(probe_image(profile)).reference, trusted=trusted)
 
 
 def require(chosen: Sequence[Sandbox]) -> None:

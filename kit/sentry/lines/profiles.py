@@ -78,6 +78,11 @@ class Profile:
         return tuple(component for component in self.components if size in component.sizes)
 
 
+def probe_image(profile: str) -> str:
+    """The supply's name of the image with the client libraries of that profile's release."""
+    return f"probe-{profile}"
+
+
 def load(name: str, folder: Path | None = None) -> Profile:
     """The profile of that name, from `folder` or from the shipped files. Raises `ProfileUnknown`, `ProfileInvalid`."""
     import yaml

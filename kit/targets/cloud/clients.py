@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from kit.blueprint.stack import Stack
+from kit.machine import Machine
 from kit.state import secrets
 from kit.supply import schedule
 from kit.targets.cloud import rehearsal
@@ -40,6 +41,7 @@ class Surroundings:
         self.stack = stack
         self.place = place
         self._until = until
+        self.machine = Machine(place.workspace)
         self.progress: schedule.Progress = schedule.Silent()
 
     @functools.cached_property
@@ -55,21 +57,14 @@ class Surroundings:
         """As kit's own questions to the cloud see it."""
         return {name: value for name, value in {**os.environ, **self.changes}.items() if value is not None}
 
-    @functools.cached_property
-    def programs(self) -> LocalTarget:
-        """Lends its supply; nothing of it is started."""
-        from kit.targets.local.target import LocalTarget
-
-        return LocalTarget(self.stack, self.place.workspace)
-
     @property
     def supply(self) -> Supply:
-        return self.programs.supply
+        return self.machine.supply
 
     @functools.cached_property
     def backing(self) -> LocalTarget:
         """The local stack behind the emulator."""
-        return rehearsal.backing(self.place, self.stack)
+        return rehearsal.backing(self.place, self.stack, self.machine)
 
     @functools.cached_property
     def yandex(self) -> Yandex:

@@ -79,7 +79,8 @@ def _check(cloud: CloudTarget) -> None:
             probe_image=os.environ.get(clouds.PROBE_IMAGE),
             reference=lambda: _reference(cloud, f"probe-{wanted.profile}"),
         )
-        sandbox.require(around.programs.sandboxes(wanted.profile))  # the check of the values comes after the cloud was made
+        # The check of the values comes after the cloud was made.
+        sandbox.require(sandbox.of_profile(around.machine, wanted.profile, trusted=cloud.stack.trusts_chart))
     checks.state(cloud.place, cloud.is_applied)
     if cloud.place.has_backend:
         state = around.configuration.show_state()

@@ -20,6 +20,7 @@ from kit.adapters import process
 from kit.blueprint.stack import Stack
 from kit.endpoints import Secret
 from kit.errors import KitError
+from kit.machine import Machine
 from kit.targets.cloud.place import Place
 
 if TYPE_CHECKING:
@@ -104,13 +105,13 @@ def backing_name(stack: str) -> str:
     return stack[: LONGEST_NAME - len(SUFFIX)] + SUFFIX
 
 
-def backing(place: Place, stack: Stack) -> LocalTarget:
+def backing(place: Place, stack: Stack, machine: Machine) -> LocalTarget:
     """The local stack that stands behind the emulator: its node takes the images, its port leads to the stand-in."""
     from kit.targets.local.target import LocalTarget
 
     name = backing_name(stack.name)
     workspace = replace(place.workspace, stack=name)
-    return LocalTarget(Stack(name=name, sentry=stack.sentry, parts=stack.parts), workspace)
+    return LocalTarget(Stack(name=name, sentry=stack.sentry, parts=stack.parts), workspace, machine)
 
 
 def url(local: LocalTarget) -> str:

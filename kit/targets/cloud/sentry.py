@@ -13,6 +13,7 @@ from kit.errors import KitError
 from kit.plan.execute import Note
 from kit.plan.steps import Step
 from kit.sentry.chart import values
+from kit.sentry.check import sandbox
 from kit.sentry.credentials import Logins, TrustTexts
 from kit.sentry.demo import demo as demonstration
 from kit.sentry.demo import relay_delivery
@@ -82,7 +83,7 @@ class CloudSentry:
             values_made_from=files.digest({"values": text}),
             probe_image=self._probe_image(),
             topics=topics.wanted(profile, workspace.assets, self._around.stack.sentry.topics),
-            sandboxes=self._around.programs.sandboxes(profile.name),
+            sandboxes=sandbox.of_profile(self._around.machine, profile.name, trusted=self._around.stack.trusts_chart),
             assets=workspace.assets,
             own=self._around.stack.sentry.values,
             given_secrets=self._around.given_secrets(),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from kit import files, stores
 from kit.blueprint.stack import SENTRY_PORT, STORES, SentryWanted, Stack
 from kit.endpoints import Endpoints, Secret
+from kit.sentry.lines import profiles
 from kit.state import secrets
 from kit.state.ports import LOOPBACK
 from kit.stores.contract import Credentials, Port
@@ -88,11 +89,6 @@ class Login:
     password: Secret
 
 
-def probe_image(profile: str) -> str:
-    """The supply's name of the image with the client libraries of that profile's release."""
-    return f"probe-{profile}"
-
-
 def store_image(store: str, profile: Profile) -> str:
     """The supply's name of a store's image."""
     newest = profile.newest.get(store)
@@ -106,7 +102,7 @@ def line(image: str, way: str) -> str:
 
 def cluster_images(wanted: SentryWanted) -> tuple[str, ...]:
     """What the supply puts into the node, by its names. The chart's own images come from their registry, or by `load`."""
-    return ("bugsink" if wanted.flavour == "lite" else "front", "probe", probe_image(wanted.profile))
+    return ("bugsink" if wanted.flavour == "lite" else "front", "probe", profiles.probe_image(wanted.profile))
 
 
 def volume_name(stack: Stack, store: str) -> str:

@@ -16,6 +16,7 @@ from kit.errors import KitError
 from kit.sentry import installation, probes
 from kit.sentry.chart import chart as charts
 from kit.sentry.chart import values
+from kit.sentry.check import sandbox
 from kit.sentry.credentials import Certificate, Logins, TrustTexts
 from kit.sentry.demo import demo as demonstration
 from kit.sentry.demo import relay_delivery
@@ -133,9 +134,9 @@ class LocalSentry:
             logins=Logins(found["sentry_django_key"], found["sentry_admin_password"]),
             values=lambda: values.render(self._terraform, module, inputs),
             values_made_from=files.digest({"module": files.folder_digest(module), "inputs": json.dumps(inputs, sort_keys=True)}),
-            probe_image=local.supply.image(layout.probe_image(wanted.profile)).reference,
+            probe_image=local.supply.image(profiles.probe_image(wanted.profile)).reference,
             topics=local.wanted_topics(),
-            sandboxes=local.sandboxes(wanted.profile),
+            sandboxes=sandbox.of_profile(local.machine, wanted.profile, trusted=local.stack.trusts_chart),
             assets=local.workspace.assets,
             vroom=self._vroom() if wanted.size == "full" else None,
             own=wanted.values,

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit import files, stores
-from kit.blueprint.stack import STORES, Part, Stack
+from kit.blueprint.stack import STORES, Part, SentryWanted, Stack
 from kit.endpoints import Endpoints, Secret, Trust
+from kit.machine import Machine
 from kit.plan.steps import Plan
 from kit.state import given, ports, secrets
 from kit.stores.contract import Credentials
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from kit.adapters.docker.client import Docker
     from kit.adapters.kubernetes.api import KubeApi
     from kit.plan.events import Listener
-    from kit.sentry.check.sandbox import Sandbox
     from kit.sentry.credentials import GivenSecrets
     from kit.sentry.demo.demo import DemoResult
     from kit.status import Check, Status
@@ -39,9 +39,17 @@ if TYPE_CHECKING:
 
 
 class LocalTarget:
-    def __init__(self, stack: Stack, workspace: Workspace, chosen_ports: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        workspace: Workspace,
+        machine: Machine | None = None,
+        *,
+        chosen_ports: Mapping[str, int] | None = None,
+    ) -> None:
         self.stack = stack
         self.workspace = workspace
+        self.machine = machine or Machine(workspace)
         self._chosen_ports = chosen_ports
 
     def only(self, part: Part | str | None) -> LocalTarget:
@@ -52,28 +60,28 @@ class LocalTarget:
             "cluster": ("cluster",),
             "sentry": ("stores", "cluster", "sentry"),
         }
-        return LocalTarget(dataclasses.replace(self.stack, parts=wanted[part]), self.workspace)
+        return self._changed(dataclasses.replace(self.stack, parts=wanted[part]))
+
+    def wanting(self, sentry: SentryWanted) -> LocalTarget:
+        """The same stack with another Sentry."""
+        return self._changed(dataclasses.replace(self.stack, sentry=sentry))
+
+    def _changed(self, stack: Stack) -> LocalTarget:
+        return LocalTarget(stack, self.workspace, self.machine)
 
     def with_ports(self, chosen: Mapping[str, int]) -> LocalTarget:
-        """The same target as it will be with these ports, before they are remembered; the open engine is shared."""
-        other = LocalTarget(self.stack, self.workspace, chosen)
-        other.docker = self.docker
-        other.supply = self.supply
-        return other
+        """The same target as it will be with these ports, before they are remembered."""
+        return LocalTarget(self.stack, self.workspace, self.machine, chosen_ports=chosen)
 
-    # -- doors, opened when asked for
+    # -- clients, each made when it is first asked for
 
-    @functools.cached_property
+    @property
     def docker(self) -> Docker:
-        from kit.adapters.docker.client import Docker
+        return self.machine.docker
 
-        return Docker()
-
-    @functools.cached_property
+    @property
     def supply(self) -> Supply:
-        from kit.supply import Supply, lock_file
-
-        return Supply(lock_file.place(), self.workspace.cache, self.workspace.assets, self.docker)
+        return self.machine.supply
 
     @functools.cached_property
     def kube(self) -> KubeApi:
@@ -94,13 +102,6 @@ class LocalTarget:
 
         profile = profiles.load(self.stack.sentry.profile)
         return {store: layout.store_image(store, profile) for store in STORES}
-
-    def sandboxes(self, profile: str) -> tuple[Sandbox, ...]:
-        """Where the rendered settings of a profile may be executed; nothing is opened or made for it here."""
-        from kit.sentry.check.sandbox import sandboxes
-
-        image = layout.probe_image(profile)
-        return sandboxes(self.docker, lambda: self.supply.image(image).reference, trusted=self.stack.trusts_chart)
 
     def compose(self) -> Compose:
         from kit.adapters.compose import Compose

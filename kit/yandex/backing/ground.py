@@ -85,9 +85,7 @@ class Ground:
         """The stack with the names that its stores have at this moment."""
         owners = self.memory.owners()
         names = {store: owner.names for store, owner in owners.items() if store in STORES and owner.names}
-        target = LocalTarget(replace(self._base.stack, names=names), self.workspace)
-        target.docker, target.supply = self._base.docker, self._base.supply
-        return target
+        return LocalTarget(replace(self._base.stack, names=names), self.workspace, self._base.machine)
 
     def store_lock(self, store: str) -> threading.RLock:
         return self._store_locks[store]

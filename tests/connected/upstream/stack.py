@@ -55,7 +55,7 @@ def shaped(docker: Docker, bases: Mapping[str, str], logs: Path) -> dict[str, st
 def target(program: Program, references: Mapping[str, str], way: Way) -> LocalTarget:
     """The stores alone, from these images."""
     local = local_target(program).only("stores")
-    local.supply = Chosen(local.supply, references, way)  # type: ignore[assignment]
+    local.machine.supply = Chosen(local.supply, references, way)  # type: ignore[assignment]
     return local
 
 

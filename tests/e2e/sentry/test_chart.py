@@ -61,7 +61,7 @@ class Stack:
     def install_unchecked(self, chart: Path) -> None:
         """As somebody else would have, who keeps no rules: the chart with a Deployment as hook, which `kit up` refuses."""
         wanted = replace(self.local.stack.sentry, flavour="chart", chart=str(chart))
-        LocalTarget(replace(self.local.stack, sentry=wanted), self.local.workspace).sentry.installation().install()
+        self.local.wanting(wanted).sentry.installation().install()
 
     @property
     def helm(self) -> Helm:
