@@ -54,7 +54,7 @@ def emulate(
     quotas: tuple[str, ...],
 ) -> int:
     """Run the emulator until it is told to stop (Ctrl-C, SIGTERM). What it knows stays, and is there at the next start."""
-    from kit.yandex.engine.world import Options
+    from kit.yandex.engine.state import Options
     from kit.yandex.rules import quotas as quota_module
     from kit.yandex.run import emulator, environment
     from kit.yandex.run import faults as fault_module

@@ -185,7 +185,7 @@ class Backing(Protocol):
         """True where every call ends within milliseconds: then operations end with the call that starts them."""
         ...
 
-    def retain(self, cluster_ids: frozenset[str]) -> None:
+    def forget_clusters_except(self, cluster_ids: frozenset[str]) -> None:
         """At the emulator's start: of other clusters than these nobody knows; a kill left them half-made, and they go."""
         ...
 
@@ -243,7 +243,7 @@ class NoBacking:
     name = "nothing"
     is_quick = True
 
-    def retain(self, cluster_ids: frozenset[str]) -> None: ...
+    def forget_clusters_except(self, cluster_ids: frozenset[str]) -> None: ...
 
     def put_cluster(self, cluster: Cluster) -> None: ...
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from kit.yandex import services
+from kit.yandex import methods
 from kit.yandex.engine import descriptors
 from kit.yandex.engine.registry import GENERIC, MODELLED
 
@@ -40,7 +40,7 @@ class Row:
 
 def rows() -> Iterator[Row]:
     """Every method of every service of the packages."""
-    entries = services.registry().entries
+    entries = methods.registry().entries
     for path, method in descriptors.catalogue().items():
         entry = entries.get(path)
         level = entry.level if entry else UNIMPLEMENTED

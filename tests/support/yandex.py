@@ -15,7 +15,7 @@ import yandexcloud
 
 from kit.yandex.contract import TOKEN_PREFIX, Backing, NoBacking
 from kit.yandex.engine import descriptors, ids
-from kit.yandex.engine.world import Options
+from kit.yandex.engine.state import Options
 from kit.yandex.run import emulator
 from kit.yandex.run.emulator import Emulator, Settings
 from kit.yandex.run.faults import Faults

@@ -18,7 +18,7 @@ import pytest
 from kit.adapters.terraform.program import Configuration, Terraform
 from kit.yandex.contract import TOKEN_PREFIX, NoBacking
 from kit.yandex.engine import ids
-from kit.yandex.engine.world import Options
+from kit.yandex.engine.state import Options
 from kit.yandex.run import emulator
 from kit.yandex.run.emulator import Emulator
 from tests.support.terraform import opentofu, program, provider_environment
@@ -95,7 +95,7 @@ def test_an_interrupted_apply_ends_by_itself_and_the_next_one_goes_on(
     def on_event(event: Any) -> None:
         events.append(event)
         if event["type"] == "apply_start":
-            while not emulated.world.journal.count("vpc.v1.Network"):
+            while not emulated.state.journal.count("vpc.v1.Network"):
                 time.sleep(0.05)
             time.sleep(UNTIL_IT_WAITS_S)
             os.kill(os.getpid(), signal.SIGINT)

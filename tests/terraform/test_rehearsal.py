@@ -87,7 +87,7 @@ class Rehearsal:
     def left(self) -> list[str]:
         """What the emulator still has, beside the cloud and the folder that it began with and what it has done."""
         own = ("resourcemanager.v1.Cloud", "resourcemanager.v1.Folder", "operation.Operation")
-        journal = self.running.world.journal
+        journal = self.running.state.journal
         return [f"{kind} {record.key}" for kind in journal.kinds() if kind not in own for record in journal.all(kind)]
 
 
@@ -129,7 +129,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
 def secrets_of(running: emulator.Emulator) -> dict[str, str]:
     """Every secret that the emulator made, by where it keeps it."""
     found = {}
-    for record in running.world.journal.all("lockbox.v1.Version"):
+    for record in running.state.journal.all("lockbox.v1.Version"):
         for key, (_, value) in record.extra["entries"].items():
             found[f"lockbox {record.parent} {key}"] = value
     return found

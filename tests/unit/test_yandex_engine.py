@@ -17,7 +17,7 @@ from kit.yandex import coverage
 from kit.yandex.contract import BackingFailed, Cluster, Inventory, NoBacking, PortTaken, Topic
 from kit.yandex.engine import descriptors, ids
 from kit.yandex.engine.journal import Journal, JournalDamaged
-from kit.yandex.engine.world import Options
+from kit.yandex.engine.state import Options
 from kit.yandex.rules import quotas
 from kit.yandex.rules.quotas import QuotaUnknown
 from kit.yandex.run import faults
@@ -211,7 +211,7 @@ def test_what_is_made_quickly_is_done_in_the_first_answer(certificate: Certifica
 
 def test_strict_refuses_the_second_operation_on_a_cluster_in_the_clouds_words(certificate: Certificate) -> None:
     with emulated(certificate, options=Options(async_s=1.0, is_strict=True)) as cloud:
-        network = cloud.emulator.world
+        network = cloud.emulator.state
         yandex_network = cloud(f"{NETWORK}/Create", folder_id=FOLDER, name="n")
         _wait(cloud, yandex_network)
         found = cloud(f"{NETWORK}/List", folder_id=FOLDER).networks[0].id

@@ -386,7 +386,7 @@ def test_a_cluster_takes_everything_in_it_along(cloud: Cloud, network: str) -> N
     cloud.done(f"{POSTGRES}/Backup", cluster_id=cluster)
     assert len(cloud(f"{POSTGRES}/ListBackups", cluster_id=cluster).backups) == 1
     cloud.done(f"{POSTGRES}/Delete", cluster_id=cluster)
-    kinds = {kind for kind in cloud.emulator.world.journal.kinds() if cloud.emulator.world.journal.count(kind)}
+    kinds = {kind for kind in cloud.emulator.state.journal.kinds() if cloud.emulator.state.journal.count(kind)}
     assert not {kind for kind in kinds if kind.startswith(("mdb.", "connection", "lockbox"))}
 
 
@@ -418,7 +418,7 @@ def test_a_version_scheduled_for_destruction_is_not_read(cloud: Cloud) -> None:
 def test_a_static_key_opens_what_its_account_may(cloud: Cloud) -> None:
     account = yandex.account(cloud)
     made = cloud("iam.v1.awscompatibility.AccessKeyService/Create", service_account_id=account)
-    buckets = Buckets(cloud.emulator.world)
+    buckets = Buckets(cloud.emulator.state)
     found = buckets.access_key(made.access_key.key_id)
     assert found is not None
     assert found.secret.reveal() == made.secret
@@ -446,7 +446,7 @@ def test_a_binding_for_an_account_that_is_not_there_is_refused(cloud: Cloud) -> 
 
 
 def test_a_bucket_is_one_behind_both_doors(cloud: Cloud) -> None:
-    buckets = Buckets(cloud.emulator.world)
+    buckets = Buckets(cloud.emulator.state)
     buckets.create("made-through-s3", FOLDER)
     assert cloud("storage.v1.BucketService/Get", name="made-through-s3").folder_id == FOLDER
     buckets.set_document("made-through-s3", "versioning", "<V><Status>Enabled</Status></V>")
@@ -474,7 +474,7 @@ def test_a_setting_that_only_s3_can_say_is_refused_by_name(cloud: Cloud) -> None
 
 def test_record_sets_are_added_replaced_and_removed(cloud: Cloud, network: str) -> None:
     told: list[tuple[contract.Record, ...]] = []
-    cloud.emulator.world.backing.put_records = told.append  # type: ignore[method-assign]
+    cloud.emulator.state.backing.put_records = told.append  # type: ignore[method-assign]
     visible = {"private_visibility": {"network_ids": [network]}}
     zone = cloud.done("dns.v1.DnsZoneService/Create", folder_id=FOLDER, name="z", zone="example.com.", **visible).id
     record = {"name": "sentry", "type": "A", "ttl": 60, "data": ["203.0.113.9"]}

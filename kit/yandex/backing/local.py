@@ -117,7 +117,7 @@ class LocalBacking:
         for managed in self._managed.values():
             managed.forget()
 
-    def retain(self, cluster_ids: frozenset[str]) -> None:
+    def forget_clusters_except(self, cluster_ids: frozenset[str]) -> None:
         stores = {managed.store: managed for managed in self._managed.values()}
         for store, owner in self._ground.memory.owners().items():
             if owner.id in cluster_ids or (store not in stores and store != KUBERNETES):

@@ -7,15 +7,15 @@ from typing import Any
 
 from kit.yandex.engine import descriptors, pages, refusal
 from kit.yandex.engine.journal import Change, Record
-from kit.yandex.engine.operations import Work
+from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import BINDINGS, Resource
-from kit.yandex.engine.world import Call, World
+from kit.yandex.engine.state import Call, EmulatorState
 
 ADD, REMOVE = 1, 2  # access.AccessBindingAction
 
 
-def register(registry: Registry, resource: Resource, find: Callable[[World, str], Record] | None = None) -> None:
+def register(registry: Registry, resource: Resource, find: Callable[[EmulatorState, str], Record] | None = None) -> None:
     """For a service that has the three methods. `find`: how a resource is found by what these requests call its id."""
     names = descriptors.methods(resource.service)
     if "ListAccessBindings" not in names:
@@ -23,41 +23,41 @@ def register(registry: Registry, resource: Resource, find: Callable[[World, str]
 
     find = find or resource.find
 
-    def change(world: World, call: Call) -> Any:
-        def prepare(written: Change) -> Work:
-            return _prepare(world, call, find(world, call.request.resource_id).key, written)
+    def change(state: EmulatorState, call: Call) -> Any:
+        def prepare(written: Change) -> OperationPlan:
+            return _prepare(state, call, find(state, call.request.resource_id).key, written)
 
-        return world.operations.run(world, call, prepare)
+        return state.operations.run(state, call, prepare)
 
-    def listed(world: World, call: Call) -> Any:
-        owner = find(world, call.request.resource_id)
-        return pages.page(_bindings(world, owner.key), call.request, call.method.answer(), "access_bindings")
+    def listed(state: EmulatorState, call: Call) -> Any:
+        owner = find(state, call.request.resource_id)
+        return pages.page(_bindings(state, owner.key), call.request, call.method.answer(), "access_bindings")
 
     registry.add(resource.service, "ListAccessBindings", listed, resource.level)
     registry.add(resource.service, "SetAccessBindings", change, resource.level)
     registry.add(resource.service, "UpdateAccessBindings", change, resource.level)
 
 
-def roles(world: World, resource_id: str, subject_id: str) -> Iterator[str]:
+def roles(state: EmulatorState, resource_id: str, subject_id: str) -> Iterator[str]:
     """What the subject may do with this very resource (not with what is above it)."""
-    for binding in _bindings(world, resource_id):
+    for binding in _bindings(state, resource_id):
         if binding.subject.id in (subject_id, "allUsers", "allAuthenticatedUsers"):
             yield binding.role_id
 
 
-def _bindings(world: World, resource_id: str) -> list[Any]:
-    record = world.journal.get(BINDINGS, resource_id)
+def _bindings(state: EmulatorState, resource_id: str) -> list[Any]:
+    record = state.journal.get(BINDINGS, resource_id)
     return list(record.message.access_bindings) if record else []
 
 
-def _prepare(world: World, call: Call, key: str, written: Change) -> Work:
+def _prepare(state: EmulatorState, call: Call, key: str, written: Change) -> OperationPlan:
     request = call.request
-    found = _bindings(world, key)
+    found = _bindings(state, key)
     if call.method.name == "SetAccessBindings":
         found = list(request.access_bindings)
     for delta in getattr(request, "access_binding_deltas", []):
         binding = delta.access_binding
-        _check_subject(world, binding.subject)
+        _check_subject(state, binding.subject)
         if delta.action == ADD and binding not in found:
             found.append(binding)
         elif delta.action == REMOVE and binding in found:
@@ -73,9 +73,9 @@ def _prepare(world: World, call: Call, key: str, written: Change) -> Work:
     if response is not None and "effective_deltas" in response.DESCRIPTOR.fields_by_name:
         response.effective_deltas.extend(getattr(request, "access_binding_deltas", []))
     names = {"resource_id": request.resource_id}
-    return Work(verb="update", change=written, primary=record, names=names, response=response)
+    return OperationPlan(verb="update", change=written, primary=record, names=names, response=response)
 
 
-def _check_subject(world: World, subject: Any) -> None:
-    if subject.type == "serviceAccount" and world.journal.get("iam.v1.ServiceAccount", subject.id) is None:
+def _check_subject(state: EmulatorState, subject: Any) -> None:
+    if subject.type == "serviceAccount" and state.journal.get("iam.v1.ServiceAccount", subject.id) is None:
         raise refusal.not_found("Service account", subject.id)

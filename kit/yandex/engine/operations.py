@@ -1,17 +1,17 @@
-"""Operations: what a mutating call answers with, how long it lasts, and what becomes of it when the emulator is killed.
+"""Runs operations: the answer to every mutating call, done at once or later by a thread, and recovered after a kill.
 
 By default an operation is done in the answer that starts it, and the client never polls. With `--async`, or when the backing
-takes its time, the resource is shown as CREATING or UPDATING meanwhile and the client polls. Work for one cluster is done one
-after the other; `--strict` refuses the second instead, in the words for which clients wait.
+takes its time, the resource is shown as CREATING or UPDATING meanwhile and the client polls. Operations on one cluster run one
+after the other; `--strict` refuses the second instead, with the message for which the provider waits.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -22,153 +22,151 @@ from kit.errors import KitError
 from kit.yandex.contract import BucketRefused, NotPossible
 from kit.yandex.engine import ids, refusal
 from kit.yandex.engine.descriptors import OPERATION, message
+from kit.yandex.engine.fields import copy_fields
 from kit.yandex.engine.journal import PENDING, Change, Record
+from kit.yandex.engine.plan import OperationPlan, ResponsePatch
 from kit.yandex.engine.refusal import Refusal
-from kit.yandex.engine.transfer import transfer
-from kit.yandex.engine.world import Call, World, now
+from kit.yandex.engine.state import Call, EmulatorState, now
 
 ANSWERED_WITHIN_S = 1.5  # what is made in this time is done in the first answer, and nobody polls for it
 AT_ONCE = "storage.v1."  # the provider reads a bucket out of the first answer, whatever it polls for afterwards
 KEPT = 2000  # finished operations that can still be asked for
 PREFIXES = {"mdb": "mdb", "vpc": "enp", "k8s": "cat", "iam": "aje", "lockbox": "e6q", "dns": "dns", "storage": "e3e"}
-ANNOUNCED = {"storage.v1.Bucket", "iam.v1.awscompatibility.AccessKey", "access.ListAccessBindingsResponse"}
-Amend = Callable[[Any], None]
-Mend = Callable[[World, Record], None]
-
-
-@dataclass(slots=True)
-class Work:
-    """What one operation writes and does. `deeds` reach the backing and may return what only reality knows, as an amendment of
-    the primary record; `undo` takes a half-made thing back."""
-
-    verb: str  # create, update, delete
-    change: Change
-    primary: Record
-    names: dict[str, str] = field(default_factory=dict)  # fields of the metadata beyond those of the request
-    lists: dict[str, list[str]] = field(default_factory=dict)
-    subject: str = ""  # what operations are serialised by; "": by nothing
-    deeds: list[Callable[[], Amend | None]] = field(default_factory=list)
-    undo: Callable[[], None] | None = None
-    response: Message | None = None
+OPENS_BUCKETS = {"storage.v1.Bucket", "iam.v1.awscompatibility.AccessKey", "access.ListAccessBindingsResponse"}
+Recovery = Callable[[EmulatorState, Record], None]
 
 
 class Operations:
+    """Thread-safe. Finished operations are kept in the journal, the newest `KEPT` of them."""
+
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="operation")
-        self._serial: dict[str, threading.Lock] = {}
+        self._locks: dict[str, tuple[threading.Lock, int]] = {}  # subject → its lock, and how many operations hold or await it
         self._guard = threading.Lock()
         self._by_key: dict[str, str] = {}
         self._busy: dict[str, str] = {}  # subject → operation that works on it
         self._order: list[str] = []
         self._stopping = threading.Event()
 
-    def load(self, world: World, undo: Mend, redo: Mend) -> None:
-        """Take over the journal's operations. What a kill interrupted is taken back or put in order; its operation has failed."""
-        for record in world.journal.all(OPERATION):
+    def load(self, state: EmulatorState, roll_back: Recovery, repeat: Recovery) -> None:
+        """Take over the journal's operations: an interrupted creation is rolled back, an interrupted change repeated."""
+        for record in state.journal.all(OPERATION):
             self._order.append(record.key)
             if key := record.extra.get("idempotency"):
                 self._by_key[key] = record.key
             if not record.message.done:
-                _recover(world, record, undo, redo)
+                _recover(state, record, roll_back, repeat)
 
     def stop(self) -> None:
-        """No new work is begun; what runs is waited for."""
+        """Start nothing new, and wait for what runs."""
         self._stopping.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def run(self, world: World, call: Call, prepare: Callable[[Change], Work]) -> Message:
-        """The operation that `prepare` describes: done where all is quick, else begun."""
+    def run(self, state: EmulatorState, call: Call, prepare: Callable[[Change], OperationPlan]) -> Message:
+        """Run the plan that `prepare` makes and return its operation: done where the backing is quick, else started."""
         key = _idempotency(call)
         started: Future[None] | None = None
-        with world.journal.lock:
-            if key and key in self._by_key and (before := world.journal.get(OPERATION, self._by_key[key])):
+        with state.journal.lock:
+            if key and key in self._by_key and (before := state.journal.get(OPERATION, self._by_key[key])):
                 return before.message
-            if world.backing.is_quick and not world.options.async_s:
-                record = self._at_once(world, call, prepare, key)
+            if state.backing.is_quick and not state.options.async_s:
+                record = self._at_once(state, call, prepare, key)
             else:
-                record, started = self._begin(world, call, prepare, key)
+                record, started = self._begin(state, call, prepare, key)
             if key:
                 self._by_key[key] = record.key
         if started is not None and call.method.service.startswith(AT_ONCE):
             wait([started])
-        elif started is not None and not world.options.async_s:
+        elif started is not None and not state.options.async_s:
             wait([started], timeout=ANSWERED_WITHIN_S)
-        current = world.journal.get(OPERATION, record.key)
+        current = state.journal.get(OPERATION, record.key)
         return (current or record).message
 
-    def _at_once(self, world: World, call: Call, prepare: Callable[[Change], Work], key: str) -> Record:
-        with world.journal.transaction() as change:
-            work = prepare(change)
-            amendments = [amend for deed in work.deeds if (amend := deed()) is not None]
-            _finish(work, amendments)
-            record = _record(call, work, key)
-            _succeed(record.message, call, work)
+    def _at_once(self, state: EmulatorState, call: Call, prepare: Callable[[Change], OperationPlan], key: str) -> Record:
+        with state.journal.transaction() as change:
+            plan = prepare(change)
+            patches = [patch for side_effect in plan.side_effects if (patch := side_effect()) is not None]
+            _finish(plan, patches)
+            record = _record(call, plan, key)
+            _succeed(record.message, call, plan)
             self._keep(change, record)
-        _announce(world, work)
+        _publish_keys(state, plan)
         return record
 
-    def _begin(self, world: World, call: Call, prepare: Callable[[Change], Work], key: str) -> tuple[Record, Future[None]]:
+    def _begin(
+        self, state: EmulatorState, call: Call, prepare: Callable[[Change], OperationPlan], key: str
+    ) -> tuple[Record, Future[None]]:
         planned = Change()
-        work = prepare(planned)
-        if world.options.is_strict and (busy := self._busy.get(work.subject)):
+        plan = prepare(planned)
+        if state.options.is_strict and (busy := self._busy.get(plan.subject)):
             raise refusal.precondition(f'conflicting operation "{busy}" detected')
-        record = _record(call, work, key)
-        before = {place: world.journal.get(*place) for place in [*planned.puts, *planned.deletes]}
-        with world.journal.transaction() as change:
+        record = _record(call, plan, key)
+        before = {place: state.journal.get(*place) for place in [*planned.puts, *planned.deletes]}
+        with state.journal.transaction() as change:
             for made in planned.puts.values():
-                change.put(_transitional(made, work))
+                change.put(_transitional(made, plan))
             self._keep(change, record)
-        if work.subject:
-            self._busy[work.subject] = record.key
-        return record, self._pool.submit(self._carry_out, world, call, work, record, before)
+        if plan.subject:
+            self._busy[plan.subject] = record.key
+        return record, self._pool.submit(self._carry_out, state, call, plan, record, before)
 
     def _carry_out(
-        self, world: World, call: Call, work: Work, record: Record, before: Mapping[tuple[str, str], Record | None]
+        self,
+        state: EmulatorState,
+        call: Call,
+        plan: OperationPlan,
+        record: Record,
+        before: Mapping[tuple[str, str], Record | None],
     ) -> None:
         try:
-            with self._lock(work.subject or record.key):
-                if self._stopping.wait(world.options.async_s):
+            with self._exclusively(plan.subject or record.key):
+                if self._stopping.wait(state.options.async_s):
                     return  # journaled as unfinished: the next start deals with it
-                amendments = [amend for deed in work.deeds if (amend := deed()) is not None]
-            self._end(world, call, work, record, amendments)
+                patches = [patch for side_effect in plan.side_effects if (patch := side_effect()) is not None]
+            self._end(state, call, plan, record, patches)
         except Exception as error:
-            self._fail(world, work, record, before, error)
+            self._fail(state, plan, record, before, error)
         finally:
-            with world.journal.lock:
-                if self._busy.get(work.subject) == record.key:
-                    del self._busy[work.subject]
+            with state.journal.lock:
+                if self._busy.get(plan.subject) == record.key:
+                    del self._busy[plan.subject]
 
-    def _end(self, world: World, call: Call, work: Work, record: Record, amendments: list[Amend]) -> None:
-        with world.journal.transaction() as change:
-            current = world.journal.get(work.primary.kind, work.primary.key)
-            if work.verb != "delete" and current is not None:
+    def _end(self, state: EmulatorState, call: Call, plan: OperationPlan, record: Record, patches: list[ResponsePatch]) -> None:
+        with state.journal.transaction() as change:
+            current = state.journal.get(plan.primary.kind, plan.primary.key)
+            if plan.verb != "delete" and current is not None:
                 settled = current.copy()
-                _restore_status(settled, work.primary.message)
-                work.primary = Record(current.key, current.parent, settled, current.extra).settled()
-                change.put(work.primary)
-                for amend in amendments:
-                    amend(work.primary.message)
-            for kind, key in work.change.deletes:
+                _restore_status(settled, plan.primary.message)
+                plan.primary = Record(current.key, current.parent, settled, current.extra).settled()
+                change.put(plan.primary)
+                for patch in patches:
+                    patch(plan.primary.message)
+            for kind, key in plan.change.deletes:
                 change.delete(kind, key)
-        _announce(world, work)
-        with world.journal.transaction() as change:
+        _publish_keys(state, plan)
+        with state.journal.transaction() as change:
             done = Record(record.key, record.parent, record.copy(), record.extra)
-            _succeed(done.message, call, work)
+            _succeed(done.message, call, plan)
             change.put(done)
 
     def _fail(
-        self, world: World, work: Work, record: Record, before: Mapping[tuple[str, str], Record | None], error: Exception
+        self,
+        state: EmulatorState,
+        plan: OperationPlan,
+        record: Record,
+        before: Mapping[tuple[str, str], Record | None],
+        error: Exception,
     ) -> None:
-        if work.undo is not None:
+        if plan.undo is not None:
             try:
-                work.undo()
+                plan.undo()
             except Exception as second:
                 error.add_note(f"and it could not be taken back: {second}")
-        with world.journal.transaction() as change:
+        with state.journal.transaction() as change:
             for (kind, key), old in before.items():
                 if old is None:
                     change.delete(kind, key)
-                elif (kind, key) in work.change.puts:
+                elif (kind, key) in plan.change.puts:
                     change.put(old)
             failed = Record(record.key, record.parent, record.copy(), record.extra)
             failed.message.done = True
@@ -179,29 +177,42 @@ class Operations:
         change.put(record)
         self._order.append(record.key)
         if len(self._order) > KEPT:
-            change.delete(OPERATION, self._order.pop(0))
+            oldest = self._order.pop(0)
+            change.delete(OPERATION, oldest)
+            self._by_key = {key: operation for key, operation in self._by_key.items() if operation != oldest}
 
-    def _lock(self, subject: str) -> threading.Lock:
+    @contextmanager
+    def _exclusively(self, subject: str) -> Iterator[None]:
+        """One operation on a subject at a time. Its lock is forgotten with the last one."""
         with self._guard:
-            return self._serial.setdefault(subject, threading.Lock())
+            lock, count = self._locks.get(subject, (threading.Lock(), 0))
+            self._locks[subject] = lock, count + 1
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                lock, count = self._locks.pop(subject)
+                if count > 1:
+                    self._locks[subject] = lock, count - 1
 
 
-def _announce(world: World, work: Work) -> None:
-    if ANNOUNCED & {kind for kind, _ in [*work.change.puts, *work.change.deletes]}:
-        world.announce()
+def _publish_keys(state: EmulatorState, plan: OperationPlan) -> None:
+    if OPENS_BUCKETS & {kind for kind, _ in [*plan.change.puts, *plan.change.deletes]}:
+        state.publish_keys()
 
 
-def _recover(world: World, record: Record, undo: Mend, redo: Mend) -> None:
-    """The emulator was killed while this ran. A half-made thing is taken back, so that the next apply makes it anew; what was
-    being changed or deleted stays, and the next apply changes or deletes it."""
+def _recover(state: EmulatorState, record: Record, roll_back: Recovery, repeat: Recovery) -> None:
+    """End an operation that a kill interrupted. A half-made resource is removed, so that the next apply makes it anew; one that
+    was being changed or deleted stays, and the next apply changes or deletes it."""
     place = record.extra.get("verb"), record.extra.get("kind", ""), record.extra.get("key", "")
     verb, kind, key = place
-    current = world.journal.get(kind, key)
-    complaint = "" if current is None else _mended(world, current, {"create": undo, "update": redo}.get(str(verb)))
-    with world.journal.transaction() as change:
+    current = state.journal.get(kind, key)
+    complaint = "" if current is None else _attempt(state, current, {"create": roll_back, "update": repeat}.get(str(verb)))
+    with state.journal.transaction() as change:
         if current is not None and verb == "create":
             change.delete(kind, key)
-            for found in [entry for name in world.journal.kinds() for entry in world.journal.children(name, key)]:
+            for found in [entry for name in state.journal.kinds() for entry in state.journal.children(name, key)]:
                 if found.kind != OPERATION:
                     change.delete(found.kind, found.key)
         elif current is not None:
@@ -216,17 +227,17 @@ def _recover(world: World, record: Record, undo: Mend, redo: Mend) -> None:
         change.put(failed)
 
 
-def _mended(world: World, record: Record, mend: Mend | None) -> str:
-    """An emulator whose backing is away must start all the same; what could not be mended is told."""
+def _attempt(state: EmulatorState, record: Record, recovery: Recovery | None) -> str:
+    """Run the recovery; returns why it failed. The emulator must start even where its backing cannot be reached."""
     try:
-        if mend is not None:
-            mend(world, record)
+        if recovery is not None:
+            recovery(state, record)
         return ""
     except (KitError, BucketRefused) as error:
-        return f", and what it had begun could not be mended: {error}"
+        return f", and what it had begun could not be recovered: {error}"
 
 
-def _record(call: Call, work: Work, idempotency: str) -> Record:
+def _record(call: Call, plan: OperationPlan, idempotency: str) -> Record:
     operation = message(OPERATION)()
     operation.id = ids.new(PREFIXES.get(call.method.service.partition(".")[0], "e6e"))
     operation.description = f"{call.method.name} {call.method.service.rpartition('.')[2].removesuffix('Service')}"
@@ -235,40 +246,40 @@ def _record(call: Call, work: Work, idempotency: str) -> Record:
     operation.created_by = call.subject
     if call.method.metadata is not None:
         metadata = call.method.metadata()
-        _name(metadata, call.request, work)
+        _name(metadata, call.request, plan)
         _pack(operation.metadata, metadata)
-    owner = work.subject or work.primary.key
-    extra = {"verb": work.verb, "kind": work.primary.kind, "key": work.primary.key}
+    owner = plan.subject or plan.primary.key
+    extra = {"verb": plan.verb, "kind": plan.primary.kind, "key": plan.primary.key}
     return Record(operation.id, owner, operation, {**extra, **({"idempotency": idempotency} if idempotency else {})})
 
 
-def _name(metadata: Any, request: Any, work: Work) -> None:
+def _name(metadata: Any, request: Any, plan: OperationPlan) -> None:
     for item in metadata.DESCRIPTOR.fields:
         if item.message_type is not None:
             continue
         if item.is_repeated:
-            getattr(metadata, item.name).extend(work.lists.get(item.name, []))
-        elif item.name in work.names:
-            setattr(metadata, item.name, work.names[item.name])
+            getattr(metadata, item.name).extend(plan.lists.get(item.name, []))
+        elif item.name in plan.names:
+            setattr(metadata, item.name, plan.names[item.name])
         elif item.name in request.DESCRIPTOR.fields_by_name:
             setattr(metadata, item.name, getattr(request, item.name))
 
 
-def _succeed(operation: Any, call: Call, work: Work) -> None:
+def _succeed(operation: Any, call: Call, plan: OperationPlan) -> None:
     operation.done = True
     operation.modified_at.CopyFrom(now())
     wanted = call.method.response
     if wanted is None:
         return
-    response = work.response
+    response = plan.response
     if response is None:
-        primary = work.primary.message
+        primary = plan.primary.message
         if type(primary) is wanted:
             response = primary
         else:
             response = wanted()
             if wanted.DESCRIPTOR.full_name != "google.protobuf.Empty":
-                transfer(primary, response)
+                copy_fields(primary, response)
     _pack(operation.response, response)
 
 
@@ -276,19 +287,19 @@ def _pack(target: Packed, content: Message) -> None:
     target.Pack(content)
 
 
-def _finish(work: Work, amendments: list[Amend]) -> None:
-    for amend in amendments:
-        fresh = work.primary.copy()
-        amend(fresh)
-        work.primary = Record(work.primary.key, work.primary.parent, fresh, work.primary.extra)
-        work.change.put(work.primary)
+def _finish(plan: OperationPlan, patches: list[ResponsePatch]) -> None:
+    for patch in patches:
+        fresh = plan.primary.copy()
+        patch(fresh)
+        plan.primary = Record(plan.primary.key, plan.primary.parent, fresh, plan.primary.extra)
+        plan.change.put(plan.primary)
 
 
-def _transitional(record: Record, work: Work) -> Record:
-    if (record.kind, record.key) != (work.primary.kind, work.primary.key):
+def _transitional(record: Record, plan: OperationPlan) -> Record:
+    if (record.kind, record.key) != (plan.primary.kind, plan.primary.key):
         return record
     fresh = record.copy()
-    _set_status(fresh, ("CREATING", "PROVISIONING") if work.verb == "create" else ("UPDATING", "RECONCILING"))
+    _set_status(fresh, ("CREATING", "PROVISIONING") if plan.verb == "create" else ("UPDATING", "RECONCILING"))
     return Record(record.key, record.parent, fresh, {**record.extra, PENDING: True})
 
 

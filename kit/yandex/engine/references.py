@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kit.yandex.engine import refusal
-from kit.yandex.engine.world import World
+from kit.yandex.engine.state import EmulatorState
 
 FOLDER, CLOUD = "resourcemanager.v1.Folder", "resourcemanager.v1.Cloud"
 NETWORK, SUBNET, GROUP = "vpc.v1.Network", "vpc.v1.Subnet", "vpc.v1.SecurityGroup"
@@ -61,17 +61,17 @@ def named(message: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
                 yield from named(item, f"{name}.")
 
 
-def check(world: World, request: Any) -> None:
+def check(state: EmulatorState, request: Any) -> None:
     for path, name, found in named(request):
         kind, noun = FIELDS[name]
-        if world.journal.get(kind, found) is None:
+        if state.journal.get(kind, found) is None:
             raise refusal.not_found(noun, f"{found} ({path})")
 
 
-def check_free(world: World, kind: str, key: str, noun: str) -> None:
+def check_free(state: EmulatorState, kind: str, key: str, noun: str) -> None:
     """FAILED_PRECONDITION where something that is not its own default names it."""
     for holder in HOLDERS.get(kind, ()):
-        for record in world.journal.all(holder):
+        for record in state.journal.all(holder):
             if record.key == key or getattr(record.message, "default_for_network", False):
                 continue
             if any(found == key for _, _, found in named(record.message)):

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kit.yandex.engine import descriptors
-from kit.yandex.engine.world import Call, World
+from kit.yandex.engine.state import Call, EmulatorState
 
-Handler = Callable[[World, Call], Any]
+Handler = Callable[[EmulatorState, Call], Any]
 
 MODELLED, GENERIC = "modelled", "generic"
 

@@ -9,26 +9,26 @@ from typing import Any
 
 from kit.yandex.engine import descriptors, ids, pages, references, refusal
 from kit.yandex.engine.descriptors import OPERATION, Method
+from kit.yandex.engine.fields import copy_fields, copy_path, counterparts
 from kit.yandex.engine.journal import Change, Record
-from kit.yandex.engine.operations import Work
+from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import MODELLED, Registry
-from kit.yandex.engine.transfer import apply, counterparts, transfer
-from kit.yandex.engine.world import Call, World, now
+from kit.yandex.engine.state import Call, EmulatorState, now
 from kit.yandex.rules import quotas
 
-Hook = Callable[["Scene"], None]
+Hook = Callable[["MutationContext"], None]
 
 
 @dataclass(slots=True)
-class Scene:
+class MutationContext:
     """What a hook sees and may change while a resource is made, changed or removed."""
 
-    world: World
+    state: EmulatorState
     call: Call
     change: Change
     message: Any  # the resource: new, or a copy that is being changed, or the one that goes
     extra: dict[str, Any]
-    work: Work
+    plan: OperationPlan
     paths: tuple[str, ...] = ()  # of the update mask
 
     @property
@@ -56,8 +56,8 @@ class Resource:
     build: Hook | None = None
     change: Hook | None = None
     remove: Hook | None = None
-    is_there: Callable[[World, Record], bool] | None = None  # drift: asked before a resource is shown
-    forgotten: Callable[[World, Change, Record], None] | None = None  # what else goes with one that is no longer there
+    is_there: Callable[[EmulatorState, Record], bool] | None = None  # drift: asked before a resource is shown
+    forgotten: Callable[[EmulatorState, Change, Record], None] | None = None  # what else goes with one that is no longer there
     default_status: str = ""
 
     @functools.cached_property
@@ -69,11 +69,11 @@ class Resource:
     def key(self, request: Any) -> str:
         return "/".join(getattr(request, name) for name in self.key_fields)
 
-    def find(self, world: World, key: str) -> Record:
+    def find(self, state: EmulatorState, key: str) -> Record:
         """The record, looked for in reality too; NOT_FOUND otherwise."""
-        record = world.find(self.message, key, self.noun)
-        if not self._exists(world, record):
-            self.forget(world, record)
+        record = state.find(self.message, key, self.noun)
+        if not self._exists(state, record):
+            self.forget(state, record)
             raise refusal.not_found(self.noun, key)
         return record
 
@@ -88,145 +88,154 @@ class Resource:
             elif name == "Move" and method.is_operation:
                 registry.add(self.service, name, self.move, self.level)
 
-    def get(self, world: World, call: Call) -> Any:
-        return self.find(world, self.key(call.request)).message
+    def get(self, state: EmulatorState, call: Call) -> Any:
+        return self.find(state, self.key(call.request)).message
 
-    def list(self, world: World, call: Call) -> Any:
-        records = self._candidates(world, call.request)
+    def list(self, state: EmulatorState, call: Call) -> Any:
+        records = self._candidates(state, call.request)
         if self.is_there is not None:
-            gone = [record for record in records if not self._exists(world, record)]
+            gone = [record for record in records if not self._exists(state, record)]
             for record in gone:
-                self.forget(world, record)
+                self.forget(state, record)
             records = [record for record in records if record not in gone]
         return pages.page([record.message for record in records], call.request, call.method.answer())
 
-    def _candidates(self, world: World, request: Any) -> Sequence[Record]:
+    def _candidates(self, state: EmulatorState, request: Any) -> Sequence[Record]:
         fields = request.DESCRIPTOR.fields_by_name
         if not self.scope:
-            return world.journal.all(self.message)
+            return state.journal.all(self.message)
         if self.scope in fields:
             parent = getattr(request, self.scope)
-            world.find(self.parent, parent, references.FIELDS.get(self.scope, ("", "Cluster"))[1])
-            return world.journal.children(self.message, parent)
+            state.find(self.parent, parent, references.FIELDS.get(self.scope, ("", "Cluster"))[1])
+            return state.journal.children(self.message, parent)
         # What lies in clusters is sometimes listed by the clusters' folder.
-        owners = world.journal.children(self.parent, request.folder_id)
-        return [record for owner in owners for record in world.journal.children(self.message, owner.key)]
+        owners = state.journal.children(self.parent, request.folder_id)
+        return [record for owner in owners for record in state.journal.children(self.message, owner.key)]
 
-    def create(self, world: World, call: Call) -> Any:
-        return world.operations.run(world, call, lambda change: self.prepare_create(world, call, change))
+    def create(self, state: EmulatorState, call: Call) -> Any:
+        return state.operations.run(state, call, lambda change: self.prepare_create(state, call, change))
 
-    def prepare_create(self, world: World, call: Call, change: Change) -> Work:
+    def prepare_create(self, state: EmulatorState, call: Call, change: Change) -> OperationPlan:
         request = call.request
         parent = getattr(request, self.scope) if self.scope else ""
         if self.scope and not parent:
             raise refusal.invalid(self.scope, "Field is required")
         if self.scope:
-            world.find(self.parent, parent, references.FIELDS.get(self.scope, ("", "Cluster"))[1])
-        references.check(world, request)
-        quotas.check(world, self.message)
+            state.find(self.parent, parent, references.FIELDS.get(self.scope, ("", "Cluster"))[1])
+        references.check(state, request)
+        quotas.check(state, self.message)
         fresh = descriptors.message(self.message)()
-        transfer(request, fresh)
-        flatten(request, fresh)
+        copy_fields(request, fresh)
+        unwrap_spec(request, fresh)
         if self.is_named and not fresh.name:
             fresh.name = getattr(request, self.key_fields[1], "")  # some requests call it as Get does: format_schema_name
         self._identify(fresh, parent)
-        self._check_name(world, fresh, parent, "")
+        self._check_name(state, fresh, parent, "")
         key = f"{parent}/{fresh.name}" if self.is_named else fresh.id
-        return self.scene(world, call, change, Record(key, parent, fresh, {}), "create", self.build).work
+        return self.run_hook(state, call, change, Record(key, parent, fresh, {}), "create", self.build).plan
 
-    def update(self, world: World, call: Call) -> Any:
-        def prepare(change: Change) -> Work:
-            record = self.find(world, self.key(call.request))
-            references.check(world, call.request)
-            paths = mask(call.request, self.key_fields, call.method)
+    def update(self, state: EmulatorState, call: Call) -> Any:
+        def prepare(change: Change) -> OperationPlan:
+            record = self.find(state, self.key(call.request))
+            references.check(state, call.request)
+            paths = paths_to_update(call.request, self.key_fields, call.method)
             fresh = record.copy()
             for path in paths:
-                apply(call.request, path, fresh)
-            self._check_name(world, fresh, record.parent, record.key)
+                copy_path(call.request, path, fresh)
+            self._check_name(state, fresh, record.parent, record.key)
             replaced = Record(record.key, record.parent, fresh, dict(record.extra))
-            return self.scene(world, call, change, replaced, "update", self.change, paths).work
+            return self.run_hook(state, call, change, replaced, "update", self.change, paths).plan
 
-        return world.operations.run(world, call, prepare)
+        return state.operations.run(state, call, prepare)
 
-    def delete(self, world: World, call: Call) -> Any:
-        def prepare(change: Change) -> Work:
-            record = self.find(world, self.key(call.request))
+    def delete(self, state: EmulatorState, call: Call) -> Any:
+        def prepare(change: Change) -> OperationPlan:
+            record = self.find(state, self.key(call.request))
             check_protection(record, self.noun)
-            references.check_free(world, self.message, record.key, self.noun)
-            scene = self.scene(world, call, change, record, "delete", self.remove)
+            references.check_free(state, self.message, record.key, self.noun)
+            context = self.run_hook(state, call, change, record, "delete", self.remove)
             change.delete(self.message, record.key)
             change.delete(BINDINGS, record.key)
-            return scene.work
+            return context.plan
 
-        return world.operations.run(world, call, prepare)
+        return state.operations.run(state, call, prepare)
 
-    def move(self, world: World, call: Call) -> Any:
+    def move(self, state: EmulatorState, call: Call) -> Any:
         """Into another folder."""
 
-        def prepare(change: Change) -> Work:
-            record = self.find(world, self.key(call.request))
+        def prepare(change: Change) -> OperationPlan:
+            record = self.find(state, self.key(call.request))
             target = call.request.destination_folder_id
-            world.find(references.FOLDER, target, "Folder")
+            state.find(references.FOLDER, target, "Folder")
             fresh = record.copy()
             fresh.folder_id = target
-            self._check_name(world, fresh, target, record.key)
+            self._check_name(state, fresh, target, record.key)
             moved = Record(record.key, target, fresh, dict(record.extra))
-            return self.scene(world, call, change, moved, "update", None).work
+            return self.run_hook(state, call, change, moved, "update", None).plan
 
-        return world.operations.run(world, call, prepare)
+        return state.operations.run(state, call, prepare)
 
-    def act(self, hook: Hook) -> Callable[[World, Call], Any]:
+    def act(self, hook: Hook) -> Callable[[EmulatorState, Call], Any]:
         """A handler for another method that changes one resource: `hook` says how."""
 
-        def handler(world: World, call: Call) -> Any:
-            def prepare(change: Change) -> Work:
-                record = self.find(world, self.key(call.request))
-                references.check(world, call.request)
+        def handler(state: EmulatorState, call: Call) -> Any:
+            def prepare(change: Change) -> OperationPlan:
+                record = self.find(state, self.key(call.request))
+                references.check(state, call.request)
                 fresh = Record(record.key, record.parent, record.copy(), dict(record.extra))
-                return self.scene(world, call, change, fresh, "update", hook).work
+                return self.run_hook(state, call, change, fresh, "update", hook).plan
 
-            return world.operations.run(world, call, prepare)
+            return state.operations.run(state, call, prepare)
 
         return handler
 
-    def list_operations(self, world: World, call: Call) -> Any:
+    def list_operations(self, state: EmulatorState, call: Call) -> Any:
         key = self.key(call.request)
-        world.find(self.message, key, self.noun)
-        records = world.journal.children(OPERATION, key)
+        state.find(self.message, key, self.noun)
+        records = state.journal.children(OPERATION, key)
         return pages.page([record.message for record in reversed(records)], call.request, call.method.answer(), "operations")
 
-    def scene(
-        self, world: World, call: Call, change: Change, record: Record, verb: str, hook: Hook | None, paths: Iterable[str] = ()
-    ) -> Scene:
+    def run_hook(
+        self,
+        state: EmulatorState,
+        call: Call,
+        change: Change,
+        record: Record,
+        verb: str,
+        hook: Hook | None,
+        paths: Iterable[str] = (),
+    ) -> MutationContext:
         """Run the hook over the record, and put what it made of it. Also for one service making resources of another."""
         subject = record.key.partition("/")[0] if self.is_named else record.key
         names = dict(zip(self.key_fields, record.key.split("/", 1) if self.is_named else [record.key], strict=True))
-        work = Work(verb=verb, change=change, primary=record, names=names, subject=subject if _is_cluster(self, subject) else "")
-        scene = Scene(world, call, change, record.message, dict(record.extra), work, tuple(paths))
+        plan = OperationPlan(
+            verb=verb, change=change, primary=record, names=names, subject=subject if _is_cluster(self, subject) else ""
+        )
+        context = MutationContext(state, call, change, record.message, dict(record.extra), plan, tuple(paths))
         if hook is not None:
-            hook(scene)
+            hook(context)
         if verb != "delete":
             key = record.key
             if (
                 verb == "create" and not self.is_named
             ):  # a hook may have chosen the id: a subnet's tells its zone, a bucket's is its name
-                key = scene.message.id
-                work.names[self.key_fields[0]] = key
-                work.subject = work.subject and key
-            work.primary = Record(key, record.parent, scene.message, scene.extra)
-            change.put(work.primary)
-        return scene
+                key = context.message.id
+                plan.names[self.key_fields[0]] = key
+                plan.subject = plan.subject and key
+            plan.primary = Record(key, record.parent, context.message, context.extra)
+            change.put(plan.primary)
+        return context
 
-    def forget(self, world: World, record: Record) -> None:
+    def forget(self, state: EmulatorState, record: Record) -> None:
         """It has gone behind our back: drop it, and with a cluster everything in it."""
-        with world.journal.transaction() as change:
+        with state.journal.transaction() as change:
             if self.forgotten is not None:
-                self.forgotten(world, change, record)
-            drop(world, change, record)
+                self.forgotten(state, change, record)
+            delete_with_children(state, change, record)
 
-    def _exists(self, world: World, record: Record) -> bool:
+    def _exists(self, state: EmulatorState, record: Record) -> bool:
         """What is being made is believed: it may be listed before it is real."""
-        return record.is_pending or self.is_there is None or self.is_there(world, record)
+        return record.is_pending or self.is_there is None or self.is_there(state, record)
 
     def _identify(self, fresh: Any, parent: str) -> None:
         fields = fresh.DESCRIPTOR.fields_by_name
@@ -239,18 +248,18 @@ class Resource:
         if self.default_status:
             fresh.status = fields["status"].enum_type.values_by_name[self.default_status].number
 
-    def _check_name(self, world: World, fresh: Any, parent: str, own_key: str) -> None:
+    def _check_name(self, state: EmulatorState, fresh: Any, parent: str, own_key: str) -> None:
         name = getattr(fresh, "name", "")
         if not name or not self.is_unique:
             return
         if self.is_named:
-            taken = world.journal.get(self.message, f"{parent}/{name}")
+            taken = state.journal.get(self.message, f"{parent}/{name}")
         else:
-            siblings = world.journal.children(self.message, parent)
+            siblings = state.journal.children(self.message, parent)
             taken = next((record for record in siblings if record.message.name == name), None)
         if taken is not None and taken.key != own_key:
-            if not self._exists(world, taken):
-                self.forget(world, taken)
+            if not self._exists(state, taken):
+                self.forget(state, taken)
                 return
             raise refusal.already_exists(self.noun, name)
 
@@ -258,7 +267,7 @@ class Resource:
 BINDINGS = "access.ListAccessBindingsResponse"  # as a record's message: a list of bindings, kept under the resource's key
 
 
-def mask(request: Any, key_fields: Iterable[str], method: Method) -> tuple[str, ...]:
+def paths_to_update(request: Any, key_fields: Iterable[str], method: Method) -> tuple[str, ...]:
     """The paths of the update mask; without one, every field that the request can set: the cloud then replaces the whole."""
     own = {*key_fields, "update_mask"}
     if request.update_mask.paths:
@@ -270,11 +279,11 @@ def mask(request: Any, key_fields: Iterable[str], method: Method) -> tuple[str, 
     return tuple(field.name for field in request.DESCRIPTOR.fields if field.name not in own)
 
 
-def flatten(request: Any, fresh: Any) -> None:
+def unwrap_spec(request: Any, fresh: Any) -> None:
     """`topic_spec`, `user_spec`, `database_spec`: the request nests what the resource has at its top."""
     for field, value in request.ListFields():
         if field.message_type is not None and not field.is_repeated and not counterparts(field.name, fresh.DESCRIPTOR):
-            transfer(value, fresh)
+            copy_fields(value, fresh)
 
 
 def check_protection(record: Record, noun: str) -> None:
@@ -290,11 +299,11 @@ def check_protection(record: Record, noun: str) -> None:
         raise refusal.precondition(f"{noun} {record.key} has deletion protection enabled: disable it before deleting")
 
 
-def drop(world: World, change: Change, record: Record) -> None:
+def delete_with_children(state: EmulatorState, change: Change, record: Record) -> None:
     change.delete(record.kind, record.key)
-    for kind in world.journal.kinds():
+    for kind in state.journal.kinds():
         if kind != OPERATION:
-            for child in world.journal.children(kind, record.key):
+            for child in state.journal.children(kind, record.key):
                 change.delete(child.kind, child.key)
 
 

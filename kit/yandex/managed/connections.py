@@ -7,7 +7,7 @@ from typing import Any
 from kit.yandex.engine import descriptors, ids, pages, refusal
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.world import Call, World, now
+from kit.yandex.engine.state import Call, EmulatorState, now
 from kit.yandex.services import lockbox
 
 CONNECTION = "connectionmanager.v1.Connection"
@@ -20,9 +20,11 @@ def register(registry: Registry) -> None:
     registry.add(SERVICE, "List", listed)
 
 
-def put(world: World, change: Change, engine: str, cluster: Any, user: str, password: str, connection_id: str = "") -> str:
+def put(
+    state: EmulatorState, change: Change, engine: str, cluster: Any, user: str, password: str, connection_id: str = ""
+) -> str:
     """Keep the user's password; returns the connection's id. With an id: a new version of the same secret."""
-    before = world.journal.get(CONNECTION, connection_id) if connection_id else None
+    before = state.journal.get(CONNECTION, connection_id) if connection_id else None
     if before is None:
         connection = descriptors.message(CONNECTION)(
             id=ids.new("a59"), folder_id=cluster.folder_id, name=f"{cluster.name}-{user}", created_at=now(), is_managed=True
@@ -31,7 +33,7 @@ def put(world: World, change: Change, engine: str, cluster: Any, user: str, pass
         connection = before.copy()
     key = f"{engine}_password"
     name = f"connection-{connection.id}"
-    secret = lockbox.put_secret(world, change, cluster.folder_id, name, {key: password}, connection.lockbox_secret.id)
+    secret = lockbox.put_secret(state, change, cluster.folder_id, name, {key: password}, connection.lockbox_secret.id)
     connection.lockbox_secret.id = secret.id
     connection.lockbox_secret.version = connection.lockbox_secret.newest_version = secret.current_version.id
     connection.updated_at.CopyFrom(now())
@@ -43,30 +45,30 @@ def put(world: World, change: Change, engine: str, cluster: Any, user: str, pass
     return str(connection.id)
 
 
-def remove(world: World, change: Change, connection_id: str) -> None:
-    record = world.journal.get(CONNECTION, connection_id)
+def remove(state: EmulatorState, change: Change, connection_id: str) -> None:
+    record = state.journal.get(CONNECTION, connection_id)
     if record is not None:
-        lockbox.remove_secret(world, change, record.message.lockbox_secret.id)
+        lockbox.remove_secret(state, change, record.message.lockbox_secret.id)
         change.delete(CONNECTION, connection_id)
 
 
-def remove_all(world: World, change: Change, cluster_id: str) -> None:
-    for record in world.journal.children(CONNECTION, cluster_id):
-        remove(world, change, record.key)
+def remove_all(state: EmulatorState, change: Change, cluster_id: str) -> None:
+    for record in state.journal.children(CONNECTION, cluster_id):
+        remove(state, change, record.key)
 
 
-def get(world: World, call: Call) -> Any:
-    return world.find(CONNECTION, call.request.connection_id, "Connection").message
+def get(state: EmulatorState, call: Call) -> Any:
+    return state.find(CONNECTION, call.request.connection_id, "Connection").message
 
 
-def listed(world: World, call: Call) -> Any:
+def listed(state: EmulatorState, call: Call) -> Any:
     request = call.request
     for name in ("name_pattern_or_id", "author_id", "is_onpremise", "is_manual", "db_type"):
         if any(field.name == name for field, _ in request.ListFields()):
             raise refusal.invalid(name, "this emulator lists by folder_id and mdb_cluster_id only")
     found = [
         record.message
-        for record in world.journal.all(CONNECTION)
+        for record in state.journal.all(CONNECTION)
         if request.folder_id in ("", record.message.folder_id) and request.mdb_cluster_id in ("", record.parent)
     ]
     return pages.page(found, request, call.method.answer())

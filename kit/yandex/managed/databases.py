@@ -12,8 +12,8 @@ from kit.yandex.contract import Engine
 from kit.yandex.engine import bindings, descriptors, ids, pages, references, refusal
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import Resource, Scene, drop
-from kit.yandex.engine.world import Call, World, now
+from kit.yandex.engine.resource import MutationContext, Resource, delete_with_children
+from kit.yandex.engine.state import Call, EmulatorState, now
 from kit.yandex.managed import connections
 from kit.yandex.rules import offers
 
@@ -28,11 +28,11 @@ class Product:
     """One service. The callables are what differs."""
 
     engine: Engine
-    configure: Callable[[Scene], None]  # the configuration as the API shows it, after create and after update
-    hosts: Callable[[Scene], list[Any]]  # the hosts of a new cluster
+    configure: Callable[[MutationContext], None]  # the configuration as the API shows it, after create and after update
+    hosts: Callable[[MutationContext], list[Any]]  # the hosts of a new cluster
     settings: Callable[[Any], Mapping[str, str | int | float | bool]]
     resources: Callable[[Any], Any]  # of one host, in the cluster's configuration
-    inline: Callable[[Scene], None] | None = None  # users, databases, topics in the create request
+    inline: Callable[[MutationContext], None] | None = None  # users, databases, topics in the create request
     password: Callable[[Mapping[str, Any]], str] = field(default=lambda extra: str(extra.get("password", "")))
 
     @property
@@ -55,25 +55,27 @@ class Product:
 def clusters(product: Product) -> Resource:
     """The cluster's own resource."""
 
-    def build(scene: Scene) -> None:
-        _build(product, scene)
+    def build(context: MutationContext) -> None:
+        _build(product, context)
 
-    def change(scene: Scene) -> None:
-        product.configure(scene)
-        _check_resources(product, scene.message)
-        put_cluster(product, scene)
+    def change(context: MutationContext) -> None:
+        product.configure(context)
+        _check_resources(product, context.message)
+        put_cluster(product, context)
 
-    def remove(scene: Scene) -> None:
-        gone = cluster_of(scene.world, product, scene.message, scene.extra)
-        connections.remove_all(scene.world, scene.change, scene.message.id)
-        for backup in scene.world.journal.all(f"{product.package}.Backup"):  # the cloud keeps them for a week; here nothing stays
-            if backup.message.source_cluster_id == scene.message.id:
-                scene.change.delete(backup.kind, backup.key)
-        drop(scene.world, scene.change, scene.world.find(product.cluster, scene.message.id, "Cluster"))
-        scene.work.deeds.append(lambda: scene.world.backing.remove_cluster(gone))
+    def remove(context: MutationContext) -> None:
+        gone = cluster_of(context.state, product, context.message, context.extra)
+        connections.remove_all(context.state, context.change, context.message.id)
+        for backup in context.state.journal.all(
+            f"{product.package}.Backup"
+        ):  # the cloud keeps them for a week; here nothing stays
+            if backup.message.source_cluster_id == context.message.id:
+                context.change.delete(backup.kind, backup.key)
+        delete_with_children(context.state, context.change, context.state.find(product.cluster, context.message.id, "Cluster"))
+        context.plan.side_effects.append(lambda: context.state.backing.remove_cluster(gone))
 
-    def is_there(world: World, record: Record) -> bool:
-        return inventory(world, product, record).exists
+    def is_there(state: EmulatorState, record: Record) -> bool:
+        return inventory(state, product, record).exists
 
     return Resource(
         *(product.service, product.cluster, "Cluster", "c9q"),
@@ -82,7 +84,7 @@ def clusters(product: Product) -> Resource:
         remove=remove,
         backed=BACKED,
         is_there=is_there,
-        forgotten=lambda world, change, record: connections.remove_all(world, change, record.key),
+        forgotten=lambda state, change, record: connections.remove_all(state, change, record.key),
     )
 
 
@@ -95,11 +97,11 @@ def register(registry: Registry, product: Product, resource: Resource) -> None:
         "ListHosts": list_hosts(product, resource),
         "Start": resource.act(_status(RUNNING)),
         "Stop": resource.act(_status(STOPPED)),
-        "AddHosts": resource.act(lambda scene: _add_hosts(product, scene)),
-        "DeleteHosts": resource.act(lambda scene: _delete_hosts(product, scene)),
-        "UpdateHosts": resource.act(lambda scene: _update_hosts(product, scene)),
+        "AddHosts": resource.act(lambda context: _add_hosts(product, context)),
+        "DeleteHosts": resource.act(lambda context: _delete_hosts(product, context)),
+        "UpdateHosts": resource.act(lambda context: _update_hosts(product, context)),
         "ListBackups": _list_backups(product, resource),
-        "Backup": resource.act(lambda scene: _backup(product, scene)),
+        "Backup": resource.act(lambda context: _backup(product, context)),
     }
     for name, handler in alike.items():
         if name in methods:
@@ -115,11 +117,11 @@ def register(registry: Registry, product: Product, resource: Resource) -> None:
 def child(product: Product, service: str, message: str, noun: str, what: str, **hooks: Any) -> Resource:
     """Something inside a cluster, with a name and no id. `what` is its field in the backing's inventory."""
 
-    def is_there(world: World, record: Record) -> bool:
-        owner = world.journal.get(product.cluster, record.parent)
+    def is_there(state: EmulatorState, record: Record) -> bool:
+        owner = state.journal.get(product.cluster, record.parent)
         if owner is None:
             return False
-        found = inventory(world, product, owner)
+        found = inventory(state, product, owner)
         names = getattr(found, what)
         return found.exists and (names is None or record.message.name in names)
 
@@ -137,17 +139,17 @@ def child(product: Product, service: str, message: str, noun: str, what: str, **
     )
 
 
-def _forget_connection(world: World, change: Change, record: Record) -> None:
+def _forget_connection(state: EmulatorState, change: Change, record: Record) -> None:
     """With a user that is no longer there, its password goes."""
     if "connection_manager" in record.message.DESCRIPTOR.fields_by_name:
-        connections.remove(world, change, record.message.connection_manager.connection_id)
+        connections.remove(state, change, record.message.connection_manager.connection_id)
 
 
 def cluster_of(
-    world: World, product: Product, message: Any, extra: Mapping[str, Any], hosts: Iterable[Any] = ()
+    state: EmulatorState, product: Product, message: Any, extra: Mapping[str, Any], hosts: Iterable[Any] = ()
 ) -> contract.Cluster:
     """The cluster as the backing sees it. `hosts`: those of a cluster that is not in the journal yet."""
-    found = list(hosts) or [record.message for record in world.journal.children(product.host, message.id)]
+    found = list(hosts) or [record.message for record in state.journal.children(product.host, message.id)]
     preset = offers.preset(product.resources(message).resource_preset_id)
     password = product.password(extra)
     return contract.Cluster(
@@ -163,49 +165,49 @@ def cluster_of(
     )
 
 
-def owner_of(world: World, product: Product, cluster_id: str) -> tuple[Any, contract.Cluster]:
+def owner_of(state: EmulatorState, product: Product, cluster_id: str) -> tuple[Any, contract.Cluster]:
     """A cluster's message and its shape for the backing."""
-    record = world.find(product.cluster, cluster_id, "Cluster")
-    return record.message, cluster_of(world, product, record.message, record.extra)
+    record = state.find(product.cluster, cluster_id, "Cluster")
+    return record.message, cluster_of(state, product, record.message, record.extra)
 
 
-def inventory(world: World, product: Product, record: Record) -> contract.Inventory:
+def inventory(state: EmulatorState, product: Product, record: Record) -> contract.Inventory:
     """What is really there; a cluster that is being made or changed is believed."""
     if record.message.status != RUNNING:
         return contract.Inventory(exists=True)
-    return world.backing.observe_cluster(cluster_of(world, product, record.message, record.extra))
+    return state.backing.observe_cluster(cluster_of(state, product, record.message, record.extra))
 
 
-def put_cluster(product: Product, scene: Scene, hosts: Iterable[Any] = ()) -> None:
-    wanted = cluster_of(scene.world, product, scene.message, scene.extra, hosts)
-    scene.work.deeds.append(lambda: scene.world.backing.put_cluster(wanted))
+def put_cluster(product: Product, context: MutationContext, hosts: Iterable[Any] = ()) -> None:
+    wanted = cluster_of(context.state, product, context.message, context.extra, hosts)
+    context.plan.side_effects.append(lambda: context.state.backing.put_cluster(wanted))
 
 
-def place_host(scene: Scene, product: Product, zone_id: str, subnet_id: str = "") -> Any:
+def place_host(context: MutationContext, product: Product, zone_id: str, subnet_id: str = "") -> Any:
     """A new host in a zone, in the network's subnet there unless one is named."""
     host = descriptors.message(product.host)(
-        name=ids.host(zone_id), cluster_id=scene.message.id, zone_id=zone_id, subnet_id=subnet_id, health=ALIVE
+        name=ids.host(zone_id), cluster_id=context.message.id, zone_id=zone_id, subnet_id=subnet_id, health=ALIVE
     )
     if not subnet_id:
-        subnets = [record.message for record in scene.world.journal.all(references.SUBNET)]
-        here = [found for found in subnets if found.network_id == scene.message.network_id and found.zone_id == zone_id]
+        subnets = [record.message for record in context.state.journal.all(references.SUBNET)]
+        here = [found for found in subnets if found.network_id == context.message.network_id and found.zone_id == zone_id]
         if not here:
-            raise refusal.invalid("zone_id", f"network {scene.message.network_id} has no subnet in zone {zone_id}")
+            raise refusal.invalid("zone_id", f"network {context.message.network_id} has no subnet in zone {zone_id}")
         host.subnet_id = here[0].id
-    host.resources.CopyFrom(product.resources(scene.message))
+    host.resources.CopyFrom(product.resources(context.message))
     return host
 
 
 def list_hosts(product: Product, resource: Resource) -> Any:
-    def handler(world: World, call: Call) -> Any:
-        resource.find(world, call.request.cluster_id)
-        found = [record.message for record in world.journal.children(product.host, call.request.cluster_id)]
+    def handler(state: EmulatorState, call: Call) -> Any:
+        resource.find(state, call.request.cluster_id)
+        found = [record.message for record in state.journal.children(product.host, call.request.cluster_id)]
         return pages.page(found, call.request, call.method.answer(), "hosts")
 
     return handler
 
 
-def password_of(scene: Scene, spec: Any, required: bool = True) -> str:
+def password_of(context: MutationContext, spec: Any, required: bool = True) -> str:
     """The password given, or a generated one where that was asked for; exactly one of the two."""
     given = spec.password if "password" in spec.DESCRIPTOR.fields_by_name else next(iter(spec.passwords), "")
     wants = spec.HasField("generate_password") and spec.generate_password.value
@@ -220,8 +222,8 @@ def grants(permissions: Iterable[Any]) -> tuple[contract.Grant, ...]:
     return tuple(contract.Grant(permission.database_name) for permission in permissions)
 
 
-def _build(product: Product, scene: Scene) -> None:
-    message = scene.message
+def _build(product: Product, context: MutationContext) -> None:
+    message = context.message
     offers.check_version(product.engine.value, message.config.version, "config_spec.version")
     message.status, message.health = RUNNING, ALIVE
     message.environment = message.environment or PRODUCTION
@@ -229,17 +231,17 @@ def _build(product: Product, scene: Scene) -> None:
         message.maintenance_window.anytime.SetInParent()
     message.monitoring.add(name="Console", description="nothing is monitored", link=f"https://localhost/{message.id}")
     _check_resources(product, message)
-    product.configure(scene)
-    hosts = product.hosts(scene)
+    product.configure(context)
+    hosts = product.hosts(context)
     if "is_ha" in message.DESCRIPTOR.fields_by_name:
         message.is_ha = len(hosts) > 1
     for host in hosts:
-        scene.change.put(Record(host.name, message.id, host))
-    wanted = cluster_of(scene.world, product, message, scene.extra, hosts)
-    scene.work.deeds.append(lambda: scene.world.backing.put_cluster(wanted))
-    scene.work.undo = lambda: scene.world.backing.remove_cluster(wanted)
+        context.change.put(Record(host.name, message.id, host))
+    wanted = cluster_of(context.state, product, message, context.extra, hosts)
+    context.plan.side_effects.append(lambda: context.state.backing.put_cluster(wanted))
+    context.plan.undo = lambda: context.state.backing.remove_cluster(wanted)
     if product.inline is not None:
-        product.inline(scene)
+        product.inline(context)
 
 
 def _check_resources(product: Product, message: Any) -> None:
@@ -247,10 +249,10 @@ def _check_resources(product: Product, message: Any) -> None:
     offers.check_preset(resources.resource_preset_id, "config_spec.resources.resource_preset_id")
 
 
-def _add_hosts(product: Product, scene: Scene) -> None:
+def _add_hosts(product: Product, context: MutationContext) -> None:
     added = []
-    for spec in scene.request.host_specs:
-        host = place_host(scene, product, spec.zone_id, spec.subnet_id)
+    for spec in context.request.host_specs:
+        host = place_host(context, product, spec.zone_id, spec.subnet_id)
         for name in ("assign_public_ip", "shard_name", "replication_source", "type"):
             if name in spec.DESCRIPTOR.fields_by_name and getattr(spec, name):
                 setattr(host, name, getattr(spec, name))
@@ -264,35 +266,35 @@ def _add_hosts(product: Product, scene: Scene) -> None:
         if "shard_name" in host.DESCRIPTOR.fields_by_name and not host.shard_name:
             host.shard_name = "shard1"
         added.append(host)
-        scene.change.put(Record(host.name, scene.message.id, host))
-    before = [record.message for record in scene.world.journal.children(product.host, scene.message.id)]
-    _hosts_changed(product, scene, [*before, *added], [host.name for host in added])
+        context.change.put(Record(host.name, context.message.id, host))
+    before = [record.message for record in context.state.journal.children(product.host, context.message.id)]
+    _hosts_changed(product, context, [*before, *added], [host.name for host in added])
 
 
-def _delete_hosts(product: Product, scene: Scene) -> None:
-    hosts = {record.key: record.message for record in scene.world.journal.children(product.host, scene.message.id)}
-    for index, name in enumerate(scene.request.host_names):
+def _delete_hosts(product: Product, context: MutationContext) -> None:
+    hosts = {record.key: record.message for record in context.state.journal.children(product.host, context.message.id)}
+    for index, name in enumerate(context.request.host_names):
         if name not in hosts:
-            raise refusal.invalid(f"host_names[{index}]", f"cluster {scene.message.id} has no host {name}")
+            raise refusal.invalid(f"host_names[{index}]", f"cluster {context.message.id} has no host {name}")
         gone = hosts.pop(name)
-        scene.change.delete(product.host, name)
+        context.change.delete(product.host, name)
         if _role(gone) == "MASTER" and hosts:
             promoted = next(iter(hosts.values()))
             fresh = type(promoted)()
             fresh.CopyFrom(promoted)
             fresh.role = gone.role
             hosts[fresh.name] = fresh
-            scene.change.put(Record(fresh.name, scene.message.id, fresh))
+            context.change.put(Record(fresh.name, context.message.id, fresh))
     if not hosts:
-        raise refusal.precondition(f"the last host of cluster {scene.message.id} cannot be deleted")
-    _hosts_changed(product, scene, list(hosts.values()), list(scene.request.host_names))
+        raise refusal.precondition(f"the last host of cluster {context.message.id} cannot be deleted")
+    _hosts_changed(product, context, list(hosts.values()), list(context.request.host_names))
 
 
-def _update_hosts(product: Product, scene: Scene) -> None:
-    hosts = {record.key: record for record in scene.world.journal.children(product.host, scene.message.id)}
-    for index, spec in enumerate(scene.request.update_host_specs):
+def _update_hosts(product: Product, context: MutationContext) -> None:
+    hosts = {record.key: record for record in context.state.journal.children(product.host, context.message.id)}
+    for index, spec in enumerate(context.request.update_host_specs):
         if spec.host_name not in hosts:
-            raise refusal.invalid(f"update_host_specs[{index}].host_name", f"cluster {scene.message.id} has no such host")
+            raise refusal.invalid(f"update_host_specs[{index}].host_name", f"cluster {context.message.id} has no such host")
         fresh = hosts[spec.host_name].copy()
         for path in spec.update_mask.paths:
             if path not in fresh.DESCRIPTOR.fields_by_name:
@@ -302,42 +304,42 @@ def _update_hosts(product: Product, scene: Scene) -> None:
                 getattr(fresh, path).CopyFrom(value)
             else:
                 setattr(fresh, path, getattr(value, "value", value))
-        hosts[spec.host_name] = Record(fresh.name, scene.message.id, fresh)
-        scene.change.put(hosts[spec.host_name])
-    names = [spec.host_name for spec in scene.request.update_host_specs]
-    _hosts_changed(product, scene, [record.message for record in hosts.values()], names)
+        hosts[spec.host_name] = Record(fresh.name, context.message.id, fresh)
+        context.change.put(hosts[spec.host_name])
+    names = [spec.host_name for spec in context.request.update_host_specs]
+    _hosts_changed(product, context, [record.message for record in hosts.values()], names)
 
 
-def _hosts_changed(product: Product, scene: Scene, hosts: list[Any], names: list[str]) -> None:
-    if "is_ha" in scene.message.DESCRIPTOR.fields_by_name:
-        scene.message.is_ha = len(hosts) > 1
-    scene.work.lists["host_names"] = names
-    put_cluster(product, scene, hosts)
+def _hosts_changed(product: Product, context: MutationContext, hosts: list[Any], names: list[str]) -> None:
+    if "is_ha" in context.message.DESCRIPTOR.fields_by_name:
+        context.message.is_ha = len(hosts) > 1
+    context.plan.lists["host_names"] = names
+    put_cluster(product, context, hosts)
 
 
 def _status(value: int) -> Any:
-    def hook(scene: Scene) -> None:
-        if scene.message.status == value:
-            raise refusal.precondition(f"cluster {scene.message.id} is so already")
-        scene.message.status = value
+    def hook(context: MutationContext) -> None:
+        if context.message.status == value:
+            raise refusal.precondition(f"cluster {context.message.id} is so already")
+        context.message.status = value
 
     return hook
 
 
-def _backup(product: Product, scene: Scene) -> None:
+def _backup(product: Product, context: MutationContext) -> None:
     backup = descriptors.message(f"{product.package}.Backup")(
-        id=f"{scene.message.id}:{ids.new('m')}", folder_id=scene.message.folder_id, source_cluster_id=scene.message.id
+        id=f"{context.message.id}:{ids.new('m')}", folder_id=context.message.folder_id, source_cluster_id=context.message.id
     )
     backup.created_at.CopyFrom(now())
     backup.started_at.CopyFrom(backup.created_at)
     backup.type = 2  # MANUAL
-    scene.change.put(Record(backup.id, backup.folder_id, backup))
+    context.change.put(Record(backup.id, backup.folder_id, backup))
 
 
 def _list_backups(product: Product, resource: Resource) -> Any:
-    def handler(world: World, call: Call) -> Any:
-        resource.find(world, call.request.cluster_id)
-        found = [record.message for record in world.journal.all(f"{product.package}.Backup")]
+    def handler(state: EmulatorState, call: Call) -> Any:
+        resource.find(state, call.request.cluster_id)
+        found = [record.message for record in state.journal.all(f"{product.package}.Backup")]
         mine = [backup for backup in found if backup.source_cluster_id == call.request.cluster_id]
         return pages.page(mine, call.request, call.method.answer(), "backups")
 
@@ -345,7 +347,7 @@ def _list_backups(product: Product, resource: Resource) -> Any:
 
 
 def _list_versions(product: Product) -> Any:
-    def handler(world: World, call: Call) -> Any:
+    def handler(state: EmulatorState, call: Call) -> Any:
         answer = call.method.answer()
         kind = answer.DESCRIPTOR.fields_by_name["version"].message_type
         for version in offers.versions(product.engine.value):
@@ -356,12 +358,12 @@ def _list_versions(product: Product) -> Any:
     return handler
 
 
-def _list_presets(world: World, call: Call) -> Any:
+def _list_presets(state: EmulatorState, call: Call) -> Any:
     kind = descriptors.message(f"{call.method.service.rpartition('.')[0]}.ResourcePreset")
     return pages.page([_preset(kind, found) for found in offers.presets()], call.request, call.method.answer())
 
 
-def _get_preset(world: World, call: Call) -> Any:
+def _get_preset(state: EmulatorState, call: Call) -> Any:
     found = offers.preset(call.request.resource_preset_id)
     if found is None:
         raise refusal.not_found("Resource preset", call.request.resource_preset_id)

@@ -11,7 +11,7 @@ import grpc
 
 from kit.errors import KitError
 from kit.yandex.engine.refusal import Refusal
-from kit.yandex.engine.world import World
+from kit.yandex.engine.state import EmulatorState
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +66,19 @@ def parse(texts: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
-def limit(world: World, quota: Quota) -> float:
-    return world.options.quotas.get(quota.id, quota.limit)
+def limit(state: EmulatorState, quota: Quota) -> float:
+    return state.options.quotas.get(quota.id, quota.limit)
 
 
-def usage(world: World, quota: Quota) -> int:
-    return sum(world.journal.count(kind) for kind in quota.kinds)
+def usage(state: EmulatorState, quota: Quota) -> int:
+    return sum(state.journal.count(kind) for kind in quota.kinds)
 
 
-def check(world: World, kind: str) -> None:
+def check(state: EmulatorState, kind: str) -> None:
     """Raise RESOURCE_EXHAUSTED if one more of this kind is too many."""
     for quota in QUOTAS:
-        if kind in quota.kinds and usage(world, quota) + 1 > limit(world, quota):
+        if kind in quota.kinds and usage(state, quota) + 1 > limit(state, quota):
             raise Refusal(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f"Quota limit {quota.id} exceeded: {limit(world, quota):g} allowed, {usage(world, quota)} used",
+                f"Quota limit {quota.id} exceeded: {limit(state, quota):g} allowed, {usage(state, quota)} used",
             )

@@ -13,13 +13,12 @@ from typing import TypeVar
 from kit import files
 from kit.errors import KitError
 from kit.pki import folder as pki
-from kit.yandex import services
+from kit.yandex import methods
 from kit.yandex.contract import Backing, PortTaken, S3Server
 from kit.yandex.engine.journal import Journal
 from kit.yandex.engine.operations import Operations
-from kit.yandex.engine.world import Options, World
-from kit.yandex.managed import recovery
-from kit.yandex.run import server
+from kit.yandex.engine.state import EmulatorState, Options
+from kit.yandex.run import recovery, server
 from kit.yandex.run.environment import Address
 from kit.yandex.run.faults import Faults
 from kit.yandex.s3.buckets import Buckets
@@ -49,7 +48,7 @@ class AlreadyRuns(KitError):
 class Emulator:
     """`port`: gRPC over TLS. `s3_port`: HTTP, forward proxy."""
 
-    world: World
+    state: EmulatorState
     port: int
     s3_port: int
     _api: server.Server
@@ -97,18 +96,21 @@ def start(settings: Settings, backing: Backing) -> Emulator:
     from kit.yandex.s3 import server as object_storage
 
     journal = Journal(settings.folder / "journal.jsonl" if settings.folder else None)
-    world = World(journal, backing, settings.options, Operations())
-    buckets = Buckets(world)
-    world.announce = lambda: backing.put_keys(buckets.rights())
-    platform.seed(world)
-    world.operations.load(world, recovery.undo, recovery.redo)
-    backing.retain(frozenset(each.key for kind in journal.kinds() if kind.endswith(CLUSTER) for each in journal.all(kind)))
-    world.announce()
+    operations = Operations()
+    state = EmulatorState(journal, backing, settings.options, operations)
+    buckets = Buckets(state)
+    state.publish_keys = lambda: backing.put_keys(buckets.rights())
+    platform.seed(state)
+    operations.load(state, recovery.roll_back, recovery.repeat)
+    backing.forget_clusters_except(
+        frozenset(each.key for kind in journal.kinds() if kind.endswith(CLUSTER) for each in journal.all(kind))
+    )
+    state.publish_keys()
     last = settings.last or Address(0, 0)
-    registry = services.registry()
+    registry = methods.registry()
 
     def serve(port: int) -> server.Server:
-        return server.start(world, registry, settings.faults, settings.certificate, settings.key, port)
+        return server.start(state, registry, settings.faults, settings.certificate, settings.key, port)
 
     try:
         api = _at(settings.port, last.port, serve)
@@ -120,7 +122,7 @@ def start(settings: Settings, backing: Backing) -> Emulator:
     except BaseException:
         api.stop()
         raise
-    return Emulator(world, api.port, s3.port, api, s3)
+    return Emulator(state, api.port, s3.port, api, s3)
 
 
 def _at(wanted: int | None, last: int, serve: Callable[[int], Served]) -> Served:

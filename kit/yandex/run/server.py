@@ -1,10 +1,9 @@
-"""The door: gRPC over TLS on loopback. Authorization, faults, validation, the handler; every refusal leaves as a gRPC status."""
+"""The gRPC server on loopback, with TLS: authorization, faults, validation, then the handler; refusals become gRPC statuses."""
 
 from __future__ import annotations
 
 import secrets
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +13,13 @@ from typing import Any
 import grpc
 
 from kit.errors import KitError
-from kit.yandex.contract import TOKEN_PREFIX, PortTaken
+from kit.yandex.contract import PortTaken
 from kit.yandex.engine import descriptors, refusal, validation
 from kit.yandex.engine.descriptors import Method
 from kit.yandex.engine.refusal import Refusal
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.world import Call, World
+from kit.yandex.engine.state import Call, EmulatorState
+from kit.yandex.engine.tokens import subject_of
 from kit.yandex.run.faults import Faults
 
 LOOPBACK = "127.0.0.1"
@@ -38,19 +38,19 @@ OPTIONS = (
 class Server:
     port: int
     _server: Any
-    _world: World
+    _state: EmulatorState
 
     def stop(self, grace_s: float = 1.0) -> None:
         """Let calls end, then work, then close the journal."""
         self._server.stop(grace_s).wait()
-        self._world.operations.stop()
-        self._world.journal.close()
+        self._state.operations.stop()
+        self._state.journal.close()
 
 
-def start(world: World, registry: Registry, faults: Faults, certificate: bytes, key: bytes, port: int) -> Server:
+def start(state: EmulatorState, registry: Registry, faults: Faults, certificate: bytes, key: bytes, port: int) -> Server:
     """Listen on 127.0.0.1. `certificate` is the chain, PEM. Port 0 takes a free one; a taken one is `PortTaken`."""
     server = grpc.server(ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="api"), options=OPTIONS)
-    server.add_generic_rpc_handlers((Dispatch(world, registry, faults),))
+    server.add_generic_rpc_handlers((Dispatch(state, registry, faults),))
     credentials = grpc.ssl_server_credentials([(key, certificate)])
     try:
         bound = server.add_secure_port(f"{LOOPBACK}:{port}", credentials)
@@ -58,16 +58,16 @@ def start(world: World, registry: Registry, faults: Faults, certificate: bytes, 
         bound = 0
     if not bound:
         raise PortTaken(port, "--port")
-    world.address = f"localhost:{bound}"
+    state.address = f"localhost:{bound}"
     server.start()
-    return Server(bound, server, world)
+    return Server(bound, server, state)
 
 
 class Dispatch(grpc.GenericRpcHandler):  # type: ignore[misc]
     """Any method of any service, by its path."""
 
-    def __init__(self, world: World, registry: Registry, faults: Faults) -> None:
-        self._world = world
+    def __init__(self, state: EmulatorState, registry: Registry, faults: Faults) -> None:
+        self._state = state
         self._registry = registry
         self._faults = faults
 
@@ -84,7 +84,7 @@ class Dispatch(grpc.GenericRpcHandler):  # type: ignore[misc]
 
         return grpc.unary_unary_rpc_method_handler(answer, method.request.FromString, lambda found: found.SerializeToString())
 
-    def _answer(self, method: Method, handler: Callable[[World, Call], Any], request: Any, context: Any) -> Any:
+    def _answer(self, method: Method, handler: Callable[[EmulatorState, Call], Any], request: Any, context: Any) -> Any:
         metadata = dict(context.invocation_metadata())
         try:
             subject = "" if method.service in OPEN else subject_of(metadata.get("authorization", ""))
@@ -95,7 +95,7 @@ class Dispatch(grpc.GenericRpcHandler):  # type: ignore[misc]
                 raise refusal.invalids(found)
             call = Call(method, request, subject, metadata.get("idempotency-key", ""))
             context.send_initial_metadata(self._headers(method))
-            return handler(self._world, call)
+            return handler(self._state, call)
         except Refusal as refused:
             _abort(context, refused)
         except KitError as error:
@@ -111,34 +111,8 @@ class Dispatch(grpc.GenericRpcHandler):  # type: ignore[misc]
         """Clients poll an operation after as many whole seconds as this header says."""
         found = [("x-request-id", secrets.token_hex(8))]
         if method.service == "operation.OperationService":
-            found.append(("x-operation-poll-interval", str(max(1, min(5, int(self._world.options.async_s / 2))))))
+            found.append(("x-operation-poll-interval", str(max(1, min(5, int(self._state.options.async_s / 2))))))
         return tuple(found)
-
-
-def subject_of(authorization: str) -> str:
-    """Who calls. Only the emulator's own tokens are taken, so that a real one is never sent here unnoticed."""
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise Refusal(grpc.StatusCode.UNAUTHENTICATED, "Authorization header is missing or is no bearer token")
-    if not is_token(token):
-        raise Refusal(
-            grpc.StatusCode.UNAUTHENTICATED,
-            f'The token is invalid: this emulator takes only its own tokens ({TOKEN_PREFIX}…): eval "$(kit yandex env)"',
-        )
-    if is_expired(token):
-        raise Refusal(grpc.StatusCode.UNAUTHENTICATED, "The token has expired")
-    _, separator, subject = token.removeprefix(TOKEN_PREFIX).partition("-")
-    return subject if separator else token.removeprefix(TOKEN_PREFIX)
-
-
-def is_token(token: str) -> bool:
-    return token.startswith(TOKEN_PREFIX) and token.count(".") == 2 and len(token) > len(TOKEN_PREFIX)
-
-
-def is_expired(token: str) -> bool:
-    """A token that was minted names its end: `t1.emu.<seconds>-<subject>`."""
-    expires, separator, _ = token.removeprefix(TOKEN_PREFIX).partition("-")
-    return bool(separator) and expires.isdigit() and int(expires) < time.time()
 
 
 def _refuse(refused: Refusal) -> Callable[[Any, Any], Any]:

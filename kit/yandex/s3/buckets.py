@@ -8,11 +8,10 @@ from typing import Any
 
 from kit.endpoints import Secret
 from kit.yandex.contract import AccessKey, Bucket, BucketRefused, KeyRights
-from kit.yandex.engine import bindings, descriptors, ids
+from kit.yandex.engine import bindings, descriptors, ids, tokens
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.references import FOLDER
-from kit.yandex.engine.world import World, now
-from kit.yandex.run import server
+from kit.yandex.engine.state import EmulatorState, now
 
 BUCKET, ACCESS_KEY, ACCOUNT = "storage.v1.Bucket", "iam.v1.awscompatibility.AccessKey", "iam.v1.ServiceAccount"
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -23,55 +22,55 @@ READERS = {"storage.viewer", "storage.editor", "storage.admin", "viewer", "edito
 class Buckets:
     """Thread-safe. Buckets by S3 without a folder go into the emulator's own."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: EmulatorState) -> None:
+        self._state = state
         self._making: set[str] = set()
 
     def get(self, name: str) -> Bucket | None:
-        record = self._world.journal.get(BUCKET, name)
+        record = self._state.journal.get(BUCKET, name)
         if record is None:
             return None
-        if not record.is_pending and not self._world.backing.has_bucket(name):
-            with self._world.journal.transaction() as change:
+        if not record.is_pending and not self._state.backing.has_bucket(name):
+            with self._state.journal.transaction() as change:
                 change.delete(BUCKET, name)
             return None
         return _bucket(record)
 
     def all(self, folder_id: str | None = None) -> tuple[Bucket, ...]:
-        records = self._world.journal.all(BUCKET)
+        records = self._state.journal.all(BUCKET)
         return tuple(_bucket(record) for record in records if folder_id in (None, record.parent))
 
     def create(self, name: str, folder_id: str) -> Bucket:
         check_name(name)
         folder = folder_id or ids.FOLDER
-        with self._world.journal.lock:
+        with self._state.journal.lock:
             if self.get(name) is not None or name in self._making:
                 raise BucketRefused("BucketAlreadyExists", f"The bucket name {name} is taken")
-            if self._world.journal.get(FOLDER, folder) is None:
+            if self._state.journal.get(FOLDER, folder) is None:
                 raise BucketRefused("AccessDenied", f"There is no folder {folder}")
             self._making.add(name)
         try:
-            self._world.backing.put_bucket(name)  # the first one waits for its server; nobody else shall
+            self._state.backing.put_bucket(name)  # the first one waits for its server; nobody else shall
             record = new_record(name, folder)
-            with self._world.journal.transaction() as change:
+            with self._state.journal.transaction() as change:
                 change.put(record)
         finally:
             self._making.discard(name)
-        self._world.announce()
+        self._state.publish_keys()
         return _bucket(record)
 
     def delete(self, name: str) -> None:
-        with self._world.journal.lock:
+        with self._state.journal.lock:
             if self.get(name) is None:
                 raise BucketRefused("NoSuchBucket", f"The bucket {name} does not exist")
-            self._world.backing.remove_bucket(name)
-            with self._world.journal.transaction() as change:
+            self._state.backing.remove_bucket(name)
+            with self._state.journal.transaction() as change:
                 drop(change, name)
-        self._world.announce()
+        self._state.publish_keys()
 
     def set_document(self, name: str, sub_resource: str, body: str | None) -> None:
-        with self._world.journal.transaction() as change:
-            record = self._world.journal.get(BUCKET, name)
+        with self._state.journal.transaction() as change:
+            record = self._state.journal.get(BUCKET, name)
             if record is None:
                 raise BucketRefused("NoSuchBucket", f"The bucket {name} does not exist")
             documents = {key: text for key, text in record.extra["documents"].items() if key != sub_resource}
@@ -80,28 +79,28 @@ class Buckets:
             change.put(Record(name, record.parent, record.message, {**record.extra, "documents": documents}))
 
     def access_key(self, key_id: str) -> AccessKey | None:
-        for record in self._world.journal.all(ACCESS_KEY):
+        for record in self._state.journal.all(ACCESS_KEY):
             if record.message.key_id == key_id:
                 return self._key(record)
         return None
 
     def is_token(self, token: str) -> bool:
-        return server.is_token(token) and not server.is_expired(token)
+        return tokens.is_token(token) and not tokens.is_expired(token)
 
     def may(self, service_account_id: str, bucket: str, *, write: bool) -> bool:
-        record = self._world.journal.get(BUCKET, bucket)
-        account = self._world.journal.get(ACCOUNT, service_account_id)
+        record = self._state.journal.get(BUCKET, bucket)
+        account = self._state.journal.get(ACCOUNT, service_account_id)
         # A bucket that is not there yet, or no more, is the account's own folder's: it may be made, and missed.
         folder = record.parent if record else account.parent if account else ""
         wanted = WRITERS if write else READERS
         places = (bucket, folder, ids.CLOUD)
-        return any(role in wanted for place in places for role in bindings.roles(self._world, place, service_account_id))
+        return any(role in wanted for place in places for role in bindings.roles(self._state, place, service_account_id))
 
     def rights(self) -> tuple[KeyRights, ...]:
         """Every key with the buckets that it opens, for a backing that checks by itself."""
-        names = [record.key for record in self._world.journal.all(BUCKET)]
+        names = [record.key for record in self._state.journal.all(BUCKET)]
         found = []
-        for record in self._world.journal.all(ACCESS_KEY):
+        for record in self._state.journal.all(ACCESS_KEY):
             account = record.message.service_account_id
             reads = frozenset(name for name in names if self.may(account, name, write=False))
             writes = frozenset(name for name in names if self.may(account, name, write=True))
@@ -109,7 +108,7 @@ class Buckets:
         return tuple(found)
 
     def _key(self, record: Record) -> AccessKey:
-        owner = self._world.journal.get(ACCOUNT, record.message.service_account_id)
+        owner = self._state.journal.get(ACCOUNT, record.message.service_account_id)
         folder = owner.parent if owner else ""
         return AccessKey(record.message.key_id, Secret(record.extra["secret"]), record.message.service_account_id, folder)
 

@@ -92,7 +92,7 @@ def _xml(text: str) -> Answer:
     return Answer(200, {"Content-Type": "application/xml", "x-amz-request-id": secrets.token_hex(8)}, text.encode())
 
 
-class Door:
+class S3RequestHandler:
     def __init__(self, state: BucketState, backing: Backing) -> None:
         self._state = state
         self._backing = backing

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from kit.state.ports import LOOPBACK
 from kit.yandex.contract import STORAGE_HOST, Backing, BucketState, PortTaken
 from kit.yandex.s3 import documents
-from kit.yandex.s3.requests import Answer, Door, Request, refusal
+from kit.yandex.s3.requests import Answer, Request, S3RequestHandler, refusal
 from kit.yandex.s3.signature import Signed
 
 BODY_LIMIT_BYTES = 1 << 28
@@ -46,7 +46,7 @@ def start(state: BucketState, backing: Backing, port: int) -> StorageServer:
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(port, "--s3-port") from error
         raise
-    server.door = Door(state, backing)
+    server.door = S3RequestHandler(state, backing)
     return StorageServer(server)
 
 
@@ -70,7 +70,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False  # kept-alive connections of clients that are still there
     request_queue_size = 64
-    door: Door
+    door: S3RequestHandler
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hung up; what goes wrong inside is answered as InternalError."""

@@ -9,12 +9,12 @@ from kit.endpoints import Secret
 from kit.yandex import contract
 from kit.yandex.contract import Engine
 from kit.yandex.engine import descriptors, pages, refusal
+from kit.yandex.engine.fields import add_user_config_layer, copy_fields, copy_path, set_default_messages
 from kit.yandex.engine.journal import Change, Record
-from kit.yandex.engine.operations import Work
+from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import GENERIC, Registry
-from kit.yandex.engine.resource import Resource, Scene, mask
-from kit.yandex.engine.transfer import apply, fill, settle, transfer
-from kit.yandex.engine.world import Call, World
+from kit.yandex.engine.resource import MutationContext, Resource, paths_to_update
+from kit.yandex.engine.state import Call, EmulatorState
 from kit.yandex.managed import connections, databases
 from kit.yandex.managed.databases import Product, child, clusters, flat, grants, owner_of, password_of, place_host
 
@@ -60,37 +60,37 @@ def register(registry: Registry) -> None:
         ).register(registry)
 
 
-def _configure(scene: Scene) -> None:
+def _configure(context: MutationContext) -> None:
     """Everything set, and every setting in effect with a value: the provider reads them all."""
-    config = scene.message.config
-    if scene.work.verb == "create" or scene.touches("config_spec.admin_password"):
-        scene.extra["password"] = scene.request.config_spec.admin_password or scene.extra.get("password", "")
+    config = context.message.config
+    if context.plan.verb == "create" or context.touches("config_spec.admin_password"):
+        context.extra["password"] = context.request.config_spec.admin_password or context.extra.get("password", "")
     config.clickhouse.SetInParent()
     config.clickhouse.config.SetInParent()
-    settle(config.clickhouse.config)
-    fill(config.clickhouse.config.effective_config)
+    add_user_config_layer(config.clickhouse.config)
+    set_default_messages(config.clickhouse.config.effective_config)
     user, effective = config.clickhouse.config.user_config, config.clickhouse.config.effective_config
     _leave_out(user, effective, ABSENT_UNLESS_SET)
     _leave_out(user.merge_tree, effective.merge_tree, ABSENT_UNLESS_SET_OF_MERGE_TREE)
     config.clickhouse.disk_size_autoscaling.SetInParent()
-    fill(config.clickhouse.disk_size_autoscaling)
+    set_default_messages(config.clickhouse.disk_size_autoscaling)
     config.zookeeper.resources.SetInParent()
     config.zookeeper.disk_size_autoscaling.SetInParent()
-    fill(config.zookeeper.disk_size_autoscaling)
+    set_default_messages(config.zookeeper.disk_size_autoscaling)
     for name in ("access", "cloud_storage", "performance_diagnostics", "backup_window_start"):
         getattr(config, name).SetInParent()
-    fill(config.cloud_storage)
+    set_default_messages(config.cloud_storage)
     for name in ("sql_database_management", "sql_user_management", "embedded_keeper"):
         if not config.HasField(name):
             getattr(config, name).value = False
     if not config.HasField("backup_retain_period_days"):
         config.backup_retain_period_days.value = 7
     config.connection_manager.enabled.value = True
-    if scene.work.verb == "update":
-        for record in scene.world.journal.children(SHARD, scene.message.id):
+    if context.plan.verb == "update":
+        for record in context.state.journal.children(SHARD, context.message.id):
             fresh = record.copy()
-            _complete_shard(scene.message, fresh)
-            scene.change.put(Record(record.key, record.parent, fresh))
+            _complete_shard(context.message, fresh)
+            context.change.put(Record(record.key, record.parent, fresh))
 
 
 def _leave_out(user: Any, effective: Any, names: tuple[str, ...]) -> None:
@@ -99,43 +99,43 @@ def _leave_out(user: Any, effective: Any, names: tuple[str, ...]) -> None:
             effective.ClearField(name)
 
 
-def _hosts(scene: Scene) -> list[Any]:
-    if not scene.request.host_specs:
+def _hosts(context: MutationContext) -> list[Any]:
+    if not context.request.host_specs:
         raise refusal.invalid("host_specs", "at least one host must be given")
-    hosts = [_host(scene, spec) for spec in scene.request.host_specs]
+    hosts = [_host(context, spec) for spec in context.request.host_specs]
     shards = list(dict.fromkeys(host.shard_name for host in hosts if host.type == DATA))
-    known = {spec.name: spec for spec in scene.request.shard_specs}
+    known = {spec.name: spec for spec in context.request.shard_specs}
     for name in shards:
-        shard = descriptors.message(SHARD)(name=name, cluster_id=scene.message.id)
+        shard = descriptors.message(SHARD)(name=name, cluster_id=context.message.id)
         if name in known:
-            transfer(known[name].config_spec, shard.config)
-        _complete_shard(scene.message, shard)
-        scene.change.put(Record(f"{scene.message.id}/{name}", scene.message.id, shard))
+            copy_fields(known[name].config_spec, shard.config)
+        _complete_shard(context.message, shard)
+        context.change.put(Record(f"{context.message.id}/{name}", context.message.id, shard))
     is_replicated = any(len([host for host in hosts if host.shard_name == name]) > 1 for name in shards)
-    has_coordinator = any(host.type in COORDINATORS for host in hosts) or scene.message.config.embedded_keeper.value
+    has_coordinator = any(host.type in COORDINATORS for host in hosts) or context.message.config.embedded_keeper.value
     if is_replicated and not has_coordinator:
-        hosts += _own_coordinators(scene)
+        hosts += _own_coordinators(context)
     return hosts
 
 
-def _host(scene: Scene, spec: Any) -> Any:
-    host = place_host(scene, PRODUCT, spec.zone_id, spec.subnet_id)
+def _host(context: MutationContext, spec: Any) -> Any:
+    host = place_host(context, PRODUCT, spec.zone_id, spec.subnet_id)
     host.type, host.assign_public_ip = spec.type, spec.assign_public_ip
     if host.type == DATA:
-        host.shard_name = spec.shard_name or scene.request.shard_name or FIRST_SHARD
+        host.shard_name = spec.shard_name or context.request.shard_name or FIRST_SHARD
     else:
-        host.resources.CopyFrom(scene.message.config.zookeeper.resources)
+        host.resources.CopyFrom(context.message.config.zookeeper.resources)
     return host
 
 
-def _own_coordinators(scene: Scene) -> list[Any]:
+def _own_coordinators(context: MutationContext) -> list[Any]:
     """Replicas without a coordinator: the service adds three ZooKeeper hosts by itself."""
-    zones = sorted({record.message.zone_id for record in scene.world.journal.all("vpc.v1.Subnet")})
+    zones = sorted({record.message.zone_id for record in context.state.journal.all("vpc.v1.Subnet")})
     hosts = []
     for index in range(COORDINATOR_HOSTS):
-        host = place_host(scene, PRODUCT, zones[index % len(zones)])
+        host = place_host(context, PRODUCT, zones[index % len(zones)])
         host.type = COORDINATORS[0]
-        host.resources.CopyFrom(scene.message.config.zookeeper.resources)
+        host.resources.CopyFrom(context.message.config.zookeeper.resources)
         hosts.append(host)
     return hosts
 
@@ -149,28 +149,28 @@ def _complete_shard(cluster: Any, shard: Any) -> None:
     if not shown.HasField("weight"):
         shown.weight.value = 100
     shown.disk_size_autoscaling.SetInParent()
-    fill(shown.disk_size_autoscaling)
+    set_default_messages(shown.disk_size_autoscaling)
 
 
-def _inline(scene: Scene) -> None:
-    hosts = [record.message for (kind, _), record in scene.change.puts.items() if kind == PRODUCT.host]
-    shape = databases.cluster_of(scene.world, PRODUCT, scene.message, scene.extra, hosts)
-    backing = scene.world.backing
-    for spec in scene.request.database_specs:
-        database = descriptors.message(DATABASES.message)(cluster_id=scene.message.id)
-        transfer(spec, database)
+def _inline(context: MutationContext) -> None:
+    hosts = [record.message for (kind, _), record in context.change.puts.items() if kind == PRODUCT.host]
+    shape = databases.cluster_of(context.state, PRODUCT, context.message, context.extra, hosts)
+    backing = context.state.backing
+    for spec in context.request.database_specs:
+        database = descriptors.message(DATABASES.message)(cluster_id=context.message.id)
+        copy_fields(spec, database)
         database.engine = database.engine or 1
-        scene.change.put(Record(f"{scene.message.id}/{database.name}", scene.message.id, database))
+        context.change.put(Record(f"{context.message.id}/{database.name}", context.message.id, database))
         made = contract.Database(database.name)
-        scene.work.deeds.append(lambda made=made: backing.put_database(shape, made))  # type: ignore[misc]
-    for spec in scene.request.user_specs:
-        user = descriptors.message(USERS.message)(cluster_id=scene.message.id)
-        transfer(spec, user)
+        context.plan.side_effects.append(lambda made=made: backing.put_database(shape, made))  # type: ignore[misc]
+    for spec in context.request.user_specs:
+        user = descriptors.message(USERS.message)(cluster_id=context.message.id)
+        copy_fields(spec, user)
         extra: dict[str, Any] = {}
-        _complete_user(scene, user, extra, scene.message, password_of(scene, spec))
-        scene.change.put(Record(f"{scene.message.id}/{user.name}", scene.message.id, user, extra))
+        _complete_user(context, user, extra, context.message, password_of(context, spec))
+        context.change.put(Record(f"{context.message.id}/{user.name}", context.message.id, user, extra))
         shaped = user_of(user, extra)
-        scene.work.deeds.append(lambda shaped=shaped: backing.put_user(shape, shaped))  # type: ignore[misc]
+        context.plan.side_effects.append(lambda shaped=shaped: backing.put_user(shape, shaped))  # type: ignore[misc]
 
 
 PRODUCT = Product(
@@ -184,168 +184,168 @@ PRODUCT = Product(
 CLUSTERS = clusters(PRODUCT)
 
 
-def get_shard(world: World, call: Call) -> Any:
-    CLUSTERS.find(world, call.request.cluster_id)
-    return world.find(SHARD, f"{call.request.cluster_id}/{call.request.shard_name}", "Shard").message
+def get_shard(state: EmulatorState, call: Call) -> Any:
+    CLUSTERS.find(state, call.request.cluster_id)
+    return state.find(SHARD, f"{call.request.cluster_id}/{call.request.shard_name}", "Shard").message
 
 
-def update_shard(world: World, call: Call) -> Any:
-    def prepare(change: Change) -> Work:
+def update_shard(state: EmulatorState, call: Call) -> Any:
+    def prepare(change: Change) -> OperationPlan:
         request = call.request
-        record = world.find(SHARD, f"{request.cluster_id}/{request.shard_name}", "Shard")
+        record = state.find(SHARD, f"{request.cluster_id}/{request.shard_name}", "Shard")
         fresh = record.copy()
-        for path in mask(request, ("cluster_id", "shard_name"), call.method):
-            apply(request, path, fresh)
-        _complete_shard(CLUSTERS.find(world, request.cluster_id).message, fresh)
+        for path in paths_to_update(request, ("cluster_id", "shard_name"), call.method):
+            copy_path(request, path, fresh)
+        _complete_shard(CLUSTERS.find(state, request.cluster_id).message, fresh)
         primary = Record(record.key, record.parent, fresh)
         change.put(primary)
         names = {"cluster_id": request.cluster_id, "shard_name": request.shard_name}
-        return Work("update", change, primary, names=names, subject=request.cluster_id)
+        return OperationPlan("update", change, primary, names=names, subject=request.cluster_id)
 
-    return world.operations.run(world, call, prepare)
+    return state.operations.run(state, call, prepare)
 
 
-def _add_shards(scene: Scene) -> None:
-    hosts = [record.message for record in scene.world.journal.children(PRODUCT.host, scene.message.id)]
-    added = [_host_of_shard(scene, spec) for spec in scene.request.host_specs]
+def _add_shards(context: MutationContext) -> None:
+    hosts = [record.message for record in context.state.journal.children(PRODUCT.host, context.message.id)]
+    added = [_host_of_shard(context, spec) for spec in context.request.host_specs]
     answer = descriptors.message("mdb.clickhouse.v1.Shards")()
-    for spec in scene.request.shard_specs:
-        if scene.world.journal.get(SHARD, f"{scene.message.id}/{spec.name}") is not None:
+    for spec in context.request.shard_specs:
+        if context.state.journal.get(SHARD, f"{context.message.id}/{spec.name}") is not None:
             raise refusal.already_exists("Shard", spec.name)
-        shard = descriptors.message(SHARD)(name=spec.name, cluster_id=scene.message.id)
-        transfer(spec.config_spec, shard.config)
-        _complete_shard(scene.message, shard)
-        scene.change.put(Record(f"{scene.message.id}/{spec.name}", scene.message.id, shard))
+        shard = descriptors.message(SHARD)(name=spec.name, cluster_id=context.message.id)
+        copy_fields(spec.config_spec, shard.config)
+        _complete_shard(context.message, shard)
+        context.change.put(Record(f"{context.message.id}/{spec.name}", context.message.id, shard))
         answer.shards.append(shard)
     for host in added:
-        scene.change.put(Record(host.name, scene.message.id, host))
-    scene.work.lists["shard_names"] = [spec.name for spec in scene.request.shard_specs]
-    scene.work.response = answer
-    databases.put_cluster(PRODUCT, scene, [*hosts, *added])
+        context.change.put(Record(host.name, context.message.id, host))
+    context.plan.lists["shard_names"] = [spec.name for spec in context.request.shard_specs]
+    context.plan.response = answer
+    databases.put_cluster(PRODUCT, context, [*hosts, *added])
 
 
-def _host_of_shard(scene: Scene, spec: Any) -> Any:
-    host = place_host(scene, PRODUCT, spec.zone_id, spec.subnet_id)
+def _host_of_shard(context: MutationContext, spec: Any) -> Any:
+    host = place_host(context, PRODUCT, spec.zone_id, spec.subnet_id)
     host.type, host.shard_name, host.assign_public_ip = spec.type or DATA, spec.shard_name, spec.assign_public_ip
     return host
 
 
-def _delete_shards(scene: Scene) -> None:
-    gone = set(scene.request.shard_names)
+def _delete_shards(context: MutationContext) -> None:
+    gone = set(context.request.shard_names)
     for name in gone:
-        scene.world.find(SHARD, f"{scene.message.id}/{name}", "Shard")
-        scene.change.delete(SHARD, f"{scene.message.id}/{name}")
-    records = scene.world.journal.children(PRODUCT.host, scene.message.id)
+        context.state.find(SHARD, f"{context.message.id}/{name}", "Shard")
+        context.change.delete(SHARD, f"{context.message.id}/{name}")
+    records = context.state.journal.children(PRODUCT.host, context.message.id)
     kept = [record.message for record in records if record.message.shard_name not in gone]
     if not any(host.type == DATA for host in kept):
-        raise refusal.precondition(f"the last shard of cluster {scene.message.id} cannot be deleted")
+        raise refusal.precondition(f"the last shard of cluster {context.message.id} cannot be deleted")
     for record in records:
         if record.message.shard_name in gone:
-            scene.change.delete(PRODUCT.host, record.key)
-    scene.work.lists["shard_names"] = sorted(gone)
-    databases.put_cluster(PRODUCT, scene, kept)
+            context.change.delete(PRODUCT.host, record.key)
+    context.plan.lists["shard_names"] = sorted(gone)
+    databases.put_cluster(PRODUCT, context, kept)
 
 
-def _add_coordinators(scene: Scene) -> None:
-    scene.message.config.zookeeper.resources.CopyFrom(scene.request.resources)
-    hosts = [record.message for record in scene.world.journal.children(PRODUCT.host, scene.message.id)]
-    added = [_host_of_shard(scene, spec) for spec in scene.request.host_specs]
+def _add_coordinators(context: MutationContext) -> None:
+    context.message.config.zookeeper.resources.CopyFrom(context.request.resources)
+    hosts = [record.message for record in context.state.journal.children(PRODUCT.host, context.message.id)]
+    added = [_host_of_shard(context, spec) for spec in context.request.host_specs]
     for host in added:
         host.type, host.shard_name = COORDINATORS[0], ""
-        host.resources.CopyFrom(scene.request.resources)
-        scene.change.put(Record(host.name, scene.message.id, host))
-    databases.put_cluster(PRODUCT, scene, [*hosts, *added])
+        host.resources.CopyFrom(context.request.resources)
+        context.change.put(Record(host.name, context.message.id, host))
+    databases.put_cluster(PRODUCT, context, [*hosts, *added])
 
 
 def _listed(kind: str, field: str) -> Any:
-    def handler(world: World, call: Call) -> Any:
-        CLUSTERS.find(world, call.request.cluster_id)
-        found = [record.message for record in world.journal.children(kind, call.request.cluster_id)]
+    def handler(state: EmulatorState, call: Call) -> Any:
+        CLUSTERS.find(state, call.request.cluster_id)
+        found = [record.message for record in state.journal.children(kind, call.request.cluster_id)]
         return pages.page(found, call.request, call.method.answer(), field)
 
     return handler
 
 
-def _nothing(world: World, call: Call) -> Any:
+def _nothing(state: EmulatorState, call: Call) -> Any:
     """A list of what cannot be made here, of a cluster that is there."""
-    CLUSTERS.find(world, call.request.cluster_id)
+    CLUSTERS.find(state, call.request.cluster_id)
     return call.method.answer()
 
 
-def _database(scene: Scene) -> None:
-    scene.message.engine = scene.message.engine or 1  # ATOMIC
-    _, shape = owner_of(scene.world, PRODUCT, scene.message.cluster_id)
-    database = contract.Database(scene.message.name)
-    scene.work.deeds.append(lambda: scene.world.backing.put_database(shape, database))
+def _database(context: MutationContext) -> None:
+    context.message.engine = context.message.engine or 1  # ATOMIC
+    _, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
+    database = contract.Database(context.message.name)
+    context.plan.side_effects.append(lambda: context.state.backing.put_database(shape, database))
 
 
-def _database_gone(scene: Scene) -> None:
-    _, shape = owner_of(scene.world, PRODUCT, scene.message.cluster_id)
-    scene.work.deeds.append(lambda: scene.world.backing.remove_database(shape, scene.message.name))
+def _database_gone(context: MutationContext) -> None:
+    _, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
+    context.plan.side_effects.append(lambda: context.state.backing.remove_database(shape, context.message.name))
 
 
 DATABASES = child(PRODUCT, "DatabaseService", "Database", "Database", "databases", build=_database, remove=_database_gone)
 
 
-def _user(scene: Scene) -> None:
-    owner, _ = owner_of(scene.world, PRODUCT, scene.message.cluster_id)
-    _check_permissions(scene, scene.request.user_spec.permissions, "user_spec.permissions")
-    _complete_user(scene, scene.message, scene.extra, owner, password_of(scene, scene.request.user_spec))
-    _put_user(scene)
+def _user(context: MutationContext) -> None:
+    owner, _ = owner_of(context.state, PRODUCT, context.message.cluster_id)
+    _check_permissions(context, context.request.user_spec.permissions, "user_spec.permissions")
+    _complete_user(context, context.message, context.extra, owner, password_of(context, context.request.user_spec))
+    _put_user(context)
 
 
-def _complete_user(scene: Scene, user: Any, extra: dict[str, Any], owner: Any, password: str) -> None:
+def _complete_user(context: MutationContext, user: Any, extra: dict[str, Any], owner: Any, password: str) -> None:
     extra["password"] = password
     user.settings.SetInParent()
     user.auth_method = user.auth_method or 1  # PASSWORD
-    connection = connections.put(scene.world, scene.change, "clickhouse", owner, user.name, password)
+    connection = connections.put(context.state, context.change, "clickhouse", owner, user.name, password)
     user.connection_manager.connection_id = user.user_connection_manager.connection_id = connection
 
 
-def _user_changed(scene: Scene) -> None:
-    wants = scene.touches("generate_password") and scene.request.generate_password.value
-    if (scene.touches("password") and scene.request.password) or wants:
-        owner, _ = owner_of(scene.world, PRODUCT, scene.message.cluster_id)
-        scene.extra["password"] = password_of(scene, scene.request)
+def _user_changed(context: MutationContext) -> None:
+    wants = context.touches("generate_password") and context.request.generate_password.value
+    if (context.touches("password") and context.request.password) or wants:
+        owner, _ = owner_of(context.state, PRODUCT, context.message.cluster_id)
+        context.extra["password"] = password_of(context, context.request)
         connections.put(
-            *(scene.world, scene.change, "clickhouse", owner, scene.message.name, scene.extra["password"]),
-            scene.message.connection_manager.connection_id,
+            *(context.state, context.change, "clickhouse", owner, context.message.name, context.extra["password"]),
+            context.message.connection_manager.connection_id,
         )
-    if scene.touches("permissions"):
-        _check_permissions(scene, scene.request.permissions, "permissions")
-    _put_user(scene)
+    if context.touches("permissions"):
+        _check_permissions(context, context.request.permissions, "permissions")
+    _put_user(context)
 
 
-def _user_gone(scene: Scene) -> None:
-    connections.remove(scene.world, scene.change, scene.message.connection_manager.connection_id)
-    _, shape = owner_of(scene.world, PRODUCT, scene.message.cluster_id)
-    scene.work.deeds.append(lambda: scene.world.backing.remove_user(shape, scene.message.name))
+def _user_gone(context: MutationContext) -> None:
+    connections.remove(context.state, context.change, context.message.connection_manager.connection_id)
+    _, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
+    context.plan.side_effects.append(lambda: context.state.backing.remove_user(shape, context.message.name))
 
 
-def _grant(scene: Scene) -> None:
-    _check_permissions(scene, [scene.request.permission], "permission")
-    if scene.request.permission not in scene.message.permissions:
-        scene.message.permissions.append(scene.request.permission)
-    _put_user(scene)
+def _grant(context: MutationContext) -> None:
+    _check_permissions(context, [context.request.permission], "permission")
+    if context.request.permission not in context.message.permissions:
+        context.message.permissions.append(context.request.permission)
+    _put_user(context)
 
 
-def _revoke(scene: Scene) -> None:
-    kept = [found for found in scene.message.permissions if found.database_name != scene.request.database_name]
-    del scene.message.permissions[:]
-    scene.message.permissions.extend(kept)
-    _put_user(scene)
+def _revoke(context: MutationContext) -> None:
+    kept = [found for found in context.message.permissions if found.database_name != context.request.database_name]
+    del context.message.permissions[:]
+    context.message.permissions.extend(kept)
+    _put_user(context)
 
 
-def _check_permissions(scene: Scene, permissions: Any, path: str) -> None:
+def _check_permissions(context: MutationContext, permissions: Any, path: str) -> None:
     for index, permission in enumerate(permissions):
-        if scene.world.journal.get(DATABASES.message, f"{scene.message.cluster_id}/{permission.database_name}") is None:
+        if context.state.journal.get(DATABASES.message, f"{context.message.cluster_id}/{permission.database_name}") is None:
             raise refusal.not_found("Database", f"{permission.database_name} ({path}[{index}].database_name)")
 
 
-def _put_user(scene: Scene) -> None:
-    _, shape = owner_of(scene.world, PRODUCT, scene.message.cluster_id)
-    user = user_of(scene.message, scene.extra)
-    scene.work.deeds.append(lambda: scene.world.backing.put_user(shape, user))
+def _put_user(context: MutationContext) -> None:
+    _, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
+    user = user_of(context.message, context.extra)
+    context.plan.side_effects.append(lambda: context.state.backing.put_user(shape, user))
 
 
 USERS = child(PRODUCT, "UserService", "User", "User", "users", build=_user, change=_user_changed, remove=_user_gone)

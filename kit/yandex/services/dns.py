@@ -7,10 +7,10 @@ from typing import Any
 from kit.yandex import contract
 from kit.yandex.engine import bindings, descriptors, pages, refusal
 from kit.yandex.engine.journal import Change, Record
-from kit.yandex.engine.operations import Work
+from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import Resource, Scene, drop
-from kit.yandex.engine.world import Call, World
+from kit.yandex.engine.resource import MutationContext, Resource, delete_with_children
+from kit.yandex.engine.state import Call, EmulatorState
 
 ZONE, RECORDS = "dns.v1.DnsZone", "dns.v1.RecordSet"
 SERVICE = "dns.v1.DnsZoneService"
@@ -28,31 +28,33 @@ def register(registry: Registry) -> None:
     registry.add(SERVICE, "UpdatePrivateNetworks", ZONES.act(_networks))
 
 
-def _zone(scene: Scene) -> None:
+def _zone(context: MutationContext) -> None:
     """The zone must be absolute; the cloud adds SOA and NS."""
-    zone = scene.message
-    for record in scene.world.journal.all(ZONE):
+    zone = context.message
+    for record in context.state.journal.all(ZONE):
         if (
             record.message.zone == zone.zone
             and zone.HasField("public_visibility")
             and record.message.HasField("public_visibility")
         ):
             raise refusal.already_exists("Public zone", zone.zone)
-    _put(scene.change, zone.id, zone.zone, _set(zone.zone, "NS", DEFAULT_TTL_S, ["ns1.yandexcloud.net.", "ns2.yandexcloud.net."]))
+    _put(
+        context.change, zone.id, zone.zone, _set(zone.zone, "NS", DEFAULT_TTL_S, ["ns1.yandexcloud.net.", "ns2.yandexcloud.net."])
+    )
     soa = "ns1.yandexcloud.net. mx.cloud.yandex.net. 1 10800 900 604800 900"
-    _put(scene.change, zone.id, zone.zone, _set(zone.zone, "SOA", DEFAULT_TTL_S, [soa]))
+    _put(context.change, zone.id, zone.zone, _set(zone.zone, "SOA", DEFAULT_TTL_S, [soa]))
 
 
-def _zone_gone(scene: Scene) -> None:
-    owner = scene.world.find(ZONE, scene.message.id, "DNS zone")
-    drop(scene.world, scene.change, owner)
-    scene.work.deeds.append(lambda: scene.world.backing.put_records(_all(scene.world, scene.change)))
+def _zone_gone(context: MutationContext) -> None:
+    owner = context.state.find(ZONE, context.message.id, "DNS zone")
+    delete_with_children(context.state, context.change, owner)
+    context.plan.side_effects.append(lambda: context.state.backing.put_records(_all(context.state, context.change)))
 
 
-def _networks(scene: Scene) -> None:
-    networks = scene.message.private_visibility.network_ids
-    kept = [network for network in networks if network not in scene.request.private_network_id_deletions]
-    kept += [network for network in scene.request.private_network_id_additions if network not in kept]
+def _networks(context: MutationContext) -> None:
+    networks = context.message.private_visibility.network_ids
+    kept = [network for network in networks if network not in context.request.private_network_id_deletions]
+    kept += [network for network in context.request.private_network_id_additions if network not in kept]
     del networks[:]
     networks.extend(kept)
 
@@ -60,34 +62,34 @@ def _networks(scene: Scene) -> None:
 ZONES = Resource(SERVICE, ZONE, "DNS zone", "dns", build=_zone, remove=_zone_gone)
 
 
-def get(world: World, call: Call) -> Any:
-    zone = ZONES.find(world, call.request.dns_zone_id).message
-    return world.find(RECORDS, _key(zone.id, absolute(call.request.name, zone.zone), call.request.type), "Record set").message
+def get(state: EmulatorState, call: Call) -> Any:
+    zone = ZONES.find(state, call.request.dns_zone_id).message
+    return state.find(RECORDS, _key(zone.id, absolute(call.request.name, zone.zone), call.request.type), "Record set").message
 
 
-def list_sets(world: World, call: Call) -> Any:
-    ZONES.find(world, call.request.dns_zone_id)
-    found = [record.message for record in world.journal.children(RECORDS, call.request.dns_zone_id)]
+def list_sets(state: EmulatorState, call: Call) -> Any:
+    ZONES.find(state, call.request.dns_zone_id)
+    found = [record.message for record in state.journal.children(RECORDS, call.request.dns_zone_id)]
     return pages.page(found, call.request, call.method.answer(), "record_sets")
 
 
-def change_sets(world: World, call: Call) -> Any:
+def change_sets(state: EmulatorState, call: Call) -> Any:
     """UpdateRecordSets: what is deleted must be there as said, what is added must not. UpsertRecordSets: replaces and merges."""
 
-    def prepare(change: Change) -> Work:
-        zone = ZONES.find(world, call.request.dns_zone_id)
+    def prepare(change: Change) -> OperationPlan:
+        zone = ZONES.find(state, call.request.dns_zone_id)
         difference = descriptors.message("dns.v1.RecordSetDiff")()
         for index, found in enumerate(call.request.deletions):
-            _delete(world, change, zone.message, found, f"deletions[{index}]")
+            _delete(state, change, zone.message, found, f"deletions[{index}]")
             difference.deletions.append(found)
         for name in ("additions", "replacements", "merges"):
             for index, found in enumerate(getattr(call.request, name, [])):
-                difference.additions.append(_add(world, change, zone.message, found, name, index))
-        work = Work("update", change, zone, names={"dns_zone_id": zone.key}, response=difference)
-        work.deeds.append(lambda: world.backing.put_records(_all(world, change)))
-        return work
+                difference.additions.append(_add(state, change, zone.message, found, name, index))
+        plan = OperationPlan("update", change, zone, names={"dns_zone_id": zone.key}, response=difference)
+        plan.side_effects.append(lambda: state.backing.put_records(_all(state, change)))
+        return plan
 
-    return world.operations.run(world, call, prepare)
+    return state.operations.run(state, call, prepare)
 
 
 def absolute(name: str, zone: str) -> str:
@@ -97,9 +99,9 @@ def absolute(name: str, zone: str) -> str:
     return name if name.endswith(".") else f"{name}.{zone}"
 
 
-def _delete(world: World, change: Change, zone: Any, found: Any, path: str) -> None:
+def _delete(state: EmulatorState, change: Change, zone: Any, found: Any, path: str) -> None:
     name = absolute(found.name, zone.zone)
-    record = world.journal.get(RECORDS, _key(zone.id, name, found.type))
+    record = state.journal.get(RECORDS, _key(zone.id, name, found.type))
     if record is None:
         raise refusal.not_found("Record set", f"{name} {found.type}")
     if found.ttl != record.message.ttl or sorted(found.data) != sorted(record.message.data):
@@ -107,12 +109,12 @@ def _delete(world: World, change: Change, zone: Any, found: Any, path: str) -> N
     change.delete(RECORDS, record.key)
 
 
-def _add(world: World, change: Change, zone: Any, found: Any, how: str, index: int) -> Any:
+def _add(state: EmulatorState, change: Change, zone: Any, found: Any, how: str, index: int) -> Any:
     name = absolute(found.name, zone.zone)
     if not name.endswith(zone.zone):
         raise refusal.invalid(f"{how}[{index}].name", f"{name} is not in zone {zone.zone}")
     place = RECORDS, _key(zone.id, name, found.type)
-    before = world.journal.get(*place) if place not in change.deletes else None
+    before = state.journal.get(*place) if place not in change.deletes else None
     if before is not None and how == "additions":
         raise refusal.already_exists("Record set", f"{name} {found.type}")
     fresh = _set(found.name, found.type, found.ttl or DEFAULT_TTL_S, found.data, found.description)
@@ -134,12 +136,12 @@ def _key(zone_id: str, name: str, kind: str) -> str:
     return f"{zone_id}/{name}/{kind}"
 
 
-def _all(world: World, change: Change) -> tuple[contract.Record, ...]:
+def _all(state: EmulatorState, change: Change) -> tuple[contract.Record, ...]:
     """Every record of every zone, with this change on top of the journal."""
-    records = {(record.kind, record.key): record for record in world.journal.all(RECORDS)}
+    records = {(record.kind, record.key): record for record in state.journal.all(RECORDS)}
     records |= {place: record for place, record in change.puts.items() if place[0] == RECORDS}
     kept = [record for place, record in records.items() if place not in change.deletes]
-    zones = {record.key: record.message.zone for record in world.journal.all(ZONE)}
+    zones = {record.key: record.message.zone for record in state.journal.all(ZONE)}
     return tuple(
         contract.Record(absolute(found.name, zones.get(record.parent, "")), found.type, found.ttl, tuple(found.data))
         for record in kept

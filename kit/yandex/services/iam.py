@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from kit.yandex.engine import bindings, descriptors, ids, pages, refusal
+from kit.yandex.engine.fields import copy_fields
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.references import ACCOUNT
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import Resource, Scene, drop
-from kit.yandex.engine.transfer import transfer
-from kit.yandex.engine.world import Call, World, now
+from kit.yandex.engine.resource import MutationContext, Resource, delete_with_children
+from kit.yandex.engine.state import Call, EmulatorState, now
 
 ACCESS_KEY = "iam.v1.awscompatibility.AccessKey"
 ROLE = "iam.v1.Role"
@@ -38,10 +38,10 @@ def register(registry: Registry) -> None:
     registry.add("iam.v1.RoleService", "List", list_roles)
 
 
-def _account_gone(scene: Scene) -> None:
+def _account_gone(context: MutationContext) -> None:
     """With its keys, and its name in all bindings of the API's own resources."""
-    record = scene.world.find(ACCOUNT, scene.message.id, "Service account")
-    drop(scene.world, scene.change, record)
+    record = context.state.find(ACCOUNT, context.message.id, "Service account")
+    delete_with_children(context.state, context.change, record)
 
 
 ACCOUNTS = Resource(
@@ -53,48 +53,48 @@ ACCESS_KEYS = Resource(
 KEYS = Resource("iam.v1.KeyService", "iam.v1.Key", "Key", "aje", scope="service_account_id", parent=ACCOUNT)
 
 
-def create_access_key(world: World, call: Call) -> Any:
+def create_access_key(state: EmulatorState, call: Call) -> Any:
     """No operation: the answer holds the key and, this once, its secret."""
     request = call.request
-    world.find(ACCOUNT, request.service_account_id, "Service account")
+    state.find(ACCOUNT, request.service_account_id, "Service account")
     fresh = descriptors.message(ACCESS_KEY)(id=ids.new("aje"), created_at=now())
-    transfer(request, fresh)
+    copy_fields(request, fresh)
     fresh.key_id, secret = ids.access_key()
-    with world.journal.transaction() as change:
+    with state.journal.transaction() as change:
         change.put(Record(fresh.id, request.service_account_id, fresh, {"secret": secret}))
-    world.announce()
+    state.publish_keys()
     return call.method.answer(access_key=fresh, secret=secret)
 
 
-def create_key(world: World, call: Call) -> Any:
+def create_key(state: EmulatorState, call: Call) -> Any:
     """An authorized key: its private half leaves once, its public half proves the JWTs that are exchanged for tokens."""
     from kit.pki import rsa
 
     request = call.request
-    world.find(ACCOUNT, request.service_account_id, "Service account")
+    state.find(ACCOUNT, request.service_account_id, "Service account")
     private, public = rsa.pair()
     fresh = descriptors.message("iam.v1.Key")(id=ids.new("aje"), created_at=now(), public_key=public)
-    transfer(request, fresh)
-    with world.journal.transaction() as change:
+    copy_fields(request, fresh)
+    with state.journal.transaction() as change:
         change.put(Record(fresh.id, request.service_account_id, fresh))
     return call.method.answer(key=fresh, private_key=private)
 
 
 def _keys_of_account(kind: str, field: str) -> Any:
-    def handler(world: World, call: Call) -> Any:
+    def handler(state: EmulatorState, call: Call) -> Any:
         owner = call.request.service_account_id
-        world.find(ACCOUNT, owner, "Service account")
-        found = [record.message for record in world.journal.children(kind, owner)]
+        state.find(ACCOUNT, owner, "Service account")
+        found = [record.message for record in state.journal.children(kind, owner)]
         return pages.page(found, call.request, call.method.answer(), field)
 
     return handler
 
 
-def get_role(world: World, call: Call) -> Any:
+def get_role(state: EmulatorState, call: Call) -> Any:
     if call.request.role_id not in ROLES:
         raise refusal.not_found("Role", call.request.role_id)
     return call.method.answer(id=call.request.role_id)
 
 
-def list_roles(world: World, call: Call) -> Any:
+def list_roles(state: EmulatorState, call: Call) -> Any:
     return pages.page([descriptors.message(ROLE)(id=name) for name in ROLES], call.request, call.method.answer())

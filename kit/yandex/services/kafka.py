@@ -9,10 +9,10 @@ from kit.endpoints import Secret
 from kit.yandex import contract
 from kit.yandex.contract import Engine
 from kit.yandex.engine import descriptors, refusal
+from kit.yandex.engine.fields import copy_fields
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import Scene
-from kit.yandex.engine.transfer import transfer
+from kit.yandex.engine.resource import MutationContext
 from kit.yandex.managed import databases
 from kit.yandex.managed.databases import Product, child, clusters, flat, owner_of, place_host
 
@@ -29,8 +29,8 @@ def register(registry: Registry) -> None:
     registry.add(USERS.service, "RevokePermission", USERS.act(_revoke), backed=USERS.backed)
 
 
-def _configure(scene: Scene) -> None:
-    config = scene.message.config
+def _configure(context: MutationContext) -> None:
+    config = context.message.config
     config.access.SetInParent()
     if not config.HasField("brokers_count"):
         config.brokers_count.value = 1
@@ -38,16 +38,16 @@ def _configure(scene: Scene) -> None:
         getattr(config.kafka, _field(config.version)).SetInParent()
 
 
-def _hosts(scene: Scene) -> list[Any]:
-    config = scene.message.config
+def _hosts(context: MutationContext) -> list[Any]:
+    config = context.message.config
     if not config.zone_id:
         raise refusal.invalid("config_spec.zone_id", "at least one zone must be given")
-    subnets = {record.key: record.message for record in scene.world.journal.all("vpc.v1.Subnet")}
-    chosen = {subnets[key].zone_id: key for key in scene.request.subnet_id}
+    subnets = {record.key: record.message for record in context.state.journal.all("vpc.v1.Subnet")}
+    chosen = {subnets[key].zone_id: key for key in context.request.subnet_id}
     hosts = []
     for zone in config.zone_id:
         for _ in range(config.brokers_count.value):
-            host = place_host(scene, PRODUCT, zone, chosen.get(zone, ""))
+            host = place_host(context, PRODUCT, zone, chosen.get(zone, ""))
             host.role, host.assign_public_ip = BROKER, config.assign_public_ip
             hosts.append(host)
     return hosts
@@ -58,39 +58,39 @@ def _settings(message: Any) -> Mapping[str, Any]:
     return flat(getattr(message.config.kafka, which)) if which else {}
 
 
-def _inline(scene: Scene) -> None:
+def _inline(context: MutationContext) -> None:
     """Topics and users in the cluster's own request: the deprecated way, which others' configurations still go."""
-    brokers = len(scene.message.config.zone_id) * scene.message.config.brokers_count.value
-    for name, resource, specs in (("topic", TOPICS, scene.request.topic_specs), ("user", USERS, scene.request.user_specs)):
+    brokers = len(context.message.config.zone_id) * context.message.config.brokers_count.value
+    for name, resource, specs in (("topic", TOPICS, context.request.topic_specs), ("user", USERS, context.request.user_specs)):
         for index, spec in enumerate(specs):
-            fresh = descriptors.message(resource.message)(cluster_id=scene.message.id)
-            transfer(spec, fresh)
+            fresh = descriptors.message(resource.message)(cluster_id=context.message.id)
+            copy_fields(spec, fresh)
             extra = {}
             if name == "topic":
                 _check_topic(fresh, brokers, f"topic_specs[{index}]")
             else:
                 extra["password"] = spec.password
-            record = Record(f"{scene.message.id}/{fresh.name}", scene.message.id, fresh, extra)
-            scene.change.put(record)
-            _later(scene, record)
+            record = Record(f"{context.message.id}/{fresh.name}", context.message.id, fresh, extra)
+            context.change.put(record)
+            _later(context, record)
 
 
-def _later(scene: Scene, record: Record) -> None:
+def _later(context: MutationContext, record: Record) -> None:
     """Once the cluster is there: the backing gets the topic or user."""
-    world = scene.world
-    shape = databases.cluster_of(world, PRODUCT, scene.message, scene.extra, _written_hosts(scene))
+    state = context.state
+    shape = databases.cluster_of(state, PRODUCT, context.message, context.extra, _written_hosts(context))
 
     def deed() -> None:
         if record.kind == TOPICS.message:
-            world.backing.put_topic(shape, topic_of(record.message))
+            state.backing.put_topic(shape, topic_of(record.message))
         else:
-            world.backing.put_user(shape, user_of(record.message, record.extra))
+            state.backing.put_user(shape, user_of(record.message, record.extra))
 
-    scene.work.deeds.append(deed)
+    context.plan.side_effects.append(deed)
 
 
-def _written_hosts(scene: Scene) -> list[Any]:
-    return [record.message for (kind, _), record in scene.change.puts.items() if kind == PRODUCT.host]
+def _written_hosts(context: MutationContext) -> list[Any]:
+    return [record.message for (kind, _), record in context.change.puts.items() if kind == PRODUCT.host]
 
 
 PRODUCT = Product(
@@ -104,25 +104,25 @@ PRODUCT = Product(
 CLUSTERS = clusters(PRODUCT)
 
 
-def _topic(scene: Scene) -> None:
-    owner, shape = owner_of(scene.world, PRODUCT, scene.message.cluster_id)
-    _check_topic(scene.message, len(shape.hosts), "topic_spec")
+def _topic(context: MutationContext) -> None:
+    owner, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
+    _check_topic(context.message, len(shape.hosts), "topic_spec")
     if owner.config.unmanaged_topics:
         raise refusal.precondition("topics of this cluster are managed by its users (unmanaged_topics)")
-    topic = topic_of(scene.message)
-    scene.work.deeds.append(lambda: scene.world.backing.put_topic(shape, topic))
+    topic = topic_of(context.message)
+    context.plan.side_effects.append(lambda: context.state.backing.put_topic(shape, topic))
 
 
-def _topic_changed(scene: Scene) -> None:
-    before = scene.world.find(TOPICS.message, scene.work.primary.key, "Topic").message
-    if scene.message.partitions.value < before.partitions.value:
+def _topic_changed(context: MutationContext) -> None:
+    before = context.state.find(TOPICS.message, context.plan.primary.key, "Topic").message
+    if context.message.partitions.value < before.partitions.value:
         raise refusal.invalid("topic_spec.partitions", "the number of partitions can only grow")
-    _topic(scene)
+    _topic(context)
 
 
-def _topic_gone(scene: Scene) -> None:
-    _, shape = owner_of(scene.world, PRODUCT, scene.message.cluster_id)
-    scene.work.deeds.append(lambda: scene.world.backing.remove_topic(shape, scene.message.name))
+def _topic_gone(context: MutationContext) -> None:
+    _, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
+    context.plan.side_effects.append(lambda: context.state.backing.remove_topic(shape, context.message.name))
 
 
 def _check_topic(topic: Any, brokers: int, path: str) -> None:
@@ -155,43 +155,43 @@ def _value(name: str, value: Any) -> str:
     return "compact,delete" if text == "compact_and_delete" else text
 
 
-def _user(scene: Scene) -> None:
-    password = scene.request.user_spec.password
+def _user(context: MutationContext) -> None:
+    password = context.request.user_spec.password
     if not password:
         raise refusal.invalid("user_spec.password", "a password must be given")
-    scene.extra["password"] = password
-    _put_user(scene)
+    context.extra["password"] = password
+    _put_user(context)
 
 
-def _user_changed(scene: Scene) -> None:
-    if scene.touches("password") and scene.request.password:
-        scene.extra["password"] = scene.request.password
-    _put_user(scene)
+def _user_changed(context: MutationContext) -> None:
+    if context.touches("password") and context.request.password:
+        context.extra["password"] = context.request.password
+    _put_user(context)
 
 
-def _user_gone(scene: Scene) -> None:
-    _, shape = owner_of(scene.world, PRODUCT, scene.message.cluster_id)
-    scene.work.deeds.append(lambda: scene.world.backing.remove_user(shape, scene.message.name))
+def _user_gone(context: MutationContext) -> None:
+    _, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
+    context.plan.side_effects.append(lambda: context.state.backing.remove_user(shape, context.message.name))
 
 
-def _grant(scene: Scene) -> None:
-    if scene.request.permission not in scene.message.permissions:
-        scene.message.permissions.append(scene.request.permission)
-    _put_user(scene)
+def _grant(context: MutationContext) -> None:
+    if context.request.permission not in context.message.permissions:
+        context.message.permissions.append(context.request.permission)
+    _put_user(context)
 
 
-def _revoke(scene: Scene) -> None:
-    wanted = scene.request.permission
-    kept = [found for found in scene.message.permissions if (found.topic_name, found.role) != (wanted.topic_name, wanted.role)]
-    del scene.message.permissions[:]
-    scene.message.permissions.extend(kept)
-    _put_user(scene)
+def _revoke(context: MutationContext) -> None:
+    wanted = context.request.permission
+    kept = [found for found in context.message.permissions if (found.topic_name, found.role) != (wanted.topic_name, wanted.role)]
+    del context.message.permissions[:]
+    context.message.permissions.extend(kept)
+    _put_user(context)
 
 
-def _put_user(scene: Scene) -> None:
-    _, shape = owner_of(scene.world, PRODUCT, scene.message.cluster_id)
-    user = user_of(scene.message, scene.extra)
-    scene.work.deeds.append(lambda: scene.world.backing.put_user(shape, user))
+def _put_user(context: MutationContext) -> None:
+    _, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
+    user = user_of(context.message, context.extra)
+    context.plan.side_effects.append(lambda: context.state.backing.put_user(shape, user))
 
 
 USERS = child(PRODUCT, "UserService", "User", "User", "users", build=_user, change=_user_changed, remove=_user_gone)

@@ -8,8 +8,8 @@ from kit.yandex.engine import bindings, descriptors, ids, pages
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.references import KEY
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import Resource, Scene, drop
-from kit.yandex.engine.world import Call, World, now
+from kit.yandex.engine.resource import MutationContext, Resource, delete_with_children
+from kit.yandex.engine.state import Call, EmulatorState, now
 
 VERSION = "kms.v1.SymmetricKeyVersion"
 SERVICE = "kms.v1.SymmetricKeyService"
@@ -23,41 +23,41 @@ def register(registry: Registry) -> None:
     registry.add(SERVICE, "Rotate", KEYS.act(_rotate))
 
 
-def _key(scene: Scene) -> None:
-    scene.message.status = ACTIVE
-    scene.message.default_algorithm = scene.message.default_algorithm or AES_128
-    _add_version(scene)
-    scene.work.names["primary_version_id"] = scene.message.primary_version.id
+def _key(context: MutationContext) -> None:
+    context.message.status = ACTIVE
+    context.message.default_algorithm = context.message.default_algorithm or AES_128
+    _add_version(context)
+    context.plan.names["primary_version_id"] = context.message.primary_version.id
 
 
-def _rotate(scene: Scene) -> None:
-    for record in scene.world.journal.children(VERSION, scene.message.id):
+def _rotate(context: MutationContext) -> None:
+    for record in context.state.journal.children(VERSION, context.message.id):
         fresh = record.copy()
         fresh.primary = False
-        scene.change.put(Record(record.key, record.parent, fresh))
-    _add_version(scene)
-    scene.message.rotated_at.CopyFrom(now())
-    scene.work.names["new_primary_version_id"] = scene.message.primary_version.id
+        context.change.put(Record(record.key, record.parent, fresh))
+    _add_version(context)
+    context.message.rotated_at.CopyFrom(now())
+    context.plan.names["new_primary_version_id"] = context.message.primary_version.id
 
 
-def _add_version(scene: Scene) -> None:
-    key = scene.message
+def _add_version(context: MutationContext) -> None:
+    key = context.message
     version = descriptors.message(VERSION)(
         id=ids.new("abj"), key_id=key.id, status=VERSION_ACTIVE, created_at=now(), primary=True
     )
     version.algorithm = key.default_algorithm
     key.primary_version.CopyFrom(version)
-    scene.change.put(Record(version.id, key.id, version))
+    context.change.put(Record(version.id, key.id, version))
 
 
-def _key_gone(scene: Scene) -> None:
-    drop(scene.world, scene.change, scene.world.find(KEY, scene.message.id, "Symmetric key"))
+def _key_gone(context: MutationContext) -> None:
+    delete_with_children(context.state, context.change, context.state.find(KEY, context.message.id, "Symmetric key"))
 
 
 KEYS = Resource(SERVICE, KEY, "Symmetric key", "abj", is_unique=False, build=_key, remove=_key_gone)
 
 
-def list_versions(world: World, call: Call) -> Any:
-    KEYS.find(world, call.request.key_id)
-    found = [record.message for record in world.journal.children(VERSION, call.request.key_id)]
+def list_versions(state: EmulatorState, call: Call) -> Any:
+    KEYS.find(state, call.request.key_id)
+    found = [record.message for record in state.journal.children(VERSION, call.request.key_id)]
     return pages.page(found, call.request, call.method.answer(), "key_versions")

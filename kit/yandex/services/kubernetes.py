@@ -9,11 +9,11 @@ from kit.yandex import contract
 from kit.yandex.contract import Engine
 from kit.yandex.engine import bindings, ids, pages, refusal
 from kit.yandex.engine.journal import Record
-from kit.yandex.engine.operations import Amend
+from kit.yandex.engine.plan import ResponsePatch
 from kit.yandex.engine.references import SUBNET
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import Resource, Scene, drop
-from kit.yandex.engine.world import Call, World
+from kit.yandex.engine.resource import MutationContext, Resource, delete_with_children
+from kit.yandex.engine.state import Call, EmulatorState
 from kit.yandex.rules import offers
 
 CLUSTER, GROUP = "k8s.v1.Cluster", "k8s.v1.NodeGroup"
@@ -34,8 +34,8 @@ def register(registry: Registry) -> None:
     registry.add("k8s.v1.VersionService", "List", list_versions)
 
 
-def _cluster(scene: Scene) -> None:
-    request, message = scene.request, scene.message
+def _cluster(context: MutationContext) -> None:
+    request, message = context.request, context.message
     spec, master = request.master_spec, message.master
     if not spec.WhichOneof("master_type") and not spec.locations:
         raise refusal.invalid("master_spec.master_type", "one of zonal_master_spec and regional_master_spec must be given")
@@ -45,7 +45,7 @@ def _cluster(scene: Scene) -> None:
     message.release_channel = message.release_channel or REGULAR
     master.version = version
     master.version_info.current_version = version
-    _place(scene, spec, master)
+    _place(context, spec, master)
     if not master.HasField("maintenance_policy"):
         master.maintenance_policy.auto_upgrade = True
     if master.maintenance_policy.maintenance_window.WhichOneof("policy") is None:
@@ -55,11 +55,11 @@ def _cluster(scene: Scene) -> None:
         master.scale_policy.auto_scale.min_resource_preset_id = "s-c2-m8"
     _addresses(message)
     wanted = cluster_of(message)
-    scene.work.deeds.append(lambda: _made(scene.world, wanted, bool(_is_public(spec))))
-    scene.work.undo = lambda: scene.world.backing.remove_kubernetes(wanted)
+    context.plan.side_effects.append(lambda: _made(context.state, wanted, bool(_is_public(spec))))
+    context.plan.undo = lambda: context.state.backing.remove_kubernetes(wanted)
 
 
-def _place(scene: Scene, spec: Any, master: Any) -> None:
+def _place(context: MutationContext, spec: Any, master: Any) -> None:
     """One zone or a region; the locations are shown in both spellings that the API has had."""
     master.etcd_cluster_size = 1
     places = [(location.zone_id, location.subnet_id) for location in spec.locations]
@@ -79,14 +79,14 @@ def _place(scene: Scene, spec: Any, master: Any) -> None:
         master.etcd_cluster_size = 3
     del master.locations[:]
     for zone, subnet in places:
-        master.locations.add(zone_id=zone, subnet_id=subnet or _subnet_in(scene, zone))
+        master.locations.add(zone_id=zone, subnet_id=subnet or _subnet_in(context, zone))
 
 
-def _subnet_in(scene: Scene, zone: str) -> str:
-    for record in scene.world.journal.all(SUBNET):
-        if record.message.zone_id == zone and record.message.network_id == scene.message.network_id:
+def _subnet_in(context: MutationContext, zone: str) -> str:
+    for record in context.state.journal.all(SUBNET):
+        if record.message.zone_id == zone and record.message.network_id == context.message.network_id:
             return record.key
-    raise refusal.invalid("master_spec.locations", f"network {scene.message.network_id} has no subnet in zone {zone}")
+    raise refusal.invalid("master_spec.locations", f"network {context.message.network_id} has no subnet in zone {zone}")
 
 
 def _addresses(message: Any) -> None:
@@ -106,10 +106,10 @@ def _is_public(spec: Any) -> bool:
     )
 
 
-def _made(world: World, wanted: contract.Cluster, is_public: bool) -> Amend:
-    access = world.backing.put_kubernetes(wanted)
+def _made(state: EmulatorState, wanted: contract.Cluster, is_public: bool) -> ResponsePatch:
+    access = state.backing.put_kubernetes(wanted)
 
-    def amend(message: Any) -> None:
+    def patch(message: Any) -> None:
         master = message.master
         master.endpoints.internal_v4_endpoint = access.internal
         if is_public:
@@ -120,7 +120,7 @@ def _made(world: World, wanted: contract.Cluster, is_public: bool) -> Amend:
         if is_public:
             kind.external_v4_address = _host(access.external)
 
-    return amend
+    return patch
 
 
 def _host(url: str) -> str:
@@ -132,15 +132,15 @@ def _host(url: str) -> str:
         return str(INTERNAL[1])
 
 
-def _cluster_changed(scene: Scene) -> None:
-    spec, master = scene.request.master_spec, scene.message.master
-    if scene.touches("master_spec.version"):
-        _upgrade(scene.message.master, spec.version, "master_spec.version.version")
-    if scene.touches("master_spec.locations"):
+def _cluster_changed(context: MutationContext) -> None:
+    spec, master = context.request.master_spec, context.message.master
+    if context.touches("master_spec.version"):
+        _upgrade(context.message.master, spec.version, "master_spec.version.version")
+    if context.touches("master_spec.locations"):
         del master.locations[:]
         for location in spec.locations:
-            master.locations.add(zone_id=location.zone_id, subnet_id=location.subnet_id or _subnet_in(scene, location.zone_id))
-    _addresses(scene.message)
+            master.locations.add(zone_id=location.zone_id, subnet_id=location.subnet_id or _subnet_in(context, location.zone_id))
+    _addresses(context.message)
 
 
 def _upgrade(target: Any, wanted: Any, field: str) -> None:
@@ -152,26 +152,26 @@ def _upgrade(target: Any, wanted: Any, field: str) -> None:
         target.version_info.current_version = wanted.version
 
 
-def _cluster_gone(scene: Scene) -> None:
-    gone = cluster_of(scene.message)
-    for record in scene.world.journal.children(GROUP, scene.message.id):
-        scene.change.delete(record.kind, record.key)
-    drop(scene.world, scene.change, scene.world.find(CLUSTER, scene.message.id, "Cluster"))
-    scene.work.deeds.append(lambda: scene.world.backing.remove_kubernetes(gone))
+def _cluster_gone(context: MutationContext) -> None:
+    gone = cluster_of(context.message)
+    for record in context.state.journal.children(GROUP, context.message.id):
+        context.change.delete(record.kind, record.key)
+    delete_with_children(context.state, context.change, context.state.find(CLUSTER, context.message.id, "Cluster"))
+    context.plan.side_effects.append(lambda: context.state.backing.remove_kubernetes(gone))
 
 
 def cluster_of(message: Any) -> contract.Cluster:
     return contract.Cluster(message.id, Engine.KUBERNETES, message.name, message.folder_id, message.master.version)
 
 
-def _cluster_is_there(world: World, record: Record) -> bool:
-    return record.message.status != RUNNING or world.backing.observe_cluster(cluster_of(record.message)).exists
+def _cluster_is_there(state: EmulatorState, record: Record) -> bool:
+    return record.message.status != RUNNING or state.backing.observe_cluster(cluster_of(record.message)).exists
 
 
-def _group(scene: Scene) -> None:
-    message = scene.message
-    owner = scene.world.find(CLUSTER, message.cluster_id, "Cluster").message
-    version = scene.request.version or owner.master.version
+def _group(context: MutationContext) -> None:
+    message = context.message
+    owner = context.state.find(CLUSTER, message.cluster_id, "Cluster").message
+    version = context.request.version or owner.master.version
     offers.check_version("k8s", version, "version")
     message.status = RUNNING
     message.instance_group_id = ids.new("cl1")
@@ -198,13 +198,13 @@ def _group(scene: Scene) -> None:
             location.subnet_id = interfaces[0].subnet_ids[0] if interfaces and interfaces[0].subnet_ids else ""
 
 
-def _group_changed(scene: Scene) -> None:
-    if scene.touches("version"):
-        wanted = scene.request.version
+def _group_changed(context: MutationContext) -> None:
+    if context.touches("version"):
+        wanted = context.request.version
         if wanted.version:
             offers.check_version("k8s", wanted.version, "version.version")
-            scene.message.node_version = wanted.version
-            scene.message.version_info.current_version = wanted.version
+            context.message.node_version = wanted.version
+            context.message.version_info.current_version = wanted.version
 
 
 CLUSTERS = Resource(
@@ -224,13 +224,13 @@ GROUPS = Resource(
 )
 
 
-def list_groups(world: World, call: Call) -> Any:
-    CLUSTERS.find(world, call.request.cluster_id)
-    found = [record.message for record in world.journal.children(GROUP, call.request.cluster_id)]
+def list_groups(state: EmulatorState, call: Call) -> Any:
+    CLUSTERS.find(state, call.request.cluster_id)
+    found = [record.message for record in state.journal.children(GROUP, call.request.cluster_id)]
     return pages.page(found, call.request, call.method.answer(), "node_groups")
 
 
-def list_versions(world: World, call: Call) -> Any:
+def list_versions(state: EmulatorState, call: Call) -> Any:
     answer = call.method.answer()
     for number, name in CHANNELS.items():
         open_ones = [version.id for version in offers.open_versions("k8s") if name in version.channels]
@@ -244,9 +244,9 @@ def _newest(channel: int) -> str:
 
 
 def _status(value: int) -> Any:
-    def hook(scene: Scene) -> None:
-        if scene.message.status == value:
-            raise refusal.precondition(f"cluster {scene.message.id} is so already")
-        scene.message.status = value
+    def hook(context: MutationContext) -> None:
+        if context.message.status == value:
+            raise refusal.precondition(f"cluster {context.message.id} is so already")
+        context.message.status = value
 
     return hook

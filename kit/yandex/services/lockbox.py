@@ -10,10 +10,10 @@ from typing import Any
 
 from kit.yandex.engine import bindings, descriptors, ids, pages, refusal
 from kit.yandex.engine.journal import Change, Record
-from kit.yandex.engine.operations import Work
+from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import Resource, Scene, drop
-from kit.yandex.engine.world import Call, World, now
+from kit.yandex.engine.resource import MutationContext, Resource, delete_with_children
+from kit.yandex.engine.state import Call, EmulatorState, now
 
 SECRET, VERSION = "lockbox.v1.Secret", "lockbox.v1.Version"
 SERVICE, PAYLOAD = "lockbox.v1.SecretService", "lockbox.v1.PayloadService"
@@ -36,9 +36,11 @@ def register(registry: Registry) -> None:
     registry.add(PAYLOAD, "GetEx", get_payload_ex)
 
 
-def put_secret(world: World, change: Change, folder_id: str, name: str, entries: Mapping[str, str], secret_id: str = "") -> Any:
+def put_secret(
+    state: EmulatorState, change: Change, folder_id: str, name: str, entries: Mapping[str, str], secret_id: str = ""
+) -> Any:
     """A secret of the service's own making (Connection Manager): new, or of this id with one more version. Returns the secret."""
-    before = world.journal.get(SECRET, secret_id) if secret_id else None
+    before = state.journal.get(SECRET, secret_id) if secret_id else None
     if before is None:
         secret = descriptors.message(SECRET)(id=secret_id or ids.new("e6q"), folder_id=folder_id, name=name, created_at=now())
         secret.status = ACTIVE
@@ -49,51 +51,51 @@ def put_secret(world: World, change: Change, folder_id: str, name: str, entries:
     return secret
 
 
-def remove_secret(world: World, change: Change, secret_id: str) -> None:
-    record = world.journal.get(SECRET, secret_id)
+def remove_secret(state: EmulatorState, change: Change, secret_id: str) -> None:
+    record = state.journal.get(SECRET, secret_id)
     if record is not None:
-        drop(world, change, record)
+        delete_with_children(state, change, record)
 
 
-def _secret(scene: Scene) -> None:
-    request, secret = scene.request, scene.message
+def _secret(context: MutationContext) -> None:
+    request, secret = context.request, context.message
     secret.status = ACTIVE
     entries = _entries(request.version_payload_entries)
     if request.WhichOneof("payload_specification"):
         entries = _generated(request.password_payload_specification)
     if entries or (request.HasField("create_version") and request.create_version.value):
-        version = _add(scene.change, secret, request.version_description, entries)
-        scene.work.names["version_id"] = version.id
+        version = _add(context.change, secret, request.version_description, entries)
+        context.plan.names["version_id"] = version.id
 
 
-def _secret_gone(scene: Scene) -> None:
-    drop(scene.world, scene.change, scene.world.find(SECRET, scene.message.id, "Secret"))
+def _secret_gone(context: MutationContext) -> None:
+    delete_with_children(context.state, context.change, context.state.find(SECRET, context.message.id, "Secret"))
 
 
 def _status(value: int) -> Any:
-    def hook(scene: Scene) -> None:
-        scene.message.status = value
+    def hook(context: MutationContext) -> None:
+        context.message.status = value
 
     return hook
 
 
-def _set_current(scene: Scene) -> None:
-    version = _version(scene.world, scene.message.id, scene.request.version_id)
-    scene.message.current_version.CopyFrom(version.message)
-    scene.work.names["version_id"] = version.key
-    scene.work.response = version.message
+def _set_current(context: MutationContext) -> None:
+    version = _version(context.state, context.message.id, context.request.version_id)
+    context.message.current_version.CopyFrom(version.message)
+    context.plan.names["version_id"] = version.key
+    context.plan.response = version.message
 
 
 SECRETS = Resource(SERVICE, SECRET, "Secret", "e6q", is_unique=False, build=_secret, remove=_secret_gone)
 
 
-def add_version(world: World, call: Call) -> Any:
-    def prepare(change: Change) -> Work:
+def add_version(state: EmulatorState, call: Call) -> Any:
+    def prepare(change: Change) -> OperationPlan:
         request = call.request
-        owner = SECRETS.find(world, request.secret_id)
+        owner = SECRETS.find(state, request.secret_id)
         if owner.message.status != ACTIVE:
             raise refusal.precondition(f"Secret {owner.key} is not active")
-        base = dict(_version(world, owner.key, request.base_version_id).extra["entries"]) if request.base_version_id else {}
+        base = dict(_version(state, owner.key, request.base_version_id).extra["entries"]) if request.base_version_id else {}
         secret = owner.copy()
         removed = {found.key for found in request.payload_entries if found.WhichOneof("value") is None}
         entries = {key: value for key, value in {**base, **_entries(request.payload_entries)}.items() if key not in removed}
@@ -103,19 +105,19 @@ def add_version(world: World, call: Call) -> Any:
         primary = Record(owner.key, owner.parent, secret, owner.extra)
         change.put(primary)
         names = {"secret_id": owner.key, "version_id": version.id}
-        return Work("update", change, primary, names=names, response=version)
+        return OperationPlan("update", change, primary, names=names, response=version)
 
-    return world.operations.run(world, call, prepare)
+    return state.operations.run(state, call, prepare)
 
 
-def list_versions(world: World, call: Call) -> Any:
-    SECRETS.find(world, call.request.secret_id)
-    found = [record.message for record in world.journal.children(VERSION, call.request.secret_id)]
+def list_versions(state: EmulatorState, call: Call) -> Any:
+    SECRETS.find(state, call.request.secret_id)
+    found = [record.message for record in state.journal.children(VERSION, call.request.secret_id)]
     return pages.page(found, call.request, call.method.answer(), "versions")
 
 
-def get_payload(world: World, call: Call) -> Any:
-    version = _readable(world, call.request.secret_id, call.request.version_id)
+def get_payload(state: EmulatorState, call: Call) -> Any:
+    version = _readable(state, call.request.secret_id, call.request.version_id)
     answer = call.method.answer(version_id=version.key)
     for key, (kind, value) in version.extra["entries"].items():
         entry = answer.entries.add(key=key)
@@ -126,17 +128,17 @@ def get_payload(world: World, call: Call) -> Any:
     return answer
 
 
-def get_payload_ex(world: World, call: Call) -> Any:
+def get_payload_ex(state: EmulatorState, call: Call) -> Any:
     request = call.request
     secret_id = request.secret_id
     if request.WhichOneof("identifier") == "folder_and_name":
         wanted = request.folder_and_name
-        siblings = world.journal.children(SECRET, wanted.folder_id)
+        siblings = state.journal.children(SECRET, wanted.folder_id)
         found = [record for record in siblings if record.message.name == wanted.secret_name]
         if len(found) != 1:
             raise refusal.not_found("Secret", wanted.secret_name)
         secret_id = found[0].key
-    version = _readable(world, secret_id, request.version_id)
+    version = _readable(state, secret_id, request.version_id)
     answer = call.method.answer(secret_id=secret_id, version_id=version.key)
     for key, (kind, value) in version.extra["entries"].items():
         answer.entries[key] = value.encode() if kind == "text" else base64.b64decode(value)
@@ -144,10 +146,10 @@ def get_payload_ex(world: World, call: Call) -> Any:
 
 
 def _destruction(is_scheduled: bool) -> Any:
-    def handler(world: World, call: Call) -> Any:
-        def prepare(change: Change) -> Work:
-            owner = SECRETS.find(world, call.request.secret_id)
-            record = _version(world, owner.key, call.request.version_id)
+    def handler(state: EmulatorState, call: Call) -> Any:
+        def prepare(change: Change) -> OperationPlan:
+            owner = SECRETS.find(state, call.request.secret_id)
+            record = _version(state, owner.key, call.request.version_id)
             fresh = record.copy()
             fresh.status = SCHEDULED if is_scheduled else VERSION_ACTIVE
             fresh.ClearField("destroy_at")
@@ -160,9 +162,9 @@ def _destruction(is_scheduled: bool) -> Any:
                 secret.current_version.CopyFrom(fresh)
                 change.put(Record(owner.key, owner.parent, secret, owner.extra))
             names = {"secret_id": owner.key, "version_id": record.key}
-            return Work("update", change, primary, names=names, response=fresh)
+            return OperationPlan("update", change, primary, names=names, response=fresh)
 
-        return world.operations.run(world, call, prepare)
+        return state.operations.run(state, call, prepare)
 
     return handler
 
@@ -177,21 +179,21 @@ def _add(change: Change, secret: Any, description: str, entries: Mapping[str, An
     return version
 
 
-def _version(world: World, secret_id: str, version_id: str) -> Record:
-    record = world.journal.get(VERSION, version_id)
+def _version(state: EmulatorState, secret_id: str, version_id: str) -> Record:
+    record = state.journal.get(VERSION, version_id)
     if record is None or record.parent != secret_id:
         raise refusal.not_found("Version", version_id)
     return record
 
 
-def _readable(world: World, secret_id: str, version_id: str) -> Record:
-    secret = SECRETS.find(world, secret_id).message
+def _readable(state: EmulatorState, secret_id: str, version_id: str) -> Record:
+    secret = SECRETS.find(state, secret_id).message
     if secret.status != ACTIVE:
         raise refusal.precondition(f"Secret {secret_id} is not active")
     wanted = version_id or secret.current_version.id
     if not wanted:
         raise refusal.not_found("Version", f"of secret {secret_id}, which has none")
-    version = _version(world, secret_id, wanted)
+    version = _version(state, secret_id, wanted)
     if version.message.status != VERSION_ACTIVE:
         raise refusal.precondition(f"Version {wanted} is scheduled for destruction")
     return version

@@ -14,8 +14,8 @@ from kit.yandex.engine.journal import Record
 from kit.yandex.engine.references import CLOUD, FOLDER
 from kit.yandex.engine.refusal import Refusal
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import Resource, Scene
-from kit.yandex.engine.world import Call, World, now
+from kit.yandex.engine.resource import MutationContext, Resource
+from kit.yandex.engine.state import Call, EmulatorState, now
 from kit.yandex.rules import quotas
 
 # What go-sdk asks for by id; all are this one server.
@@ -43,57 +43,57 @@ def register(registry: Registry) -> None:
     registry.add(service, "ListServices", list_quota_services)
 
 
-def seed(world: World) -> None:
+def seed(state: EmulatorState) -> None:
     """The cloud and the folder that the environment of `kit yandex env` names."""
-    with world.journal.transaction() as change:
-        if world.journal.get(CLOUD, ids.CLOUD) is None:
+    with state.journal.transaction() as change:
+        if state.journal.get(CLOUD, ids.CLOUD) is None:
             cloud = descriptors.message(CLOUD)(id=ids.CLOUD, name="kit", description="emulated", created_at=now())
             change.put(Record(ids.CLOUD, "", cloud))
-        if world.journal.get(FOLDER, ids.FOLDER) is None:
+        if state.journal.get(FOLDER, ids.FOLDER) is None:
             folder = descriptors.message(FOLDER)(id=ids.FOLDER, cloud_id=ids.CLOUD, name="default", created_at=now())
             folder.status = 1  # ACTIVE
             change.put(Record(ids.FOLDER, ids.CLOUD, folder))
 
 
-def _no_organization(scene: Scene) -> None:
-    scene.message.organization_id = scene.request.organization_id
+def _no_organization(context: MutationContext) -> None:
+    context.message.organization_id = context.request.organization_id
 
 
-def _active(scene: Scene) -> None:
-    scene.message.status = 1  # ACTIVE
+def _active(context: MutationContext) -> None:
+    context.message.status = 1  # ACTIVE
 
 
 CLOUDS = Resource("resourcemanager.v1.CloudService", CLOUD, "Cloud", "b1g", scope="", parent="", build=_no_organization)
 FOLDERS = Resource("resourcemanager.v1.FolderService", FOLDER, "Folder", "b1g", scope="cloud_id", parent=CLOUD, build=_active)
 
 
-def list_endpoints(world: World, call: Call) -> Any:
+def list_endpoints(state: EmulatorState, call: Call) -> Any:
     answer = call.method.answer()
     for name in ENDPOINTS:
-        answer.endpoints.add(id=name, address=world.address)
+        answer.endpoints.add(id=name, address=state.address)
     return answer
 
 
-def get_endpoint(world: World, call: Call) -> Any:
+def get_endpoint(state: EmulatorState, call: Call) -> Any:
     if call.request.api_endpoint_id not in ENDPOINTS:
         raise refusal.not_found("Endpoint", call.request.api_endpoint_id)
-    return call.method.answer(id=call.request.api_endpoint_id, address=world.address)
+    return call.method.answer(id=call.request.api_endpoint_id, address=state.address)
 
 
-def get_operation(world: World, call: Call) -> Any:
-    return world.find(OPERATION, call.request.operation_id, "Operation").message
+def get_operation(state: EmulatorState, call: Call) -> Any:
+    return state.find(OPERATION, call.request.operation_id, "Operation").message
 
 
-def cancel_operation(world: World, call: Call) -> Any:
-    record = world.find(OPERATION, call.request.operation_id, "Operation")
+def cancel_operation(state: EmulatorState, call: Call) -> Any:
+    record = state.find(OPERATION, call.request.operation_id, "Operation")
     raise refusal.precondition(f"Operation {record.key} cannot be cancelled")
 
 
-def create_token(world: World, call: Call) -> Any:
+def create_token(state: EmulatorState, call: Call) -> Any:
     """For a key of an emulated service account (its JWT), or for an emulator's token given as OAuth token."""
     request = call.request
     if request.WhichOneof("identity") == "jwt":
-        subject = _account_of(world, request.jwt)
+        subject = _account_of(state, request.jwt)
     elif request.yandex_passport_oauth_token.startswith(TOKEN_PREFIX.rstrip(".")):
         subject = "kit"
     else:
@@ -106,11 +106,11 @@ def create_token(world: World, call: Call) -> Any:
     return answer
 
 
-def _account_of(world: World, token: str) -> str:
+def _account_of(state: EmulatorState, token: str) -> str:
     import jwt
 
     try:
-        key = world.journal.get("iam.v1.Key", jwt.get_unverified_header(token).get("kid", ""))
+        key = state.journal.get("iam.v1.Key", jwt.get_unverified_header(token).get("kid", ""))
         if key is None:
             raise jwt.InvalidTokenError("its key is unknown")
         claims = jwt.decode(token, key.message.public_key, algorithms=["PS256"], options={"verify_aud": False})
@@ -121,35 +121,35 @@ def _account_of(world: World, token: str) -> str:
     return str(claims["iss"])
 
 
-def get_quota(world: World, call: Call) -> Any:
-    _check_cloud(world, call.request.resource)
+def get_quota(state: EmulatorState, call: Call) -> Any:
+    _check_cloud(state, call.request.resource)
     found = next((quota for quota in quotas.QUOTAS if quota.id == call.request.quota_id), None)
     if found is None:
         raise refusal.not_found("Quota", call.request.quota_id)
-    return _quota(world, found)
+    return _quota(state, found)
 
 
-def list_quotas(world: World, call: Call) -> Any:
-    _check_cloud(world, call.request.resource)
-    found = [_quota(world, quota) for quota in quotas.QUOTAS if call.request.service in ("", quota.service)]
+def list_quotas(state: EmulatorState, call: Call) -> Any:
+    _check_cloud(state, call.request.resource)
+    found = [_quota(state, quota) for quota in quotas.QUOTAS if call.request.service in ("", quota.service)]
     return pages.page(found, call.request, call.method.answer())
 
 
-def list_quota_services(world: World, call: Call) -> Any:
+def list_quota_services(state: EmulatorState, call: Call) -> Any:
     answer = call.method.answer()
     for name in dict.fromkeys(quota.service for quota in quotas.QUOTAS):
         answer.services.add(id=name, name=name)
     return answer
 
 
-def _quota(world: World, quota: quotas.Quota) -> Any:
+def _quota(state: EmulatorState, quota: quotas.Quota) -> Any:
     answer = descriptors.message("quotamanager.v1.QuotaLimit")(quota_id=quota.id)
-    answer.limit.value = quotas.limit(world, quota)
-    answer.usage.value = quotas.usage(world, quota)
+    answer.limit.value = quotas.limit(state, quota)
+    answer.usage.value = quotas.usage(state, quota)
     return answer
 
 
-def _check_cloud(world: World, resource: Any) -> None:
+def _check_cloud(state: EmulatorState, resource: Any) -> None:
     if resource.type != "resource-manager.cloud":
         raise refusal.invalid("resource.type", "this emulator knows the quotas of resource-manager.cloud")
-    world.find(CLOUD, resource.id, "Cloud")
+    state.find(CLOUD, resource.id, "Cloud")

@@ -9,10 +9,10 @@ from kit.endpoints import Secret
 from kit.yandex import contract
 from kit.yandex.contract import Engine
 from kit.yandex.engine import descriptors, refusal
+from kit.yandex.engine.fields import add_user_config_layer, copy_fields
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import Scene
-from kit.yandex.engine.transfer import settle, transfer
+from kit.yandex.engine.resource import MutationContext
 from kit.yandex.managed import connections, databases
 from kit.yandex.managed.databases import Product, child, clusters, flat, grants, owner_of, password_of, place_host
 
@@ -33,23 +33,23 @@ def register(registry: Registry) -> None:
     registry.add(PRODUCT.service, "StartFailover", CLUSTERS.act(_failover))
 
 
-def _configure(scene: Scene) -> None:
+def _configure(context: MutationContext) -> None:
     """What the cloud always answers: the provider dereferences all of it."""
-    config = scene.message.config
+    config = context.message.config
     if _field(config.version) not in config.DESCRIPTOR.fields_by_name:
         raise refusal.invalid("config_spec.version", f"there are no settings for version {config.version}")
     which = config.WhichOneof("postgresql_config")
     if which not in (None, _field(config.version)):
-        if not scene.touches("config_spec.version"):
+        if not context.touches("config_spec.version"):
             raise refusal.invalid(f"config_spec.{which}", f"these are not the settings of version {config.version}")
         before = getattr(config, which).user_config
         user = type(getattr(config, _field(config.version)).user_config)()
-        transfer(before, user)  # an upgrade keeps what was set
+        copy_fields(before, user)  # an upgrade keeps what was set
         getattr(config, _field(config.version)).user_config.CopyFrom(user)
     settings = getattr(config, _field(config.version))
     if "password_encryption" in settings.user_config.DESCRIPTOR.fields_by_name:
         settings.user_config.password_encryption = settings.user_config.password_encryption or MD5
-    settle(settings)
+    add_user_config_layer(settings)
     if not config.pooler_config.ListFields():
         config.ClearField("pooler_config")  # the provider sends an empty one, and expects none back
     config.access.SetInParent()
@@ -63,13 +63,13 @@ def _configure(scene: Scene) -> None:
         config.backup_retain_period_days.value = DEFAULT_RETENTION_DAYS
 
 
-def _hosts(scene: Scene) -> list[Any]:
-    if not scene.request.host_specs:
+def _hosts(context: MutationContext) -> list[Any]:
+    if not context.request.host_specs:
         raise refusal.invalid("host_specs", "at least one host must be given")
     hosts = []
-    for index, spec in enumerate(scene.request.host_specs):
-        host = place_host(scene, PRODUCT, spec.zone_id, spec.subnet_id)
-        transfer(spec, host)
+    for index, spec in enumerate(context.request.host_specs):
+        host = place_host(context, PRODUCT, spec.zone_id, spec.subnet_id)
+        copy_fields(spec, host)
         host.subnet_id = spec.subnet_id or host.subnet_id
         host.role = MASTER if index == 0 else REPLICA
         if not host.HasField("priority"):
@@ -85,38 +85,40 @@ def _settings(message: Any) -> Mapping[str, Any]:
     return flat(getattr(message.config, which).user_config) if which else {}
 
 
-def _inline(scene: Scene) -> None:
+def _inline(context: MutationContext) -> None:
     """Users and databases in the cluster's own request: the deprecated way."""
-    hosts = [record.message for (kind, _), record in scene.change.puts.items() if kind == PRODUCT.host]
-    shape = databases.cluster_of(scene.world, PRODUCT, scene.message, scene.extra, hosts)
-    backing = scene.world.backing
-    for spec in scene.request.user_specs:
-        user = descriptors.message(USERS.message)(cluster_id=scene.message.id)
-        transfer(spec, user)
+    hosts = [record.message for (kind, _), record in context.change.puts.items() if kind == PRODUCT.host]
+    shape = databases.cluster_of(context.state, PRODUCT, context.message, context.extra, hosts)
+    backing = context.state.backing
+    for spec in context.request.user_specs:
+        user = descriptors.message(USERS.message)(cluster_id=context.message.id)
+        copy_fields(spec, user)
         extra: dict[str, Any] = {}
-        _complete_user(scene, user, extra, scene.message, password_of(scene, spec))
-        scene.change.put(Record(f"{scene.message.id}/{user.name}", scene.message.id, user, extra))
+        _complete_user(context, user, extra, context.message, password_of(context, spec))
+        context.change.put(Record(f"{context.message.id}/{user.name}", context.message.id, user, extra))
         shaped = user_of(user, extra)
-        scene.work.deeds.append(lambda shaped=shaped: backing.put_user(shape, shaped))  # type: ignore[misc]
-    for spec in scene.request.database_specs:
-        database = descriptors.message(DATABASES.message)(cluster_id=scene.message.id)
-        transfer(spec, database)
+        context.plan.side_effects.append(lambda shaped=shaped: backing.put_user(shape, shaped))  # type: ignore[misc]
+    for spec in context.request.database_specs:
+        database = descriptors.message(DATABASES.message)(cluster_id=context.message.id)
+        copy_fields(spec, database)
         _complete_database(database)
-        scene.change.put(Record(f"{scene.message.id}/{database.name}", scene.message.id, database))
+        context.change.put(Record(f"{context.message.id}/{database.name}", context.message.id, database))
         made = database_of(database)
-        scene.work.deeds.append(lambda made=made: backing.put_database(shape, made))  # type: ignore[misc]
+        context.plan.side_effects.append(lambda made=made: backing.put_database(shape, made))  # type: ignore[misc]
 
 
-def _failover(scene: Scene) -> None:
-    hosts = scene.world.journal.children(PRODUCT.host, scene.message.id)
+def _failover(context: MutationContext) -> None:
+    hosts = context.state.journal.children(PRODUCT.host, context.message.id)
     replicas = [record for record in hosts if record.message.role == REPLICA]
-    chosen = next((record for record in replicas if record.key == scene.request.host_name or not scene.request.host_name), None)
+    chosen = next(
+        (record for record in replicas if record.key == context.request.host_name or not context.request.host_name), None
+    )
     if chosen is None:
-        raise refusal.precondition(f"cluster {scene.message.id} has no such replica")
+        raise refusal.precondition(f"cluster {context.message.id} has no such replica")
     for record in hosts:
         fresh = record.copy()
         fresh.role = MASTER if record.key == chosen.key else REPLICA
-        scene.change.put(Record(record.key, record.parent, fresh))
+        context.change.put(Record(record.key, record.parent, fresh))
 
 
 PRODUCT = Product(
@@ -130,71 +132,73 @@ PRODUCT = Product(
 CLUSTERS = clusters(PRODUCT)
 
 
-def _user(scene: Scene) -> None:
-    owner, _ = owner_of(scene.world, PRODUCT, scene.message.cluster_id)
-    password = password_of(scene, scene.request.user_spec)
-    _check_permissions(scene, scene.request.user_spec.permissions, "user_spec.permissions")
-    _complete_user(scene, scene.message, scene.extra, owner, password)
-    _put_user(scene)
+def _user(context: MutationContext) -> None:
+    owner, _ = owner_of(context.state, PRODUCT, context.message.cluster_id)
+    password = password_of(context, context.request.user_spec)
+    _check_permissions(context, context.request.user_spec.permissions, "user_spec.permissions")
+    _complete_user(context, context.message, context.extra, owner, password)
+    _put_user(context)
 
 
-def _complete_user(scene: Scene, user: Any, extra: dict[str, Any], owner: Any, password: str) -> None:
+def _complete_user(context: MutationContext, user: Any, extra: dict[str, Any], owner: Any, password: str) -> None:
     extra["password"] = password
     if not user.HasField("login"):
         user.login.value = True
     user.conn_limit = user.conn_limit or DEFAULT_CONNECTIONS
     user.auth_method = user.auth_method or 1  # PASSWORD
     user.settings.SetInParent()
-    connection = connections.put(scene.world, scene.change, "postgresql", owner, user.name, password)
+    connection = connections.put(context.state, context.change, "postgresql", owner, user.name, password)
     user.connection_manager.connection_id = user.user_connection_manager.connection_id = connection
 
 
-def _user_changed(scene: Scene) -> None:
-    wants = scene.touches("generate_password") and scene.request.generate_password.value
-    if (scene.touches("password") and scene.request.password) or wants:
-        owner, _ = owner_of(scene.world, PRODUCT, scene.message.cluster_id)
-        scene.extra["password"] = password_of(scene, scene.request)
-        connection = scene.message.connection_manager.connection_id
-        connections.put(scene.world, scene.change, "postgresql", owner, scene.message.name, scene.extra["password"], connection)
-    if scene.touches("permissions"):
-        _check_permissions(scene, scene.request.permissions, "permissions")
-    _put_user(scene)
+def _user_changed(context: MutationContext) -> None:
+    wants = context.touches("generate_password") and context.request.generate_password.value
+    if (context.touches("password") and context.request.password) or wants:
+        owner, _ = owner_of(context.state, PRODUCT, context.message.cluster_id)
+        context.extra["password"] = password_of(context, context.request)
+        connection = context.message.connection_manager.connection_id
+        connections.put(
+            context.state, context.change, "postgresql", owner, context.message.name, context.extra["password"], connection
+        )
+    if context.touches("permissions"):
+        _check_permissions(context, context.request.permissions, "permissions")
+    _put_user(context)
 
 
-def _user_gone(scene: Scene) -> None:
-    cluster_id, name = scene.message.cluster_id, scene.message.name
-    for record in scene.world.journal.children(DATABASES.message, cluster_id):
+def _user_gone(context: MutationContext) -> None:
+    cluster_id, name = context.message.cluster_id, context.message.name
+    for record in context.state.journal.children(DATABASES.message, cluster_id):
         if record.message.owner == name:
             raise refusal.precondition(f"User {name} owns database {record.message.name}")
-    connections.remove(scene.world, scene.change, scene.message.connection_manager.connection_id)
-    _, shape = owner_of(scene.world, PRODUCT, cluster_id)
-    scene.work.deeds.append(lambda: scene.world.backing.remove_user(shape, name))
+    connections.remove(context.state, context.change, context.message.connection_manager.connection_id)
+    _, shape = owner_of(context.state, PRODUCT, cluster_id)
+    context.plan.side_effects.append(lambda: context.state.backing.remove_user(shape, name))
 
 
-def _grant(scene: Scene) -> None:
-    _check_permissions(scene, [scene.request.permission], "permission")
-    if scene.request.permission not in scene.message.permissions:
-        scene.message.permissions.append(scene.request.permission)
-    _put_user(scene)
+def _grant(context: MutationContext) -> None:
+    _check_permissions(context, [context.request.permission], "permission")
+    if context.request.permission not in context.message.permissions:
+        context.message.permissions.append(context.request.permission)
+    _put_user(context)
 
 
-def _revoke(scene: Scene) -> None:
-    kept = [found for found in scene.message.permissions if found.database_name != scene.request.database_name]
-    del scene.message.permissions[:]
-    scene.message.permissions.extend(kept)
-    _put_user(scene)
+def _revoke(context: MutationContext) -> None:
+    kept = [found for found in context.message.permissions if found.database_name != context.request.database_name]
+    del context.message.permissions[:]
+    context.message.permissions.extend(kept)
+    _put_user(context)
 
 
-def _check_permissions(scene: Scene, permissions: Any, path: str) -> None:
+def _check_permissions(context: MutationContext, permissions: Any, path: str) -> None:
     for index, permission in enumerate(permissions):
-        if scene.world.journal.get(DATABASES.message, f"{scene.message.cluster_id}/{permission.database_name}") is None:
+        if context.state.journal.get(DATABASES.message, f"{context.message.cluster_id}/{permission.database_name}") is None:
             raise refusal.not_found("Database", f"{permission.database_name} ({path}[{index}].database_name)")
 
 
-def _put_user(scene: Scene) -> None:
-    _, shape = owner_of(scene.world, PRODUCT, scene.message.cluster_id)
-    user = user_of(scene.message, scene.extra)
-    scene.work.deeds.append(lambda: scene.world.backing.put_user(shape, user))
+def _put_user(context: MutationContext) -> None:
+    _, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
+    user = user_of(context.message, context.extra)
+    context.plan.side_effects.append(lambda: context.state.backing.put_user(shape, user))
 
 
 USERS = child(PRODUCT, "UserService", "User", "User", "users", build=_user, change=_user_changed, remove=_user_gone)
@@ -206,12 +210,12 @@ def user_of(message: Any, extra: Mapping[str, Any]) -> contract.User:
     return contract.User(message.name, Secret(extra.get("password", "")), grants(message.permissions), settings)
 
 
-def _database(scene: Scene) -> None:
-    owner = scene.message.owner
-    if scene.world.journal.get(USERS.message, f"{scene.message.cluster_id}/{owner}") is None:
+def _database(context: MutationContext) -> None:
+    owner = context.message.owner
+    if context.state.journal.get(USERS.message, f"{context.message.cluster_id}/{owner}") is None:
         raise refusal.not_found("User", f"{owner} (database_spec.owner)")
-    _complete_database(scene.message)
-    _put_database(scene)
+    _complete_database(context.message)
+    _put_database(context)
 
 
 def _complete_database(database: Any) -> None:
@@ -219,29 +223,29 @@ def _complete_database(database: Any) -> None:
     database.lc_ctype = database.lc_ctype or LOCALE
 
 
-def _database_changed(scene: Scene) -> None:
-    if scene.touches("new_database_name") and scene.request.new_database_name not in ("", scene.message.name):
+def _database_changed(context: MutationContext) -> None:
+    if context.touches("new_database_name") and context.request.new_database_name not in ("", context.message.name):
         raise refusal.invalid("new_database_name", "this emulator does not rename databases")
-    _put_database(scene)
+    _put_database(context)
 
 
-def _database_gone(scene: Scene) -> None:
-    _, shape = owner_of(scene.world, PRODUCT, scene.message.cluster_id)
-    name = scene.message.name
-    for record in scene.world.journal.children(USERS.message, scene.message.cluster_id):
+def _database_gone(context: MutationContext) -> None:
+    _, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
+    name = context.message.name
+    for record in context.state.journal.children(USERS.message, context.message.cluster_id):
         kept = [found for found in record.message.permissions if found.database_name != name]
         if len(kept) != len(record.message.permissions):
             fresh = record.copy()
             del fresh.permissions[:]
             fresh.permissions.extend(kept)
-            scene.change.put(Record(record.key, record.parent, fresh, record.extra))
-    scene.work.deeds.append(lambda: scene.world.backing.remove_database(shape, name))
+            context.change.put(Record(record.key, record.parent, fresh, record.extra))
+    context.plan.side_effects.append(lambda: context.state.backing.remove_database(shape, name))
 
 
-def _put_database(scene: Scene) -> None:
-    _, shape = owner_of(scene.world, PRODUCT, scene.message.cluster_id)
-    database = database_of(scene.message)
-    scene.work.deeds.append(lambda: scene.world.backing.put_database(shape, database))
+def _put_database(context: MutationContext) -> None:
+    _, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
+    database = database_of(context.message)
+    context.plan.side_effects.append(lambda: context.state.backing.put_database(shape, database))
 
 
 DATABASES = child(

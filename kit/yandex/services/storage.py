@@ -12,10 +12,10 @@ from google.protobuf import json_format
 from kit.yandex.contract import BucketRefused
 from kit.yandex.engine import bindings, descriptors, pages, references, refusal
 from kit.yandex.engine.journal import Change, Record
-from kit.yandex.engine.operations import Work
+from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import Resource, Scene
-from kit.yandex.engine.world import Call, World, now
+from kit.yandex.engine.resource import MutationContext, Resource
+from kit.yandex.engine.state import Call, EmulatorState, now
 from kit.yandex.s3 import buckets as storage
 from kit.yandex.s3.buckets import BUCKET
 
@@ -37,46 +37,46 @@ def register(registry: Registry) -> None:
     registry.add(SERVICE, "DeleteHTTPSConfig", delete_https)
 
 
-def _bucket(scene: Scene) -> None:
-    name = scene.request.name
+def _bucket(context: MutationContext) -> None:
+    name = context.request.name
     try:
         storage.check_name(name)
     except BucketRefused as refused:
         raise refusal.invalid("name", refused.message) from None
-    if storage.Buckets(scene.world).get(name) is not None:
+    if storage.Buckets(context.state).get(name) is not None:
         raise refusal.already_exists("Bucket", name)
-    fresh = storage.new_record(name, scene.request.folder_id)
+    fresh = storage.new_record(name, context.request.folder_id)
     for field in ("created_at", "resource_id", "id"):
         value = getattr(fresh.message, field)
-        getattr(scene.message, field).CopyFrom(value) if field == "created_at" else setattr(scene.message, field, value)
-    storage.complete(scene.message)
-    scene.extra["documents"] = {}
-    _to_documents(scene, {field.name for field, _ in scene.request.ListFields()})
-    scene.work.deeds.append(lambda: scene.world.backing.put_bucket(name))
-    scene.work.undo = lambda: scene.world.backing.remove_bucket(name)
+        getattr(context.message, field).CopyFrom(value) if field == "created_at" else setattr(context.message, field, value)
+    storage.complete(context.message)
+    context.extra["documents"] = {}
+    _to_documents(context, {field.name for field, _ in context.request.ListFields()})
+    context.plan.side_effects.append(lambda: context.state.backing.put_bucket(name))
+    context.plan.undo = lambda: context.state.backing.remove_bucket(name)
 
 
-def _bucket_changed(scene: Scene) -> None:
-    storage.complete(scene.message)
-    _to_documents(scene, {path.partition(".")[0] for path in scene.paths})
+def _bucket_changed(context: MutationContext) -> None:
+    storage.complete(context.message)
+    _to_documents(context, {path.partition(".")[0] for path in context.paths})
 
 
-def _bucket_gone(scene: Scene) -> None:
-    name = scene.message.name
-    storage.drop(scene.change, name)
-    scene.work.deeds.append(lambda: scene.world.backing.remove_bucket(name))
+def _bucket_gone(context: MutationContext) -> None:
+    name = context.message.name
+    storage.drop(context.change, name)
+    context.plan.side_effects.append(lambda: context.state.backing.remove_bucket(name))
 
 
-def _by_resource_id(world: World, resource_id: str) -> Record:
+def _by_resource_id(state: EmulatorState, resource_id: str) -> Record:
     """Bindings call a bucket by its resource id; its name serves too."""
-    for record in world.journal.all(BUCKET):
+    for record in state.journal.all(BUCKET):
         if resource_id in (record.key, record.message.resource_id):
-            return BUCKETS.find(world, record.key)
+            return BUCKETS.find(state, record.key)
     raise refusal.not_found("Bucket", resource_id)
 
 
-def _is_there(world: World, record: Record) -> bool:
-    return world.backing.has_bucket(record.key)
+def _is_there(state: EmulatorState, record: Record) -> bool:
+    return state.backing.has_bucket(record.key)
 
 
 BUCKETS = Resource(
@@ -90,28 +90,28 @@ BUCKETS = Resource(
 )
 
 
-def get(world: World, call: Call) -> Any:
-    return _shown(BUCKETS.find(world, call.request.name))
+def get(state: EmulatorState, call: Call) -> Any:
+    return _shown(BUCKETS.find(state, call.request.name))
 
 
-def listed(world: World, call: Call) -> Any:
-    world.find(references.FOLDER, call.request.folder_id, "Folder")
+def listed(state: EmulatorState, call: Call) -> Any:
+    state.find(references.FOLDER, call.request.folder_id, "Folder")
     found = [
         record
-        for record in world.journal.children(BUCKET, call.request.folder_id)
-        if record.is_pending or _is_there(world, record)
+        for record in state.journal.children(BUCKET, call.request.folder_id)
+        if record.is_pending or _is_there(state, record)
     ]
     return pages.page([_shown(record) for record in found], call.request, call.method.answer(), "buckets")
 
 
-def get_https(world: World, call: Call) -> Any:
-    BUCKETS.find(world, call.request.name)
-    return world.find(HTTPS, call.request.name, "HTTPS configuration of bucket").message
+def get_https(state: EmulatorState, call: Call) -> Any:
+    BUCKETS.find(state, call.request.name)
+    return state.find(HTTPS, call.request.name, "HTTPS configuration of bucket").message
 
 
-def set_https(world: World, call: Call) -> Any:
-    def prepare(change: Change) -> Work:
-        owner = BUCKETS.find(world, call.request.name)
+def set_https(state: EmulatorState, call: Call) -> Any:
+    def prepare(change: Change) -> OperationPlan:
+        owner = BUCKETS.find(state, call.request.name)
         config = descriptors.message(HTTPS)(name=owner.key)
         which = call.request.WhichOneof("params")
         config.source_type = {"self_managed": 1, "certificate_manager": 2}[which]
@@ -119,23 +119,23 @@ def set_https(world: World, call: Call) -> Any:
         config.not_before.CopyFrom(now())
         record = Record(owner.key, owner.key, config)
         change.put(record)
-        return Work("update", change, record, names={"name": owner.key}, response=config)
+        return OperationPlan("update", change, record, names={"name": owner.key}, response=config)
 
-    return world.operations.run(world, call, prepare)
+    return state.operations.run(state, call, prepare)
 
 
-def delete_https(world: World, call: Call) -> Any:
-    def prepare(change: Change) -> Work:
-        record = world.find(HTTPS, call.request.name, "HTTPS configuration of bucket")
+def delete_https(state: EmulatorState, call: Call) -> Any:
+    def prepare(change: Change) -> OperationPlan:
+        record = state.find(HTTPS, call.request.name, "HTTPS configuration of bucket")
         change.delete(HTTPS, record.key)
-        return Work("delete", change, record, names={"name": record.key})
+        return OperationPlan("delete", change, record, names={"name": record.key})
 
-    return world.operations.run(world, call, prepare)
+    return state.operations.run(state, call, prepare)
 
 
-def _to_documents(scene: Scene, fields: set[str]) -> None:
+def _to_documents(context: MutationContext, fields: set[str]) -> None:
     """What S3 can say is kept as S3 says it. What this emulator cannot translate is refused by name."""
-    request, documents = scene.request, dict(scene.extra.get("documents", {}))
+    request, documents = context.request, dict(context.extra.get("documents", {}))
     for name in BY_S3:
         if name in fields and name in request.DESCRIPTOR.fields_by_name and _is_set(request, name):
             if name == "acl" and not request.acl.grants:  # "private", which is what buckets are
@@ -156,8 +156,8 @@ def _to_documents(scene: Scene, fields: set[str]) -> None:
     if "policy" in fields:
         _keep(documents, "policy", json.dumps(json_format.MessageToDict(request.policy)) if request.HasField("policy") else None)
     for name in ("versioning", "tags", "encryption", "policy"):
-        scene.message.ClearField(name)  # shown from the documents
-    scene.extra["documents"] = documents
+        context.message.ClearField(name)  # shown from the documents
+    context.extra["documents"] = documents
 
 
 def _keep(documents: dict[str, str], name: str, body: str | None) -> None:

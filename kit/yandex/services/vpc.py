@@ -6,13 +6,13 @@ import ipaddress
 from typing import Any
 
 from kit.yandex.engine import descriptors, ids, pages, refusal
+from kit.yandex.engine.fields import copy_fields
 from kit.yandex.engine.journal import Change, Record
-from kit.yandex.engine.operations import Work
+from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.references import GATEWAY, GROUP, NETWORK, ROUTES, SUBNET
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import Resource, Scene
-from kit.yandex.engine.transfer import transfer
-from kit.yandex.engine.world import Call, World, now
+from kit.yandex.engine.resource import MutationContext, Resource
+from kit.yandex.engine.state import Call, EmulatorState, now
 
 ADDRESS = "vpc.v1.Address"
 # TEST-NET-3: what the emulator calls external addresses can never be somebody's.
@@ -33,60 +33,60 @@ def register(registry: Registry) -> None:
     registry.add("vpc.v1.SecurityGroupService", "UpdateRule", _update_rule)
 
 
-def _network(scene: Scene) -> None:
+def _network(context: MutationContext) -> None:
     """A network comes with a security group that lets everything through inside itself."""
     group = descriptors.message(GROUP)(
-        id=ids.new("enp"), folder_id=scene.message.folder_id, created_at=now(), network_id=scene.message.id, status=2
+        id=ids.new("enp"), folder_id=context.message.folder_id, created_at=now(), network_id=context.message.id, status=2
     )
-    group.name = f"default-sg-{scene.message.id}"
+    group.name = f"default-sg-{context.message.id}"
     group.default_for_network = True
-    scene.change.put(Record(group.id, group.folder_id, group))
-    scene.message.default_security_group_id = group.id
+    context.change.put(Record(group.id, group.folder_id, group))
+    context.message.default_security_group_id = group.id
 
 
-def _network_gone(scene: Scene) -> None:
-    scene.change.delete(GROUP, scene.message.default_security_group_id)
+def _network_gone(context: MutationContext) -> None:
+    context.change.delete(GROUP, context.message.default_security_group_id)
 
 
-def _subnet(scene: Scene) -> None:
-    subnet = scene.message
+def _subnet(context: MutationContext) -> None:
+    subnet = context.message
     subnet.id = ids.new(SUBNET_PREFIXES.get(subnet.zone_id.rpartition("-")[2], "e9b"))
-    _check_blocks(scene, subnet.v4_cidr_blocks)
+    _check_blocks(context, subnet.v4_cidr_blocks)
 
 
-def _add_blocks(scene: Scene) -> None:
-    _check_blocks(scene, scene.request.v4_cidr_blocks)
-    scene.message.v4_cidr_blocks.extend(scene.request.v4_cidr_blocks)
+def _add_blocks(context: MutationContext) -> None:
+    _check_blocks(context, context.request.v4_cidr_blocks)
+    context.message.v4_cidr_blocks.extend(context.request.v4_cidr_blocks)
 
 
-def _remove_blocks(scene: Scene) -> None:
-    for block in scene.request.v4_cidr_blocks:
-        if block not in scene.message.v4_cidr_blocks:
-            raise refusal.precondition(f"Subnet {scene.message.id} has no block {block}")
-        scene.message.v4_cidr_blocks.remove(block)
+def _remove_blocks(context: MutationContext) -> None:
+    for block in context.request.v4_cidr_blocks:
+        if block not in context.message.v4_cidr_blocks:
+            raise refusal.precondition(f"Subnet {context.message.id} has no block {block}")
+        context.message.v4_cidr_blocks.remove(block)
 
 
-def _check_blocks(scene: Scene, blocks: Any) -> None:
+def _check_blocks(context: MutationContext, blocks: Any) -> None:
     for index, block in enumerate(blocks):
         try:
             wanted = ipaddress.ip_network(block)
         except ValueError as error:
             raise refusal.invalid(f"v4_cidr_blocks[{index}]", str(error)) from None
-        for record in scene.world.journal.all(SUBNET):
-            if record.message.network_id != scene.message.network_id or record.key == scene.message.id:
+        for record in context.state.journal.all(SUBNET):
+            if record.message.network_id != context.message.network_id or record.key == context.message.id:
                 continue
             for taken in record.message.v4_cidr_blocks:
                 if wanted.overlaps(ipaddress.ip_network(taken)):
                     raise refusal.precondition(f"CIDR {block} overlaps with {taken} of subnet {record.key}")
 
 
-def _address(scene: Scene) -> None:
-    spec, address = scene.request, scene.message
+def _address(context: MutationContext) -> None:
+    spec, address = context.request, context.message
     address.reserved, address.type, address.ip_version = True, 2, 1  # EXTERNAL, IPV4
     if spec.WhichOneof("address_spec") == "internal_ipv4_address_spec":
         address.type = 1
         raise refusal.invalid("internal_ipv4_address_spec", "this emulator hands out external addresses only")
-    taken = {record.message.external_ipv4_address.address for record in scene.world.journal.all(ADDRESS)}
+    taken = {record.message.external_ipv4_address.address for record in context.state.journal.all(ADDRESS)}
     wanted = spec.external_ipv4_address_spec.address
     if wanted in taken:
         raise refusal.already_exists("Address", wanted)
@@ -94,59 +94,59 @@ def _address(scene: Scene) -> None:
     address.external_ipv4_address.address = wanted or next(free)
 
 
-def _address_by_value(world: World, call: Call) -> Any:
-    for record in world.journal.all(ADDRESS):
+def _address_by_value(state: EmulatorState, call: Call) -> Any:
+    for record in state.journal.all(ADDRESS):
         if record.message.external_ipv4_address.address == call.request.external_ipv4_address:
             return record.message
     raise refusal.not_found("Address", call.request.external_ipv4_address)
 
 
-def _gateway(scene: Scene) -> None:
-    scene.message.shared_egress_gateway.SetInParent()  # the only kind there is; without it the provider replaces the gateway
+def _gateway(context: MutationContext) -> None:
+    context.message.shared_egress_gateway.SetInParent()  # the only kind there is; without it the provider replaces the gateway
 
 
-def _routes(scene: Scene) -> None:
-    for index, route in enumerate(scene.message.static_routes):
+def _routes(context: MutationContext) -> None:
+    for index, route in enumerate(context.message.static_routes):
         if not route.WhichOneof("next_hop"):
             raise refusal.invalid(f"static_routes[{index}].next_hop", "one of next_hop_address and gateway_id must be given")
 
 
-def _group(scene: Scene) -> None:
-    scene.message.status = 2  # ACTIVE
-    scene.message.ClearField("rules")
-    for spec in scene.request.rule_specs:
-        scene.message.rules.append(_rule(spec))
+def _group(context: MutationContext) -> None:
+    context.message.status = 2  # ACTIVE
+    context.message.ClearField("rules")
+    for spec in context.request.rule_specs:
+        context.message.rules.append(_rule(spec))
 
 
-def _group_changed(scene: Scene) -> None:
+def _group_changed(context: MutationContext) -> None:
     """A whole list of rules replaces the old one; a rule that is as before keeps its id."""
-    if not scene.touches("rule_specs"):
+    if not context.touches("rule_specs"):
         return
-    before = list(scene.world.find(GROUP, scene.message.id, "Security group").message.rules)
-    scene.message.ClearField("rules")
-    for spec in scene.request.rule_specs:
+    before = list(context.state.find(GROUP, context.message.id, "Security group").message.rules)
+    context.message.ClearField("rules")
+    for spec in context.request.rule_specs:
         fresh = _rule(spec)
         same = next((rule for rule in before if _equal(rule, fresh)), None)
         if same is not None:
             before.remove(same)
-        scene.message.rules.append(same or fresh)
+        context.message.rules.append(same or fresh)
 
 
-def _update_rules(scene: Scene) -> None:
-    known = {rule.id: rule for rule in scene.message.rules}
-    for index, rule_id in enumerate(scene.request.deletion_rule_ids):
+def _update_rules(context: MutationContext) -> None:
+    known = {rule.id: rule for rule in context.message.rules}
+    for index, rule_id in enumerate(context.request.deletion_rule_ids):
         if rule_id not in known:
-            raise refusal.invalid(f"deletion_rule_ids[{index}]", f"group {scene.message.id} has no rule {rule_id}")
+            raise refusal.invalid(f"deletion_rule_ids[{index}]", f"group {context.message.id} has no rule {rule_id}")
         del known[rule_id]
-    added = [_rule(spec) for spec in scene.request.addition_rule_specs]
-    scene.message.ClearField("rules")
-    scene.message.rules.extend([*known.values(), *added])
-    scene.work.lists["added_rule_ids"] = [rule.id for rule in added]
+    added = [_rule(spec) for spec in context.request.addition_rule_specs]
+    context.message.ClearField("rules")
+    context.message.rules.extend([*known.values(), *added])
+    context.plan.lists["added_rule_ids"] = [rule.id for rule in added]
 
 
-def _update_rule(world: World, call: Call) -> Any:
-    def prepare(change: Change) -> Work:
-        record = GROUPS.find(world, call.request.security_group_id)
+def _update_rule(state: EmulatorState, call: Call) -> Any:
+    def prepare(change: Change) -> OperationPlan:
+        record = GROUPS.find(state, call.request.security_group_id)
         fresh = record.copy()
         rule = next((rule for rule in fresh.rules if rule.id == call.request.rule_id), None)
         if rule is None:
@@ -161,14 +161,16 @@ def _update_rule(world: World, call: Call) -> Any:
                 raise refusal.invalid("update_mask", f"there is no field {path}")
         replaced = Record(record.key, record.parent, fresh, record.extra)
         change.put(replaced)
-        return Work("update", change, replaced, names={"security_group_id": record.key, "rule_id": rule.id}, response=rule)
+        return OperationPlan(
+            "update", change, replaced, names={"security_group_id": record.key, "rule_id": rule.id}, response=rule
+        )
 
-    return world.operations.run(world, call, prepare)
+    return state.operations.run(state, call, prepare)
 
 
 def _rule(spec: Any) -> Any:
     rule = descriptors.message("vpc.v1.SecurityGroupRule")()
-    transfer(spec, rule)
+    copy_fields(spec, rule)
     rule.id = ids.new("enp")
     if not rule.protocol_name and not rule.protocol_number:
         rule.protocol_name = "ANY"
@@ -184,10 +186,10 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _of_network(kind: str) -> Any:
-    def handler(world: World, call: Call) -> Any:
+    def handler(state: EmulatorState, call: Call) -> Any:
         network = call.request.network_id
-        NETWORKS.find(world, network)
-        found = [record.message for record in world.journal.all(kind) if record.message.network_id == network]
+        NETWORKS.find(state, network)
+        found = [record.message for record in state.journal.all(kind) if record.message.network_id == network]
         return pages.page(found, call.request, call.method.answer())
 
     return handler

@@ -11,7 +11,7 @@ from typing import Any
 
 from kit.yandex.contract import Cluster
 from kit.yandex.engine.journal import Record
-from kit.yandex.engine.world import World
+from kit.yandex.engine.state import EmulatorState
 from kit.yandex.managed import databases
 from kit.yandex.services import clickhouse, kafka, kubernetes, postgresql, redis
 
@@ -20,41 +20,41 @@ USERS = {module.USERS.message: module for module in (kafka, clickhouse, postgres
 DATABASES = {postgresql.DATABASES.message, clickhouse.DATABASES.message}
 
 
-def undo(world: World, record: Record) -> None:
+def roll_back(state: EmulatorState, record: Record) -> None:
     """Remove what a creation may have made of this record."""
-    backing, message = world.backing, record.message
+    backing, message = state.backing, record.message
     if record.kind in PRODUCTS:
-        backing.remove_cluster(databases.cluster_of(world, PRODUCTS[record.kind], message, record.extra))
+        backing.remove_cluster(databases.cluster_of(state, PRODUCTS[record.kind], message, record.extra))
     elif record.kind == kubernetes.CLUSTER:
         backing.remove_kubernetes(kubernetes.cluster_of(message))
     elif record.kind == "storage.v1.Bucket":
         backing.remove_bucket(record.key)
     elif record.kind == kafka.TOPICS.message:
-        _inside(world, record, lambda owner: backing.remove_topic(owner, message.name))
+        _inside(state, record, lambda owner: backing.remove_topic(owner, message.name))
     elif record.kind in USERS:
-        _inside(world, record, lambda owner: backing.remove_user(owner, message.name))
+        _inside(state, record, lambda owner: backing.remove_user(owner, message.name))
     elif record.kind in DATABASES:
-        _inside(world, record, lambda owner: backing.remove_database(owner, message.name))
+        _inside(state, record, lambda owner: backing.remove_database(owner, message.name))
 
 
-def redo(world: World, record: Record) -> None:
+def repeat(state: EmulatorState, record: Record) -> None:
     """Make reality what the record says."""
-    backing, message = world.backing, record.message
+    backing, message = state.backing, record.message
     if record.kind in PRODUCTS:
-        backing.put_cluster(databases.cluster_of(world, PRODUCTS[record.kind], message, record.extra))
+        backing.put_cluster(databases.cluster_of(state, PRODUCTS[record.kind], message, record.extra))
     elif record.kind == kubernetes.CLUSTER:
         backing.put_kubernetes(kubernetes.cluster_of(message))
     elif record.kind == kafka.TOPICS.message:
-        _inside(world, record, lambda owner: backing.put_topic(owner, kafka.topic_of(message)))
+        _inside(state, record, lambda owner: backing.put_topic(owner, kafka.topic_of(message)))
     elif record.kind in USERS:
         module: Any = USERS[record.kind]
-        _inside(world, record, lambda owner: backing.put_user(owner, module.user_of(message, record.extra)))
+        _inside(state, record, lambda owner: backing.put_user(owner, module.user_of(message, record.extra)))
     elif record.kind == postgresql.DATABASES.message:
-        _inside(world, record, lambda owner: backing.put_database(owner, postgresql.database_of(message)))
+        _inside(state, record, lambda owner: backing.put_database(owner, postgresql.database_of(message)))
 
 
-def _inside(world: World, record: Record, deed: Callable[[Cluster], None]) -> None:
+def _inside(state: EmulatorState, record: Record, deed: Callable[[Cluster], None]) -> None:
     kind = record.kind.rpartition(".")[0] + ".Cluster"
-    owner = world.journal.get(kind, record.parent)
+    owner = state.journal.get(kind, record.parent)
     if owner is not None:  # else it goes, or went, with its cluster
-        deed(databases.cluster_of(world, PRODUCTS[kind], owner.message, owner.extra))
+        deed(databases.cluster_of(state, PRODUCTS[kind], owner.message, owner.extra))

@@ -1,21 +1,20 @@
-"""What every handler is given: the journal, the backing, the options, and the call it answers."""
+"""The state that every handler gets: the journal, the backing and the options; and the call that it answers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from kit.yandex.contract import Backing
 from kit.yandex.engine import ids, refusal
 from kit.yandex.engine.descriptors import Method
-from kit.yandex.engine.journal import Journal, Record
-
-if TYPE_CHECKING:
-    from kit.yandex.engine.operations import Operations
+from kit.yandex.engine.journal import Change, Journal, Record
+from kit.yandex.engine.plan import OperationPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +28,32 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Call:
+    """One request: its method, its message, and who sent it."""
+
     method: Method
     request: Any
     subject: str = "kit"
     idempotency_key: str = ""
 
 
+class Runner(Protocol):
+    """`operations.Operations`, as handlers use it."""
+
+    def run(self, state: EmulatorState, call: Call, prepare: Callable[[Change], OperationPlan]) -> Message: ...
+
+    def stop(self) -> None: ...
+
+
 @dataclass(slots=True)
-class World:
+class EmulatorState:
+    """Everything that outlives one call."""
+
     journal: Journal
     backing: Backing
     options: Options
-    operations: Operations
+    operations: Runner
     address: str = ""  # where this server is reached: what endpoint discovery answers
-    announce: Callable[[], None] = lambda: None  # keys, buckets or bindings have changed: see `Backing.put_keys`
+    publish_keys: Callable[[], None] = lambda: None  # after a change of keys, buckets or bindings: see `Backing.put_keys`
 
     def find(self, kind: str, key: str, noun: str) -> Record:
         """The record, or NOT_FOUND."""
@@ -55,6 +66,7 @@ class World:
 
 
 def now() -> Timestamp:
+    """The current time, in whole seconds as the API shows it."""
     stamp = Timestamp()
     stamp.FromDatetime(datetime.now(UTC).replace(microsecond=0))
     return stamp

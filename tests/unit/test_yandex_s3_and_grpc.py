@@ -47,7 +47,7 @@ class SlowBacking(NoBacking):
     def put_keys(self, keys: tuple[KeyRights, ...]) -> None:
         self.keys = keys
 
-    def retain(self, cluster_ids: frozenset[str]) -> None:
+    def forget_clusters_except(self, cluster_ids: frozenset[str]) -> None:
         self.kept = cluster_ids
 
 

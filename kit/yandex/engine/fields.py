@@ -19,16 +19,16 @@ USER, EFFECTIVE, DEFAULT = "user_config", "effective_config", "default_config"
 MAXIMUM_DEPTH = 6
 
 
-def transfer(source: Message, target: Message) -> None:
+def copy_fields(source: Message, target: Message) -> None:
     """Copy every field that is set in `source` to its counterpart in `target`; what has none is left out."""
     for field, _ in source.ListFields():
         for name in counterparts(field.name, target.DESCRIPTOR):
             _copy(source, field, target, name)
 
 
-def apply(source: Message, path: str, target: Message) -> None:
+def copy_path(source: Message, path: str, target: Message) -> None:
     """One path of an update mask: the field becomes what `source` says, absent included."""
-    _apply(source, path.split("."), target, path)
+    _copy_path(source, path.split("."), target, path)
 
 
 def counterparts(name: str, target: Descriptor) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def is_setting_set(descriptor: Descriptor | None) -> bool:
     return descriptor is not None and {USER, EFFECTIVE} <= set(descriptor.fields_by_name)
 
 
-def fill(message: Message, depth: int = 0) -> None:
+def set_default_messages(message: Message, depth: int = 0) -> None:
     """Set every unset wrapper and nested message: the provider reads them all without looking whether they are there."""
     for field in message.DESCRIPTOR.fields:
         if field.is_repeated or field.message_type is None or field.containing_oneof is not None:
@@ -51,14 +51,14 @@ def fill(message: Message, depth: int = 0) -> None:
         if not message.HasField(field.name):
             getattr(message, field.name).SetInParent()
         if not _is_well_known(field.message_type) and depth < MAXIMUM_DEPTH:
-            fill(getattr(message, field.name), depth + 1)
+            set_default_messages(getattr(message, field.name), depth + 1)
 
 
-def settle(settings: Message) -> None:
+def add_user_config_layer(settings: Message) -> None:
     """Complete a settings set: the default is filled, and in effect is what the user set over the default."""
     user, effective, default = (getattr(settings, name) for name in (USER, EFFECTIVE, DEFAULT))
     user.SetInParent()
-    fill(default)
+    set_default_messages(default)
     effective.CopyFrom(default)
     _overlay(user, effective)
 
@@ -82,7 +82,7 @@ def _assign(target: Message, name: str, value: Any, is_repeated: bool, is_messag
         setattr(target, name, value)
 
 
-def _apply(source: Message, parts: Sequence[str], target: Message, path: str) -> None:
+def _copy_path(source: Message, parts: Sequence[str], target: Message, path: str) -> None:
     field = source.DESCRIPTOR.fields_by_name.get(parts[0])
     if field is None:
         raise invalid("update_mask", f"there is no field {path}")
@@ -94,7 +94,7 @@ def _apply(source: Message, parts: Sequence[str], target: Message, path: str) ->
             nested = getattr(source, field.name)
             for part in [rest] if rest else [[inner.name] for inner in nested.DESCRIPTOR.fields]:
                 if counterparts(part[0], target.DESCRIPTOR) or rest:
-                    _apply(nested, part, target, path)
+                    _copy_path(nested, part, target, path)
         return
     for name in names:
         inner = target.DESCRIPTOR.fields_by_name[name].message_type
@@ -103,10 +103,10 @@ def _apply(source: Message, parts: Sequence[str], target: Message, path: str) ->
         elif field.message_type is None or field.is_repeated or inner is None:
             raise invalid("update_mask", f"{path} goes into a field that has no fields")
         elif is_setting_set(inner) and not is_setting_set(field.message_type):
-            _apply(getattr(source, field.name), rest, getattr(getattr(target, name), USER), path)
-            settle(getattr(target, name))
+            _copy_path(getattr(source, field.name), rest, getattr(getattr(target, name), USER), path)
+            add_user_config_layer(getattr(target, name))
         else:
-            _apply(getattr(source, field.name), rest, getattr(target, name), path)
+            _copy_path(getattr(source, field.name), rest, getattr(target, name), path)
 
 
 def _set(source: Message, field: FieldDescriptor, target: Message, name: str) -> None:
@@ -119,7 +119,7 @@ def _set(source: Message, field: FieldDescriptor, target: Message, name: str) ->
     if any(found.name == field.name for found, _ in source.ListFields()):
         _copy(source, field, target, name)
     elif is_setting_set(inner):
-        settle(getattr(target, name))
+        add_user_config_layer(getattr(target, name))
 
 
 def _copy(source: Message, field: FieldDescriptor, target: Message, name: str) -> None:
@@ -142,11 +142,11 @@ def _copy(source: Message, field: FieldDescriptor, target: Message, name: str) -
     elif is_setting_set(wanted.message_type) and not is_setting_set(field.message_type):
         user = getattr(getattr(target, name), USER)
         user.SetInParent()
-        transfer(value, user)
-        settle(getattr(target, name))
+        copy_fields(value, user)
+        add_user_config_layer(getattr(target, name))
     else:
         getattr(target, name).SetInParent()
-        transfer(value, getattr(target, name))
+        copy_fields(value, getattr(target, name))
 
 
 def _copy_items(value: Any, field: FieldDescriptor, target: Message, name: str, wanted: FieldDescriptor) -> None:
@@ -158,7 +158,7 @@ def _copy_items(value: Any, field: FieldDescriptor, target: Message, name: str, 
         items.MergeFrom(value) if field.message_type is None else items.extend(value)
     elif field.message_type is not None and wanted.message_type is not None:
         for item in value:
-            transfer(item, items.add())
+            copy_fields(item, items.add())
 
 
 def _is_map(field: FieldDescriptor) -> bool:
