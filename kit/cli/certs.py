@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from kit.cli.context import Session
+from kit.cli.frame import Group
 from kit.errors import KitError
 
 
@@ -21,7 +22,7 @@ class NoAuthority(KitError):
         super().__init__(what=f"stack {stack} has no certificates", why="it was never brought up here", fix="kit up --local")
 
 
-@click.group("certs")
+@click.group("certs", cls=Group)
 def command() -> None:
     """Show the authority and its certificates."""
 

@@ -8,9 +8,10 @@ import click
 
 from kit.blueprint.stack import FLAVOURS, PROFILES, SIZES
 from kit.cli.context import Session
+from kit.cli.frame import Group
 
 
-@click.group("chart", epilog="Example: kit chart render --sentry chart --chart ./sentry-26.18.0.tgz | less")
+@click.group("chart", cls=Group, epilog="Example: kit chart render --sentry chart --chart ./sentry-26.18.0.tgz | less")
 def chart() -> None:
     """Render Sentry's chart, wired and checked as `kit up` would apply it."""
 

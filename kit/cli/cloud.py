@@ -7,11 +7,15 @@ import sys
 import click
 
 from kit.cli.context import Session
+from kit.cli.frame import Group, waits_for_lock
 
 
-@click.group("cloud")
-def cloud() -> None:
-    """Keep the cloud stack's state elsewhere than on this computer."""
+@click.group("cloud", cls=Group)
+@click.pass_obj
+def cloud(session: Session) -> None:
+    """Keep the cloud stack's state elsewhere than on this computer. It needs no --cloud."""
+    if session.says_local:
+        raise click.UsageError("--local names the stack on this computer, and kit cloud works on the one in the cloud")
 
 
 command = cloud  # the name under which the frame finds every command
@@ -24,6 +28,7 @@ command = cloud  # the name under which the frame finds every command
 @click.option("--key", default="sentry/terraform.tfstate", show_default=True, help="The object in it.")
 @click.option("--endpoint", default="https://storage.yandexcloud.net", show_default=True, help="Its S3 endpoint.")
 @click.option("--region", default="ru-central1", show_default=True, help="Its region.")
+@waits_for_lock
 @click.pass_obj
 def init_state(session: Session, bucket: str, key: str, endpoint: str, region: str) -> None:
     """Move the state into a bucket, with locking: from then on several people can work on the same stack.
@@ -37,6 +42,7 @@ def init_state(session: Session, bucket: str, key: str, endpoint: str, region: s
 
 @cloud.command("unlock", epilog="Example: kit cloud unlock 4a2b1c3d-…")
 @click.argument("lock")
+@waits_for_lock
 @click.pass_obj
 def unlock(session: Session, lock: str) -> None:
     """Break the state's lock LOCK, which a killed run left behind: the refusal of a later run names it.

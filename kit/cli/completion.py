@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from kit.cli.frame import Command
 
-@click.command("completion", epilog='Example: eval "$(kit completion bash)"')
+
+@click.command("completion", cls=Command, epilog='Example: eval "$(kit completion bash)"')
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> int:
     """Print the completion script of a shell; put it where the shell reads such scripts, or eval it."""

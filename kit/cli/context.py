@@ -61,7 +61,9 @@ class Session:
     verbose: bool
     cloud: bool = False
     rehearse: bool = False
+    says_local: bool = False  # `--local` was written; it is the default otherwise
     trusts_chart: bool = False
+    wait_lock_s: float = 600
 
     @functools.cached_property
     def stack(self) -> Stack:
@@ -137,7 +139,7 @@ class Session:
         return self.machine.supply
 
     @contextmanager
-    def lock(self, command: str, wait_s: float = 600) -> Iterator[None]:
+    def lock(self, command: str) -> Iterator[None]:
         """Hold the stack's lock; says on stderr whom it waits for. Raises where nothing could be written under it."""
         from kit.host import places
         from kit.state import lock
@@ -146,7 +148,7 @@ class Session:
             print(f"waiting for {holder}, which works on stack {self.stack.name}", file=sys.stderr)
 
         places.check_writable(self.workspace)
-        with lock.held(self.workspace.lock_file, self.stack.name, command, wait_s=wait_s, on_wait=tell):
+        with lock.held(self.workspace.lock_file, self.stack.name, command, wait_s=self.wait_lock_s, on_wait=tell):
             yield
 
     @property

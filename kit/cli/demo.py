@@ -8,9 +8,10 @@ import sys
 import click
 
 from kit.cli.context import Session
+from kit.cli.frame import Command
 
 
-@click.command("demo")
+@click.command("demo", cls=Command)
 @click.pass_obj
 def command(session: Session) -> int:
     """Raise a real exception with the example sender, wait until Sentry's API shows that very event, print the link."""

@@ -7,11 +7,12 @@ import json
 import click
 
 from kit.cli.context import Session
+from kit.cli.frame import Command
 
 SOMETHING_WRONG = 20
 
 
-@click.command("doctor")
+@click.command("doctor", cls=Command)
 @click.pass_obj
 def command(session: Session) -> int:
     """Check this computer and the stack; say what is wrong and the command that mends it. Changes nothing."""

@@ -7,10 +7,12 @@ import sys
 import click
 
 from kit.cli.context import Session
+from kit.cli.frame import Command, waits_for_lock
 
 
-@click.command("down")
+@click.command("down", cls=Command)
 @click.option("--yes", is_flag=True, help="With --cloud: do not ask before everything is removed, data included.")
+@waits_for_lock
 @click.pass_obj
 def command(session: Session, yes: bool) -> int:
     """Stop the stack. Volumes, certificates and passwords stay; `kit up` brings everything back.

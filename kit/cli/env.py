@@ -8,9 +8,10 @@ import shlex
 import click
 
 from kit.cli.context import Session
+from kit.cli.frame import Command
 
 
-@click.command("env", epilog="Example: eval \"$(kit env)\" && psql -c 'select 1'")
+@click.command("env", cls=Command, prints_variables=True, epilog="Example: eval \"$(kit env)\" && psql -c 'select 1'")
 @click.pass_obj
 def command(session: Session) -> int:
     """Print the variables for psql, redis-cli, aws, kubectl, kcat, sentry-sdk and their like. They hold passwords.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kit.blueprint.stack import PROFILES, SIZES
+from kit.cli.frame import Group
 
 if TYPE_CHECKING:
     from kit.sentry.chart.chart import Chart
@@ -39,7 +40,7 @@ Examples:
 """
 
 
-@click.group("images", epilog=EXAMPLES)
+@click.group("images", cls=Group, epilog=EXAMPLES)
 def images() -> None:
     """List, build, pull, save and load the tools and images."""
 
@@ -308,7 +309,8 @@ def lock(session: Any) -> None:
     locks = [supply.lock, *map(read, filter(Path.is_file, [supply.assets / custom_images.UPSTREAM]))]
     pinned = [found for each in locks for found in pin.pin(each, supply.registry.digest)]
     if session.output == "json":
-        print(json.dumps([{"name": p.name, "reference": p.reference, "before": p.before, "after": p.after} for p in pinned]))
+        rows = [{"name": p.name, "reference": p.reference, "before": p.before, "after": p.after} for p in pinned]
+        print(json.dumps(rows, indent=2))
         return
     for found in pinned:
         state = "not in the registry" if found.after is None else "unchanged" if found.after == found.before else "pinned"

@@ -7,9 +7,10 @@ import json
 import click
 
 from kit.cli.context import Session
+from kit.cli.frame import Command
 
 
-@click.command("kube-token")
+@click.command("kube-token", cls=Command)
 @click.pass_obj
 def command(session: Session) -> int:
     """Print a short-lived IAM token as an ExecCredential, from YC_SERVICE_ACCOUNT_KEY_FILE or YC_TOKEN.

@@ -6,17 +6,18 @@ import click
 
 from kit.blueprint.stack import STORES
 from kit.cli.context import Session
+from kit.cli.frame import Command
 
 COMPONENTS = (*STORES, "kubernetes", "sentry", "preflight")
 
 
-@click.command("logs", epilog="Example: kit logs kafka --tail 20")
-@click.argument("component", type=click.Choice(COMPONENTS))
-@click.option("--tail", type=click.IntRange(1), default=100, show_default=True, metavar="LINES")
+@click.command("logs", cls=Command, epilog="Example: kit logs kafka --tail 20")
+@click.argument("component", type=click.Choice(COMPONENTS), metavar="COMPONENT")
+@click.option("--tail", type=click.IntRange(1), default=100, show_default=True, metavar="LINES", help="How many of the last.")
 @click.option("-f", "--follow", is_flag=True, help="Go on printing what comes.")
 @click.pass_obj
 def command(session: Session, component: str, tail: int, follow: bool) -> int:
-    """Show what a component wrote."""
+    """Show what COMPONENT wrote: kafka, postgres, redis, clickhouse, s3, kubernetes, sentry or preflight."""
     for piece in session.local.logs(component, tail, follow):
         print(piece, end="", flush=True)
     return 0

@@ -8,11 +8,13 @@ import sys
 import click
 
 from kit.cli.context import Session
+from kit.cli.frame import Command, waits_for_lock
 
 UNFIT = 54
 
 
-@click.command("preflight", epilog="Example: kit preflight -o json")
+@click.command("preflight", cls=Command, epilog="Example: kit preflight -o json")
+@waits_for_lock
 @click.pass_obj
 def command(session: Session) -> int:
     """Try every connection of the release as it would be applied: with each component's own configuration, mounts and

@@ -7,10 +7,12 @@ import sys
 import click
 
 from kit.cli.context import Session
+from kit.cli.frame import Command, waits_for_lock
 
 
-@click.command("purge")
+@click.command("purge", cls=Command)
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@waits_for_lock
 @click.pass_obj
 def command(session: Session, yes: bool) -> int:
     """Remove the stack: containers, cluster, network, volumes with all data, certificates, passwords, state.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kit.cli.context import Session
+from kit.cli.frame import Group
 from kit.errors import KitError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ Examples:
 """
 
 
-@click.group("secrets", epilog=EXAMPLES)
+@click.group("secrets", cls=Group, epilog=EXAMPLES)
 def secrets() -> None:
     """Show where the stack's secrets lie, or one of them, and give kit those that only you know."""
 

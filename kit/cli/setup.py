@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from kit.cli.context import Session
+from kit.cli.frame import Command
 
 if TYPE_CHECKING:
     from kit.supply import Supply
 
 
-@click.command("setup")
+@click.command("setup", cls=Command)
 @click.pass_obj
 def command(session: Session) -> int:
     """Prepare this computer. Says every change it makes outside its own folders; changes nothing that is right already."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from kit.cli.context import Session
+from kit.cli.frame import Command
 
 
-@click.command("status", epilog="Example: kit status -o json | jq '.components[] | select(.state != \"ready\")'")
+@click.command("status", cls=Command, epilog="Example: kit status -o json | jq '.components[] | select(.state != \"ready\")'")
 @click.pass_obj
 def command(session: Session) -> int:
     """Show what runs, where, and whether its TLS verifies. Exit 0: all ready, 3: something is not, 4: no such stack."""

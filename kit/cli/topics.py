@@ -8,14 +8,16 @@ import sys
 import click
 
 from kit.cli.context import Session
+from kit.cli.frame import Command, waits_for_lock
 
 DIFFERENT = 3
 
 
-@click.command("topics", epilog="Example: kit topics --mend")
+@click.command("topics", cls=Command, epilog="Example: kit topics --mend")
 @click.option("--mend", is_flag=True, help="Create what is missing and set what differs. Nothing is deleted.")
 @click.option("--delete-extra", is_flag=True, help="Delete topics that nobody asked for, with all that is in them. Asks first.")
 @click.option("--yes", is_flag=True, help="Do not ask before deleting.")
+@waits_for_lock
 @click.pass_obj
 def command(session: Session, mend: bool, delete_extra: bool, yes: bool) -> int:
     """List the topics, compare them with what Sentry's own schemas say, and mend them. Exit 3 where they differ."""

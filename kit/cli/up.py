@@ -9,34 +9,18 @@ import click
 
 from kit.blueprint.stack import FLAVOURS, PARTS, PROFILES, SIZES
 from kit.cli.context import TRUST_CHART, Session
-from kit.errors import KitError
-
-
-class NoTarget(KitError):
-    """`kit up` without saying where."""
-
-    code = "KIT-NO-TARGET"
-    exit_code = 11
-
-    def __init__(self) -> None:
-        super().__init__(
-            what="kit up needs a target",
-            why="exactly one of --local and --cloud says where",
-            fix="kit up --local",
-        )
-
+from kit.cli.frame import Command, waits_for_lock
 
 EXAMPLES = """
 \b
 Examples:
-  kit up --local --only stores
-  kit up --local --profile seed                       with the article's Sentry 25.2
-  kit up --local --sentry chart --chart ./sentry.tgz  Sentry itself, from a chart at hand
+  kit up --only stores
+  kit up --profile seed                       with the article's Sentry 25.2
+  kit up --sentry chart --chart ./sentry.tgz  Sentry itself, from a chart at hand
 """
 
 
-@click.command("up", epilog=EXAMPLES)
-@click.option("--local", is_flag=True, help="Stores in containers, a Kind cluster, on this computer.")
+@click.command("up", cls=Command, epilog=EXAMPLES)
 @click.option("--plan", "plan_only", is_flag=True, help="Print what would be done and why, and do nothing.")
 @click.option("--only", type=click.Choice(PARTS), help="Bring up this part alone, with what it needs.")
 @click.option("--sentry", type=click.Choice(FLAVOURS), help="The small stand-in (lite), or Sentry's own chart.")
@@ -50,36 +34,30 @@ Examples:
 @click.option(
     "--yes", is_flag=True, help="Do not ask: neither before data is destroyed, nor before the cloud makes what costs money."
 )
-@click.option(
-    "--wait-lock", type=float, default=600, show_default=True, metavar="SECONDS", help="How long to wait for another kit."
-)
+@waits_for_lock
 @click.pass_obj
 def command(  # click gives each option as an argument
     session: Session,
     /,
-    local: bool,
     plan_only: bool,
     only: str | None,
     prices: Path | None,
     yes: bool,
-    wait_lock: float,
     trust_chart: bool,
     **chosen: str | None,
 ) -> int:
-    """Bring the stack up. A second run changes nothing; after an interruption it goes on from there."""
-    if local == session.cloud:
-        raise NoTarget
+    """Bring the stack up: on this computer, stores in containers and a Kind cluster; with --cloud, what terraform makes there.
+
+    A second run changes nothing; after an interruption it goes on from there."""
     if prices is not None and not session.cloud:
         raise click.UsageError("--prices goes with --cloud: nothing here costs by the hour")
     session = dataclasses.replace(session, trusts_chart=trust_chart)
     if session.cloud:
-        return _in_cloud(session, plan_only, only, yes, wait_lock, prices, **chosen)
-    return _on_this_computer(session, plan_only, only, yes, wait_lock, **chosen)
+        return _in_cloud(session, plan_only, only, yes, prices, **chosen)
+    return _on_this_computer(session, plan_only, only, yes, **chosen)
 
 
-def _on_this_computer(
-    session: Session, plan_only: bool, only: str | None, yes: bool, wait_lock: float, **chosen: str | None
-) -> int:
+def _on_this_computer(session: Session, plan_only: bool, only: str | None, yes: bool, **chosen: str | None) -> int:
     from kit.cli import render
     from kit.report import progress
 
@@ -87,7 +65,7 @@ def _on_this_computer(
     if plan_only:
         render.plan(target.plan(), session)
         return 0
-    with session.lock("up", wait_lock), progress.listener() as listen:
+    with session.lock("up"), progress.listener() as listen:
         target.up(listen, allowed=render.permission(session, yes))
     status = target.status()
     render.status(status, session)
@@ -95,14 +73,12 @@ def _on_this_computer(
     return status.exit_code
 
 
-def _in_cloud(
-    session: Session, plan_only: bool, only: str | None, yes: bool, wait_lock: float, prices: Path | None, **chosen: str | None
-) -> int:
+def _in_cloud(session: Session, plan_only: bool, only: str | None, yes: bool, prices: Path | None, **chosen: str | None) -> int:
     from kit.cli import render
     from kit.report import progress
 
     costs = render.prices(prices)
-    with session.lock("up --cloud", wait_lock), session.in_cloud(session.sentry_wanted(**chosen)) as target:
+    with session.lock("up --cloud"), session.in_cloud(session.sentry_wanted(**chosen)) as target:
         with progress.listener() as listen:
             target.told(listen)
             planned = target.only(only).plan()

@@ -12,6 +12,7 @@ import click
 
 from kit.blueprint.stack import PROFILES, SIZES
 from kit.cli.context import TRUST_CHART, Session
+from kit.cli.frame import Group
 
 if TYPE_CHECKING:
     from kit.blueprint.stack import SentryWanted
@@ -25,6 +26,7 @@ EXAMPLES = """
 \b
 Examples:
   kit values show                                  for the stack's own stores
+  kit values show --cloud                          for those in the cloud
   kit values show --profile seed --size full       another line of Sentry, and all of it
   kit values show --endpoints e.json --url https://sentry.example.org
   kit values diff                                  what `kit up` would change in the running release
@@ -32,7 +34,7 @@ Examples:
 """
 
 
-@click.group("values", epilog=EXAMPLES)
+@click.group("values", cls=Group, epilog=EXAMPLES)
 def values() -> None:
     """Show, compare and check the values that the Sentry chart is given."""
 
@@ -45,12 +47,6 @@ def options(with_chart: bool) -> Callable[[Any], Any]:
 
     def decorate(verb: Any) -> Any:
         every = [
-            click.option(
-                "--for",
-                "target",
-                type=click.Choice(["local", "cloud"]),
-                help="Whose stores (default: local; with --cloud: cloud).",
-            ),
             click.option("--endpoints", type=click.Path(path_type=Path), metavar="FILE", help="Stores elsewhere, as JSON."),
             click.option("--url", metavar="URL", help="Sentry's public URL, with --endpoints."),
             click.option("--profile", type=click.Choice(PROFILES), help="The line of chart and Sentry."),
@@ -109,7 +105,6 @@ def check(session: Session, trust_chart: bool, **chosen: Any) -> int:
 
 def _wanted(
     session: Session,
-    target: str | None,
     endpoints: Path | None,
     url: str | None,
     profile: str | None,
@@ -126,10 +121,8 @@ def _wanted(
         if url is None:
             raise click.UsageError("--endpoints needs --url: Sentry's public URL is not among the stores")
         return rooms.of_file(session.local, wanted, endpoints, url)
-    if session.cloud and target == "local":
-        raise click.UsageError("--cloud and --for local name different stacks")
-    if session.cloud or target == "cloud":
-        return _of_cloud(dataclasses.replace(session, cloud=True), wanted, is_other=bool(profile or size))
+    if session.cloud:
+        return _of_cloud(session, wanted, is_other=bool(profile or size))
     return rooms.of_local(session.local, wanted)
 
 

@@ -7,11 +7,13 @@ import json
 import click
 
 from kit.cli.context import Session
+from kit.cli.frame import Command, waits_for_lock
 
 BROKEN = 40
 
 
-@click.command("verify")
+@click.command("verify", cls=Command)
+@waits_for_lock
 @click.pass_obj
 def command(session: Session) -> int:
     """Prove from the host and from inside the cluster: right names and chain accepted; wrong authority, wrong name, TLS 1.1,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kit.cli.context import Session
+from kit.cli.frame import Group
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from kit.yandex.run.environment import Address
 
 
-@click.group("yandex")
+@click.group("yandex", cls=Group)
 def command() -> None:
     """Emulate the Yandex Cloud API on this computer."""
 
@@ -83,7 +84,7 @@ def emulate(
     return 0
 
 
-@command.command("env", epilog='Example: eval "$(kit yandex env)" && terraform init && terraform apply')
+@command.command("env", prints_variables=True, epilog='Example: eval "$(kit yandex env)" && terraform init && terraform apply')
 @click.option(
     "--provider",
     type=click.Choice(["auto", "built", "registry"]),

@@ -14,14 +14,16 @@ from dataclasses import dataclass
 
 import click
 
-from kit.cli.app import GLOBAL_OPTIONS, kit
+from kit.cli.app import kit
+from kit.cli.global_options import OPTIONS
 
 NAMED = re.compile(r"(?<![\w./=-])kit (?=[a-z-])")
 SPAN = re.compile(r"`+([^`]+)`+")
 FENCE = re.compile(r"^(?:```|~~~)[^\n]*\n(.*?)^(?:```|~~~)", re.MULTILINE | re.DOTALL)
 END = re.compile(r"\s[|<>]\s|&&|[;#\n`)\"(]|\s\|\s|  +")  # of a command in a shell's line
 PLACEHOLDER = re.compile(r"[A-Z<…$.{]|\d+$")
-EVERYWHERE = {**GLOBAL_OPTIONS, "-h": False, "--help": False, "--version": False}
+EVERYWHERE = {name: not option.is_flag for option in OPTIONS for name in option.opts}
+EVERYWHERE |= {"-h": False, "--help": False, "--version": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +128,14 @@ def _is_not_among(value: str, kind: click.ParamType | None) -> bool:
 def _options(command: click.Command) -> dict[str, click.Option]:
     options: Sequence[click.Option] = [each for each in command.params if isinstance(each, click.Option)]
     return {name: option for option in options for name in (*option.opts, *option.secondary_opts)}
+
+
+def tree(command: click.Command = kit, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """kit's own and every command below it, each by its path: ("images", "list")."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from tree(found, (*path, name))

@@ -128,10 +128,10 @@ def test_without_a_cluster_there_is_nothing_to_compare_with(kit: Program) -> Non
 
 
 def test_the_cloud_is_not_guessed(kit: Program) -> None:
-    ran = kit("values", "show", "--for", "cloud")
+    ran = kit("values", "show", "--cloud")
     assert (ran.exit_code, ran.stdout) == (4, "")
     assert "KIT-NO-CLOUD-STACK" in ran.stderr
-    assert (kit("values", "show", "--cloud", "--for", "local").exit_code, ran.stdout) == (10, "")
+    assert (kit("values", "show", "--cloud", "--local").exit_code, ran.stdout) == (10, "")
 
 
 def test_a_careless_chart_is_found_out(kit: Program, tmp_path: Path) -> None:

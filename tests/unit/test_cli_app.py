@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
-from kit.cli.app import COMMANDS, hoisted
+from kit.cli.app import main
+from kit.cli.frame import Command
+from kit.cli.global_options import OPTIONS, read
 from kit.errors import KitError
 from kit.report import failure
-from tests.support.program import Program
+from kit.state import lock
+from tests.support.commands import tree
+from tests.support.program import Program, Ran
 
 HEAVY = (
     "docker",
@@ -28,26 +37,174 @@ HEAVY = (
 )
 
 
+COMMANDS_TREE = list(tree())
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> Ran:
+    """`kit` with these words, in this process."""
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    said = capsys.readouterr()
+    return Ran(int(ended.value.code or 0), said.out, said.err)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("KIT_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for variable in ("KIT_STACK", "KIT_OUTPUT", "KIT_CONFIG"):
+        monkeypatch.delenv(variable, raising=False)
+    return tmp_path
+
+
 @pytest.mark.parametrize(
-    ("given", "front"),
+    ("given", "rest"),
     [
-        (["status", "-o", "json"], ["-o", "json", "status"]),
-        (["up", "--local", "--stack", "two", "-v"], ["--stack", "two", "-v", "up", "--local"]),
-        (["--stack=two", "status"], ["--stack=two", "status"]),
-        (["status", "--output=json"], ["--output=json", "status"]),
-        (["status", "--", "-o", "json"], ["status", "--", "-o", "json"]),
-        (["status", "-o"], ["-o", "status"]),
+        (["status", "-o", "json"], ("status",)),
+        (["up", "--plan", "--stack", "two", "-v"], ("up", "--plan")),
+        (["--stack=two", "status"], ("status",)),
+        (["logs", "-fv", "kafka", "--tail", "20"], ("logs", "-f", "kafka", "--tail", "20")),
+        (["status", "--", "-o", "json"], ("status", "--", "-o", "json")),
+        (["status", "-h", "--cloud"], ("status", "-h")),
     ],
 )
-def test_global_options_may_stand_after_the_command(given: list[str], front: list[str]) -> None:
-    assert hoisted(given) == front
+def test_global_options_may_stand_before_or_after_the_command(given: list[str], rest: tuple[str, ...]) -> None:
+    line = read(given)
+    assert (line.words, line.problem) == (rest, None)
 
 
-def test_every_command_has_help_with_its_own_words(tmp_path: Path) -> None:
-    program = Program(tmp_path, "kit")
-    for name in COMMANDS:
-        ran = program.must(name, "--help")
-        assert f"kit {name}" in ran.stdout
+SPELLINGS = [["-o", "json"], ["-ojson"], ["--output", "json"], ["--output=json"], ["-vojson"]]
+FAILURES = [
+    (["secrets", "show", "mail"], "KIT-SECRET-UNKNOWN"),
+    (["status", "--bogus"], "KIT-USAGE"),
+    (["statu"], "KIT-USAGE"),
+    (["logs", "nobody"], "KIT-USAGE"),
+    (["certs"], "KIT-USAGE"),
+    (["up", "--local", "--cloud"], "KIT-USAGE"),
+    (["up", "--prices", "/"], "KIT-USAGE"),
+    (["certs", "show"], "KIT-NO-AUTHORITY"),
+]
+
+
+@pytest.mark.parametrize(("words", "code"), FAILURES)
+@pytest.mark.parametrize("spelling", [*SPELLINGS, None])
+def test_an_error_is_json_however_json_was_asked_for(
+    words: list[str], code: str, spelling: list[str] | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if spelling is None:
+        monkeypatch.setenv("KIT_OUTPUT", "json")
+    said = [run(capsys, *words)] if spelling is None else [run(capsys, *words, *spelling), run(capsys, *spelling, *words)]
+    for ran in said:
+        error = ran.json["error"]
+        assert (error["code"], error["exit_code"]) == (code, ran.exit_code)
+        assert f"✗ {error['what']}" in ran.stderr
+
+
+def test_an_error_is_json_where_another_global_option_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "-o", "json", "status", "--stack").json["error"]["code"] == "KIT-USAGE"
+
+
+def test_without_json_an_error_leaves_stdout_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    ran = run(capsys, "secrets", "show", "mail", "-o", "table")
+    assert (ran.exit_code, ran.stdout) == (10, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "guess"),
+    [
+        (["statu"], "kit has no command statu", "status"),
+        (["image", "list"], "kit has no command image", "images"),
+        (["images", "biuld"], "kit images has no command biuld", "build"),
+        (["up", "--pla"], "kit up has no option --pla", "--plan"),
+        (["up", "--stak", "two"], "kit up has no option --stak", "--stack"),
+        (["--rehears", "up"], "kit has no option --rehears", "--rehearse"),
+    ],
+)
+def test_what_is_mistyped_gets_a_suggestion(words: list[str], what: str, guess: str, capsys: pytest.CaptureFixture[str]) -> None:
+    error = run(capsys, *words, "-o", "json").json["error"]
+    assert error["what"] == what
+    assert guess in error["fix"].partition("?")[0].split()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["up", "--local", "--cloud"], "two different stacks"),
+        (["--cloud", "values", "show", "--local"], "two different stacks"),
+        (["up", "--rehearse"], "--rehearse goes with --cloud"),
+        (["down", "--local", "--rehearse"], "--rehearse goes with --cloud"),
+        (["cloud", "unlock", "4a2b", "--local"], "kit cloud works on the one in the cloud"),
+        (["up", "--prices", "/dev/null"], "--prices goes with --cloud"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    error = run(capsys, *words, "-o", "json").json["error"]
+    assert (error["code"], error["exit_code"]) == ("KIT-USAGE", 10)
+    assert said in error["what"]
+    assert list(home.iterdir()) == []
+
+
+def test_the_stack_on_this_computer_is_every_command_s_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    for words in (["up", "--plan"], ["up", "--local"], ["--local", "status"], ["status", "--local"], ["down"]):
+        session = read(words).session
+        assert (session.cloud, session.rehearse, session.local.stack.target) == (False, False, "local")
+    assert (read(["up", "--cloud", "--rehearse"]).session.cloud, read(["--cloud", "up"]).session.rehearse) == (True, False)
+
+
+@pytest.mark.parametrize("path", [path for path, command in COMMANDS_TREE if not isinstance(command, click.Group)])
+def test_variables_are_printed_only_where_there_are_some(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    command = dict(COMMANDS_TREE)[path]
+    assert isinstance(command, Command)
+    assert command.prints_variables == (path[-1] == "env")
+    if not command.prints_variables:
+        context = click.Context(command, info_name=path[-1], obj=read(["-o", "env"]).session)
+        with pytest.raises(click.UsageError, match="kit env, kit yandex env"):
+            command.invoke(context)
+
+
+@pytest.mark.parametrize("path", [path for path, _ in COMMANDS_TREE])
+def test_each_help_is_whole_and_shows_the_global_options(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    ran = run(capsys, *path, "--help")
+    assert ran.exit_code == 0
+    assert not re.search(r"\.\.\.$", ran.stdout.partition("\n\n")[2], re.MULTILINE), "a text was cut"
+    head, _, tail = ran.stdout.partition("Global options")
+    for option in OPTIONS:
+        assert option.opts[-1] in tail
+    assert path or all(f"\n{title}:\n" in head for title in ("Daily", "Sentry", "Cloud", "This computer"))
+
+
+def test_who_takes_the_lock_can_be_told_how_long_to_wait_for_it() -> None:
+    waiting = {path for path, command in COMMANDS_TREE if any("--wait-lock" in each.opts for each in command.params)}
+    assert waiting == {path for path, command in COMMANDS_TREE if command.callback and takes_lock(command.callback)}
+    assert ("topics",) in waiting
+    assert ("cloud", "unlock") in waiting
+
+
+def takes_lock(callback: Callable[..., object]) -> bool:
+    """Whether the command's function, or one of its module that it calls, holds the session's lock."""
+    functions = {
+        node.name: node
+        for node in ast.parse(Path(inspect.getsourcefile(inspect.unwrap(callback)) or "").read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    seen, waiting = set[str](), [inspect.unwrap(callback).__name__]
+    while waiting:
+        name = waiting.pop()
+        if name in functions and name not in seen:
+            seen.add(name)
+            calls = [node.func for node in ast.walk(functions[name]) if isinstance(node, ast.Call)]
+            if any(isinstance(call, ast.Attribute) and ast.unparse(call) == "session.lock" for call in calls):
+                return True
+            waiting += [call.id for call in calls if isinstance(call, ast.Name)]
+    return False
+
+
+def test_the_lock_is_waited_for_as_long_as_was_said(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with lock.held(home / ".kit" / "mine.lock", "mine", "up", wait_s=0):
+        ran = run(capsys, "preflight", "--stack", "mine", "--wait-lock", "0", "-o", "json")
+    assert ran.json["error"]["code"] == "KIT-LOCKED"
 
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
@@ -71,9 +228,20 @@ def test_completion_is_a_script_of_that_shell(tmp_path: Path, shell: str) -> Non
         subprocess.run(["bash", "-n"], input=script, text=True, check=True)
 
 
-def test_completion_knows_the_commands(tmp_path: Path) -> None:
-    asked = {"_KIT_COMPLETE": "bash_complete", "COMP_WORDS": "kit st", "COMP_CWORD": "1"}
-    assert "status" in Program(tmp_path, "kit", asked)().stdout
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("kit st", {"status"}),
+        ("kit --sta", {"--stack"}),
+        ("kit status --re", {"--rehearse"}),
+        ("kit --stack two logs k", {"kafka", "kubernetes"}),
+        ("kit certs sh", {"show"}),
+    ],
+)
+def test_completion_knows_commands_options_and_arguments(tmp_path: Path, words: str, completed: set[str]) -> None:
+    asked = {"_KIT_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    said = Program(tmp_path, "kit", asked)().stdout
+    assert {line.partition(",")[2] for line in said.splitlines()} == completed
 
 
 def test_a_failure_shows_what_why_fix_and_code_once() -> None:
