@@ -6,9 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kit.adapters.environment import Withheld
 from kit.adapters.process import Environment, Runner, run
 
 TIMEOUT_S = 120.0
+# Files, profiles and project: docs.docker.com/compose/how-tos/environment-variables/envvars, read 2026-11-28. KIT_*: compose.yaml
+# has defaults for some of its variables, which a shell's must not replace.
+WITHHELD = Withheld(("COMPOSE_*", "KIT_*"))
+# A file .env in the user's folder, or beside compose.yaml, would be read as well.
+ITSELF: Environment = {"COMPOSE_DISABLE_ENV_FILE": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,4 +36,4 @@ class Compose:
 
     def _call(self, *words: str) -> None:
         argv = [str(self.program), "--project-name", self.project, "--file", str(self.file), "--progress", "quiet", *words]
-        self.runner(argv, env={**self.variables, **self.engine}, timeout_s=TIMEOUT_S)
+        self.runner(argv, env={**WITHHELD.changes(), **ITSELF, **self.variables, **self.engine}, timeout_s=TIMEOUT_S)

@@ -12,10 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kit.adapters.environment import Withheld
 from kit.adapters.process import Runner, run
 
 TIMEOUT_S = 120.0
 REVISIONS_KEPT = 5
+# `helm help` of 3.22 lists Helm's own variables; Kubernetes' Go client reads KUBE_FEATURE_* besides
+# (client-go/features/envvar.go, read 2026-11-28). Charts, logins to registries and caches are where the user has them.
+WITHHELD = Withheld(
+    ("HELM_*", "KUBE*"),
+    but=("HELM_*_HOME", "HELM_REGISTRY_CONFIG", "HELM_REPOSITORY_*"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,8 @@ class Helm:
 
     def _run(self, argv: list[str], *, stdin: str | None = None, with_cluster: bool = True, timeout_s: float = TIMEOUT_S) -> str:
         cluster = ["--kubeconfig", str(self.kubeconfig)] if with_cluster else []
-        return self.runner([str(self.program), *argv, *cluster], stdin=stdin, timeout_s=timeout_s).stdout
+        command = [str(self.program), *argv, *cluster]
+        return self.runner(command, stdin=stdin, env=WITHHELD.changes(), timeout_s=timeout_s).stdout
 
 
 def release_from_status(document: Mapping[str, Any]) -> Release:

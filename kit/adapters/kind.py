@@ -9,9 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kit.adapters.environment import Withheld
 from kit.adapters.process import Environment, Runner, run
 
 CREATE_TIMEOUT_S = 300.0
+# Another provider, snapshotter, name or kubeconfig: pkg/cluster/internal and pkg/cmd of Kind 0.33, read 2026-11-28.
+WITHHELD = Withheld(("KIND_*", "KUBE*"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Kind:
         argv = [str(self.program), "create", "cluster", "--name", name, "--image", image, "--config", "-"]
         argv += ["--kubeconfig", str(kubeconfig), "--wait", "120s"]
         # Kind has no option for the network of its nodes, only this variable; it has been stable since 0.8.
-        env = {**self.engine, "KIND_EXPERIMENTAL_DOCKER_NETWORK": network}
+        env = {**WITHHELD.changes(), **self.engine, "KIND_EXPERIMENTAL_DOCKER_NETWORK": network}
         self.runner(argv, stdin=config, env=env, timeout_s=CREATE_TIMEOUT_S, log=log)
 
 

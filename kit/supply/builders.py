@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kit.adapters.docker.client import Docker
+from kit.adapters.environment import Withheld
 from kit.adapters.process import Runner
 from kit.errors import ToolMissing
 from kit.host import trust
@@ -29,6 +30,17 @@ from kit.supply.resolve import RECIPE_LABEL
 BUILD_S = 3600.0
 HOST_CA = "host-ca.crt"
 PIP_INDEX = "PIP_INDEX_URL"
+# `go help environment` of 1.26. Where modules come from, by which login, and who vouches for them stays; so does whether Go may
+# fetch another Go, which `kit.supply.buildable` looks at and refuses by name. With GOBIN, nothing is installed for others.
+WITHHELD_FROM_GO = Withheld(
+    ("GO*", "CGO_*"),
+    but=(
+        *("GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GONOSUMDB", "GOVCS", "GOAUTH"),
+        *("GOTOOLCHAIN", "GOROOT", "GOENV", "GOTMPDIR"),
+    ),
+)
+# Words added to each call (maven.apache.org/configure.html, read 2026-11-28). MAVEN_OPTS is the JVM's: proxies and trust.
+WITHHELD_FROM_MAVEN = Withheld(("MAVEN_ARGS",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,7 @@ class Workshop:
         """
         system, _, architecture = platform.partition("-")
         env = {
+            **WITHHELD_FROM_GO.changes(),
             "GOMODCACHE": str(self.cache.go / "mod"),
             "GOCACHE": str(self.cache.go / "build"),
             "GOPATH": str(path or self.cache.go / "path"),
@@ -66,7 +79,6 @@ class Workshop:
             # Some packages lie in this repository, whose owner git may not trust; nobody reads the stamp.
             "GOFLAGS": f"-modcacherw -buildvcs=false {flags}".strip(),
             "CGO_ENABLED": "0",
-            "GOBIN": None,  # with it, Go installs nothing for another platform
             **({"GOOS": system, "GOARCH": architecture} if platform else {}),
         }
         return self.run(["go", *argv], env=env, cwd=cwd, timeout_s=BUILD_S, log=log).stdout
@@ -165,6 +177,7 @@ def _maven(shop: Workshop, recipe: Maven, into: Path, log: Path) -> None:
             f"-DoutputDirectory={into / 'libs'}",
             "dependency:copy-dependencies",
         ],
+        env=WITHHELD_FROM_MAVEN.changes(),
         timeout_s=BUILD_S,
         log=log,
     )

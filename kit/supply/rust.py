@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from kit.adapters.environment import Withheld
 from kit.adapters.process import Runner
 from kit.errors import ToolMissing
 from kit.supply.cache import Cache
@@ -25,6 +26,12 @@ from kit.supply.lock import Cargo
 
 BUILD_S = 3 * 3600.0
 STAMP = ".kit-recipe"  # in an unpacked workspace: what it was made from
+# doc.rust-lang.org/cargo/reference/environment-variables.html, read 2026-11-28: profiles, targets, wrappers and flags of the
+# compiler. Registries, proxies and logins stay.
+WITHHELD = Withheld(
+    ("CARGO", "CARGO_*", "RUSTC", "RUSTC_*", "RUSTDOC", "RUSTFLAGS"),
+    but=("CARGO_HTTP_*", "CARGO_NET_*", "CARGO_REGISTRIES_*", "CARGO_REGISTRY_*", "CARGO_SOURCE_*", "CARGO_CREDENTIAL_*"),
+)
 # Built to be run by tests, not by customers: what costs minutes of compilation and megabytes is off.
 PROFILE = {
     "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0",
@@ -55,7 +62,13 @@ def build(run: Runner, cache: Cache, recipe: Cargo, into: Path, log: Path) -> No
     for crate in OPTIMISED:
         argv += ["--config", f"profile.release.package.{crate}.opt-level=2"]
     target = cache.cargo / "target" / workspace.name  # two workspaces may have programs of one name
-    env = {**PROFILE, **recipe.env, "CARGO_HOME": str(cache.cargo / "home"), "CARGO_TARGET_DIR": str(target)}
+    env = {
+        **WITHHELD.changes(),
+        **PROFILE,
+        **recipe.env,
+        "CARGO_HOME": str(cache.cargo / "home"),
+        "CARGO_TARGET_DIR": str(target),
+    }
     run(argv, env=env, cwd=workspace, timeout_s=BUILD_S, log=log)
     for program in recipe.programs:
         shutil.copy2(target / "release" / program, into / program)

@@ -154,6 +154,27 @@ def test_plan_apply_and_plan_again_is_empty(terraform: Terraform, tmp_path: Path
     assert here.output() == {}
 
 
+def test_a_hostile_shell_neither_moves_the_state_nor_narrows_the_plan(
+    terraform: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is made is in the state, and the state is where it always is. An input by TF_VAR_… remains one."""
+    monkeypatch.setenv("TF_WORKSPACE", "theirs")
+    monkeypatch.setenv("TF_CLI_ARGS_plan", '-target=terraform_data.word["a"]')
+    monkeypatch.setenv("TF_CLI_ARGS_apply", "-no-such-flag")
+    monkeypatch.setenv("TF_CLI_ARGS_init", "-backend=false")
+    monkeypatch.setenv("TF_DATA_DIR", str(tmp_path / "theirs"))
+    monkeypatch.setenv("TF_VAR_words", '["a", "b"]')
+    monkeypatch.delenv("TF_CLI_CONFIG_FILE", raising=False)
+    here = configuration(terraform, tmp_path)
+    here.init()
+    here.plan(tmp_path / "plan", {})
+    here.apply(tmp_path / "plan")
+    assert here.output() == {"words": ["a", "b"]}
+    assert (here.folder / "terraform.tfstate").is_file()
+    assert not (here.folder / "terraform.tfstate.d").exists()
+    assert not (tmp_path / "theirs").exists()
+
+
 def test_the_program_tells_which_product_it_is(terraform: Terraform) -> None:
     version = terraform.version()
     assert version.product in ("Terraform", "OpenTofu")

@@ -23,6 +23,7 @@ from kit.targets.cloud.errors import (
     ForeignState,
     ProbeImageMissing,
     QuotaTooSmall,
+    ShellContradicts,
     StandInInCloud,
     StateLost,
     UnknownVariable,
@@ -63,6 +64,32 @@ def test_a_variable_that_is_unknown_or_kit_s_own_is_refused(name: str, remedy: s
     with pytest.raises(UnknownVariable) as refused:
         checks.variables(ROOT / "terraform", Stack(cloud={"domain": "a.example.com", name: "x"}), "a.example.com")
     assert remedy in refused.value.fix
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "remedy"),
+    [
+        ("size", "ha", "cloud: {size: …}"),
+        ("zones", '["ru-central1-b"]', "cloud: {zones: …}"),
+        ("sentry_size", "full", "sentry: {size: …}"),
+        ("kafka_password", "theirs", "kit makes it"),
+    ],
+)
+def test_a_variable_of_the_shell_that_contradicts_kit_is_refused_by_name(name: str, said: str, remedy: str) -> None:
+    wanted = Stack(cloud={"domain": "a.example.com", "size": "demo", "zones": ["ru-central1-a"]})
+    given = checks.variables(ROOT / "terraform", wanted, "a.example.com")
+    agreeing = {"TF_VAR_size": "demo", "TF_VAR_zones": '["ru-central1-a"]', "TF_VAR_nodes_min": "3", "TF_VAR_other": "x"}
+    checks.shell(given, agreeing)
+    with pytest.raises(ShellContradicts, match=f"TF_VAR_{name}") as refused:
+        checks.shell(given, {**agreeing, f"TF_VAR_{name}": said})
+    assert remedy in refused.value.why
+
+
+def test_a_contradiction_is_found_before_anything_is_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_VAR_size", "ha")
+    target = CloudTarget(Stack(cloud={"domain": "a.example.com", "size": "demo"}), space(tmp_path), rehearses=True)
+    with pytest.raises(ShellContradicts, match="TF_VAR_size"):
+        target.plan()
 
 
 def test_mail_is_one_variable_for_both_targets() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.adapters.docker.errors import EngineContextUnusable
+from kit.adapters.environment import Withheld
 
 if TYPE_CHECKING:
     from docker.tls import TLSConfig
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from kit.adapters.process import Environment
 
 USUAL = "unix:///var/run/docker.sock"
+# Of the docker CLI and of what takes its code, such as Compose: engine, platform, API version, signatures
+# (docs.docker.com/reference/cli/docker, read 2026-11-28). Logins stay.
+WITHHELD = Withheld(("DOCKER_*", "BUILDKIT_HOST"), but=("DOCKER_CONFIG", "DOCKER_AUTH_CONFIG"))
 WITHOUT_TLS = ("unix:", "http+unix:", "npipe:", "ssh:", "fd:")
 
 
@@ -51,6 +55,7 @@ def child_environment(engine: Endpoint) -> Environment:
     folder = next((str(Path(file).parent) for file in known if file), None)  # the CLI takes all three files from one folder
     is_verified = engine.tls is not None and bool(engine.tls.verify)
     return {
+        **WITHHELD.changes(),
         "DOCKER_HOST": engine.address,
         "DOCKER_CONTEXT": None,
         "DOCKER_TLS": "1" if engine.tls is not None and not is_verified else None,

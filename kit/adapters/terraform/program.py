@@ -8,7 +8,6 @@ state and must write down what it has made, so Ctrl-C becomes one SIGINT, which 
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kit.adapters.environment import Withheld
 from kit.adapters.process import Environment, Result, Runner, Streamer, run, stream
 from kit.adapters.terraform.errors import document_in, refusal
 
@@ -26,6 +26,15 @@ INIT_S = 900.0  # the provider alone is 130 MB
 CHANGES = 2  # `plan -detailed-exitcode`: there is something to do
 
 Event = Mapping[str, Any]  # one line of terraform's -json, by its "type": "planned_change", "apply_start", "diagnostic" …
+
+# Where the state lies, which part is planned, what is added to each command (developer.hashicorp.com/terraform/cli/config/
+# environment-variables, read 2026-11-28; OpenTofu has the same). Inputs, logging, and where providers and modules come from stay
+# the user's, and so does OpenTofu's encryption of the state.
+WITHHELD = Withheld(
+    ("TF_*",),
+    but=("TF_VAR_*", "TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_*", "TF_REGISTRY_*", "TF_TOKEN_*", "TF_LOG*", "TF_ENCRYPTION"),
+)
+WITHHELD_FROM_MODULES = Withheld(("TF_*",))  # a module is evaluated with what it is given and nothing else
 
 # Of every call. The rest is for the user: credentials, proxies, logging.
 QUIET: Mapping[str, str] = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
@@ -48,7 +57,9 @@ class Terraform:
     secrets: Collection[str] = ()
 
     def version(self) -> Version:
-        said = self.runner([str(self.program), "version"], env={**QUIET, **self.environment}, timeout_s=EVALUATION_S).stdout
+        said = self.runner(
+            [str(self.program), "version"], env={**WITHHELD_FROM_MODULES.changes(), **QUIET}, timeout_s=EVALUATION_S
+        ).stdout
         found = re.search(r"^(Terraform|OpenTofu) v(\d+\.\d+\.\d+\S*)", said, re.MULTILINE)
         return Version(found.group(1), found.group(2)) if found else Version("", "")
 
@@ -63,9 +74,7 @@ class Terraform:
             state = scratch / "evaluated.tfstate"
             argv = [str(self.program), f"-chdir={folder.absolute()}", "apply", "-json", "-input=false", "-auto-approve"]
             argv += ["-lock=false", "-backup=-", f"-state={state}", f"-var-file={file}"]
-            # What a shell says to terraform for other configurations must not decide how a module is evaluated.
-            plain = dict.fromkeys(name for name in os.environ if name.startswith("TF_"))
-            env = {**plain, **QUIET, **self.environment, "TF_DATA_DIR": str(scratch / "data")}
+            env = {**WITHHELD_FROM_MODULES.changes(), **QUIET, **self.environment, "TF_DATA_DIR": str(scratch / "data")}
             result = self.runner(argv, env=env, timeout_s=EVALUATION_S, secrets=self.secrets, check=False)
             if result.exit_code != 0:
                 raise refusal(f"evaluate {folder.name}", result, self.secrets)
@@ -187,7 +196,7 @@ class Configuration:
         return [str(self.terraform.program), f"-chdir={self.folder}", *argv]
 
     def _environment(self) -> Environment:
-        return {**QUIET, **self.terraform.environment, "TF_DATA_DIR": str(self.data)}
+        return {**WITHHELD.changes(), **QUIET, **self.terraform.environment, "TF_DATA_DIR": str(self.data)}
 
 
 def event_of(line: str) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ Each check raises the error that names its own remedy. They go from the cheap to
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from kit.targets.cloud.errors import (
     ProbeImageMissing,
     ProfileTooOld,
     QuotaTooSmall,
+    ShellContradicts,
     StandInInCloud,
     StateLost,
     UnknownVariable,
@@ -95,6 +97,27 @@ def variables(terraform_folder: Path, stack: Stack, domain: str | None) -> dict[
     if stack.mail:
         said["mail"] = mail(stack.mail)
     return {**said, **wanted}
+
+
+def shell(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> None:
+    """Raises `ShellContradicts` where a TF_VAR_… differs from what kit gives terraform, which wins over it in silence.
+
+    A TF_VAR_… for anything else is an input like those in kit.yaml.
+    """
+    for name in (*given, "kafka_password", "redis_password"):
+        said = environment.get(f"TF_VAR_{name}")
+        if said and not (name in given and _means(said, given[name])):
+            raise ShellContradicts(variable=f"TF_VAR_{name}", why=OURS.get(name, f"kit.yaml has `cloud: {{{name}: …}}`"))
+
+
+def _means(said: str, value: Any) -> bool:
+    """Whether terraform reads `said` as this value; expressions that are no JSON are not understood here."""
+    if isinstance(value, str):
+        return said == value
+    try:
+        return bool(json.loads(said) == value)
+    except ValueError:
+        return False
 
 
 def _near(name: str, known: list[str]) -> str:

@@ -31,6 +31,15 @@ class UnknownVariable(KitError):
         super().__init__(what=f"cloud.{name} cannot be set in kit.yaml", why=why, fix=fix)
 
 
+class ShellContradicts(KitError):
+    """A variable TF_VAR_… of the shell differs from what kit gives Terraform."""
+
+    code = "KIT-CLOUD-SHELL"
+    exit_code = 10
+    what = "{variable} of the shell says something else than kit"
+    fix = "unset {variable}"
+
+
 class DomainMissing(KitError):
     """Nobody said under which name Sentry is to be reached."""
 

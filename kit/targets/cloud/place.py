@@ -99,8 +99,8 @@ class Place:
         self.close()
 
     def close(self) -> None:
-        """To everybody else: terraform writes its state, and the copy of the last one, as the umask has it."""
-        for path in self.configuration.glob(f"{STATE}*"):
+        """Set mode 0600 on the state and its copies, which terraform creates with the umask; errored.tfstate is one of them."""
+        for path in self.configuration.glob("*.tfstate*"):
             path.chmod(files.PRIVATE)
 
     def forget(self) -> None:

@@ -66,7 +66,7 @@ def _check(cloud: CloudTarget) -> None:
     """From the cheap to the dear; each raises what is wrong."""
     around, wanted = cloud.around, cloud.stack.sentry
     checks.profile(profiles.load(wanted.profile))
-    cloud.public_variables()
+    checks.shell(cloud.public_variables())
     if "sentry" in cloud.stack.parts:
         around.given_secrets()
     if cloud.place.rehearses and "sentry" in cloud.stack.parts and wanted.flavour == "chart":
