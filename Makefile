@@ -13,10 +13,14 @@ up: $(STAMP)  ## five TLS stores, a cluster, Sentry, a received exception
 	@$(KIT) setup
 	@$(KIT) up --local
 
-# Two at a time, the longest first: most of them wait for containers and for the provider.
+# First what needs no container, alone: it fails within minutes, and nothing slow is begun before it holds. Then the longest first, one for each
+# processor (at most four: a suite has a cluster of its own, of 2 GB): most of them wait for containers and for the provider.
+QUICK := lint,unit
+SLOW := e2e-local,e2e-sentry,terraform,e2e-cloud,connected,conformance
 test: $(STAMP)  ## everything that can be tested here, on the real thing
 	@rm -rf .tox/results
-	@$(VENV)/bin/tox run-parallel -q -p 2 --parallel-no-spinner -e e2e-sentry,e2e-local,terraform,e2e-cloud,connected,unit,conformance,lint; code=$$?; \
+	@$(VENV)/bin/tox run -q --fail-fast -e $(QUICK) && \
+	$(VENV)/bin/tox run-parallel -q -p $$($(VENV)/bin/python tests/at_once.py) --parallel-no-spinner -e $(SLOW); code=$$?; \
 	$(VENV)/bin/python tests/total.py .tox/results && exit $$code
 
 $(PARTS): $(STAMP)

@@ -58,7 +58,7 @@ def api_server(folder: Path) -> Iterator[Api]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         state.server = f"https://127.0.0.1:{server.server_address[1]}"
-        serving = threading.Thread(target=server.serve_forever)
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         serving.start()
         try:
             yield state

@@ -98,7 +98,7 @@ def engine(
         daemon_threads = True
 
     with Server(str(path), Handler) as server:
-        serving = threading.Thread(target=server.serve_forever, daemon=True)
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         serving.start()
         try:
             yield made

@@ -29,7 +29,7 @@ def answering(path: Path, *, api: str, version: str) -> Iterator[None]:
             pass
 
     with socketserver.ThreadingUnixStreamServer(str(path), Handler) as server:
-        serving = threading.Thread(target=server.serve_forever)
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         serving.start()
         try:
             yield

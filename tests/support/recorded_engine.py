@@ -54,7 +54,7 @@ def answering(path: Path, engine: Mapping[str, Any]) -> Iterator[list[str]]:
         request_queue_size = 64  # a client with several threads is not to be turned away
 
     with Server(str(path), Handler) as server:
-        serving = threading.Thread(target=server.serve_forever)
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         serving.start()
         try:
             yield asked

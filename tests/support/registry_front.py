@@ -131,7 +131,7 @@ def front(upstream: str) -> Iterator[Front]:
 
     with Server((HOST, 0), Handler) as server:
         made = Front(f"{HOST}:{server.server_address[1]}")
-        serving = threading.Thread(target=server.serve_forever, daemon=True)
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         serving.start()
         try:
             yield made

@@ -78,7 +78,7 @@ def https(by: Certified, handler: type[BaseHTTPRequestHandler]) -> Iterator[int]
     """Its port."""
     with ThreadingHTTPServer((HOST, 0), handler) as server:
         server.socket = _context(by).wrap_socket(server.socket, server_side=True)
-        serving = threading.Thread(target=server.serve_forever)
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         serving.start()
         try:
             yield int(server.server_address[1])

@@ -76,7 +76,7 @@ def test_an_authority_that_only_the_system_trusts_is_trusted_by_clients(tmp_path
 
     with ThreadingHTTPServer(("localhost", 0), Handler) as server:
         server.socket = served.wrap_socket(server.socket, server_side=True)
-        serving = threading.Thread(target=server.serve_forever)
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         serving.start()
         try:
             trusting = trust.context({"SSL_CERT_FILE": str(tmp_path / "system.pem")})

@@ -104,7 +104,7 @@ def test_where_it_cannot_be_made_the_cluster_comes_up_all_the_same(monkeypatch: 
 
     monkeypatch.setattr(node_image, "make", refused)
     local: Any = SimpleNamespace()
-    said = actions.actions(local)["make"](Step("make", "cluster/node", ""), lambda reason: None)
+    said = actions.actions(local)["make cluster"](Step("make", "cluster/node", ""), lambda reason: None)
     assert said is not None
     assert said.startswith("not made, so the images are loaded: ")
     assert "no such thing here" in said

@@ -94,7 +94,7 @@ def server(tmp_path: Path) -> Iterator[Sentry]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "pair.pem")
     running = Sentry(tmp_path / "ca.crt", context)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
+    threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield running
     running.shutdown()
     running.server_close()

@@ -143,7 +143,11 @@ def test_an_archive_without_the_member_is_told_so(
     assert failure(Files(server.url), target, file_of(content, "tiny")).why == "there is no file tiny in the archive"
 
 
-@pytest.mark.parametrize("content", [PROGRAM, gzip.compress(PROGRAM)[:100], b"PK\x03\x04 and then nothing"])
+@pytest.mark.parametrize(
+    "content",
+    [PROGRAM, gzip.compress(PROGRAM)[:100], b"PK\x03\x04 and then nothing"],
+    ids=["a program", "half an archive", "the start of one"],
+)
 def test_what_is_no_archive_is_told_so(server: FileServer, target: Path, content: bytes) -> None:
     server.paths[PATH] = content
     assert failure(Files(server.url), target, file_of(content, "tiny")).why.startswith("the archive cannot be read")

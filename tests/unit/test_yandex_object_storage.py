@@ -401,7 +401,7 @@ def test_a_proxy_that_someone_else_runs_is_not_asked(state: MemoryState) -> None
             asked.append(self.path)
 
     other = HTTPServer(("127.0.0.1", 0), Listener)
-    threading.Thread(target=other.serve_forever, daemon=True).start()
+    threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     server = object_storage.start(state, state.backing, 0)
     try:
         raw(server, "GET", f"http://127.0.0.1:{other.server_address[1]}/secret")
