@@ -28,11 +28,14 @@ from typing import Any, ClassVar
 # Plain values only: `-o json` prints them, so no object that may hold a password can be one.
 Field = str | int | float | PathLike[str] | datetime | Sequence[str] | None
 
-TEXTS = ("what", "why", "fix")
+TEXTS = ("what", "why", "fix", "detail")
 
 
 class _Formatter(string.Formatter):
-    """str.format, where a list is written with commas, or with what stands behind the colon: `{reasons:; }`."""
+    """str.format, where a list is written with commas, or what stands behind the colon: `{all:; }`; `{said!l}` is a first line."""
+
+    def convert_field(self, value: Any, conversion: str | None) -> Any:
+        return first_line(str(value)) if conversion == "l" else super().convert_field(value, conversion)
 
     def format_field(self, value: Any, format_spec: str) -> Any:
         if isinstance(value, list | tuple):
@@ -51,16 +54,24 @@ class KitError(Exception):
     what: str = ""
     why: str = ""
     fix: str = ""
+    detail: str = ""
 
     def __init__(
-        self, *, what: str | None = None, why: str | None = None, fix: str | None = None, detail: str = "", **fields: Field
+        self,
+        *,
+        what: str | None = None,
+        why: str | None = None,
+        fix: str | None = None,
+        detail: str | None = None,
+        **fields: Field,
     ) -> None:
-        given = {text: said for text, said in (("what", what), ("why", why), ("fix", fix)) if said is not None}
-        templates = {text: getattr(type(self), text) for text in TEXTS if text not in given}
+        texts = {"what": what, "why": why, "fix": fix, "detail": detail}
+        given = {text: said for text, said in texts.items() if said is not None}
+        templates = {text: getattr(type(self), text) for text in texts if text not in given}
         declared = declared_fields(type(self))
         needed = fields_of(type(self), templates) | {field for field in declared if not hasattr(type(self), field)}
         name = type(self).__name__
-        if absent := sorted(text for text, template in templates.items() if not template):
+        if absent := sorted(text for text, template in templates.items() if not template and text != "detail"):
             raise TypeError(f"{name} must be given {', '.join(absent)}")
         if unknown := sorted(fields.keys() - declared - fields_of(type(self))):
             raise TypeError(f"{name} has no field {', '.join(unknown)}")
@@ -68,7 +79,7 @@ class KitError(Exception):
             raise TypeError(f"{name} needs {', '.join(missing)}")
         said = given | {text: FORMATTER.vformat(template, (), fields) for text, template in templates.items()}
         super().__init__(said["what"])
-        self.what, self.why, self.fix, self.detail = said["what"], said["why"], said["fix"], detail
+        self.what, self.why, self.fix, self.detail = (said[text] for text in TEXTS)
         self.fields: Mapping[str, Field] = fields
         for field in declared & fields.keys():
             setattr(self, field, fields[field])
@@ -85,6 +96,11 @@ def declared_fields(error: type[KitError]) -> set[str]:
     own = error.__mro__[: error.__mro__.index(KitError)]
     annotated = (item for each in own for item in inspect.get_annotations(each).items())
     return {name for name, kind in annotated if "ClassVar" not in str(kind)} - set(TEXTS)
+
+
+def first_line(said: str) -> str:
+    """The first line that says something."""
+    return next((line.strip() for line in said.splitlines() if line.strip()), "it said nothing")
 
 
 class ToolFailed(KitError):

@@ -67,6 +67,18 @@ def test_the_fields_are_put_into_the_templates_and_kept() -> None:
     assert error.port == 9091
 
 
+def test_a_field_may_be_shortened_to_its_first_line() -> None:
+    class Said(KitError):
+        what = "no"
+        why = "{said!l}"
+        fix = "none"
+        detail = "{said}"
+
+    error = Said(said="\n  first\nsecond")
+    assert (error.why, error.detail) == ("first", "\n  first\nsecond")
+    assert Said(said="").why == "it said nothing"
+
+
 def test_a_text_that_is_given_replaces_the_template_and_is_none() -> None:
     error = Taken(port=1, owners=["x"], why="{braces} stay", fix="")
     assert (error.what, error.why, error.fix) == ("port 1 is in use", "{braces} stay", "")
@@ -121,10 +133,10 @@ def calls() -> Iterator[tuple[str, type[KitError], set[str]]]:
 def test_every_raise_gives_the_fields_that_its_class_names() -> None:
     wrong = []
     for place, error, given in calls():
-        absent = {text for text in TEXTS if not getattr(error, text)} - given
+        absent = {text for text in ("what", "why", "fix") if not getattr(error, text)} - given
         needed = {name for name in declared_fields(error) if not hasattr(error, name)}
         missing = (fields_of(error, set(TEXTS) - given) | needed) - given
-        unknown = given - fields_of(error) - declared_fields(error) - {*TEXTS, "detail"}
+        unknown = given - fields_of(error) - declared_fields(error) - set(TEXTS)
         wrong += [f"{place} {error.__name__}: {name}" for name in sorted(absent | missing | unknown)]
     assert wrong == []
 
