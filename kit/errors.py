@@ -32,7 +32,7 @@ TEXTS = ("what", "why", "fix", "detail")
 
 
 class _Formatter(string.Formatter):
-    """str.format, where a list is written with commas, or what stands behind the colon: `{all:; }`; `{said!l}` is a first line."""
+    """str.format, where a list is written with commas, or what stands behind the colon (`{all:; }`). `!l` takes a first line."""
 
     def convert_field(self, value: Any, conversion: str | None) -> Any:
         return first_line(str(value)) if conversion == "l" else super().convert_field(value, conversion)

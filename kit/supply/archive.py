@@ -161,7 +161,7 @@ def _verify(tar: tarfile.TarFile, files: Mapping[str, Any], source: Path) -> Non
         for block in _blocks(_member(tar, name, source)):
             got.update(block)
         if got.hexdigest() != wanted["sha256"]:
-            raise ChecksumWrong(what=f"{name} in {source}", wanted=str(wanted["sha256"]), got=got.hexdigest())
+            raise ChecksumWrong(file=f"{name} in {source}", wanted=str(wanted["sha256"]), got=got.hexdigest())
 
 
 def _member(tar: tarfile.TarFile, name: str, source: Path) -> IO[bytes]:

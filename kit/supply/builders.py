@@ -22,7 +22,7 @@ from kit.errors import ToolMissing
 from kit.host import trust
 from kit.supply import rust
 from kit.supply.cache import Cache, remove
-from kit.supply.errors import RecipeBroken
+from kit.supply.errors import RecipeBroken, named
 from kit.supply.lock import Cargo, Debian, Dockerfile, Entry, GoBuild, GoInstall, GoModuleFiles, Maven
 from kit.supply.recipe import is_part
 from kit.supply.resolve import RECIPE_LABEL
@@ -115,9 +115,9 @@ def files(shop: Workshop, entry: Entry, into: Path, log: Path, platform: str) ->
         case Cargo() as recipe:
             rust.build(shop.run, shop.cache, recipe, into, log)
         case _:
-            raise RecipeBroken(key=entry.key, why="its recipe does not make files", log=log)
+            raise RecipeBroken(made=named([entry.key]), why="its recipe does not make files", log=log)
     if not any(into.iterdir()) or (entry.section == "tool" and not os.access(into / entry.name, os.X_OK)):
-        raise RecipeBroken(key=entry.key, why=f"it made {sorted(path.name for path in into.iterdir())}", log=log)
+        raise RecipeBroken(made=named([entry.key]), why=f"it made {sorted(path.name for path in into.iterdir())}", log=log)
 
 
 def image(shop: Workshop, entry: Entry, job: ImageJob) -> None:
@@ -128,11 +128,13 @@ def image(shop: Workshop, entry: Entry, job: ImageJob) -> None:
         case Dockerfile() as dockerfile:
             _dockerfile(shop, dockerfile, job)
         case _:
-            raise RecipeBroken(key=entry.key, why="its recipe does not make an image", log=job.log)
+            raise RecipeBroken(made=named([entry.key]), why="its recipe does not make an image", log=job.log)
     made = shop.engine.images.find(job.reference)
     wanted = job.labels[RECIPE_LABEL]
     if made is None or made.labels.get(RECIPE_LABEL) != wanted:
-        raise RecipeBroken(key=entry.key, why=f"no image {job.reference} with the label {RECIPE_LABEL}={wanted}", log=job.log)
+        raise RecipeBroken(
+            made=named([entry.key]), why=f"no image {job.reference} with the label {RECIPE_LABEL}={wanted}", log=job.log
+        )
 
 
 def _named(entry: Entry, into: Path) -> None:

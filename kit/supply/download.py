@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
-from kit.adapters.docker.errors import DiskFull
+from kit.adapters.docker.errors import GB, DiskFull
 from kit.supply import https
 from kit.supply.errors import ChecksumWrong, DownloadFailed, FilesPrefixInvalid
 from kit.supply.https import Note
@@ -80,7 +80,7 @@ class Files:
         try:
             got = self._fetched(address, download, interrupted, note)
             if got != file.sha256:
-                raise ChecksumWrong(what=address, wanted=file.sha256, got=got)
+                raise ChecksumWrong(file=address, wanted=file.sha256, got=got)
             target = folder / name
             if file.member is None:
                 download.rename(target)
@@ -89,7 +89,7 @@ class Files:
             target.chmod(0o755)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DiskFull(where=str(folder), free_bytes=shutil.disk_usage(folder).free) from error
+                raise DiskFull(where=folder, free_gb=shutil.disk_usage(folder).free / GB) from error
             raise
         finally:
             download.unlink(missing_ok=True)
@@ -208,6 +208,6 @@ def _unpack(archive: Path, member: str, target: Path, address: str) -> None:
                 raise KeyError(member)
             shutil.copyfileobj(found, file)
     except KeyError as absent:
-        raise DownloadFailed(address, f"there is no file {member} in the archive", False) from absent
+        raise DownloadFailed(address=address, why=f"there is no file {member} in the archive", may_pass=False) from absent
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error) as broken:
-        raise DownloadFailed(address, f"the archive cannot be read: {broken}", False) from broken
+        raise DownloadFailed(address=address, why=f"the archive cannot be read: {broken}", may_pass=False) from broken

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from kit.errors import KitError
 
@@ -19,9 +18,8 @@ class LockInvalid(KitError):
 
     code = "KIT-LOCK-INVALID"
     exit_code = 12
-
-    def __init__(self, *, path: Path, line: int, why: str) -> None:
-        super().__init__(what=f"{path}:{line} is not a valid lock", why=why, fix=f"mend line {line}, or take the file from git")
+    what = "{path}:{line} is not a valid lock"
+    fix = "mend line {line}, or take the file from git"
 
 
 class LockUnreadable(KitError):
@@ -29,13 +27,8 @@ class LockUnreadable(KitError):
 
     code = "KIT-LOCK-UNREADABLE"
     exit_code = 12
-
-    def __init__(self, *, path: Path, why: str) -> None:
-        super().__init__(
-            what=f"{path} cannot be read as a lock",
-            why=why,
-            fix="name another file: export KIT_LOCK=…; without it kit's own is used",
-        )
+    what = "{path} cannot be read as a lock"
+    fix = "name another file: export KIT_LOCK=…; without it kit's own is used"
 
 
 class NotInLock(KitError):
@@ -43,9 +36,9 @@ class NotInLock(KitError):
 
     code = "KIT-SUPPLY-UNKNOWN"
     exit_code = 13
-
-    def __init__(self, *, name: str, known: tuple[str, ...]) -> None:
-        super().__init__(what=f"`{name}` is not in the lock", why=f"known are: {', '.join(known)}", fix="kit images list")
+    what = "`{name}` is not in the lock"
+    why = "known are: {known}"
+    fix = "kit images list"
 
 
 class NotSupplied(KitError):
@@ -53,10 +46,8 @@ class NotSupplied(KitError):
 
     code = "KIT-SUPPLY-ABSENT"
     exit_code = 22
-
-    def __init__(self, *, key: str, why: str) -> None:
-        name = key.partition("/")[2]
-        super().__init__(what=f"{key.replace('/', ' ')} is not there yet", why=why, fix=f"kit images build {name}")
+    what = "{section} {name} is not there yet"
+    fix = "kit images build {name}"
 
 
 class NoSource(KitError):
@@ -100,9 +91,8 @@ class RecipeBroken(KitError):
 
     code = "KIT-RECIPE-BROKEN"
     exit_code = 24
-
-    def __init__(self, *, key: str, why: str, log: Path) -> None:
-        super().__init__(what=f"the recipe of {key.replace('/', ' ')} did not make what it should", why=why, fix=f"see {log}")
+    what = "the recipe of {made} did not make what it should"
+    fix = "see {log}"
 
 
 class ChecksumWrong(KitError):
@@ -110,13 +100,9 @@ class ChecksumWrong(KitError):
 
     code = "KIT-SUPPLY-CHECKSUM"
     exit_code = 25
-
-    def __init__(self, *, what: str, wanted: str, got: str) -> None:
-        super().__init__(
-            what=f"{what} is not what it should be",
-            why=f"SHA-256 {got[:12]}…, wanted {wanted[:12]}…; it was thrown away",
-            fix="get it again from a place you trust",
-        )
+    what = "{file} is not what it should be"
+    why = "SHA-256 {got:.12}…, wanted {wanted:.12}…; it was thrown away"
+    fix = "get it again from a place you trust"
 
 
 class DownloadFailed(KitError):
@@ -124,17 +110,11 @@ class DownloadFailed(KitError):
 
     code = "KIT-DOWNLOAD-FAILED"
     exit_code = 26
+    what = "{address} could not be fetched"
+    fix = "check network, proxy (HTTPS_PROXY) and the system's trusted authorities, or set KIT_FILES_PREFIX to a mirror"
 
-    def __init__(self, address: str, why: str, may_pass: bool, status: int | None = None, fix: str = "") -> None:
-        """`may_pass`: another try may go better. `status` is HTTP's, where a server answered."""
-        super().__init__(
-            what=f"{address} could not be fetched",
-            why=why,
-            fix=fix
-            or "check network, proxy (HTTPS_PROXY) and the system's trusted authorities, or set KIT_FILES_PREFIX to a mirror",
-        )
-        self.may_pass = may_pass
-        self.status = status
+    may_pass: bool  # another try may go better
+    status: int | None = None  # HTTP's, where a server answered
 
 
 class FilesPrefixInvalid(KitError):
@@ -142,13 +122,9 @@ class FilesPrefixInvalid(KitError):
 
     code = "KIT-FILES-PREFIX"
     exit_code = 10
-
-    def __init__(self, *, variable: str, value: str) -> None:
-        super().__init__(
-            what=f"{variable} is no address of a mirror",
-            why=f"it is `{value}`; it must begin with https:// or file:///, or with http:// on this computer itself",
-            fix=f"export {variable}=https://mirror.example/files/ (in a login, @ is written as %40 and / as %2F)",
-        )
+    what = "{variable} is no address of a mirror"
+    why = "it is `{value}`; it must begin with https:// or file:///, or with http:// on this computer itself"
+    fix = "export {variable}=https://mirror.example/files/ (in a login, @ is written as %40 and / as %2F)"
 
 
 class RegistryPrefixInvalid(KitError):
@@ -156,13 +132,9 @@ class RegistryPrefixInvalid(KitError):
 
     code = "KIT-REGISTRY-PREFIX"
     exit_code = 10
-
-    def __init__(self, *, variable: str, value: str) -> None:
-        super().__init__(
-            what=f"{variable} is no registry",
-            why=f"it is `{value}`; it must be a host with a dot or a port, and folders in lower case: no scheme, no login",
-            fix=f"export {variable}=mirror.example/hub/ (or 127.0.0.1:5000/); its login: docker login mirror.example",
-        )
+    what = "{variable} is no registry"
+    why = "it is `{value}`; it must be a host with a dot or a port, and folders in lower case: no scheme, no login"
+    fix = "export {variable}=mirror.example/hub/ (or 127.0.0.1:5000/); its login: docker login mirror.example"
 
 
 class ArchiveInvalid(KitError):
@@ -170,9 +142,8 @@ class ArchiveInvalid(KitError):
 
     code = "KIT-ARCHIVE-INVALID"
     exit_code = 14
-
-    def __init__(self, *, path: Path, why: str) -> None:
-        super().__init__(what=f"{path} is not an archive of kit", why=why, fix="make it again: kit images save FILE")
+    what = "{path} is not an archive of kit"
+    fix = "make it again: kit images save FILE"
 
 
 class Interrupted(KitError):
@@ -180,8 +151,6 @@ class Interrupted(KitError):
 
     code = "KIT-INTERRUPTED"
     exit_code = 130
-
-    def __init__(self) -> None:
-        super().__init__(
-            what="stopped", why="interrupted; what was finished is kept", fix="run the same command again: it goes on from there"
-        )
+    what = "stopped"
+    why = "interrupted; what was finished is kept"
+    fix = "run the same command again: it goes on from there"

@@ -161,13 +161,15 @@ def _read(address: str, silent_s: float, headers: Mapping[str, str]) -> Iterator
             try:
                 block = answer.read1(BLOCK)  # what is there, so that a slow line is no silent one
             except (OSError, http.client.HTTPException) as error:
-                raise DownloadFailed(address, f"it broke off after {_of(done, total)}: {_words(error)}", True) from error
+                raise DownloadFailed(
+                    address=address, why=f"it broke off after {_of(done, total)}: {_words(error)}", may_pass=True
+                ) from error
             if not block:
                 break
             done += len(block)
             yield "block", block
     if total is not None and done != total:
-        raise DownloadFailed(address, f"it broke off after {_of(done, total)}", True)
+        raise DownloadFailed(address=address, why=f"it broke off after {_of(done, total)}", may_pass=True)
 
 
 def _of(done: int, total: int | None) -> str:
@@ -188,7 +190,9 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         stays_here = place.scheme == "http" and not req.full_url.startswith("https://") and is_loopback(place.netloc)
         if place.scheme != "https" and not stays_here:
             fp.close()
-            raise DownloadFailed(req.full_url, f"it redirects to {_bare(newurl)}, which is not encrypted", False, code)
+            raise DownloadFailed(
+                address=req.full_url, why=f"it redirects to {_bare(newurl)}, which is not encrypted", may_pass=False, status=code
+            )
         self.led_to = place.netloc
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -224,15 +228,19 @@ def _opened(
         refused.close()
         why, fix = _refusal(refused.code)
         why = _behind(redirects, f"{why} (HTTP {refused.code})")
-        raise DownloadFailed(address, why, refused.code >= 500, refused.code, fix) from refused
+        raise DownloadFailed(
+            address=address, why=why, may_pass=refused.code >= 500, status=refused.code, fix=fix or None
+        ) from refused
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         if refused_by_proxy := TUNNEL.search(str(reason)):
             status = int(refused_by_proxy.group(1))
             why, fix = _refusal(status) if status == 407 else ("the proxy does not let it through", "")
-            raise DownloadFailed(address, f"{why} (HTTP {status})", status >= 500, fix=fix) from error
+            raise DownloadFailed(
+                address=address, why=f"{why} (HTTP {status})", may_pass=status >= 500, fix=fix or None
+            ) from error
         may_pass = isinstance(reason, ConnectionResetError | ConnectionAbortedError | ssl.SSLEOFError)
-        raise DownloadFailed(address, _behind(redirects, _words(reason)), may_pass) from error
+        raise DownloadFailed(address=address, why=_behind(redirects, _words(reason)), may_pass=may_pass) from error
 
 
 def _behind(redirects: _Redirects, why: str) -> str:

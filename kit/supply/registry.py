@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from kit.adapters.docker.credentials import missing_helper
-from kit.adapters.docker.errors import ImagePullFailed
 from kit.adapters.docker.images import LocalImage
-from kit.adapters.docker.registries import RegistryDenied, RegistryLacks, RegistrySilent, host_of
+from kit.adapters.docker.registries import ImagePullFailed, RegistryDenied, RegistryLacks, RegistrySilent, host_of
 from kit.adapters.docker.transfer import Note
 from kit.supply.errors import NoSource, RegistryPrefixInvalid
 from kit.supply.lock import PulledImage

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from kit.adapters.docker.errors import DiskFull
+from kit.adapters.docker.errors import GB, DiskTooSmall
 from kit.supply.cache import Cache, size_bytes
 from kit.supply.lock import (
     Built,
@@ -27,7 +27,6 @@ from kit.supply.lock import (
 from kit.supply.resolve import Need
 
 MB = 1024**2
-GB = 1024**3
 LEAST = GB  # for what the stack itself writes
 MANY_PACKAGES = 4  # a build of that many Go programs is that of Kubernetes
 PULLED_IMAGE, PULLED_FILE = 600 * MB, 150 * MB
@@ -59,7 +58,7 @@ def _check(cache: Cache, place: Path, sources: Iterable[Pulled | Built], besides
     free = _free(place)
     wanted = _wanted(cache, recipes, pulled, free)
     if free < wanted:
-        raise DiskFull(where=str(place), free_bytes=free, needed_bytes=wanted)
+        raise DiskTooSmall(where=place, free_gb=free / GB, needed_gb=wanted / GB)
 
 
 def _is_image(source: Pulled | Built) -> bool:

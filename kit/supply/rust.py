@@ -100,7 +100,7 @@ def _fetched(run: Runner, recipe: Cargo, scratch: Path, log: Path) -> Path:
     run([*argv, "--require-hashes", f"--requirement={wanted}", f"--dest={into}"], timeout_s=BUILD_S, log=log)
     (package,) = into.iterdir()
     if (got := sha256_of(package)) != recipe.sha256:
-        raise ChecksumWrong(what=package.name, wanted=recipe.sha256, got=got)
+        raise ChecksumWrong(file=package.name, wanted=recipe.sha256, got=got)
     return package
 
 
@@ -115,12 +115,12 @@ def _unpack(package: Path, recipe: Cargo, folder: Path, log: Path) -> None:
                 tar.extractall(scratch, filter="data")
         inner = next(Path(scratch).rglob(recipe.archive), None)
         if inner is None:
-            raise RecipeBroken(key=recipe.package, why=f"the package holds no {recipe.archive}", log=log)
+            raise RecipeBroken(made=recipe.package, why=f"the package holds no {recipe.archive}", log=log)
         with zipfile.ZipFile(inner) as zipped:
             zipped.extractall(scratch)
         workspace = inner.parent / recipe.folder if (inner.parent / recipe.folder).is_dir() else Path(scratch) / recipe.folder
         if not (workspace / "Cargo.toml").is_file():
-            raise RecipeBroken(key=recipe.package, why=f"{recipe.archive} holds no {recipe.folder}/Cargo.toml", log=log)
+            raise RecipeBroken(made=recipe.package, why=f"{recipe.archive} holds no {recipe.folder}/Cargo.toml", log=log)
         shutil.copytree(workspace, folder, dirs_exist_ok=True)
 
 
@@ -131,6 +131,6 @@ def _with_crates(manifest: str, crates: Mapping[str, str], recipe: Cargo, log: P
         manifest, count = from_repository.subn(rf'\g<1>version = "={version}"', manifest)
         if count != 1:
             raise RecipeBroken(
-                key=recipe.package, why=f"Cargo.toml takes {name} from {count} repositories, not from one", log=log
+                made=recipe.package, why=f"Cargo.toml takes {name} from {count} repositories, not from one", log=log
             )
     return manifest

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from kit.adapters import process
 from kit.adapters.docker.client import Docker
-from kit.adapters.docker.errors import ImagePullFailed, disk_full
+from kit.adapters.docker.errors import disk_full
+from kit.adapters.docker.registries import ImagePullFailed
 from kit.adapters.process import Runner
 from kit.host import fitness, platform
 from kit.supply import recipe, resolve, room, schedule
@@ -141,7 +142,7 @@ class Supply:
         entry = self.entry(name, "tool")
         look = self._shelf.program(entry, ANY_WAY)
         if isinstance(look, Missing):
-            raise NotSupplied(key=entry.key, why=look.why)
+            raise NotSupplied(section=entry.section, name=entry.name, why=look.why)
         return Path(look.place)
 
     def image(self, name: str) -> Image:
@@ -149,7 +150,7 @@ class Supply:
         entry = self.entry(name, "image")
         look = self._shelf.image(entry, ANY_WAY, self.docker.images.find)
         if isinstance(look, Missing):
-            raise NotSupplied(key=entry.key, why=look.why)
+            raise NotSupplied(section=entry.section, name=entry.name, why=look.why)
         return Image(look.place, look.source, self.hashes[entry.key], look.version)
 
     def plan(
@@ -257,9 +258,10 @@ class Supply:
 
     def place_of(self, key: str, counting: tuple[Way, ...] = ANY_WAY) -> Found:
         """Where an entry lies; raises `NotSupplied`."""
-        look = self._shelf.look(self.lock.entries[key], counting, self.docker.images.find)
+        entry = self.lock.entries[key]
+        look = self._shelf.look(entry, counting, self.docker.images.find)
         if isinstance(look, Missing):
-            raise NotSupplied(key=key, why=look.why)
+            raise NotSupplied(section=entry.section, name=entry.name, why=look.why)
         return look
 
     def entry(self, name: str, section: Section) -> Entry:

@@ -16,8 +16,10 @@ from kit.adapters.docker.errors import (
     EngineAbsent,
     EngineNoPermission,
     EngineNotRunning,
-    EngineRefused,
+    EngineProtocolUnknown,
     EngineTooOld,
+    EngineUnreachable,
+    refused,
     unreachable,
 )
 from kit.adapters.docker.observed import container
@@ -53,6 +55,21 @@ def test_the_error_number_decides(
     assert type(unreachable("unix:///run/x.sock", wrapped(error))) is told
 
 
+@pytest.mark.parametrize("address", ["ssh://u@h", "npipe:////./pipe/docker"])
+def test_an_engine_by_a_protocol_that_kit_does_not_speak_is_not_to_be_started(address: str) -> None:
+    with pytest.raises(EngineProtocolUnknown) as unknown:
+        Docker(address).containers()
+    assert address in unknown.value.what
+    assert "ssh -nNT -L" in unknown.value.fix
+
+
+def test_an_engine_on_the_network_that_does_not_answer_is_not_to_be_started() -> None:
+    with pytest.raises(EngineUnreachable) as silent:
+        Docker("tcp://127.0.0.1:1").containers()
+    assert "127.0.0.1:1" in silent.value.what
+    assert "docker context ls" in silent.value.fix
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -61,8 +78,8 @@ def test_the_error_number_decides(
     ],
 )
 def test_an_engine_without_a_free_range_of_addresses_says_how_to_get_one(said: str) -> None:
-    assert "docker network prune" in EngineRefused(doing="create the network kit", said=said).fix
-    assert EngineRefused(doing="create the network kit", said="something else").fix == "docker info"
+    assert "docker network prune" in refused("create the network kit", said).fix
+    assert refused("create the network kit", "something else").fix == "docker info"
 
 
 def test_nobody_at_the_socket(tmp_path: Path) -> None:

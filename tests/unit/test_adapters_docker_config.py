@@ -9,7 +9,7 @@ import pytest
 
 from kit.adapters.docker.client import Docker
 from kit.adapters.docker.credentials import missing_helper
-from kit.adapters.docker.errors import DockerConfigInvalid, EngineContextUnusable, EngineNotRunning
+from kit.adapters.docker.errors import DockerConfigInvalid, EngineContextUnusable, EngineUnreachable
 
 NOBODY = "tcp://127.0.0.1:1"
 
@@ -52,7 +52,7 @@ def test_one_that_is_no_json_is_none_as_for_the_docker_cli(config: Path, content
     else:
         config.write_text(content)
     assert missing_helper() is None
-    with pytest.raises(EngineNotRunning):
+    with pytest.raises(EngineUnreachable):
         Docker().version()
 
 

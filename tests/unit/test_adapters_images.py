@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from kit.adapters.docker.client import NEWEST_API, Docker, Platform
-from kit.adapters.docker.errors import EngineRefused, ImageBuildFailed, ImagePullFailed
-from kit.adapters.docker.registries import RegistryLimited
+from kit.adapters.docker.errors import EngineRefused, ImageBuildFailed
+from kit.adapters.docker.registries import ImagePullFailed, RegistryLimited
 from tests.support.fake_engine import FakeEngine, Told, engine
 
 DIGEST = "sha256:" + "ab" * 32

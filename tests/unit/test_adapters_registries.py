@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from kit.adapters.docker.credentials import MissingHelper
-from kit.adapters.docker.errors import ImagePullFailed
 from kit.adapters.docker.registries import (
+    ImagePullFailed,
     RegistryDenied,
     RegistryFailing,
     RegistryLacks,
     RegistryLimited,
+    RegistryPlaintext,
     RegistrySilent,
     RegistryUnreachable,
     RegistryUntrusted,
@@ -75,7 +76,7 @@ HUB = "https://registry-1.docker.io/v2/library/postgres/manifests/17"
         # Go's own words for TLS (crypto/x509, crypto/tls, net/http)
         (f'Get "{HUB}": x509: certificate signed by unknown authority', 500, RegistryUntrusted),
         ("tls: failed to verify certificate: x509: certificate is valid for a, not b", 500, RegistryUntrusted),
-        (f'Get "{HUB}": http: server gave HTTP response to HTTPS client', 500, RegistryUntrusted),
+        (f'Get "{HUB}": http: server gave HTTP response to HTTPS client', 500, RegistryPlaintext),
         (f'Get "{HUB}": net/http: TLS handshake timeout', 500, RegistrySilent),
         (f'Get "{HUB}": proxyconnect tcp: dial tcp 10.0.0.9:3128: connect: connection refused', 500, RegistryUnreachable),
         # No words that are known: the status, and else no guess

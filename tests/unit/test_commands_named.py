@@ -25,6 +25,7 @@ DOCUMENTS = sorted(
     str(file.relative_to(ROOT)) for file in [*ROOT.glob("*.md"), *(md for room in ROOMS for md in ROOT.glob(f"{room}/**/*.md"))]
 )
 SCRIPTS = sorted(str(file.relative_to(ROOT)) for file in (ROOT / "docs").glob("*.sh"))
+FIELD = re.compile(r"\{[^{}]*\}")  # of a template
 CODE = sorted(str(file.relative_to(ROOT)) for file in ROOT.glob("kit/**/*.py"))
 
 
@@ -45,9 +46,11 @@ def remedies(source: str) -> Iterator[str]:
         if is_keyword or is_template:
             for part in ast.walk(node.value):  # type: ignore[attr-defined]
                 if isinstance(part, ast.JoinedStr):
-                    yield "".join(str(each.value) if isinstance(each, ast.Constant) else "…" for each in part.values)
+                    yield FIELD.sub(
+                        "…", "".join(str(each.value) if isinstance(each, ast.Constant) else "…" for each in part.values)
+                    )
                 elif isinstance(part, ast.Constant) and isinstance(part.value, str):
-                    yield re.sub(r"\{[^{}]*\}", "…", part.value) if is_template else part.value
+                    yield FIELD.sub("…", part.value)
 
 
 def mistakes(named: Iterator[Named]) -> list[str]:

@@ -15,7 +15,6 @@ import yaml
 from kit import doctor as checks
 from kit.adapters.docker import errors as docker_errors
 from kit.adapters.docker import images, registries
-from kit.adapters.docker.errors import ImagePullFailed
 from kit.errors import KitError
 from kit.host import fitness
 from kit.report import progress
@@ -189,7 +188,7 @@ def test_every_code_is_one_of_kit_with_its_exit_code() -> None:
 
 def test_every_refusal_of_a_registry_has_its_row() -> None:
     said = {code for row in rows(section("What a registry refuses")) for code, _ in CODE.findall(row[1])}
-    assert said == {found.code for found in ERRORS.values() if issubclass(found, ImagePullFailed)}
+    assert said == {found.code for found in ERRORS.values() if issubclass(found, registries.ImagePullFailed)}
 
 
 def test_every_time_is_the_code_s() -> None:

@@ -40,7 +40,7 @@ class Supplied:
 
     def image(self, name: str) -> SimpleNamespace:
         if name not in self.images:
-            raise NotSupplied(key=f"image/{name}", why="not there")
+            raise NotSupplied(section="image", name=name, why="not there")
         return SimpleNamespace(reference=self.images[name])
 
 

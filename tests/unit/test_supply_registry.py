@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from kit.adapters.docker.errors import ImagePullFailed
 from kit.adapters.docker.images import LocalImage
-from kit.adapters.docker.registries import RegistryDenied, RegistryLimited, RegistrySilent, refused
+from kit.adapters.docker.registries import ImagePullFailed, RegistryDenied, RegistryLimited, RegistrySilent, refused
 from kit.supply.errors import RegistryPrefixInvalid
 from kit.supply.lock import PulledImage
 from kit.supply.registry import Registry, prefix_from

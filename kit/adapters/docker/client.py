@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.adapters.docker import credentials
 from kit.adapters.docker.endpoint import Endpoint, child_environment, endpoint
-from kit.adapters.docker.errors import MINIMUM_API, DockerConfigInvalid, EngineRefused, EngineTooOld, unreachable
+from kit.adapters.docker.errors import MINIMUM_API, DockerConfigInvalid, EngineTooOld, refused, unreachable
 from kit.adapters.docker.observed import (
     Container,
     Ended,
@@ -84,7 +84,7 @@ class Docker:
         finally:
             first.close()
         if api < MINIMUM_API:
-            raise EngineTooOld(version=str(told["Version"]), api=str(told["ApiVersion"]))
+            raise EngineTooOld(version=str(told["Version"]), api=str(told["ApiVersion"]), minimum=_text(MINIMUM_API))
         client = self._client(min(api, NEWEST_API), timeout_s)
         credentials.leave_out_missing(client)
         return client
@@ -273,7 +273,7 @@ class Docker:
         try:
             yield
         except APIError as error:
-            raise EngineRefused(doing=what, said=str(error.explanation or error)) from error
+            raise refused(what, str(error.explanation or error)) from error
         except requests.exceptions.Timeout as error:
             raise ToolTimeout(
                 what=f"the container engine did not {what} within {timeout_s:.0f} s",

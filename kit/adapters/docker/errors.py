@@ -11,12 +11,14 @@ import platform
 import shutil
 import ssl
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from kit.errors import KitError
 
 MINIMUM_API = (1, 41)  # Engine 20.10: the oldest that a supported distribution still ships
 ALMOST_FULL_BYTES = 256 * 1024**2
+GB = 1024**3
 # The engine's words for one and the same, older and newer: for-linux#599, compose#6153, for-linux#418
 NO_POOL_LEFT = ("non-overlapping IPv4 address pool", "predefined address pools have been fully subnetted")
 
@@ -26,30 +28,44 @@ class EngineAbsent(KitError):
 
     code = "KIT-ENGINE-ABSENT"
     exit_code = 32
-
-    def __init__(self, *, address: str) -> None:
-        super().__init__(
-            what="no container engine found",
-            why=f"nothing is at {address} and there is no `docker` or `dockerd` on PATH",
-            fix="install Docker Desktop, OrbStack or colima"
-            if platform.system() == "Darwin"
-            else "kit setup (installs it on Debian and Ubuntu), or install Docker Engine 20.10 or newer",
-        )
+    what = "no container engine found"
+    why = "nothing is at {address} and there is no `docker` or `dockerd` on PATH"
+    fix = "kit setup (installs it on Debian and Ubuntu), or install Docker Engine 20.10 or newer"
 
 
 class EngineNotRunning(KitError):
-    """An engine is installed, but nobody answers."""
+    """A container engine is installed here, but nothing answers at its socket."""
 
     code = "KIT-ENGINE-NOT-RUNNING"
     exit_code = 33
+    what = "the container engine does not run"
+    why = "nobody answers at {address}"
+    fix = "kit setup, or start it: sudo systemctl start docker"
+    detail = "{said}"
 
-    def __init__(self, *, address: str, said: str) -> None:
-        super().__init__(
-            what="the container engine does not run",
-            why=f"nobody answers at {address}",
-            fix=_start(address),
-            detail=said,
-        )
+
+class EngineUnreachable(KitError):
+    """DOCKER_HOST, or the docker CLI's context, names an engine on the network that does not answer."""
+
+    code = "KIT-ENGINE-UNREACHABLE"
+    exit_code = 33
+    what = "the container engine at {address} does not answer"
+    why = "{said!l}"
+    fix = "check DOCKER_HOST, or take another context: docker context ls"
+    detail = "{said}"
+
+
+class EngineProtocolUnknown(KitError):
+    """DOCKER_HOST, or the docker CLI's context, names an engine by a protocol that kit does not speak."""
+
+    code = "KIT-ENGINE-PROTOCOL"
+    exit_code = 33
+    what = "kit cannot talk to the container engine at {address}"
+    why = "it speaks to a socket on this computer (unix://) or over the network with TLS (tcp://)"
+    fix = (
+        "forward its socket: ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock HOST; "
+        "then export DOCKER_HOST=unix:///tmp/engine.sock"
+    )
 
 
 class EngineNoPermission(KitError):
@@ -57,30 +73,28 @@ class EngineNoPermission(KitError):
 
     code = "KIT-ENGINE-NO-PERMISSION"
     exit_code = 34
+    what = "this user may not talk to the container engine"
+    why = "{address} refuses access"
+    fix = "sudo usermod -aG docker $USER, then log in again"
 
-    def __init__(self, *, address: str) -> None:
-        super().__init__(
-            what="this user may not talk to the container engine",
-            why=f"{address} refuses access",
-            fix="start an engine of your own: Docker Desktop, OrbStack or colima"
-            if platform.system() == "Darwin"
-            else "sudo usermod -aG docker $USER, then log in again",
-        )
+
+# Where there is no systemd, no group `docker` and no apt-get.
+ON_A_MAC: dict[type[KitError], str] = {
+    EngineAbsent: "install Docker Desktop, OrbStack or colima",
+    EngineNotRunning: "start Docker Desktop, OrbStack or colima (colima start)",
+    EngineNoPermission: "start an engine of your own: Docker Desktop, OrbStack or colima",
+}
 
 
 class EngineUntrusted(KitError):
-    """The TLS between kit and the engine does not come about."""
+    """The TLS connection between kit and the engine cannot be made."""
 
     code = "KIT-ENGINE-TLS"
     exit_code = 33
-
-    def __init__(self, *, address: str, said: str) -> None:
-        super().__init__(
-            what=f"TLS with the container engine at {address} failed",
-            why=first_line(said),
-            fix="check the certificates: DOCKER_CERT_PATH (ca.pem, cert.pem, key.pem), or docker context inspect",
-            detail=said,
-        )
+    what = "TLS with the container engine at {address} failed"
+    why = "{said!l}"
+    fix = "check the certificates: DOCKER_CERT_PATH (ca.pem, cert.pem, key.pem), or docker context inspect"
+    detail = "{said}"
 
 
 class EngineContextUnusable(KitError):
@@ -88,14 +102,10 @@ class EngineContextUnusable(KitError):
 
     code = "KIT-ENGINE-CONTEXT"
     exit_code = 33
-
-    def __init__(self, *, name: str, said: str) -> None:
-        super().__init__(
-            what=f"the container engine `{name}` cannot be talked to",
-            why=first_line(said),
-            fix="docker context ls; then docker context use NAME, or set DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH",
-            detail=said,
-        )
+    what = "the container engine `{name}` cannot be talked to"
+    why = "{said!l}"
+    fix = "docker context ls; then docker context use NAME, or set DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH"
+    detail = "{said}"
 
 
 class DockerConfigInvalid(KitError):
@@ -103,14 +113,10 @@ class DockerConfigInvalid(KitError):
 
     code = "KIT-DOCKER-CONFIG"
     exit_code = 33
-
-    def __init__(self, *, file: str, said: str) -> None:
-        super().__init__(
-            what=f"{file} cannot be understood",
-            why=first_line(said),
-            fix="mend it, or move it away and log in again: docker login",
-            detail=said,
-        )
+    what = "{file} cannot be understood"
+    why = "{said!l}"
+    fix = "mend it, or move it away and log in again: docker login"
+    detail = "{said}"
 
 
 class EngineTooOld(KitError):
@@ -118,13 +124,9 @@ class EngineTooOld(KitError):
 
     code = "KIT-ENGINE-TOO-OLD"
     exit_code = 35
-
-    def __init__(self, *, version: str, api: str) -> None:
-        super().__init__(
-            what=f"the container engine {version} is too old",
-            why=f"its API is {api}; kit needs {'.'.join(map(str, MINIMUM_API))} or newer",
-            fix="install Docker Engine 20.10 or newer",
-        )
+    what = "the container engine {version} is too old"
+    why = "its API is {api}; kit needs {minimum} or newer"
+    fix = "install Docker Engine 20.10 or newer"
 
 
 class EngineRefused(KitError):
@@ -132,12 +134,17 @@ class EngineRefused(KitError):
 
     code = "KIT-ENGINE-REFUSED"
     exit_code = 36
+    what = "the container engine could not {doing}"
+    why = "{said!l}"
+    fix = "docker info"
+    detail = "{said}"
 
-    def __init__(self, *, doing: str, said: str) -> None:
-        fix = "docker info"
-        if any(words in said for words in NO_POOL_LEFT):
-            fix = "docker network prune removes unused networks; or widen default-address-pools in the engine's daemon.json"
-        super().__init__(what=f"the container engine could not {doing}", why=first_line(said), fix=fix, detail=said)
+
+class NetworkPoolExhausted(EngineRefused):
+    """The engine has no range of addresses left for another network."""
+
+    code = "KIT-ENGINE-NETWORKS"
+    fix = "docker network prune removes unused networks; or widen default-address-pools in the engine's daemon.json"
 
 
 class ImageBuildFailed(KitError):
@@ -145,79 +152,62 @@ class ImageBuildFailed(KitError):
 
     code = "KIT-IMAGE-BUILD-FAILED"
     exit_code = 37
-
-    def __init__(self, *, image: str, step: str, said: str, log: Path) -> None:
-        super().__init__(
-            what=f"building the image {image} failed at: {step}",
-            why=first_line(said),
-            fix=f"see {log}, then run the same command again: it goes on where it stopped",
-            detail=said,
-        )
-
-
-class ImagePullFailed(KitError):
-    """A registry did not give the image that was asked of it."""
-
-    code = "KIT-IMAGE-PULL-FAILED"
-    exit_code = 38
-
-    def __init__(self, *, reference: str, said: str, what: str = "", why: str = "", fix: str = "", reason: str = "") -> None:
-        """The kinds that can be told apart (`registries`) give words of their own; `reason` is one line, for lists."""
-        super().__init__(
-            what=what or f"{reference} could not be pulled",
-            why=why or first_line(said),
-            fix=fix or "check KIT_REGISTRY_PREFIX and the digest in the lock, or: kit images build",
-            detail=said,
-        )
-        self.reason = reason or f"{self.what}: {self.why}"
+    what = "building the image {image} failed at: {step}"
+    why = "{said!l}"
+    fix = "see {log}, then run the same command again: it goes on where it stopped"
+    detail = "{said}"
 
 
 class DiskFull(KitError):
-    """No room is left where kit or the engine writes."""
+    """No space is left on a disk that kit or the engine writes to."""
 
     code = "KIT-DISK-FULL"
     exit_code = 21
-
-    def __init__(self, *, where: str, free_bytes: int, needed_bytes: int | None = None) -> None:
-        free = f"{free_bytes / 1024**3:.1f} GB are free"
-        super().__init__(
-            what=f"the disk of {where} is full" if needed_bytes is None else f"the disk of {where} has too little room",
-            why=free if needed_bytes is None else f"{free}, about {needed_bytes / 1024**3:.0f} GB are needed",
-            fix="free some room (kit images prune --build-cache, docker image prune), then run the same command again",
-        )
+    what = "the disk of {where} is full"
+    why = "{free_gb:.1f} GB are free"
+    fix = "free some room (kit images prune --build-cache, docker image prune), then run the same command again"
 
 
-def _start(address: str) -> str:
-    """How an engine is started, by where it would be and by what this computer runs."""
-    if not address.startswith(("unix://", "http+unix://", "/")):
-        return "check DOCKER_HOST, or take another context: docker context ls"
-    if platform.system() == "Darwin":
-        return "start Docker Desktop, OrbStack or colima (colima start)"
-    return "kit setup, or start it: sudo systemctl start docker"
+class DiskTooSmall(DiskFull):
+    """What is to be pulled and built needs more space than the disk has."""
+
+    code = "KIT-DISK-SPACE"
+    what = "the disk of {where} has too little room"
+    why = "{free_gb:.1f} GB are free, about {needed_gb:.0f} GB are needed"
+
+
+def refused(doing: str, said: str) -> EngineRefused:
+    """The error for what the engine said; `doing` completes the sentence "could not …"."""
+    kind = NetworkPoolExhausted if any(words in said for words in NO_POOL_LEFT) else EngineRefused
+    return kind(doing=doing, said=said)
 
 
 def unreachable(address: str, error: BaseException) -> KitError:
     """Why the engine at `address` cannot be talked to, by the number the operating system gave."""
+    if address.startswith("npipe://") or (address.startswith("ssh://") and find_spec("paramiko") is None):  # the SDK needs it
+        return EngineProtocolUnknown(address=address)
     if any(isinstance(each, ssl.SSLError) for each in _chain(error)):
         return EngineUntrusted(address=address, said=str(error))
     number = _errno(error)
     if number in (errno.EACCES, errno.EPERM):
-        return EngineNoPermission(address=address)
+        return EngineNoPermission(address=address, fix=_of_this_system(EngineNoPermission))
+    if not address.startswith(("unix://", "http+unix://", "/")):
+        return EngineUnreachable(address=address, said=str(error))
     if number == errno.ENOENT and not (shutil.which("dockerd") or shutil.which("docker")):
-        return EngineAbsent(address=address)
-    return EngineNotRunning(address=address, said=str(error))
+        return EngineAbsent(address=address, fix=_of_this_system(EngineAbsent))
+    return EngineNotRunning(address=address, said=str(error), fix=_of_this_system(EngineNotRunning))
+
+
+def _of_this_system(kind: type[KitError]) -> str | None:
+    return ON_A_MAC[kind] if platform.system() == "Darwin" else None
 
 
 def disk_full(*places: Path) -> DiskFull | None:
     """The error for the first of these places whose disk has next to nothing left."""
     for place in places:
         if place.exists() and (free := shutil.disk_usage(place).free) < ALMOST_FULL_BYTES:
-            return DiskFull(where=str(place), free_bytes=free)
+            return DiskFull(where=str(place), free_gb=free / GB)
     return None
-
-
-def first_line(said: str) -> str:
-    return next((line.strip() for line in said.splitlines() if line.strip()), "it said nothing")
 
 
 def _errno(error: BaseException | None) -> int | None:

@@ -19,9 +19,16 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from kit.adapters.docker.credentials import missing_helper
-from kit.adapters.docker.errors import DiskFull, EngineRefused, ImageBuildFailed, ImagePullFailed, disk_full
+from kit.adapters.docker.errors import DiskFull, EngineRefused, ImageBuildFailed, disk_full
 from kit.adapters.docker.observed import Platform
-from kit.adapters.docker.registries import CredentialHelperFailed, RegistryLacks, RegistrySilent, host_of, refused
+from kit.adapters.docker.registries import (
+    CredentialHelperFailed,
+    ImagePullFailed,
+    RegistryLacks,
+    RegistrySilent,
+    host_of,
+    refused,
+)
 from kit.adapters.docker.stream import Piece, Silence, abandonable, problem_in, written
 from kit.adapters.docker.transfer import Build, Note, Pull, Throttle
 
@@ -274,7 +281,7 @@ class ImageStore:
         """The engine has no error code for a full disk: the system's own words for it, or a look at the disk, must do."""
         root = str(self._docker.info().get("DockerRootDir", "/"))
         if NO_ROOM in said.lower():
-            return DiskFull(where=root, free_bytes=0)
+            return DiskFull(where=root, free_gb=0)
         return disk_full(Path(root))
 
 

@@ -10,7 +10,7 @@ import re
 from typing import ClassVar
 
 from kit.adapters.docker.credentials import DOCKER_HUB, MissingHelper
-from kit.adapters.docker.errors import ImagePullFailed, first_line
+from kit.errors import FORMATTER, KitError, first_line
 
 DIGEST_SHOWN = len("sha256:") + 12
 MIRROR = "set KIT_REGISTRY_PREFIX to a mirror"
@@ -19,15 +19,52 @@ MIRROR = "set KIT_REGISTRY_PREFIX to a mirror"
 HUB_LIMIT = "without a login Docker Hub allows about 100 pulls in 6 hours for one IPv4 address or IPv6 /64, which offices share"
 
 
+class ImagePullFailed(KitError):
+    """A registry did not give the image that was asked of it."""
+
+    code = "KIT-IMAGE-PULL-FAILED"
+    exit_code = 38
+    what = "{reference} could not be pulled"
+    why = "{said!l}"
+    fix = "check KIT_REGISTRY_PREFIX and the digest in the lock, or: kit images build"
+    detail = "{said}"
+    in_a_list: ClassVar[str] = "{what}: {why}"
+
+    reference: str
+    said: str
+    registry: str
+    image: str
+    words: str  # the reason itself
+    login: str
+
+    def __init__(self, *, reference: str, said: str, why: str | None = None, fix: str | None = None) -> None:
+        super().__init__(
+            why=why,
+            fix=fix,
+            reference=reference,
+            said=said,
+            registry=host_of(reference),
+            image=short(reference),
+            # Go's HTTP client puts the method and the whole address in front.
+            words=re.sub(r'^(Get|Head|Post) "[^"]*": ', "", first_line(said)),
+            login=f"docker login {host_of(reference)}".removesuffix(f" {DOCKER_HUB}"),
+        )
+
+    @property
+    def reason(self) -> str:
+        """All of it in one line."""
+        return FORMATTER.vformat(self.in_a_list, (), {**self.fields, "what": self.what, "why": self.why, "fix": self.fix})
+
+
 class RegistryUnreachable(ImagePullFailed):
     """A registry cannot be reached: its name is unknown here, nobody listens, or it hangs up."""
 
     code = "KIT-REGISTRY-UNREACHABLE"
     exit_code = 39
-
-    def __init__(self, *, reference: str, said: str) -> None:
-        fix = f"check the network, and the engine's own proxy (docker info); or {MIRROR} that can be reached"
-        super().__init__(**_of_all_its_images(reference, said, "cannot be reached", fix))
+    what = "the registry {registry} cannot be reached"
+    why = "asked for {image}: {words}"
+    fix = f"check the network, and the engine's own proxy (docker info); or {MIRROR} that can be reached"
+    in_a_list = "{what}: {words}"
 
 
 class RegistrySilent(ImagePullFailed):
@@ -35,110 +72,83 @@ class RegistrySilent(ImagePullFailed):
 
     code = "KIT-REGISTRY-SILENT"
     exit_code = 39
-
-    def __init__(self, *, reference: str, said: str) -> None:
-        fix = f"run the same command again, or {MIRROR} that answers"
-        super().__init__(**_of_all_its_images(reference, said, "does not answer", fix))
+    what = "the registry {registry} does not answer"
+    why = "asked for {image}: {words}"
+    fix = f"run the same command again, or {MIRROR} that answers"
+    in_a_list = "{what}: {words}"
 
 
 class RegistryFailing(ImagePullFailed):
     """A registry answers with an error of its own."""
 
     code = "KIT-REGISTRY-FAILS"
-    exit_code = 38
-
-    def __init__(self, *, reference: str, said: str) -> None:
-        fix = f"run the same command again later, or {MIRROR}"
-        super().__init__(**_of_all_its_images(reference, said, "is out of order", fix))
+    what = "the registry {registry} is out of order"
+    why = "asked for {image}: {words}"
+    fix = f"run the same command again later, or {MIRROR}"
+    in_a_list = "{what}: {words}"
 
 
 class RegistryUntrusted(ImagePullFailed):
-    """The engine does not trust a registry's certificate, or the registry speaks no TLS."""
+    """The engine does not trust a registry's certificate."""
 
     code = "KIT-REGISTRY-TLS"
     exit_code = 39
+    what = "the registry {registry} is not trusted by the engine"
+    why = "asked for {image}: {words}"
+    fix = "put its authority's certificate where the engine looks: /etc/docker/certs.d/{registry}/ca.crt (or the system's trust)"
+    in_a_list = "{what}: {words}"
 
-    def __init__(self, *, reference: str, said: str) -> None:
-        host = host_of(reference)
-        fix = f"put its authority's certificate where the engine looks: /etc/docker/certs.d/{host}/ca.crt (or the system's trust)"
-        if "HTTP response to HTTPS client" in said:
-            fix = f"it speaks plain HTTP: give it TLS, or {MIRROR} that has it"
-        super().__init__(**_of_all_its_images(reference, said, "is not trusted by the engine", fix))
+
+class RegistryPlaintext(RegistryUntrusted):
+    """A registry speaks plain HTTP, and the engine talks to registries over TLS."""
+
+    code = "KIT-REGISTRY-PLAINTEXT"
+    fix = f"it speaks plain HTTP: give it TLS, or {MIRROR} that has it"
 
 
 class RegistryDenied(ImagePullFailed):
     """A registry wants a login, or does not allow this one; some say the same of what does not exist."""
 
     code = "KIT-REGISTRY-DENIED"
-    exit_code = 38
+    what = "the registry {registry} does not allow {image}"
+    why = "{words}"
+    fix = "{login}; or check the name: many registries say this of what is not there"
+    in_a_list = "{what}: {why}; {login}"
 
-    def __init__(self, *, reference: str, said: str, helper: MissingHelper | None = None) -> None:
-        login = _login(host_of(reference))
-        what = f"the registry {host_of(reference)} does not allow {short(reference)}"
-        super().__init__(
-            reference=reference,
-            said=said,
-            what=what,
-            why=f"{_words(said)}; {helper.said}" if helper else _words(said),
-            fix=f"{helper.fix}: {login}"
-            if helper
-            else f"{login}; or check the name: many registries say this of what is not there",
-            reason=f"{what}: {_words(said)}; {helper.said if helper else login}",
-        )
+
+class RegistryLoginUnread(RegistryDenied):
+    """A registry wants a login, and the program that keeps the logins is not installed."""
+
+    code = "KIT-REGISTRY-LOGIN"
+    in_a_list = "{what}: {why}"
 
 
 class RegistryLacks(ImagePullFailed):
     """A registry does not have that image, or not by that digest."""
 
     code = "KIT-REGISTRY-LACKS"
-    exit_code = 38
-
-    def __init__(self, *, reference: str, said: str) -> None:
-        what = f"the registry {host_of(reference)} has no {short(reference)}"
-        super().__init__(
-            reference=reference,
-            said=said,
-            what=what,
-            why=first_line(said),
-            fix="check KIT_REGISTRY_PREFIX and the lock (kit images lock), or: kit images build",
-            reason=what,
-        )
+    what = "the registry {registry} has no {image}"
+    fix = "check KIT_REGISTRY_PREFIX and the lock (kit images lock), or: kit images build"
+    in_a_list = "{what}"
 
 
 class RegistryLimited(ImagePullFailed):
     """A registry has given this network or user as much as it gives for now."""
 
     code = "KIT-REGISTRY-LIMIT"
-    exit_code = 38
-
-    def __init__(self, *, reference: str, said: str) -> None:
-        host = host_of(reference)
-        fix = f"{_login(host)}, or {MIRROR}, or wait"
-        what = f"the registry {host} gives no more images for now"
-        super().__init__(
-            reference=reference,
-            said=said,
-            what=what,
-            why=f"{_words(said)}; {HUB_LIMIT}" if host == DOCKER_HUB else _words(said),
-            fix=fix,
-            reason=f"{what} ({_words(said)}): {fix}",
-        )
+    what = "the registry {registry} gives no more images for now"
+    why = "{words}"
+    fix = f"{{login}}, or {MIRROR}, or wait"
+    in_a_list = "{what} ({words}): {fix}"
 
 
 class CredentialHelperFailed(ImagePullFailed):
-    """The program that keeps the logins to registries is installed, but does not do its work."""
+    """The program that keeps the logins to registries is installed, but fails."""
 
     code = "KIT-CREDENTIAL-HELPER"
-    exit_code = 38
+    what = "the login to {registry} cannot be read"
+    fix = "see which credsStore or credHelpers the docker CLI's config.json names, and try it: docker login"
     SAID: ClassVar[str] = "Credentials store error"  # the SDK's words: docker 7.2, auth.py
-
-    def __init__(self, *, reference: str, said: str) -> None:
-        super().__init__(
-            reference=reference,
-            said=said,
-            what=f"the login to {host_of(reference)} cannot be read",
-            fix="see which credsStore or credHelpers the docker CLI's config.json names, and try it: docker login",
-        )
 
 
 # The first that fits is it. `denied` comes before `not found`, for "pull access denied …, repository does not exist" is a 404;
@@ -149,7 +159,8 @@ class CredentialHelperFailed(ImagePullFailed):
 SIGNS: tuple[tuple[type[ImagePullFailed], str], ...] = (
     (RegistryUnreachable, r"proxyconnect"),
     (RegistryLimited, r"toomanyrequests|too many requests"),
-    (RegistryUntrusted, r"x509:|tls: (?!.*timeout)|server gave http response to https client|certificate"),
+    (RegistryPlaintext, r"server gave http response to https client"),
+    (RegistryUntrusted, r"x509:|tls: (?!.*timeout)|certificate"),
     (RegistryDenied, r"no basic auth|unauthorized|\bdenied\b|forbidden|insufficient_scope|authentication required"),
     (RegistryFailing, r"internal server error|bad gateway|service unavailable|gateway time-?out"),
     (RegistrySilent, r"i/o timeout|client\.timeout|deadline exceeded|handshake timeout|awaiting (response )?headers|timed out"),
@@ -169,16 +180,13 @@ def refused(reference: str, said: str, *, status: int | None = None, helper: Mis
     """The error for what the engine said of a registry. `helper` is the missing program that would have the login to it."""
     words = _without_names(said, reference).lower()
     kind = next((kind for kind, signs in SIGNS if re.search(signs, words)), None) or STATUSES.get(status or 0, ImagePullFailed)
-    if kind is RegistryDenied:
-        return RegistryDenied(reference=reference, said=said, helper=helper)
-    return kind(reference=reference, said=said)
-
-
-def _of_all_its_images(reference: str, said: str, trouble: str, fix: str) -> dict[str, str]:
-    """The words for what is true of a registry, and not of one image: `trouble` follows "the registry HOST"."""
-    what = f"the registry {host_of(reference)} {trouble}"
-    why = f"asked for {short(reference)}: {_words(said)}"
-    return {"reference": reference, "said": said, "what": what, "why": why, "fix": fix, "reason": f"{what}: {_words(said)}"}
+    error = kind(reference=reference, said=said)
+    if kind is RegistryLimited and error.registry == DOCKER_HUB:
+        return RegistryLimited(reference=reference, said=said, why=f"{error.words}; {HUB_LIMIT}")
+    if kind is RegistryDenied and helper:
+        why, fix = f"{error.words}; {helper.said}", f"{helper.fix}: {error.login}"
+        return RegistryLoginUnread(reference=reference, said=said, why=why, fix=fix)
+    return error
 
 
 def host_of(reference: str) -> str:
@@ -202,12 +210,3 @@ def _without_names(said: str, reference: str) -> str:
     repository = f"{head}{slash}{last.partition(':')[0]}"
     names = "|".join(re.escape(name) for name in (repository, repository.partition("/")[2]) if name)
     return re.sub(rf"https?://\S+|(?<!\w)(?:{names})(?!\w)", "", said)
-
-
-def _login(host: str) -> str:
-    return "docker login" if host == DOCKER_HUB else f"docker login {host}"
-
-
-def _words(said: str) -> str:
-    """The reason itself: Go's HTTP client puts the method and the whole address in front."""
-    return re.sub(r'^(Get|Head|Post) "[^"]*": ', "", first_line(said))

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from kit.adapters.docker.client import Docker
-from kit.adapters.docker.errors import ImagePullFailed
 from kit.adapters.docker.registries import (
+    ImagePullFailed,
     RegistryDenied,
     RegistryFailing,
     RegistryLacks,
