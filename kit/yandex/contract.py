@@ -85,6 +85,8 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
+    """A topic of a Kafka cluster."""
+
     name: str
     partitions: int
     replication: int
@@ -93,6 +95,8 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Database:
+    """A database of a PostgreSQL or ClickHouse cluster."""
+
     name: str
     owner: str = ""  # PostgreSQL only
     extensions: tuple[str, ...] = ()
@@ -108,10 +112,15 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class User:
+    """A user of a database cluster, with its password and rights."""
+
     name: str
     password: Secret
     grants: tuple[Grant, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+
+
+ClusterPart = Topic | Database | User
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +187,9 @@ class Backing(Protocol):
     """What makes managed resources real. `name` stands on the coverage page and in the ready line."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What stands behind the API, for people."""
+        ...
 
     @property
     def is_quick(self) -> bool:
@@ -186,46 +197,44 @@ class Backing(Protocol):
         ...
 
     def forget_clusters_except(self, cluster_ids: frozenset[str]) -> None:
-        """At the emulator's start: of other clusters than these nobody knows; a kill left them half-made, and they go."""
+        """Remove what belongs to no cluster of the journal: a kill left it half-made. Called at the emulator's start."""
         ...
 
-    def put_cluster(self, cluster: Cluster) -> None:
-        """Databases only. On return the cluster answers under all its `names` to whoever uses the stack's DNS."""
+    def put_cluster(self, cluster: Cluster) -> KubernetesAccess | None:
+        """On return a database answers under all its `names` in the stack's DNS, and a Kubernetes cluster can be reached."""
         ...
 
     def remove_cluster(self, cluster: Cluster) -> None:
-        """With all its data."""
+        """Remove the cluster with all its data."""
         ...
 
-    def observe_cluster(self, cluster: Cluster) -> Inventory: ...
+    def observe_cluster(self, cluster: Cluster) -> Inventory:
+        """What is there at this moment."""
+        ...
 
-    def put_topic(self, cluster: Cluster, topic: Topic) -> None: ...
+    def put_part(self, cluster: Cluster, part: ClusterPart) -> None:
+        """Make or change a topic, a database or a user."""
+        ...
 
-    def remove_topic(self, cluster: Cluster, name: str) -> None: ...
-
-    def put_database(self, cluster: Cluster, database: Database) -> None: ...
-
-    def remove_database(self, cluster: Cluster, name: str) -> None: ...
-
-    def put_user(self, cluster: Cluster, user: User) -> None: ...
-
-    def remove_user(self, cluster: Cluster, name: str) -> None: ...
-
-    def put_kubernetes(self, cluster: Cluster) -> KubernetesAccess: ...
-
-    def remove_kubernetes(self, cluster: Cluster) -> None: ...
+    def remove_part(self, cluster: Cluster, kind: type[ClusterPart], name: str) -> None:
+        """Remove a topic, a database or a user with all its data."""
+        ...
 
     def put_records(self, records: tuple[Record, ...]) -> None:
         """All records of all zones: what is not among them is no longer answered."""
         ...
 
-    def put_bucket(self, name: str) -> None: ...
+    def put_bucket(self, name: str) -> None:
+        """Make the bucket, if it is not there."""
+        ...
 
     def remove_bucket(self, name: str) -> None:
         """Raises `BucketNotEmpty` while objects are in it."""
         ...
 
-    def has_bucket(self, name: str) -> bool: ...
+    def has_bucket(self, name: str) -> bool:
+        """Whether the bucket is there at this moment."""
+        ...
 
     def put_keys(self, keys: tuple[KeyRights, ...]) -> None:
         """All static keys: what is not among them opens nothing any more. Called at the emulator's start and whenever a key, a
@@ -233,7 +242,7 @@ class Backing(Protocol):
         ...
 
     def object_store(self) -> ObjectStore | None:
-        """Where the objects are; None where nothing keeps any (then S3's door answers NotImplemented for objects)."""
+        """Where the objects are; None where nothing keeps any (then S3 answers NotImplemented for objects)."""
         ...
 
 
@@ -245,29 +254,18 @@ class NoBacking:
 
     def forget_clusters_except(self, cluster_ids: frozenset[str]) -> None: ...
 
-    def put_cluster(self, cluster: Cluster) -> None: ...
+    def put_cluster(self, cluster: Cluster) -> KubernetesAccess | None:
+        nowhere = "https://127.0.0.1:9"  # port 9 discards
+        return KubernetesAccess(nowhere, nowhere, ca_pem="") if cluster.engine == Engine.KUBERNETES else None
 
     def remove_cluster(self, cluster: Cluster) -> None: ...
 
     def observe_cluster(self, cluster: Cluster) -> Inventory:
         return Inventory(exists=True)
 
-    def put_topic(self, cluster: Cluster, topic: Topic) -> None: ...
+    def put_part(self, cluster: Cluster, part: ClusterPart) -> None: ...
 
-    def remove_topic(self, cluster: Cluster, name: str) -> None: ...
-
-    def put_database(self, cluster: Cluster, database: Database) -> None: ...
-
-    def remove_database(self, cluster: Cluster, name: str) -> None: ...
-
-    def put_user(self, cluster: Cluster, user: User) -> None: ...
-
-    def remove_user(self, cluster: Cluster, name: str) -> None: ...
-
-    def put_kubernetes(self, cluster: Cluster) -> KubernetesAccess:
-        return KubernetesAccess(external="https://127.0.0.1:9", internal="https://127.0.0.1:9", ca_pem="")  # port 9 discards
-
-    def remove_kubernetes(self, cluster: Cluster) -> None: ...
+    def remove_part(self, cluster: Cluster, kind: type[ClusterPart], name: str) -> None: ...
 
     def put_records(self, records: tuple[Record, ...]) -> None: ...
 

@@ -96,18 +96,18 @@ def everything(backing: LocalBacking) -> tuple[Callable[[], None], ...]:
 
     def kafka() -> None:
         backing.put_cluster(KAFKA)
-        backing.put_topic(KAFKA, EVENTS)
-        backing.put_user(KAFKA, SENTRY)
+        backing.put_part(KAFKA, EVENTS)
+        backing.put_part(KAFKA, SENTRY)
 
     def postgres() -> None:
         backing.put_cluster(POSTGRES)
-        backing.put_user(POSTGRES, User("sentry", POSTGRES_PASSWORD))
-        backing.put_database(POSTGRES, Database("sentry", "sentry", ("citext",)))
+        backing.put_part(POSTGRES, User("sentry", POSTGRES_PASSWORD))
+        backing.put_part(POSTGRES, Database("sentry", "sentry", ("citext",)))
 
     def clickhouse() -> None:
         backing.put_cluster(CLICKHOUSE)
-        backing.put_database(CLICKHOUSE, Database("sentry"))
-        backing.put_user(CLICKHOUSE, User("sentry", CLICKHOUSE_PASSWORD, (Grant("sentry"),)))
+        backing.put_part(CLICKHOUSE, Database("sentry"))
+        backing.put_part(CLICKHOUSE, User("sentry", CLICKHOUSE_PASSWORD, (Grant("sentry"),)))
 
     def storage() -> None:
         for rights in KEYS:
@@ -115,7 +115,7 @@ def everything(backing: LocalBacking) -> tuple[Callable[[], None], ...]:
         backing.put_keys(KEYS)
 
     def kubernetes() -> None:
-        access = backing.put_kubernetes(KUBERNETES)
+        access = backing.put_cluster(KUBERNETES)
         assert access.ca_pem.startswith("-----BEGIN CERTIFICATE-----")
 
     return kafka, postgres, clickhouse, lambda: backing.put_cluster(VALKEY), storage, kubernetes
@@ -226,13 +226,13 @@ class TestWhatWasAskedForIsThere:
         assert topic.settings["min.insync.replicas"] == "1"  # one broker
 
     def test_a_topic_is_changed_grown_and_reset(self, cloud: LocalBacking) -> None:
-        cloud.put_topic(KAFKA, Topic("changing", 1, 1, {"retention.ms": "1000", "cleanup.policy": "compact"}))
-        cloud.put_topic(KAFKA, Topic("changing", 3, 1, {"retention.ms": "2000"}))
+        cloud.put_part(KAFKA, Topic("changing", 1, 1, {"retention.ms": "1000", "cleanup.policy": "compact"}))
+        cloud.put_part(KAFKA, Topic("changing", 3, 1, {"retention.ms": "2000"}))
         local = cloud.local
         admin = kafka_admin.connect(kafka_store.admin_endpoint(local.endpoints().kafka, local.credentials()), local.trust())
         (topic,) = (topic for topic in kafka_topics.actual(admin) if topic.name == "changing")
         assert (topic.partitions, topic.settings["retention.ms"], topic.settings["cleanup.policy"]) == (3, "2000", "delete")
-        cloud.remove_topic(KAFKA, "changing")
+        cloud.remove_part(KAFKA, Topic, "changing")
         assert "changing" not in (cloud.observe_cluster(KAFKA).topics or ())
 
     def test_what_is_there_is_told(self, cloud: LocalBacking) -> None:
@@ -263,8 +263,8 @@ class TestWhatWasAskedForIsThere:
     def test_a_postgres_user_enters_the_databases_it_was_given(self, cloud: LocalBacking) -> None:
         import psycopg
 
-        cloud.put_user(POSTGRES, User("bob", Secret("bob"), ()))
-        cloud.put_database(POSTGRES, Database("app", "sentry", ("pg_trgm",)))
+        cloud.put_part(POSTGRES, User("bob", Secret("bob"), ()))
+        cloud.put_part(POSTGRES, Database("app", "sentry", ("pg_trgm",)))
 
         def log_in(user: str, password: str) -> None:
             local = cloud.local
@@ -275,13 +275,13 @@ class TestWhatWasAskedForIsThere:
         log_in("sentry", POSTGRES_PASSWORD.reveal())
         with pytest.raises(psycopg.OperationalError):
             log_in("bob", "bob")
-        cloud.put_user(POSTGRES, User("bob", Secret("bob2"), (Grant("app"),)))
+        cloud.put_part(POSTGRES, User("bob", Secret("bob2"), (Grant("app"),)))
         log_in("bob", "bob2")
-        cloud.put_user(POSTGRES, User("bob", Secret("bob2"), ()))
+        cloud.put_part(POSTGRES, User("bob", Secret("bob2"), ()))
         with pytest.raises(psycopg.OperationalError):
             log_in("bob", "bob2")
-        cloud.remove_database(POSTGRES, "app")
-        cloud.remove_user(POSTGRES, "bob")
+        cloud.remove_part(POSTGRES, Database, "app")
+        cloud.remove_part(POSTGRES, User, "bob")
         assert cloud.observe_cluster(POSTGRES).users == {"sentry"}
 
     def test_a_kafka_user_has_the_rights_it_was_given(self, cloud: LocalBacking) -> None:
@@ -300,15 +300,15 @@ class TestWhatWasAskedForIsThere:
                 return str(error)
             return told[0].name() if told and told[0] else (None if told else "no answer")
 
-        cloud.put_topic(KAFKA, Topic("other", 1, 1, {}))
-        cloud.put_user(KAFKA, User("writer", Secret("writer"), (Grant("other", "ACCESS_ROLE_PRODUCER"),)))
+        cloud.put_part(KAFKA, Topic("other", 1, 1, {}))
+        cloud.put_part(KAFKA, User("writer", Secret("writer"), (Grant("other", "ACCESS_ROLE_PRODUCER"),)))
         assert write("other") is None
         assert write(EVENTS.name) == "TOPIC_AUTHORIZATION_FAILED"
-        cloud.put_user(KAFKA, User("writer", Secret("writer"), (Grant(EVENTS.name, "ACCESS_ROLE_PRODUCER"),)))
+        cloud.put_part(KAFKA, User("writer", Secret("writer"), (Grant(EVENTS.name, "ACCESS_ROLE_PRODUCER"),)))
         assert write("other") == "TOPIC_AUTHORIZATION_FAILED"
         assert write(EVENTS.name) is None
-        cloud.remove_user(KAFKA, "writer")
-        cloud.remove_topic(KAFKA, "other")
+        cloud.remove_part(KAFKA, User, "writer")
+        cloud.remove_part(KAFKA, Topic, "other")
         assert cloud.observe_cluster(KAFKA).users == {"sentry"}
 
 
@@ -317,10 +317,10 @@ class TestImpossible:
         "ask",
         [
             lambda cloud: cloud.put_cluster(dataclasses.replace(KAFKA, id="c9qanother0000000000")),
-            lambda cloud: cloud.put_kubernetes(dataclasses.replace(KUBERNETES, id="catanother0000000000")),
-            lambda cloud: cloud.put_user(CLICKHOUSE, User("other", Secret("x"))),
-            lambda cloud: cloud.put_database(CLICKHOUSE, Database("other")),
-            lambda cloud: cloud.put_user(VALKEY, User("other", Secret("x"))),
+            lambda cloud: cloud.put_cluster(dataclasses.replace(KUBERNETES, id="catanother0000000000")),
+            lambda cloud: cloud.put_part(CLICKHOUSE, User("other", Secret("x"))),
+            lambda cloud: cloud.put_part(CLICKHOUSE, Database("other")),
+            lambda cloud: cloud.put_part(VALKEY, User("other", Secret("x"))),
         ],
     )
     def test_what_cannot_be_had_is_refused_with_the_reason(
@@ -333,9 +333,9 @@ class TestImpossible:
 
     def test_what_the_store_refuses_is_told_in_its_words(self, cloud: LocalBacking) -> None:
         with pytest.raises(BackingFailed) as caught:
-            cloud.put_database(POSTGRES, Database("orphan", "nobody"))
+            cloud.put_part(POSTGRES, Database("orphan", "nobody"))
         assert "nobody" in caught.value.why
-        cloud.remove_database(POSTGRES, "orphan")
+        cloud.remove_part(POSTGRES, Database, "orphan")
 
 
 class TestS3Door:
@@ -423,7 +423,7 @@ class TestDrift:
 
     def test_a_topic(self, cloud: LocalBacking) -> None:
         local = cloud.local
-        cloud.put_topic(KAFKA, Topic("removed-by-hand", 1, 1, {}))
+        cloud.put_part(KAFKA, Topic("removed-by-hand", 1, 1, {}))
         assert "removed-by-hand" in (cloud.observe_cluster(KAFKA).topics or ())
         admin = kafka_admin.connect(kafka_store.admin_endpoint(local.endpoints().kafka, local.credentials()), local.trust())
         kafka_topics.delete(admin, ["removed-by-hand"])
@@ -433,7 +433,7 @@ class TestDrift:
         import psycopg
 
         local = cloud.local
-        cloud.put_user(POSTGRES, User("removed", Secret("x")))
+        cloud.put_part(POSTGRES, User("removed", Secret("x")))
         login = {"host": "localhost", "port": local.ports()["postgres.sql"], "user": "admin", "dbname": "postgres"}
         password = local.credentials().postgres_admin.reveal()
         with psycopg.connect(**login, password=password, sslmode="verify-full", sslrootcert=str(cloud.ca_file)) as server:
@@ -494,7 +494,7 @@ class TestEnd:
 
     def test_everything_deleted_leaves_nothing_in_the_engine(self, cloud: LocalBacking) -> None:
         removals: list[Callable[[], None]] = [lambda each=each: cloud.remove_cluster(each) for each in DATABASES]  # type: ignore[misc]
-        removals.append(lambda: cloud.remove_kubernetes(KUBERNETES))
+        removals.append(lambda: cloud.remove_cluster(KUBERNETES))
         store = cloud.object_store()
         assert store is not None
         root = boto3.session.Session(store.key_id, store.secret.reveal(), region_name=store.region)

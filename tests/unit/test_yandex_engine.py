@@ -14,7 +14,7 @@ import grpc
 import pytest
 
 from kit.yandex import coverage
-from kit.yandex.contract import BackingFailed, Cluster, Inventory, NoBacking, PortTaken, Topic
+from kit.yandex.contract import BackingFailed, Cluster, ClusterPart, Inventory, NoBacking, PortTaken
 from kit.yandex.engine import descriptors, ids
 from kit.yandex.engine.journal import Journal, JournalDamaged
 from kit.yandex.engine.state import Options
@@ -67,7 +67,7 @@ class Slow(NoBacking):
     def remove_cluster(self, cluster: Cluster) -> None:
         self.removed.append(cluster.id)
 
-    def put_topic(self, cluster: Cluster, topic: Topic) -> None:
+    def put_part(self, cluster: Cluster, part: ClusterPart) -> None:
         self.topic_release.wait(20)
         if self.failure is not None:
             raise self.failure
@@ -246,6 +246,16 @@ def test_what_cannot_be_made_real_is_the_operations_error_and_leaves_nothing(cer
         assert len(backing.removed) == 1
         backing.failure = None
         assert yandex.kafka(cloud, network)
+
+
+def test_a_finished_operation_leaves_no_lock_behind(certificate: Certificate) -> None:
+    with emulated(certificate, backing=Slow()) as cloud:
+        yandex.subnet(cloud, network := yandex.network(cloud))
+        cluster = yandex.kafka(cloud, network)
+        for name in ("a", "b"):
+            _wait(cloud, cloud(f"{TOPIC}/Create", cluster_id=cluster, topic_spec={"name": name, "partitions": {"value": 1}}))
+        cloud.emulator.state.operations.stop()
+        assert cloud.emulator.state.operations._locks == {}
 
 
 def test_operations_of_a_resource_are_listed(cloud: Cloud) -> None:

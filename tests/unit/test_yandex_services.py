@@ -251,7 +251,7 @@ def test_a_topic_reaches_the_backing_in_kafkas_own_words() -> None:
             "preallocate": {"value": True},
         },
     )
-    assert topic_of(message) == contract.Topic(
+    assert topic_of(message, {}) == contract.Topic(
         "t",
         2,
         3,
@@ -566,3 +566,38 @@ def test_a_key_is_rotated(cloud: Cloud) -> None:
     versions = cloud("kms.v1.SymmetricKeyService/ListVersions", key_id=key.id).key_versions
     assert [version.primary for version in versions] == [False, True]
     assert rotated.primary_version.id == versions[1].id != key.primary_version.id
+
+
+class Recording(contract.NoBacking):
+    """Keeps what is put into clusters, in order."""
+
+    def __init__(self) -> None:
+        self.parts: list[contract.ClusterPart] = []
+
+    def put_part(self, cluster: contract.Cluster, part: contract.ClusterPart) -> None:
+        assert cluster.hosts, "it is told of the cluster as it is made"
+        self.parts.append(part)
+
+
+LISTED = {  # engine → what its create request lists besides one user
+    "kafka": ({"topic_specs": [{"name": "events", "partitions": {"value": 2}}]}, "events"),
+    "postgres": ({"database_specs": [{"name": "events", "owner": "me"}]}, "events"),
+    "clickhouse": ({"database_specs": [{"name": "events"}]}, "events"),
+    "redis": ({}, ""),
+}
+
+
+@pytest.mark.parametrize("engine", LISTED)
+def test_what_the_create_request_of_a_cluster_lists_is_made_with_it(certificate: tuple[bytes, bytes, bytes], engine: str) -> None:
+    backing = Recording()
+    fields, other = LISTED[engine]
+    package = {"postgres": "postgresql"}.get(engine, engine)
+    user = {"name": "me", **({"passwords": [PASSWORD]} if engine == "redis" else {"password": PASSWORD})}
+    with emulated(certificate, backing=backing) as cloud:
+        yandex.subnet(cloud, network := yandex.network(cloud))
+        cluster = getattr(yandex, engine)(cloud, network, user_specs=[user], **fields)
+        users = cloud(f"mdb.{package}.v1.UserService/List", cluster_id=cluster).users
+    assert {found.name for found in users} == {"me", *(["default"] if engine == "redis" else [])}
+    assert {part.name for part in backing.parts} == {"me", other} - {""}
+    (made,) = (part for part in backing.parts if isinstance(part, contract.User))
+    assert made.password.reveal() == PASSWORD

@@ -13,6 +13,7 @@ from kit.endpoints import ClickHouseEndpoint, Secret
 from kit.state.secrets import password
 from kit.stores import clickhouse as store
 from kit.stores.contract import NotYet, Ready, StoreError
+from kit.yandex.backing.managed import PartVerbs
 from kit.yandex.contract import Cluster, Database, Inventory, NotPossible, User
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class ClickHouse:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
+        self.parts: PartVerbs = {User: (self._put_user, self._remove_user), Database: (self._put_database, self._remove_database)}
 
     def put(self, cluster: Cluster) -> None:
         if cluster.password is not None:
@@ -46,7 +48,7 @@ class ClickHouse:
             return Inventory(exists=True)
         return Inventory(exists=True, databases=frozenset(found.split()) - OWN_DATABASES)
 
-    def put_user(self, user: User) -> None:
+    def _put_user(self, user: User) -> None:
         if user.name != store.USER:
             raise _only("user", user.name, store.USER)
         for grant in user.grants:
@@ -54,19 +56,19 @@ class ClickHouse:
                 raise _only("database", grant.subject, store.DATABASE)
         self._log_in_with(user.password)
 
-    def remove_user(self, name: str) -> None:
+    def _remove_user(self, name: str) -> None:
         """Nobody knows its password any more."""
         if name == store.USER and self._ground.container(self.store):
             self._log_in_with(Secret(password()))
 
-    def put_database(self, database: Database) -> None:
+    def _put_database(self, database: Database) -> None:
         if database.name != store.DATABASE:
             raise _only("database", database.name, store.DATABASE)
         local = self._ground.local()
         query = f"CREATE DATABASE IF NOT EXISTS {store.DATABASE}"
         store.ask(local.endpoints().clickhouse, local.trust(), query, ALWAYS_THERE)
 
-    def remove_database(self, name: str) -> None:
+    def _remove_database(self, name: str) -> None:
         local = self._ground.local()
         if name == store.DATABASE:
             store.ask(local.endpoints().clickhouse, local.trust(), f"DROP DATABASE IF EXISTS {name}", ALWAYS_THERE)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from kit.stores import kafka as store
 from kit.stores.contract import NotYet, Ready, StoreError
 from kit.stores.tls import Deadline
-from kit.yandex.contract import Cluster, Database, Grant, Inventory, NotPossible, Topic, User
+from kit.yandex.backing.managed import PartVerbs
+from kit.yandex.contract import Cluster, Grant, Inventory, NotPossible, Topic, User
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AclBinding, AclBindingFilter, AdminClient
@@ -65,6 +66,7 @@ class Kafka:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
+        self.parts: PartVerbs = {Topic: (self._put_topic, self._remove_topic), User: (self._put_user, self._remove_user)}
         self._admin: tuple[int, AdminClient] | None = None
 
     def put(self, cluster: Cluster) -> None:
@@ -91,7 +93,7 @@ class Kafka:
 
     # -- topics
 
-    def put_topic(self, topic: Topic) -> None:
+    def _put_topic(self, topic: Topic) -> None:
         from kit.stores import kafka_topics
 
         admin, wanted = self._connected(), kafka_topics.Topic(topic.name, topic.partitions, _possible(topic))
@@ -104,7 +106,7 @@ class Kafka:
         if topic.partitions > len(present[topic.name].partitions):
             self._grow(topic.name, topic.partitions)
 
-    def remove_topic(self, name: str) -> None:
+    def _remove_topic(self, name: str) -> None:
         from kit.stores import kafka_topics
 
         admin = self._connected()
@@ -142,7 +144,7 @@ class Kafka:
 
     # -- users
 
-    def put_user(self, user: User) -> None:
+    def _put_user(self, user: User) -> None:
         from kit.stores import kafka_admin
 
         admin = self._connected()
@@ -155,7 +157,7 @@ class Kafka:
         if surplus := [_filter(binding) for binding in held if binding not in wanted]:
             kafka_admin.finish("taking rights back", admin.delete_acls(surplus).values())
 
-    def remove_user(self, name: str) -> None:
+    def _remove_user(self, name: str) -> None:
         from confluent_kafka.admin import ScramMechanism, UserScramCredentialDeletion
 
         from kit.stores import kafka_admin
@@ -166,11 +168,6 @@ class Kafka:
             change = UserScramCredentialDeletion(name, ScramMechanism.SCRAM_SHA_512)
             kafka_admin.finish("removing a user", admin.alter_user_scram_credentials([change]).values())
             _until(lambda: name not in _users(admin))
-
-    def put_database(self, database: Database) -> None:
-        raise NotPossible(f"database {database.name} in Kafka", "Kafka has none")
-
-    def remove_database(self, name: str) -> None: ...
 
     # -- the broker
 

@@ -24,9 +24,11 @@ from kit.targets.local.apply import actions
 from kit.yandex.backing import names
 from kit.yandex.backing.buckets import OWNER
 from kit.yandex.backing.ground import KUBERNETES, quiet
-from kit.yandex.contract import BackingFailed, KubernetesAccess, Record
+from kit.yandex.backing.managed import PartVerbs
+from kit.yandex.contract import BackingFailed, Cluster, Inventory, KubernetesAccess, Record
 
 if TYPE_CHECKING:
+    from kit.adapters.docker.observed import Container
     from kit.yandex.backing.ground import Ground
 
 API_PORT = 6443  # Kind's, in the node
@@ -38,6 +40,9 @@ NAMES = "names"
 
 
 class Kubernetes:
+    store = KUBERNETES
+    parts: PartVerbs = {}  # noqa: RUF012 - nothing is made inside
+
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._names_lock = threading.Lock()
@@ -49,7 +54,7 @@ class Kubernetes:
     def _api(self) -> KubeApi:
         return KubeApi(self._ground.workspace.kubeconfig)
 
-    def put(self) -> KubernetesAccess:
+    def put(self, cluster: Cluster) -> KubernetesAccess:
         with self._ground.store_lock(KUBERNETES):
             self._ground.prepare()
             local = self._ground.local()
@@ -83,9 +88,15 @@ class Kubernetes:
             self._ground.memory.disown(KUBERNETES)
             self._ground.look_anew()
 
-    def is_there(self) -> bool:
+    def node(self) -> Container | None:
+        """The node, while it is on the stack's network."""
         node = self._ground.node()
-        return node is not None and self._ground.name in node.addresses
+        return node if node is not None and self._ground.name in node.addresses else None
+
+    def forget(self) -> None: ...
+
+    def observe(self) -> Inventory:
+        return Inventory(exists=True)
 
     def _access(self) -> KubernetesAccess:
         access = read_kubeconfig(self._ground.workspace.kubeconfig)
@@ -98,7 +109,7 @@ class Kubernetes:
 
     def settle_names_if_there(self) -> None:
         """Where there is no cluster, or none that answers, nobody asks for names; the call that makes it settles them."""
-        if self._ground.workspace.kubeconfig.exists() and self.is_there():
+        if self._ground.workspace.kubeconfig.exists() and self.node():
             with suppress(ClusterUnreachable):
                 self.settle_names(even_if_known=False)
 

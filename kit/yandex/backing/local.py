@@ -11,20 +11,21 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from kit.yandex.backing.buckets import Buckets
 from kit.yandex.backing.clickhouse import ClickHouse
-from kit.yandex.backing.ground import KUBERNETES, Ground, made_real
+from kit.yandex.backing.ground import Ground, made_real
 from kit.yandex.backing.kafka import Kafka
 from kit.yandex.backing.kubernetes import Kubernetes
+from kit.yandex.backing.managed import Managed
 from kit.yandex.backing.memory import Owner
 from kit.yandex.backing.names import unusable
 from kit.yandex.backing.postgres import Postgres
 from kit.yandex.backing.redis import Redis
 from kit.yandex.contract import (
     Cluster,
-    Database,
+    ClusterPart,
     Engine,
     Inventory,
     KeyRights,
@@ -32,38 +33,15 @@ from kit.yandex.contract import (
     NotPossible,
     ObjectStore,
     Record,
-    Topic,
-    User,
 )
 
 if TYPE_CHECKING:
+    from kit.adapters.docker.observed import Container
     from kit.supply.schedule import Progress
     from kit.targets.local.target import LocalTarget
     from kit.workspace import Workspace
 
 LOOK_AGAIN_S = 1.0
-
-
-class Managed(Protocol):
-    """What one kind of database cluster does with its store."""
-
-    store: str
-
-    def put(self, cluster: Cluster) -> None: ...
-
-    def forget(self) -> None:
-        """The store has gone: connections to it are of no use any more."""
-        ...
-
-    def observe(self) -> Inventory: ...
-
-    def put_user(self, user: User) -> None: ...
-
-    def remove_user(self, name: str) -> None: ...
-
-    def put_database(self, database: Database) -> None: ...
-
-    def remove_database(self, name: str) -> None: ...
 
 
 class LocalBacking:
@@ -73,14 +51,14 @@ class LocalBacking:
 
     def __init__(self, emulator: str, workspace: Workspace) -> None:
         self._ground = Ground(emulator, workspace)
-        self._kafka = Kafka(self._ground)
+        self._kubernetes = Kubernetes(self._ground)
         self._managed: dict[Engine, Managed] = {
-            Engine.KAFKA: self._kafka,
+            Engine.KAFKA: Kafka(self._ground),
             Engine.POSTGRESQL: Postgres(self._ground),
             Engine.CLICKHOUSE: ClickHouse(self._ground),
             Engine.REDIS: Redis(self._ground),
+            Engine.KUBERNETES: self._kubernetes,
         }
-        self._kubernetes = Kubernetes(self._ground)
         self._buckets = Buckets(self._ground)
         self._seen: dict[str, tuple[float, int, Inventory]] = {}  # cluster → when, after how many changes, what
         self._changes: Counter[str] = Counter()
@@ -120,40 +98,38 @@ class LocalBacking:
     def forget_clusters_except(self, cluster_ids: frozenset[str]) -> None:
         stores = {managed.store: managed for managed in self._managed.values()}
         for store, owner in self._ground.memory.owners().items():
-            if owner.id in cluster_ids or (store not in stores and store != KUBERNETES):
+            if owner.id in cluster_ids or store not in stores:
                 continue
             with made_real(f"the removal of {store}, which no cluster owns"), self._ground.store_lock(store):
-                if store == KUBERNETES:
-                    self._kubernetes.remove()
-                else:
-                    self._give_back(stores[store])
+                self._remove(stores[store])
             self._ground.remove_if_empty()
         if self._ground.memory.owners():  # an engine that was restarted meanwhile gave containers other addresses
             with made_real("names in the cluster"):
                 self._kubernetes.settle_names_if_there()
 
-    # -- databases
+    # -- clusters
 
-    def put_cluster(self, cluster: Cluster) -> None:
+    def put_cluster(self, cluster: Cluster) -> KubernetesAccess | None:
         managed = self._managed[cluster.engine]
         with made_real(_subject(cluster)), self._ground.store_lock(managed.store):
-            is_new = self._take(managed.store, cluster)
+            is_new = self._take(managed, cluster)
             try:
-                managed.put(cluster)
+                access = managed.put(cluster)
                 self._kubernetes.settle_names_if_there()
+                return access
             except BaseException:
                 if is_new:  # it was not made, so nobody will remove it
-                    self._give_back(managed)
+                    self._remove(managed)
                 raise
-            self._has_changed(cluster)
+            finally:
+                self._has_changed(cluster)
 
     def remove_cluster(self, cluster: Cluster) -> None:
         managed = self._managed[cluster.engine]
         with made_real(_subject(cluster)), self._ground.store_lock(managed.store):
-            owner = self._ground.memory.owners().get(managed.store)
-            if owner is None or owner.id != cluster.id:
+            if not self._owns(cluster):
                 return
-            self._give_back(managed)
+            self._remove(managed)
             self._kubernetes.settle_names_if_there()
             self._has_changed(cluster)
         self._ground.remove_if_empty()
@@ -173,98 +149,58 @@ class LocalBacking:
         self._changes[cluster.id] += 1
 
     def _observe(self, cluster: Cluster) -> Inventory:
-        store = KUBERNETES if cluster.engine == Engine.KUBERNETES else self._managed[cluster.engine].store
-        owner = self._ground.memory.owners().get(store)
-        if owner is None or owner.id != cluster.id:
+        managed = self._managed[cluster.engine]
+        if not self._owns(cluster):
             return Inventory(exists=False)
-        if cluster.engine == Engine.KUBERNETES:
-            return Inventory(exists=self._kubernetes.is_there())
-        container = self._ground.container(store)
+        container = self._container(managed)
         if container is None:
-            self._managed[cluster.engine].forget()
+            managed.forget()
             return Inventory(exists=False)
-        return self._managed[cluster.engine].observe() if container.state == "running" else Inventory(exists=True)
+        return managed.observe() if container.state == "running" else Inventory(exists=True)
 
-    def _take(self, store: str, cluster: Cluster) -> bool:
+    def _owns(self, cluster: Cluster) -> bool:
+        owner = self._ground.memory.owners().get(self._managed[cluster.engine].store)
+        return owner is not None and owner.id == cluster.id
+
+    def _container(self, managed: Managed) -> Container | None:
+        return self._kubernetes.node() if managed is self._kubernetes else self._ground.container(managed.store)
+
+    def _take(self, managed: Managed, cluster: Cluster) -> bool:
         """Make the store this cluster's; true when it was not before. The store of one that has gone is cleared for the next."""
-        owner = self._ground.memory.owners().get(store)
-        if owner is not None and owner.id != cluster.id:
-            if self._ground.container(store) is not None:
+        store, owner = managed.store, self._ground.memory.owners().get(managed.store)
+        is_new = owner is None or owner.id != cluster.id
+        if owner is not None and is_new:
+            if self._container(managed) is not None:
                 raise NotPossible(
                     f"a second {cluster.engine} cluster",
                     f"one {store} stands behind this emulator, and cluster {owner.id} has it",
                     f"delete that one first; if nobody knows it any more: kit purge --stack {self._ground.name}",
                 )
-            self._ground.remove_store(store)
-        hosts = tuple(host.name for host in cluster.hosts)
-        # Kafka has no special names in the cloud: the first host is what it calls itself.
-        names = tuple(dict.fromkeys((*hosts, *cluster.names) if cluster.engine == Engine.KAFKA else cluster.names))
-        self._ground.memory.own(store, Owner(cluster.id, names))
-        return owner is None or owner.id != cluster.id
+            self._remove(managed)
+        self._ground.memory.own(store, Owner(cluster.id, _names(cluster)))
+        return is_new
 
-    def _give_back(self, managed: Managed) -> None:
+    def _remove(self, managed: Managed) -> None:
         managed.forget()
-        self._ground.remove_store(managed.store)
+        if managed is self._kubernetes:
+            self._kubernetes.remove()
+        else:
+            self._ground.remove_store(managed.store)
 
-    def put_topic(self, cluster: Cluster, topic: Topic) -> None:
-        with made_real(f"topic {topic.name}"):
-            self._kafka.put_topic(topic)
+    def put_part(self, cluster: Cluster, part: ClusterPart) -> None:
+        with made_real(f"{type(part).__name__.lower()} {part.name}"):
+            put, _ = self._managed[cluster.engine].parts[type(part)]
+            put(part)
         self._has_changed(cluster)
 
-    def remove_topic(self, cluster: Cluster, name: str) -> None:
+    def remove_part(self, cluster: Cluster, kind: type[ClusterPart], name: str) -> None:
         if self._observe(cluster).exists:
-            with made_real(f"the removal of topic {name}"):
-                self._kafka.remove_topic(name)
+            with made_real(f"the removal of {kind.__name__.lower()} {name}"):
+                _, remove = self._managed[cluster.engine].parts[kind]
+                remove(name)
         self._has_changed(cluster)
 
-    def put_database(self, cluster: Cluster, database: Database) -> None:
-        with made_real(f"database {database.name}"):
-            self._managed[cluster.engine].put_database(database)
-        self._has_changed(cluster)
-
-    def remove_database(self, cluster: Cluster, name: str) -> None:
-        if self._observe(cluster).exists:
-            with made_real(f"the removal of database {name}"):
-                self._managed[cluster.engine].remove_database(name)
-        self._has_changed(cluster)
-
-    def put_user(self, cluster: Cluster, user: User) -> None:
-        with made_real(f"user {user.name}"):
-            self._managed[cluster.engine].put_user(user)
-        self._has_changed(cluster)
-
-    def remove_user(self, cluster: Cluster, name: str) -> None:
-        if self._observe(cluster).exists:
-            with made_real(f"the removal of user {name}"):
-                self._managed[cluster.engine].remove_user(name)
-        self._has_changed(cluster)
-
-    # -- Kubernetes and names
-
-    def put_kubernetes(self, cluster: Cluster) -> KubernetesAccess:
-        with made_real(_subject(cluster)), self._ground.store_lock(KUBERNETES):
-            owner = self._ground.memory.owners().get(KUBERNETES)
-            if owner is not None and owner.id != cluster.id and self._kubernetes.is_there():
-                why = f"one Kind cluster stands behind this emulator, and cluster {owner.id} has it"
-                raise NotPossible("a second Kubernetes cluster", why, "delete that one first")
-            is_new = owner is None or owner.id != cluster.id
-            self._ground.memory.own(KUBERNETES, Owner(cluster.id, ()))
-            try:
-                return self._kubernetes.put()
-            except BaseException:
-                if is_new:
-                    self._kubernetes.remove()
-                raise
-            finally:
-                self._has_changed(cluster)
-
-    def remove_kubernetes(self, cluster: Cluster) -> None:
-        with made_real(_subject(cluster)), self._ground.store_lock(KUBERNETES):
-            owner = self._ground.memory.owners().get(KUBERNETES)
-            if owner is not None and owner.id == cluster.id:
-                self._kubernetes.remove()
-                self._has_changed(cluster)
-        self._ground.remove_if_empty()
+    # -- names
 
     def put_records(self, records: tuple[Record, ...]) -> None:
         for record in records:
@@ -304,3 +240,11 @@ class LocalBacking:
 
 def _subject(cluster: Cluster) -> str:
     return f"{cluster.engine} cluster {cluster.name}"
+
+
+def _names(cluster: Cluster) -> tuple[str, ...]:
+    """Under which its store answers. Kafka has no special names in the cloud: the first host is what it calls itself."""
+    if cluster.engine == Engine.KUBERNETES:
+        return ()
+    hosts = tuple(host.name for host in cluster.hosts) if cluster.engine == Engine.KAFKA else ()
+    return tuple(dict.fromkeys((*hosts, *cluster.names)))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kit.endpoints import PostgresEndpoint
 from kit.stores import postgres as store
 from kit.stores.contract import NotYet, Ready, StoreError
+from kit.yandex.backing.managed import PartVerbs
 from kit.yandex.contract import Cluster, Database, Inventory, User
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Postgres:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
+        self.parts: PartVerbs = {User: (self._put_user, self._remove_user), Database: (self._put_database, self._remove_database)}
 
     def put(self, cluster: Cluster) -> None:
         self._ground.put_store(self.store, _answers)
@@ -52,7 +54,7 @@ class Postgres:
             return Inventory(exists=True)
         return Inventory(exists=True, users=frozenset(users), databases=frozenset(databases))
 
-    def put_user(self, user: User) -> None:
+    def _put_user(self, user: User) -> None:
         from psycopg import sql
 
         def change(server: psycopg.Connection[Any]) -> None:
@@ -67,7 +69,7 @@ class Postgres:
 
         self._do("setting up a user", change)
 
-    def remove_user(self, name: str) -> None:
+    def _remove_user(self, name: str) -> None:
         from psycopg import sql
 
         def change(server: psycopg.Connection[Any]) -> None:
@@ -82,7 +84,7 @@ class Postgres:
 
         self._do("removing a user", change)
 
-    def put_database(self, database: Database) -> None:
+    def _put_database(self, database: Database) -> None:
         from psycopg import sql
 
         def change(server: psycopg.Connection[Any]) -> None:
@@ -102,7 +104,7 @@ class Postgres:
         self._do("making a database", change)
         self._do("setting extensions", lambda inside: _extend(inside, database), database.name)
 
-    def remove_database(self, name: str) -> None:
+    def _remove_database(self, name: str) -> None:
         from psycopg import sql
 
         def change(server: psycopg.Connection[Any]) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from kit.stores import redis as store
 from kit.stores.contract import NotYet, Ready
-from kit.yandex.contract import Cluster, Database, Inventory, NotPossible, User
+from kit.yandex.backing.managed import PartVerbs
+from kit.yandex.contract import Cluster, Inventory, NotPossible, User
 
 if TYPE_CHECKING:
     from kit.targets.local.target import LocalTarget
@@ -20,6 +21,7 @@ class Redis:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
+        self.parts: PartVerbs = {User: (self._put_user, self._remove_user)}
 
     def put(self, cluster: Cluster) -> None:
         self._ground.prepare()  # there are passwords to change
@@ -32,16 +34,11 @@ class Redis:
     def observe(self) -> Inventory:
         return Inventory(exists=True)
 
-    def put_user(self, user: User) -> None:
+    def _put_user(self, user: User) -> None:
         why = f"the Valkey behind this emulator has one user, {store.USER}, whose password is the cluster's"
         raise NotPossible(f"user {user.name} in Valkey", why, "use the cluster's password, or rehearse with --control-plane-only")
 
-    def remove_user(self, name: str) -> None: ...
-
-    def put_database(self, database: Database) -> None:
-        raise NotPossible(f"database {database.name} in Valkey", "Valkey's databases have numbers and are always there")
-
-    def remove_database(self, name: str) -> None: ...
+    def _remove_user(self, name: str) -> None: ...
 
 
 def _answers(local: LocalTarget) -> Ready | NotYet:

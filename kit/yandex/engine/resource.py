@@ -175,7 +175,7 @@ class Resource:
 
         return state.operations.run(state, call, prepare)
 
-    def act(self, hook: Hook) -> Callable[[EmulatorState, Call], Any]:
+    def action(self, hook: Hook) -> Callable[[EmulatorState, Call], Any]:
         """A handler for another method that changes one resource: `hook` says how."""
 
         def handler(state: EmulatorState, call: Call) -> Any:

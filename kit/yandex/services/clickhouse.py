@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from kit.endpoints import Secret
 from kit.yandex import contract
 from kit.yandex.contract import Engine
 from kit.yandex.engine import descriptors, pages, refusal
@@ -15,8 +13,11 @@ from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import GENERIC, Registry
 from kit.yandex.engine.resource import MutationContext, Resource, paths_to_update
 from kit.yandex.engine.state import Call, EmulatorState
-from kit.yandex.managed import connections, databases
-from kit.yandex.managed.databases import Product, child, clusters, flat, grants, owner_of, password_of, place_host
+from kit.yandex.managed import clusters
+from kit.yandex.managed.hosts import place_host
+from kit.yandex.managed.parts import NewPart, Parts
+from kit.yandex.managed.product import BACKED, Product, put_cluster, set_values
+from kit.yandex.managed.users import DATABASE, database_grants, users
 
 DATA, COORDINATORS = 1, (2, 3)  # CLICKHOUSE; ZOOKEEPER, KEEPER
 SHARD, GROUP = "mdb.clickhouse.v1.Shard", "mdb.clickhouse.v1.ShardGroup"
@@ -35,21 +36,19 @@ ABSENT_UNLESS_SET_OF_MERGE_TREE = (
 
 
 def register(registry: Registry) -> None:
-    databases.register(registry, PRODUCT, CLUSTERS)
+    clusters.register(registry, PRODUCT, CLUSTERS)
     service = PRODUCT.service
     registry.add(service, "ListShards", _listed(SHARD, "shards"))
     registry.add(service, "GetShard", get_shard)
-    registry.add(service, "AddShards", CLUSTERS.act(_add_shards), backed=databases.BACKED)
-    registry.add(service, "DeleteShards", CLUSTERS.act(_delete_shards), backed=databases.BACKED)
+    registry.add(service, "AddShards", CLUSTERS.action(_add_shards), backed=BACKED)
+    registry.add(service, "DeleteShards", CLUSTERS.action(_delete_shards), backed=BACKED)
     registry.add(service, "UpdateShard", update_shard)
     registry.add(service, "ListShardGroups", _listed(GROUP, "shard_groups"))
     registry.add(service, "ListExternalDictionaries", _nothing)
-    registry.add(service, "AddZookeeper", CLUSTERS.act(_add_coordinators), backed=databases.BACKED)
+    registry.add(service, "AddZookeeper", CLUSTERS.action(_add_coordinators), backed=BACKED)
     registry.add("mdb.clickhouse.v1.ClusterExtensionService", "List", _nothing)
     DATABASES.register(registry)
     USERS.register(registry)
-    registry.add(USERS.service, "GrantPermission", USERS.act(_grant), backed=USERS.backed)
-    registry.add(USERS.service, "RevokePermission", USERS.act(_revoke), backed=USERS.backed)
     for name, message, noun in (("FormatSchemaService", "FormatSchema", "Format schema"), ("MlModelService", "MlModel", "Model")):
         Resource(
             *(f"mdb.clickhouse.v1.{name}", f"mdb.clickhouse.v1.{message}", noun),
@@ -152,36 +151,35 @@ def _complete_shard(cluster: Any, shard: Any) -> None:
     set_default_messages(shown.disk_size_autoscaling)
 
 
-def _inline(context: MutationContext) -> None:
-    hosts = [record.message for (kind, _), record in context.change.puts.items() if kind == PRODUCT.host]
-    shape = databases.cluster_of(context.state, PRODUCT, context.message, context.extra, hosts)
-    backing = context.state.backing
-    for spec in context.request.database_specs:
-        database = descriptors.message(DATABASES.message)(cluster_id=context.message.id)
-        copy_fields(spec, database)
-        database.engine = database.engine or 1
-        context.change.put(Record(f"{context.message.id}/{database.name}", context.message.id, database))
-        made = contract.Database(database.name)
-        context.plan.side_effects.append(lambda made=made: backing.put_database(shape, made))  # type: ignore[misc]
-    for spec in context.request.user_specs:
-        user = descriptors.message(USERS.message)(cluster_id=context.message.id)
-        copy_fields(spec, user)
-        extra: dict[str, Any] = {}
-        _complete_user(context, user, extra, context.message, password_of(context, spec))
-        context.change.put(Record(f"{context.message.id}/{user.name}", context.message.id, user, extra))
-        shaped = user_of(user, extra)
-        context.plan.side_effects.append(lambda shaped=shaped: backing.put_user(shape, shaped))  # type: ignore[misc]
-
-
 PRODUCT = Product(
     engine=Engine.CLICKHOUSE,
     configure=_configure,
     hosts=_hosts,
-    settings=lambda message: flat(message.config.clickhouse.config.user_config),
+    settings=lambda message: set_values(message.config.clickhouse.config.user_config),
     resources=lambda message: message.config.clickhouse.resources,
-    inline=_inline,
 )
-CLUSTERS = clusters(PRODUCT)
+
+
+def _complete_database(new: NewPart) -> None:
+    new.message.engine = new.message.engine or 1  # ATOMIC
+
+
+DATABASES = Parts(PRODUCT, contract.Database, lambda message, _: contract.Database(message.name), _complete_database)
+
+
+def _complete_user(user: Any, spec: Any) -> None:
+    user.settings.SetInParent()
+    user.auth_method = user.auth_method or 1  # PASSWORD
+
+
+USERS = users(
+    PRODUCT,
+    settings=lambda message: {name: str(value) for name, value in set_values(message.settings).items()},
+    grants=database_grants,
+    defaults=_complete_user,
+    permission=(DATABASE,),
+)
+CLUSTERS = clusters.clusters(PRODUCT, DATABASES.make_inline, USERS.make_inline)
 
 
 def get_shard(state: EmulatorState, call: Call) -> Any:
@@ -221,7 +219,7 @@ def _add_shards(context: MutationContext) -> None:
         context.change.put(Record(host.name, context.message.id, host))
     context.plan.lists["shard_names"] = [spec.name for spec in context.request.shard_specs]
     context.plan.response = answer
-    databases.put_cluster(PRODUCT, context, [*hosts, *added])
+    put_cluster(PRODUCT, context, [*hosts, *added])
 
 
 def _host_of_shard(context: MutationContext, spec: Any) -> Any:
@@ -243,7 +241,7 @@ def _delete_shards(context: MutationContext) -> None:
         if record.message.shard_name in gone:
             context.change.delete(PRODUCT.host, record.key)
     context.plan.lists["shard_names"] = sorted(gone)
-    databases.put_cluster(PRODUCT, context, kept)
+    put_cluster(PRODUCT, context, kept)
 
 
 def _add_coordinators(context: MutationContext) -> None:
@@ -254,7 +252,7 @@ def _add_coordinators(context: MutationContext) -> None:
         host.type, host.shard_name = COORDINATORS[0], ""
         host.resources.CopyFrom(context.request.resources)
         context.change.put(Record(host.name, context.message.id, host))
-    databases.put_cluster(PRODUCT, context, [*hosts, *added])
+    put_cluster(PRODUCT, context, [*hosts, *added])
 
 
 def _listed(kind: str, field: str) -> Any:
@@ -270,87 +268,3 @@ def _nothing(state: EmulatorState, call: Call) -> Any:
     """A list of what cannot be made here, of a cluster that is there."""
     CLUSTERS.find(state, call.request.cluster_id)
     return call.method.answer()
-
-
-def _database(context: MutationContext) -> None:
-    context.message.engine = context.message.engine or 1  # ATOMIC
-    _, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
-    database = contract.Database(context.message.name)
-    context.plan.side_effects.append(lambda: context.state.backing.put_database(shape, database))
-
-
-def _database_gone(context: MutationContext) -> None:
-    _, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
-    context.plan.side_effects.append(lambda: context.state.backing.remove_database(shape, context.message.name))
-
-
-DATABASES = child(PRODUCT, "DatabaseService", "Database", "Database", "databases", build=_database, remove=_database_gone)
-
-
-def _user(context: MutationContext) -> None:
-    owner, _ = owner_of(context.state, PRODUCT, context.message.cluster_id)
-    _check_permissions(context, context.request.user_spec.permissions, "user_spec.permissions")
-    _complete_user(context, context.message, context.extra, owner, password_of(context, context.request.user_spec))
-    _put_user(context)
-
-
-def _complete_user(context: MutationContext, user: Any, extra: dict[str, Any], owner: Any, password: str) -> None:
-    extra["password"] = password
-    user.settings.SetInParent()
-    user.auth_method = user.auth_method or 1  # PASSWORD
-    connection = connections.put(context.state, context.change, "clickhouse", owner, user.name, password)
-    user.connection_manager.connection_id = user.user_connection_manager.connection_id = connection
-
-
-def _user_changed(context: MutationContext) -> None:
-    wants = context.touches("generate_password") and context.request.generate_password.value
-    if (context.touches("password") and context.request.password) or wants:
-        owner, _ = owner_of(context.state, PRODUCT, context.message.cluster_id)
-        context.extra["password"] = password_of(context, context.request)
-        connections.put(
-            *(context.state, context.change, "clickhouse", owner, context.message.name, context.extra["password"]),
-            context.message.connection_manager.connection_id,
-        )
-    if context.touches("permissions"):
-        _check_permissions(context, context.request.permissions, "permissions")
-    _put_user(context)
-
-
-def _user_gone(context: MutationContext) -> None:
-    connections.remove(context.state, context.change, context.message.connection_manager.connection_id)
-    _, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
-    context.plan.side_effects.append(lambda: context.state.backing.remove_user(shape, context.message.name))
-
-
-def _grant(context: MutationContext) -> None:
-    _check_permissions(context, [context.request.permission], "permission")
-    if context.request.permission not in context.message.permissions:
-        context.message.permissions.append(context.request.permission)
-    _put_user(context)
-
-
-def _revoke(context: MutationContext) -> None:
-    kept = [found for found in context.message.permissions if found.database_name != context.request.database_name]
-    del context.message.permissions[:]
-    context.message.permissions.extend(kept)
-    _put_user(context)
-
-
-def _check_permissions(context: MutationContext, permissions: Any, path: str) -> None:
-    for index, permission in enumerate(permissions):
-        if context.state.journal.get(DATABASES.message, f"{context.message.cluster_id}/{permission.database_name}") is None:
-            raise refusal.not_found("Database", f"{permission.database_name} ({path}[{index}].database_name)")
-
-
-def _put_user(context: MutationContext) -> None:
-    _, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
-    user = user_of(context.message, context.extra)
-    context.plan.side_effects.append(lambda: context.state.backing.put_user(shape, user))
-
-
-USERS = child(PRODUCT, "UserService", "User", "User", "users", build=_user, change=_user_changed, remove=_user_gone)
-
-
-def user_of(message: Any, extra: Mapping[str, Any]) -> contract.User:
-    settings = {name: str(value) for name, value in flat(message.settings).items()}
-    return contract.User(message.name, Secret(extra.get("password", "")), grants(message.permissions), settings)

@@ -25,7 +25,7 @@ def register(registry: Registry) -> None:
     registry.add(SERVICE, "ListRecordSets", list_sets)
     registry.add(SERVICE, "UpdateRecordSets", change_sets, backed=ANSWERED)
     registry.add(SERVICE, "UpsertRecordSets", change_sets, backed=ANSWERED)
-    registry.add(SERVICE, "UpdatePrivateNetworks", ZONES.act(_networks))
+    registry.add(SERVICE, "UpdatePrivateNetworks", ZONES.action(_networks))
 
 
 def _zone(context: MutationContext) -> None:

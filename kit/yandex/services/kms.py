@@ -20,7 +20,7 @@ def register(registry: Registry) -> None:
     KEYS.register(registry)
     bindings.register(registry, KEYS)
     registry.add(SERVICE, "ListVersions", list_versions)
-    registry.add(SERVICE, "Rotate", KEYS.act(_rotate))
+    registry.add(SERVICE, "Rotate", KEYS.action(_rotate))
 
 
 def _key(context: MutationContext) -> None:

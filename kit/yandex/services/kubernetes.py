@@ -29,8 +29,8 @@ def register(registry: Registry) -> None:
         resource.register(registry)
     bindings.register(registry, CLUSTERS)
     registry.add(CLUSTERS.service, "ListNodeGroups", list_groups)
-    registry.add(CLUSTERS.service, "Start", CLUSTERS.act(_status(RUNNING)))
-    registry.add(CLUSTERS.service, "Stop", CLUSTERS.act(_status(STOPPED)))
+    registry.add(CLUSTERS.service, "Start", CLUSTERS.action(_status(RUNNING)))
+    registry.add(CLUSTERS.service, "Stop", CLUSTERS.action(_status(STOPPED)))
     registry.add("k8s.v1.VersionService", "List", list_versions)
 
 
@@ -56,7 +56,7 @@ def _cluster(context: MutationContext) -> None:
     _addresses(message)
     wanted = cluster_of(message)
     context.plan.side_effects.append(lambda: _made(context.state, wanted, bool(_is_public(spec))))
-    context.plan.undo = lambda: context.state.backing.remove_kubernetes(wanted)
+    context.plan.undo = lambda: context.state.backing.remove_cluster(wanted)
 
 
 def _place(context: MutationContext, spec: Any, master: Any) -> None:
@@ -107,7 +107,8 @@ def _is_public(spec: Any) -> bool:
 
 
 def _made(state: EmulatorState, wanted: contract.Cluster, is_public: bool) -> ResponsePatch:
-    access = state.backing.put_kubernetes(wanted)
+    access = state.backing.put_cluster(wanted)
+    assert access is not None  # of a Kubernetes cluster
 
     def patch(message: Any) -> None:
         master = message.master
@@ -157,7 +158,7 @@ def _cluster_gone(context: MutationContext) -> None:
     for record in context.state.journal.children(GROUP, context.message.id):
         context.change.delete(record.kind, record.key)
     delete_with_children(context.state, context.change, context.state.find(CLUSTER, context.message.id, "Cluster"))
-    context.plan.side_effects.append(lambda: context.state.backing.remove_kubernetes(gone))
+    context.plan.side_effects.append(lambda: context.state.backing.remove_cluster(gone))
 
 
 def cluster_of(message: Any) -> contract.Cluster:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from kit.endpoints import Secret
-from kit.yandex import contract
 from kit.yandex.contract import Engine
 from kit.yandex.engine import descriptors, refusal
 from kit.yandex.engine.fields import add_user_config_layer, copy_fields
@@ -14,17 +11,20 @@ from kit.yandex.engine.journal import Record
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext
 from kit.yandex.engine.state import Call, EmulatorState
-from kit.yandex.managed import connections, databases
-from kit.yandex.managed.databases import Product, child, clusters, flat, owner_of, password_of, place_host
+from kit.yandex.managed import clusters
+from kit.yandex.managed.hosts import place_host
+from kit.yandex.managed.product import Product, set_values
+from kit.yandex.managed.users import users
 
 MASTER, REPLICA = 1, 2
 DEFAULT_PRIORITY = 100
+DEFAULT_USER = "default"
 FIRST_SHARD = "shard1"
 SHARD = "mdb.redis.v1.Shard"
 
 
 def register(registry: Registry) -> None:
-    databases.register(registry, PRODUCT, CLUSTERS)
+    clusters.register(registry, PRODUCT, CLUSTERS)
     USERS.register(registry)
     registry.add(PRODUCT.service, "ListShards", list_shards)
     registry.add(PRODUCT.service, "GetShard", get_shard)
@@ -51,6 +51,10 @@ def _take_password(context: MutationContext) -> None:
         context.extra["password"] = given
     if not context.extra.get("password"):
         raise refusal.invalid("config_spec.redis.password", "a password must be given")
+    if context.plan.verb == "create":  # the service makes this user with the cluster
+        user = descriptors.message(USERS.message)(name=DEFAULT_USER, cluster_id=context.message.id, enabled=True)
+        password = {"password": context.extra["password"]}
+        context.change.put(Record(f"{context.message.id}/{DEFAULT_USER}", context.message.id, user, password))
 
 
 def _hosts(context: MutationContext) -> list[Any]:
@@ -71,21 +75,35 @@ def _hosts(context: MutationContext) -> list[Any]:
     return hosts
 
 
-def _inline(context: MutationContext) -> None:
-    """The user `default`, as the service makes it."""
-    user = descriptors.message(USERS.message)(name="default", cluster_id=context.message.id, enabled=True)
-    context.change.put(Record(f"{context.message.id}/default", context.message.id, user, {"password": context.extra["password"]}))
-
-
 PRODUCT = Product(
     engine=Engine.REDIS,
     configure=_configure,
     hosts=_hosts,
-    settings=lambda message: flat(message.config.redis.user_config),
+    settings=lambda message: set_values(message.config.redis.user_config),
     resources=lambda message: message.config.resources,
-    inline=_inline,
 )
-CLUSTERS = clusters(PRODUCT)
+
+
+def _complete_user(user: Any, spec: Any) -> None:
+    user.enabled = not spec.HasField("enabled") or spec.enabled.value
+    user.permissions.SetInParent()
+
+
+def _refuse_to_remove_default(context: MutationContext) -> None:
+    if context.message.name == DEFAULT_USER:
+        raise refusal.precondition("the user default cannot be deleted")
+
+
+USERS = users(
+    PRODUCT,
+    settings=lambda message: {
+        **{name: str(value) for name, value in set_values(message.permissions).items()},
+        "enabled": str(message.enabled).lower(),
+    },
+    defaults=_complete_user,
+    remove=_refuse_to_remove_default,
+)
+CLUSTERS = clusters.clusters(PRODUCT, USERS.make_inline)
 
 
 def list_shards(state: EmulatorState, call: Call) -> Any:
@@ -105,49 +123,3 @@ def get_shard(state: EmulatorState, call: Call) -> Any:
 
 def _shards(state: EmulatorState, cluster_id: str) -> list[str]:
     return list(dict.fromkeys(record.message.shard_name for record in state.journal.children(PRODUCT.host, cluster_id)))
-
-
-def _user(context: MutationContext) -> None:
-    owner, _ = owner_of(context.state, PRODUCT, context.message.cluster_id)
-    spec = context.request.user_spec
-    context.extra["password"] = password_of(context, spec)
-    context.message.enabled = not spec.HasField("enabled") or spec.enabled.value
-    context.message.permissions.SetInParent()
-    context.message.connection_manager.connection_id = connections.put(
-        context.state, context.change, "redis", owner, spec.name, context.extra["password"]
-    )
-    _put_user(context)
-
-
-def _user_changed(context: MutationContext) -> None:
-    if (context.touches("passwords") and context.request.passwords) or context.touches("generate_password"):
-        owner, _ = owner_of(context.state, PRODUCT, context.message.cluster_id)
-        context.extra["password"] = password_of(context, context.request)
-        connections.put(
-            *(context.state, context.change, "redis", owner, context.message.name, context.extra["password"]),
-            context.message.connection_manager.connection_id,
-        )
-    _put_user(context)
-
-
-def _user_gone(context: MutationContext) -> None:
-    if context.message.name == "default":
-        raise refusal.precondition("the user default cannot be deleted")
-    connections.remove(context.state, context.change, context.message.connection_manager.connection_id)
-    _, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
-    context.plan.side_effects.append(lambda: context.state.backing.remove_user(shape, context.message.name))
-
-
-def _put_user(context: MutationContext) -> None:
-    _, shape = owner_of(context.state, PRODUCT, context.message.cluster_id)
-    user = user_of(context.message, context.extra)
-    context.plan.side_effects.append(lambda: context.state.backing.put_user(shape, user))
-
-
-USERS = child(PRODUCT, "UserService", "User", "User", "users", build=_user, change=_user_changed, remove=_user_gone)
-
-
-def user_of(message: Any, extra: Mapping[str, Any]) -> contract.User:
-    settings = {name: str(value) for name, value in flat(message.permissions).items()}
-    settings["enabled"] = str(message.enabled).lower()
-    return contract.User(message.name, Secret(extra.get("password", "")), (), settings)

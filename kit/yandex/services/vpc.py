@@ -26,10 +26,10 @@ def register(registry: Registry) -> None:
     registry.add("vpc.v1.NetworkService", "ListSubnets", _of_network(SUBNET))
     registry.add("vpc.v1.NetworkService", "ListRouteTables", _of_network(ROUTES))
     registry.add("vpc.v1.NetworkService", "ListSecurityGroups", _of_network(GROUP))
-    registry.add("vpc.v1.SubnetService", "AddCidrBlocks", SUBNETS.act(_add_blocks))
-    registry.add("vpc.v1.SubnetService", "RemoveCidrBlocks", SUBNETS.act(_remove_blocks))
+    registry.add("vpc.v1.SubnetService", "AddCidrBlocks", SUBNETS.action(_add_blocks))
+    registry.add("vpc.v1.SubnetService", "RemoveCidrBlocks", SUBNETS.action(_remove_blocks))
     registry.add("vpc.v1.AddressService", "GetByValue", _address_by_value)
-    registry.add("vpc.v1.SecurityGroupService", "UpdateRules", GROUPS.act(_update_rules))
+    registry.add("vpc.v1.SecurityGroupService", "UpdateRules", GROUPS.action(_update_rules))
     registry.add("vpc.v1.SecurityGroupService", "UpdateRule", _update_rule)
 
 

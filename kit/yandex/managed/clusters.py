@@ -1,0 +1,167 @@
+"""Clusters of the four database services: made, changed, started, stopped, removed, and their backups, versions and presets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from kit.yandex import contract
+from kit.yandex.engine import bindings, descriptors, ids, pages, refusal
+from kit.yandex.engine.journal import Record
+from kit.yandex.engine.registry import Registry
+from kit.yandex.engine.resource import MutationContext, Resource, delete_with_children
+from kit.yandex.engine.state import Call, EmulatorState, now
+from kit.yandex.managed import connections, hosts
+from kit.yandex.managed.hosts import ALIVE
+from kit.yandex.managed.product import BACKED, RUNNING, STOPPED, Product, cluster_of, inventory, put_cluster
+from kit.yandex.rules import offers
+
+PRODUCTION = 1
+Inline = Callable[[MutationContext, contract.Cluster], None]
+
+
+def clusters(product: Product, *inline: Inline) -> Resource:
+    """The resource of a product's clusters. `inline` makes what their create request lists, in this order."""
+
+    def build(context: MutationContext) -> None:
+        _build(product, inline, context)
+
+    def change(context: MutationContext) -> None:
+        product.configure(context)
+        _check_resources(product, context.message)
+        put_cluster(product, context)
+
+    def remove(context: MutationContext) -> None:
+        gone = cluster_of(context.state, product, context.message, context.extra)
+        connections.remove_all(context.state, context.change, context.message.id)
+        for backup in context.state.journal.all(
+            f"{product.package}.Backup"
+        ):  # the cloud keeps them for a week; here nothing stays
+            if backup.message.source_cluster_id == context.message.id:
+                context.change.delete(backup.kind, backup.key)
+        delete_with_children(context.state, context.change, context.state.find(product.cluster, context.message.id, "Cluster"))
+        context.plan.side_effects.append(lambda: context.state.backing.remove_cluster(gone))
+
+    def is_there(state: EmulatorState, record: Record) -> bool:
+        return inventory(state, product, record).exists
+
+    return Resource(
+        *(product.service, product.cluster, "Cluster", "c9q"),
+        build=build,
+        change=change,
+        remove=remove,
+        backed=BACKED,
+        is_there=is_there,
+        forgotten=lambda state, change, record: connections.remove_all(state, change, record.key),
+    )
+
+
+def register(registry: Registry, product: Product, resource: Resource) -> None:
+    """Answer the methods of clusters, versions, presets and backups that the four services have in common."""
+    resource.register(registry)
+    bindings.register(registry, resource)
+    methods = descriptors.methods(product.service)
+    alike = {
+        "ListHosts": hosts.list_hosts(product, resource),
+        "Start": resource.action(_status(RUNNING)),
+        "Stop": resource.action(_status(STOPPED)),
+        "AddHosts": resource.action(lambda context: hosts.add_hosts(product, context)),
+        "DeleteHosts": resource.action(lambda context: hosts.delete_hosts(product, context)),
+        "UpdateHosts": resource.action(lambda context: hosts.update_hosts(product, context)),
+        "ListBackups": _list_backups(product, resource),
+        "Backup": resource.action(lambda context: _backup(product, context)),
+    }
+    for name, handler in alike.items():
+        if name in methods:
+            registry.add(product.service, name, handler, backed=BACKED if name.endswith("Hosts") and name != "ListHosts" else "")
+    registry.add(f"{product.package}.VersionsService", "List", _list_versions(product))
+    registry.add(f"{product.package}.ResourcePresetService", "List", _list_presets)
+    registry.add(f"{product.package}.ResourcePresetService", "Get", _get_preset)
+    if f"/yandex.cloud.{product.package}.BackupService/Get" in descriptors.catalogue():
+        backups = Resource(f"{product.package}.BackupService", f"{product.package}.Backup", "Backup", "c9q")
+        backups.register(registry)
+
+
+def _build(product: Product, inline: Iterable[Inline], context: MutationContext) -> None:
+    message = context.message
+    offers.check_version(product.engine.value, message.config.version, "config_spec.version")
+    message.status, message.health = RUNNING, ALIVE
+    message.environment = message.environment or PRODUCTION
+    if message.maintenance_window.WhichOneof("policy") is None:
+        message.maintenance_window.anytime.SetInParent()
+    message.monitoring.add(name="Console", description="nothing is monitored", link=f"https://localhost/{message.id}")
+    _check_resources(product, message)
+    product.configure(context)
+    placed = product.hosts(context)
+    if "is_ha" in message.DESCRIPTOR.fields_by_name:
+        message.is_ha = len(placed) > 1
+    for host in placed:
+        context.change.put(Record(host.name, message.id, host))
+    wanted = put_cluster(product, context, placed)
+    context.plan.undo = lambda: context.state.backing.remove_cluster(wanted)
+    for make in inline:
+        make(context, wanted)
+
+
+def _check_resources(product: Product, message: Any) -> None:
+    resources = product.resources(message)
+    offers.check_preset(resources.resource_preset_id, "config_spec.resources.resource_preset_id")
+
+
+def _status(value: int) -> Any:
+    def hook(context: MutationContext) -> None:
+        if context.message.status == value:
+            raise refusal.precondition(f"cluster {context.message.id} is so already")
+        context.message.status = value
+
+    return hook
+
+
+def _backup(product: Product, context: MutationContext) -> None:
+    backup = descriptors.message(f"{product.package}.Backup")(
+        id=f"{context.message.id}:{ids.new('m')}", folder_id=context.message.folder_id, source_cluster_id=context.message.id
+    )
+    backup.created_at.CopyFrom(now())
+    backup.started_at.CopyFrom(backup.created_at)
+    backup.type = 2  # MANUAL
+    context.change.put(Record(backup.id, backup.folder_id, backup))
+
+
+def _list_backups(product: Product, resource: Resource) -> Any:
+    def handler(state: EmulatorState, call: Call) -> Any:
+        resource.find(state, call.request.cluster_id)
+        found = [record.message for record in state.journal.all(f"{product.package}.Backup")]
+        mine = [backup for backup in found if backup.source_cluster_id == call.request.cluster_id]
+        return pages.page(mine, call.request, call.method.answer(), "backups")
+
+    return handler
+
+
+def _list_versions(product: Product) -> Any:
+    def handler(state: EmulatorState, call: Call) -> Any:
+        answer = call.method.answer()
+        kind = answer.DESCRIPTOR.fields_by_name["version"].message_type
+        for version in offers.versions(product.engine.value):
+            item = answer.version.add(id=version.id, name=version.id)
+            item.status = kind.fields_by_name["status"].enum_type.values_by_name[version.status].number
+        return answer
+
+    return handler
+
+
+def _list_presets(state: EmulatorState, call: Call) -> Any:
+    kind = descriptors.message(f"{call.method.service.rpartition('.')[0]}.ResourcePreset")
+    return pages.page([_preset(kind, found) for found in offers.presets()], call.request, call.method.answer())
+
+
+def _get_preset(state: EmulatorState, call: Call) -> Any:
+    found = offers.preset(call.request.resource_preset_id)
+    if found is None:
+        raise refusal.not_found("Resource preset", call.request.resource_preset_id)
+    return _preset(call.method.answer, found)
+
+
+def _preset(kind: Any, found: offers.Preset) -> Any:
+    answer = kind(id=found.id, cores=found.cores, memory=found.memory_bytes)
+    answer.zone_ids.extend(["ru-central1-a", "ru-central1-b", "ru-central1-d"])
+    return answer

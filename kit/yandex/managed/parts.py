@@ -1,0 +1,162 @@
+"""Topics, databases and users: what lives inside a cluster, made by a request of its own or in the cluster's create request."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kit.yandex import contract
+from kit.yandex.contract import ClusterPart
+from kit.yandex.engine import descriptors
+from kit.yandex.engine.fields import copy_fields
+from kit.yandex.engine.journal import Change, Record
+from kit.yandex.engine.registry import Registry
+from kit.yandex.engine.resource import MutationContext, Resource
+from kit.yandex.engine.state import EmulatorState
+from kit.yandex.managed import connections
+from kit.yandex.managed.product import Product, cluster_of, inventory, owner_of
+
+Hook = Callable[[MutationContext], None]
+OnSpec = Callable[["NewPart"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class NewPart:
+    """A part that is being made. `path`: where its specification stands in the request, for refusals."""
+
+    context: MutationContext  # its `message` is the part, not the cluster
+    spec: Any
+    path: str
+    owner: Any  # the cluster's message
+    cluster: contract.Cluster
+
+    @property
+    def message(self) -> Any:
+        """The part itself."""
+        return self.context.message
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All parts of one kind in the clusters of one product. `kind` names their message, their service and their fields.
+
+    `complete` fills in what the service adds; `check` looks at what else is in the cluster, so it is not asked for the parts of a
+    cluster that is being made.
+    """
+
+    product: Product
+    kind: type[ClusterPart]
+    shape: Callable[[Any, Mapping[str, Any]], ClusterPart]  # message and hidden fields → what the backing gets
+    complete: OnSpec
+    check: OnSpec | None = None
+    change: Hook | None = None
+    remove: Hook | None = None
+    actions: Mapping[str, Hook] | None = None  # method → what it changes
+
+    @property
+    def noun(self) -> str:
+        """Topic, Database or User."""
+        return self.kind.__name__
+
+    @property
+    def message(self) -> str:
+        """The name of the API's message."""
+        return f"{self.product.package}.{self.noun}"
+
+    @functools.cached_property
+    def resource(self) -> Resource:
+        """Its methods for one part at a time. A part has a name and no id."""
+        return Resource(
+            f"{self.product.package}.{self.noun}Service",
+            self.message,
+            self.noun,
+            scope="cluster_id",
+            parent=self.product.cluster,
+            is_named=True,
+            is_there=self._is_there,
+            forgotten=_forget_connection,
+            backed=f"{self.noun.lower()} in the container",
+            build=self._build,
+            change=self._changed,
+            remove=self._removed,
+        )
+
+    def register(self, registry: Registry) -> None:
+        """Answer the service's methods."""
+        resource = self.resource
+        resource.register(registry)
+        for name, hook in (self.actions or {}).items():
+            registry.add(resource.service, name, resource.action(self._then_put(hook)), backed=resource.backed)
+
+    def make_inline(self, context: MutationContext, cluster: contract.Cluster) -> None:
+        """Make the parts that the create request of their cluster lists (deprecated in the API, and still in use)."""
+        field = f"{self.noun.lower()}_specs"
+        for index, spec in enumerate(getattr(context.request, field, ())):
+            message = descriptors.message(self.message)(cluster_id=context.message.id)
+            copy_fields(spec, message)
+            inner = replace(context, message=message, extra={})
+            self.complete(NewPart(inner, spec, f"{field}[{index}]", context.message, cluster))
+            context.change.put(Record(f"{context.message.id}/{message.name}", context.message.id, message, inner.extra))
+            self._put(inner, cluster)
+
+    def new(self, context: MutationContext) -> NewPart:
+        """The part that the request makes or replaces."""
+        path = f"{self.noun.lower()}_spec"
+        return NewPart(
+            context, getattr(context.request, path), path, *owner_of(context.state, self.product, context.message.cluster_id)
+        )
+
+    def _build(self, context: MutationContext) -> None:
+        new = self.new(context)
+        if self.check is not None:
+            self.check(new)
+        self.complete(new)
+        self._put(context, new.cluster)
+
+    def _changed(self, context: MutationContext) -> None:
+        self._then_put(self.change)(context)
+
+    def _then_put(self, hook: Hook | None) -> Hook:
+        def run(context: MutationContext) -> None:
+            if hook is not None:
+                hook(context)
+            self._put(context, self._cluster(context))
+
+        return run
+
+    def _removed(self, context: MutationContext) -> None:
+        if self.remove is not None:
+            self.remove(context)
+        backing, cluster, name = context.state.backing, self._cluster(context), context.message.name
+        context.plan.side_effects.append(lambda: backing.remove_part(cluster, self.kind, name))
+
+    def _put(self, context: MutationContext, cluster: contract.Cluster) -> None:
+        backing, part = context.state.backing, self.shape(context.message, context.extra)
+        context.plan.side_effects.append(lambda: backing.put_part(cluster, part))
+
+    def _cluster(self, context: MutationContext) -> contract.Cluster:
+        return owner_of(context.state, self.product, context.message.cluster_id)[1]
+
+    def _is_there(self, state: EmulatorState, record: Record) -> bool:
+        owner = state.journal.get(self.product.cluster, record.parent)
+        if owner is None:
+            return False
+        found = inventory(state, self.product, owner)
+        names = getattr(found, f"{self.noun.lower()}s")
+        return found.exists and (names is None or record.message.name in names)
+
+
+def part_of(state: EmulatorState, parts: Parts, record: Record) -> tuple[contract.Cluster, ClusterPart] | None:
+    """A part and its cluster as the backing gets them; None where its cluster has gone, and it with it."""
+    owner = state.journal.get(parts.product.cluster, record.parent)
+    if owner is None:
+        return None
+    return cluster_of(state, parts.product, owner.message, owner.extra), parts.shape(record.message, record.extra)
+
+
+def _forget_connection(state: EmulatorState, change: Change, record: Record) -> None:
+    """With a user that is no longer there, its password goes."""
+    if "connection_manager" in record.message.DESCRIPTOR.fields_by_name:
+        connections.remove(state, change, record.message.connection_manager.connection_id)
