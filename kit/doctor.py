@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kit.adapters import proxies
 from kit.errors import KitError
-from kit.host import fitness, places
+from kit.host import fitness, places, trust
 from kit.host.limits import INOTIFY
 
 if TYPE_CHECKING:
@@ -277,18 +278,31 @@ def _stack(local: LocalTarget) -> tuple[Verdict, str, str]:
 
 
 def _clients(local: LocalTarget) -> tuple[Verdict, str, str]:
-    """These variables decide whom other programs trust; kit's own connections to the stores ignore them."""
-    found = [name for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "PGSSLROOTCERT") if os.environ.get(name)]
+    """These variables decide whom other programs trust, and one of them whom kit trusts outside the stack."""
+    found = [name for name in (*trust.CLIENT_VARIABLES, "AWS_CA_BUNDLE", "PGSSLROOTCERT") if os.environ.get(name)]
+    for name in found:
+        named = os.environ[name]
+        if name == "PGSSLROOTCERT" and named == "system":  # libpq's word for the system's own
+            continue
+        if not trust.holds_certificates(Path(named)):  # as after `kit env` of a stack that is purged
+            what = "holds no certificate" if Path(named).exists() else "is not there"
+            return "wrong", f"{name} names {named}, which {what}: many programs then trust nobody", f"unset {name}"
     if not found:
         return _right("no variable of the shell changes whom clients trust")
-    for name in found:
-        if not Path(os.environ[name]).exists():  # as after `kit env` of a stack that is purged
-            return (
-                "wrong",
-                f"{name} names {os.environ[name]}, which is not there: many programs then trust nobody",
-                f"unset {name}",
-            )
-    return _right(f"the shell sets {', '.join(found)}; kit's own checks of the stores ignore them")
+    own = "; kit reads SSL_CERT_FILE for downloads and the cloud" if "SSL_CERT_FILE" in found else ""
+    return _right(f"the shell sets {', '.join(found)}{own}; its checks of the stores read none of them")
+
+
+def _proxies(local: LocalTarget) -> tuple[Verdict, str, str]:
+    """A proxy on this computer's loopback serves its own programs; in a container that address is the container's own."""
+    here = proxies.on_this_computer()
+    if here:
+        said = (
+            f"{', '.join(here)}: a proxy on this computer's loopback, which no container reaches, so the node is not told of it"
+        )
+        return "note", said, "what pods fetch by themselves needs a proxy with an address in the network"
+    found = [name for name in proxies.VARIABLES if os.environ.get(name)]
+    return _right(f"{', '.join(found)}: reached from containers too" if found else "none")
 
 
 CHECKS: dict[str, Look] = {
@@ -312,6 +326,7 @@ CHECKS: dict[str, Look] = {
     "secrets": _secrets,
     "private files": _private_files,
     "trust of the shell": _clients,
+    "proxies of the shell": _proxies,
     "stack": _stack,
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kit.adapters import proxies
 from kit.adapters.environment import Withheld
 from kit.adapters.process import Environment, Runner, run
 
@@ -27,7 +28,9 @@ class Kind:
         argv = [str(self.program), "create", "cluster", "--name", name, "--image", image, "--config", "-"]
         argv += ["--kubeconfig", str(kubeconfig), "--wait", "120s"]
         # Kind has no option for the network of its nodes, only this variable; it has been stable since 0.8.
-        env = {**WITHHELD.changes(), **self.engine, "KIND_EXPERIMENTAL_DOCKER_NETWORK": network}
+        # Kind hands proxies on to the node, where this computer's loopback is the node's own; to NO_PROXY it adds the network.
+        unreachable = dict.fromkeys(proxies.on_this_computer())
+        env = {**WITHHELD.changes(), **unreachable, **self.engine, "KIND_EXPERIMENTAL_DOCKER_NETWORK": network}
         self.runner(argv, stdin=config, env=env, timeout_s=CREATE_TIMEOUT_S, log=log)
 
 

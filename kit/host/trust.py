@@ -23,6 +23,10 @@ USUAL = (
     "/usr/local/etc/ca-certificates/cert.pem",  # Homebrew on Intel
     "/etc/ssl/cert.pem",  # macOS; Alpine without the package
 )
+# By which variable clients are told to trust a file, each instead of what they have brought along, but Node's, which adds to it:
+# docs.openssl.org/master/man3/SSL_CTX_load_verify_locations; golang/go src/crypto/x509/root_unix.go; curl.se/docs/sslcerts.html;
+# requests.readthedocs.io/en/latest/user/advanced; nodejs.org/api/cli.html; all read 2026-11-28. Java knows no variable.
+CLIENT_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 BEGINS = (b"-----BEGIN CERTIFICATE-----", b"-----BEGIN TRUSTED CERTIFICATE-----")
 
 
@@ -40,6 +44,11 @@ def bundle(environment: Mapping[str, str] = os.environ, usual: Iterable[str | Pa
             if holds_certificates(path):
                 return path.resolve()
     return Path(certifi.where())
+
+
+def client_variables(bundle: Path) -> dict[str, str]:
+    """For a shell whose clients are to trust `bundle`: public authorities and one more."""
+    return dict.fromkeys(CLIENT_VARIABLES, str(bundle))
 
 
 def holds_certificates(path: Path) -> bool:

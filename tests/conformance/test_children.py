@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,12 +11,17 @@ from typing import Any
 import pytest
 import yaml
 
+from kit.adapters import proxies
 from kit.adapters.compose import Compose
 from kit.adapters.docker import endpoint
 from kit.adapters.helm import Helm
 from kit.adapters.kind import Kind
+from kit.adapters.kubernetes.api import KubeApi
 from kit.adapters.process import Result, run
+from kit.errors import ToolFailed
 from tests.support import terraform
+from tests.support.connect_proxy import connect_proxy
+from tests.support.tls_server import certified
 
 
 def test_compose_takes_nothing_from_a_hostile_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,3 +109,33 @@ def test_kind_takes_no_other_provider_from_the_shell(tmp_path: Path, monkeypatch
         "ours", image="", config="", kubeconfig=tmp_path / "k", network="ours", log=tmp_path / "log"
     )
     assert "podman" not in said[0].stderr
+
+
+def test_helm_takes_the_same_proxy_as_kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the shell, and before it that of the kubeconfig."""
+    terraform.supply().ensure(["tool/helm"])
+    for name in proxies.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    with connect_proxy(lambda asked: None) as of_shell, connect_proxy(lambda asked: None) as of_file:
+        monkeypatch.setenv("HTTPS_PROXY", of_shell.url)
+        for written, asked, other in (({}, of_shell, of_file), ({"proxy-url": of_file.url}, of_file, of_shell)):
+            kubeconfig = tmp_path / "kubeconfig"
+            authority = base64.b64encode(certified(tmp_path).ca.read_bytes()).decode()
+            cluster = {"server": "https://cluster.example:6443", "certificate-authority-data": authority, **written}
+            document = {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [{"name": "ours", "cluster": cluster}],
+                "users": [{"name": "ours", "user": {"token": "t"}}],
+                "contexts": [{"name": "ours", "context": {"cluster": "ours", "user": "ours"}}],
+                "current-context": "ours",
+            }
+            kubeconfig.write_text(yaml.safe_dump(document))
+            other.asked.clear()
+            with pytest.raises(ToolFailed):
+                Helm(terraform.supply().tool("helm"), kubeconfig).release("sentry", "sentry")
+            assert set(asked.asked) == {"cluster.example:6443"}
+            asked.asked.clear()
+            assert KubeApi(kubeconfig).complaint() is not None
+            assert set(asked.asked) == {"cluster.example:6443"}
+            assert other.asked == []

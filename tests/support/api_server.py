@@ -30,10 +30,11 @@ class Api:
 
 
 @contextmanager
-def api_server(folder: Path) -> Iterator[Api]:
+def api_server(folder: Path, name: str = "127.0.0.1") -> Iterator[Api]:
+    """`name` is what its certificate is for."""
     now = datetime.now(UTC)
     made = authority.create("api", now)
-    leaf = authority.issue(made, "api", ("127.0.0.1",), now)
+    leaf = authority.issue(made, "api", ("127.0.0.1", name), now)
     pair = folder / "pair.pem"
     pair.write_bytes(leaf.certificate_pem() + made.intermediate.certificate_pem() + leaf.key_pem())
     state = Api("", made.root.certificate_pem().decode())

@@ -128,5 +128,14 @@ def test_a_child_gets_the_environment_that_kit_chose(
     assert [name for name in [*kept.split(), *STAY] if starts.got.get(name) != "the shell's"] == []
 
 
+def test_a_node_gets_no_proxy_that_is_on_this_computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    starts = Starts({"HTTP_PROXY": "http://127.0.0.1:9", "https_proxy": "http://proxy.example:3128"})
+    _kind(starts, tmp_path, monkeypatch)
+    assert "HTTP_PROXY" not in starts.got
+    assert starts.got["https_proxy"] == "http://proxy.example:3128"
+
+
 def test_compose_yaml_asks_for_nothing_that_a_shell_could_answer() -> None:
     assert [name for name in re.findall(r"\$\{(\w+)", COMPOSE_FILE.read_text()) if not name.startswith("KIT_")] == []

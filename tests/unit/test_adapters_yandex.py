@@ -23,6 +23,7 @@ from kit.adapters.yandex.errors import (
     CredentialsUnusable,
     NoCredentials,
     ServiceAbsent,
+    TrustFileUnusable,
 )
 from tests.support.cloud import Cloud, cloud
 
@@ -131,6 +132,19 @@ def test_a_cloud_whose_certificate_does_not_verify_is_not_talked_to(here: Cloud,
         yandex.from_environment(here.environment(YC_TOKEN=IAM_TOKEN, SSL_CERT_FILE=str(stranger.ca_file))).kubernetes_versions()
     assert "SSL_CERT_FILE" in caught.value.fix
     assert here.bearers == []
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"0\x82\x01\x0a", b"words", "folder"], ids=["absent", "empty", "DER", "text", "folder"]
+)
+def test_a_trust_file_that_is_none_is_refused_by_the_name_of_its_variable(
+    here: Cloud, tmp_path: Path, content: bytes | str | None
+) -> None:
+    named = tmp_path / "ca.pem"
+    named.mkdir() if content == "folder" else named.write_bytes(content) if isinstance(content, bytes) else None
+    with pytest.raises(TrustFileUnusable, match=f"SSL_CERT_FILE names {named}") as caught:
+        yandex.from_environment(here.environment(YC_TOKEN=IAM_TOKEN, SSL_CERT_FILE=str(named)))
+    assert caught.value.fix.startswith("unset SSL_CERT_FILE")
 
 
 def test_a_cloud_that_does_not_answer_is_told_with_its_address() -> None:

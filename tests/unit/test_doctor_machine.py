@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 
 from kit import doctor as checks
+from kit.adapters import proxies
 from kit.adapters.docker import errors as docker_errors
 from kit.adapters.docker.errors import EngineAbsent, EngineNoPermission, EngineNotRunning
 from kit.blueprint.stack import Stack
-from kit.host import engine
+from kit.host import engine, trust
 from kit.targets.local.target import LocalTarget
 from kit.workspace import Workspace
 from tests.support.recorded_engine import recorded
+from tests.support.tls_server import certified
 
 MACHINE = (
     "processors",
@@ -145,6 +147,34 @@ def test_a_trust_variable_that_names_nothing_is_wrong(tmp_path: Path, monkeypatc
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
     found = findings(with_engine(tmp_path, "debian-12"), "trust of the shell")["trust of the shell"]
     assert (found.verdict, found.fix) == ("wrong", "unset SSL_CERT_FILE")
+
+
+def test_what_clients_trust_is_said_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of Node's variable too, and of kit itself, which reads one of them."""
+    for name in (*trust.CLIENT_VARIABLES, "AWS_CA_BUNDLE", "PGSSLROOTCERT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certified(tmp_path).ca))
+    monkeypatch.setenv("PGSSLROOTCERT", "system")
+    found = findings(with_engine(tmp_path, "debian-12"), "trust of the shell")["trust of the shell"]
+    assert found.verdict == "right"
+    assert "kit reads SSL_CERT_FILE for downloads and the cloud" in found.said
+    (tmp_path / "der").write_bytes(b"0\x82")
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", str(tmp_path / "der"))
+    found = findings(with_engine(tmp_path, "debian-12"), "trust of the shell")["trust of the shell"]
+    assert (found.verdict, found.fix) == ("wrong", "unset NODE_EXTRA_CA_CERTS")
+
+
+def test_a_proxy_that_no_container_reaches_is_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in proxies.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    check = "proxies of the shell"
+    assert findings(with_engine(tmp_path, "debian-12"), check)[check].verdict == "right"
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    assert findings(with_engine(tmp_path, "debian-12"), check)[check].verdict == "right"
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    found = findings(with_engine(tmp_path, "debian-12"), check)[check]
+    assert found.verdict == "note"
+    assert found.said.startswith("HTTP_PROXY: a proxy on this computer")
 
 
 # -- advice

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import os
+import shutil
 import ssl
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,6 +17,7 @@ import pytest
 import trustme
 
 from kit.host import trust
+from tests.support.tls_server import certified, https
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
@@ -95,3 +100,41 @@ def status(port: int, context: ssl.SSLContext) -> int:
         return connection.getresponse().status
     finally:
         connection.close()
+
+
+class Hello(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+CLIENTS = {
+    "requests": [sys.executable, "-c", "import requests, sys; requests.get(sys.argv[1]).raise_for_status()"],
+    "urllib": [sys.executable, "-c", "import urllib.request, sys; urllib.request.urlopen(sys.argv[1])"],
+    "curl": ["curl", "--fail", "--silent", "--show-error"],
+    "node": ["node", "-e", "fetch(process.argv[1]).then(said => process.exit(said.ok ? 0 : 2), () => process.exit(1))"],
+}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_each_client_trusts_the_stack_in_the_shell_of_kit_env(client: str, tmp_path: Path) -> None:
+    """Whatever the shell had before. Without these variables it does not, so it is they that make the difference."""
+    program = CLIENTS[client][0]
+    if shutil.which(program) is None:
+        pytest.skip(f"no {program} on this computer")
+    by = certified(tmp_path)
+    bare = {"PATH": os.environ["PATH"]}
+    of_before = dict.fromkeys(trust.CLIENT_VARIABLES, str(tmp_path / "corporate.pem"))
+    (tmp_path / "corporate.pem").write_bytes(trustme.CA().cert_pem.bytes())
+    with https(by, Hello) as port:
+
+        def ask(environment: dict[str, str]) -> int:
+            argv = [*CLIENTS[client], f"https://localhost:{port}/"]
+            return subprocess.run(argv, env=environment, capture_output=True, timeout=60, check=False).returncode
+
+        assert ask(bare) != 0
+        assert ask({**bare, **of_before}) != 0
+        assert ask({**bare, **of_before, **trust.client_variables(by.ca)}) == 0

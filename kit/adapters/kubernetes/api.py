@@ -205,7 +205,11 @@ class KubeApi:
         headers = {"Accept": "application/json", "Content-Type": content_type}
         if access.bearer is not None:
             headers["Authorization"] = f"Bearer {access.bearer.token()}"
-        connection = http.client.HTTPSConnection(access.host, access.port, context=access.context, timeout=timeout_s)
+        proxy = access.proxy
+        host, port = (proxy.host, proxy.port) if proxy else (access.host, access.port)
+        connection = http.client.HTTPSConnection(host, port, context=access.context, timeout=timeout_s)
+        if proxy:
+            connection.set_tunnel(access.host, access.port, proxy.headers)
         try:
             connection.connect()
             self._tls = _served(connection.sock)
@@ -213,7 +217,8 @@ class KubeApi:
             response = connection.getresponse()
             return response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
-            raise ClusterUnreachable(access.server, str(error) or type(error).__name__) from error
+            way = f" (through {proxy.address}, which {proxy.source} names)" if proxy else ""
+            raise ClusterUnreachable(access.server, f"{str(error) or type(error).__name__}{way}") from error
         finally:
             connection.close()
 

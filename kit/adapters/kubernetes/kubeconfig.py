@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kit import files
+from kit.adapters import proxies
 from kit.adapters.kubernetes.credential import API_VERSION, Bearer, ExecToken, FixedToken
 from kit.adapters.process import Runner, run
 from kit.errors import KitError
@@ -31,6 +32,16 @@ class KubeconfigUnusable(KitError):
         super().__init__(what=f"{path} cannot be used", why=why, fix="let kit write it again: kit up")
 
 
+class ClusterProxyUnusable(KitError):
+    """The way to the cluster's API leads through a kind of proxy that kit does not speak with."""
+
+    code = "KIT-CLUSTER-PROXY"
+    exit_code = 52
+    what = "the cluster at {server} is behind {address}, which {source} names"
+    why = "kit itself goes through proxies of the kind http:// only, though kubectl and Helm know more"
+    fix = "name a proxy with http://, or the cluster in NO_PROXY where it is reached without one"
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """What a kubeconfig says about its current cluster."""
@@ -40,6 +51,7 @@ class Access:
     context: ssl.SSLContext
     authority: str  # PEM: what the API server's certificate is verified by
     bearer: Bearer | None = None  # None where a client certificate says who one is
+    proxy: proxies.Proxy | None = None
 
     @property
     def server(self) -> str:
@@ -64,7 +76,10 @@ def read_kubeconfig(path: Path, runner: Runner = run) -> Access:
         trust = ssl.create_default_context(cadata=authority)
         if "client-certificate-data" in user or "client-certificate" in user:
             _load_pair(trust, _content(user, "client-certificate", path), _content(user, "client-key", path))
-        return Access(server.hostname, server.port or 443, trust, authority, _bearer(user, path, runner))
+        port = server.port or 443
+        return Access(
+            server.hostname, port, trust, authority, _bearer(user, path, runner), _proxy(cluster, server.hostname, port)
+        )
     except FileNotFoundError as error:
         raise KubeconfigUnusable(
             path, f"there is no {'such file' if error.filename in (None, str(path)) else error.filename}"
@@ -117,6 +132,15 @@ def _bearer(user: Mapping[str, Any], path: Path, runner: Runner) -> Bearer | Non
     if "client-certificate-data" in user or "client-certificate" in user:
         return None
     raise ValueError("its user has neither a certificate nor a token nor a program that prints one")
+
+
+def _proxy(cluster: Mapping[str, Any], host: str, port: int) -> proxies.Proxy | None:
+    """As kubectl and Helm go: by the file's own `proxy-url`, which spares nobody, else by the shell's."""
+    written = cluster.get("proxy-url")
+    found = proxies.named("proxy-url", str(written)) if written else proxies.of_shell(host, port)
+    if found is not None and not found.is_spoken:
+        raise ClusterProxyUnusable(server=f"{host}:{port}", address=found.address, source=found.source)
+    return found
 
 
 def _content(described: Mapping[str, Any], key: str, path: Path) -> str:

@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kit.adapters.yandex.errors import CredentialsUnusable, NoCredentials, ServiceAbsent, refused
+from kit.adapters.yandex.errors import CredentialsUnusable, NoCredentials, ServiceAbsent, TrustFileUnusable, refused
 from kit.endpoints import Secret
 
 ENDPOINT = "api.cloud.yandex.net:443"
@@ -204,13 +204,27 @@ class Yandex:
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Yandex:
-    """As the provider would: the key file first, then the token. Raises `NoCredentials` or `CredentialsUnusable`."""
-    authorities = environment.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
-    return Yandex(
-        credentials(environment),
-        environment.get("YC_ENDPOINT") or ENDPOINT,
-        Path(authorities) if authorities else None,
-    )
+    """As the provider would: the key file first, then the token.
+
+    Raises `NoCredentials`, `CredentialsUnusable`, `TrustFileUnusable`.
+    """
+    return Yandex(credentials(environment), environment.get("YC_ENDPOINT") or ENDPOINT, _authorities(environment))
+
+
+def _authorities(environment: Mapping[str, str]) -> Path | None:
+    """A PEM file that can be read; None leaves it to grpc's own list."""
+    named = environment.get("SSL_CERT_FILE")
+    if not named:
+        usual = ssl.get_default_verify_paths().cafile
+        return Path(usual) if usual else None
+    try:
+        ssl.create_default_context(cadata=Path(named).read_text() or " ")
+    except OSError as error:  # ssl's errors are among them
+        why = "it holds no certificates in PEM" if isinstance(error, ssl.SSLError) else str(error.strerror)
+        raise TrustFileUnusable(variable="SSL_CERT_FILE", file=named, reason=why) from error
+    except ValueError as error:
+        raise TrustFileUnusable(variable="SSL_CERT_FILE", file=named, reason="it is no text, so no PEM") from error
+    return Path(named)
 
 
 def credentials(environment: Mapping[str, str] = os.environ) -> Credentials:

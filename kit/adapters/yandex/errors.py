@@ -57,6 +57,16 @@ class CloudUnreachable(KitError):
     exit_code = 67
 
 
+class TrustFileUnusable(KitError):
+    """A variable of the shell names a file of trusted authorities that is none."""
+
+    code = "KIT-TRUST-FILE"
+    exit_code = 21
+    what = "{variable} names {file}, which cannot be used"
+    why = "{reason}; without it nobody knows by whom the cloud's certificate may be signed"
+    fix = "unset {variable}, or let it name a PEM file of authorities"
+
+
 class ServiceAbsent(KitError):
     """The cloud does not offer a service at this address."""
 

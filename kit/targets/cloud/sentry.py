@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kit import files
 from kit.endpoints import Secret, Trust
 from kit.errors import KitError
+from kit.host.trust import client_variables
 from kit.plan.execute import Note
 from kit.plan.steps import Step
 from kit.sentry.chart import values
@@ -237,7 +238,7 @@ class CloudSentry:
         found = {"KUBECONFIG": str(place.kubeconfig), "SENTRY_URL": self.url, "SENTRY_DSN": self._dsn.reveal()}
         found |= {"SENTRY_USER": self.admin, "SENTRY_PASSWORD": own["sentry_admin_password"].reveal()}
         if place.rehearses:
-            found["SSL_CERT_FILE"] = str(self._bundle())
+            found |= client_variables(self._bundle())
         return {**found, **kubectl.on_path(self._around.supply)}
 
     def _bundle(self) -> Path:

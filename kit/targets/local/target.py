@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from kit import files, stores
 from kit.blueprint.stack import STORES, Part, SentryWanted, Stack
 from kit.endpoints import Endpoints, Secret, Trust
+from kit.host.trust import client_variables
 from kit.machine import Machine
 from kit.plan.steps import Plan
 from kit.state import given, ports, secrets
@@ -296,7 +297,7 @@ class LocalTarget:
         for name in STORES:
             found |= stores.module(name).client_env(endpoints.store(name), trust)
         found |= self.sentry.client_env()
-        found["SSL_CERT_FILE"] = str(self.workspace.bundle_file)
+        found |= client_variables(self.workspace.bundle_file)
         if self.workspace.kubeconfig.exists():
             found["KUBECONFIG"] = str(self.workspace.kubeconfig)
             found |= kubectl.on_path(self.supply)
