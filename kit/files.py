@@ -1,6 +1,7 @@
-"""Files that are either the old ones or the new ones, never half of each: temporary name, sync, rename.
+"""Writes files so that each is the old one or the new one, never half of both: temporary name, sync, rename, sync of the folder.
 
-A SIGKILL at any moment leaves at most a `.tmp-…` sibling, which the next write of the same file removes.
+A stack's files are written only under the stack's lock: who writes without it has found a defect of kit. A SIGKILL leaves at most
+a `.tmp-…` sibling, which whoever takes the lock next removes.
 """
 
 from __future__ import annotations
@@ -8,16 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import stat
+import tempfile
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kit.errors import KitError
+from kit.workspace import lock_of
 
 PRIVATE = 0o600
 PUBLIC = 0o644
+TEMPORARY = ".tmp-"
+# The stacks' locks that this process holds, each with the number of blocks that hold it; `kit.state.lock` counts.
+held_locks: Counter[Path] = Counter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +58,46 @@ def store_owner() -> Owner:
     return STORE_USER if os.getuid() == 0 else Owner(os.getuid(), os.getgid())
 
 
+class Unlocked(RuntimeError):
+    """A file of a stack is written by a process that does not hold the stack's lock: a defect of kit."""
+
+
 def write(path: Path, content: bytes | str, mode: int = PUBLIC, owner: Owner | None = None) -> None:
-    """Replace `path` atomically; the content is on disk before the name is. Raises `ModeNotKept` for what is private."""
+    """Replace `path` atomically; content and name are on disk afterwards. Raises `ModeNotKept` for what is private, `Unlocked`."""
+    check_writer(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{path.name}")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with open(descriptor, "wb") as file:
-        os.fchmod(file.fileno(), mode)  # the umask may have taken bits away
-        if mode == PRIVATE:  # before the secret is in it
-            try:
+    descriptor, name = tempfile.mkstemp(prefix=f"{TEMPORARY}{path.name}.", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            if mode == PRIVATE:  # before the secret is in it
                 check_private(path, file.fileno())
-            except ModeNotKept:
-                temporary.unlink()
-                raise
-        file.write(content.encode() if isinstance(content, str) else content)
-        if owner and os.getuid() == 0:
-            os.fchown(file.fileno(), owner.uid, owner.gid)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+            file.write(content.encode() if isinstance(content, str) else content)
+            if owner and os.getuid() == 0:
+                os.fchown(file.fileno(), owner.uid, owner.gid)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    sync_names(path.parent)
+
+
+def check_writer(path: Path) -> None:
+    """Raises `Unlocked` where `path` is of a stack whose lock this process does not hold."""
+    lock = lock_of(path)
+    if lock is not None and not held_locks[lock]:
+        raise Unlocked(f"{path} is written without {lock}")
+
+
+def sync_names(folder: Path) -> None:
+    """Bring to the disk what the files of a folder are called."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def check_private(path: Path, descriptor: int) -> None:
@@ -84,11 +112,12 @@ def write_json(path: Path, document: Any, mode: int = PUBLIC) -> None:
 
 
 def point(link: Path, target: str) -> None:
-    """Make `link` a symbolic link to `target` (relative), atomically."""
-    temporary = link.with_name(f".tmp-{link.name}")
-    temporary.unlink(missing_ok=True)
+    """Make `link` a symbolic link to `target` (relative), atomically. Raises `Unlocked`."""
+    check_writer(link)
+    temporary = link.with_name(f"{TEMPORARY}{link.name}.{secrets.token_hex(8)}")
     temporary.symlink_to(target)
     os.replace(temporary, link)
+    sync_names(link.parent)
 
 
 def private_folder(path: Path, owner: Owner | None = None) -> Path:

@@ -13,6 +13,8 @@ from pathlib import Path
 from kit.errors import KitError
 
 PACKAGE = Path(__file__).resolve().parent
+STATE, CERTS = ".kit", "certs"
+EMULATOR = "yandex"  # below a stack's state: the emulator's files, under a lock of their own
 
 # What no folder of ours may have in its path. A colon parts source and target in Compose's short syntax and in the engine's
 # binds, and folders in PATH; Compose takes "${" for a variable of the target part. Tried with Compose 2.40.3 and Engine 20.10,
@@ -57,11 +59,11 @@ class Workspace:
 
     @property
     def state(self) -> Path:
-        return self.home / ".kit" / self.stack
+        return self.home / STATE / self.stack
 
     @property
     def certs(self) -> Path:
-        return self.home / "certs" / self.stack
+        return self.home / CERTS / self.stack
 
     @property
     def ca_file(self) -> Path:
@@ -80,11 +82,29 @@ class Workspace:
     @property
     def lock_file(self) -> Path:
         """Outside the stack's folder, which `kit purge` removes while it holds the lock."""
-        return self.home / ".kit" / f"{self.stack}.lock"
+        return self.home / STATE / f"{self.stack}.lock"
 
     @property
     def logs(self) -> Path:
         return self.state / "logs"
+
+
+def lock_of(path: Path) -> Path | None:
+    """The lock under which a file is written: of the stack in whose state or certificates it lies. None for every other file."""
+    below = path
+    for folder in path.parents:
+        if folder.parent.name == STATE:
+            return None if below.name == EMULATOR else folder.with_name(f"{folder.name}.lock")
+        if folder.parent.name == CERTS and (state := folder.parent.with_name(STATE)).is_dir():
+            return state / f"{folder.name}.lock"
+        below = folder
+    return None
+
+
+def folders_of(lock: Path) -> tuple[Path, ...]:
+    """What is written under a stack's lock: its state and its certificates."""
+    stack = lock.name.removesuffix(".lock")
+    return lock.with_name(stack), lock.parent.with_name(CERTS) / stack
 
 
 def find(stack: str) -> Workspace:

@@ -97,6 +97,7 @@ def save_authority(certs: Path, authority: ca.Authority) -> None:
         files.write(fresh / f"{name}.key", pair.key_pem(), files.PRIVATE)
         files.write(fresh / f"{name}.crt", pair.certificate_pem())
     fresh.rename(certs / "authority")
+    files.sync_names(certs)
 
 
 def publish_trust(certs: Path, authority: ca.Authority) -> None:

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from kit import files
 from kit.supply import download
-from kit.supply.cache import SHORT, sync_name
+from kit.supply.cache import SHORT
 from kit.supply.errors import ArchiveInvalid, ChecksumWrong
 from kit.supply.resolve import PORTABLE
 
@@ -78,7 +78,7 @@ def save(
             file.flush()
             os.fsync(file.fileno())
         part.rename(target)
-        sync_name(target.parent.resolve())
+        files.sync_names(target.parent.resolve())
     finally:
         part.unlink(missing_ok=True)
     tools = tuple(path.name for path in programs.values())

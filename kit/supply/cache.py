@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Event
 from typing import IO
 
+from kit import files
 from kit.supply.errors import Interrupted
 
 SHORT = 12  # hex digits of a hash in names
@@ -85,7 +86,7 @@ class Cache:
             sync(folder)
             remove(target)
             folder.rename(target)
-            sync_name(target.parent)
+            files.sync_names(target.parent)
         finally:
             remove(folder)
 
@@ -122,15 +123,7 @@ def sync(folder: Path) -> None:
         if path.is_file() and not path.is_symlink():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-    sync_name(folder)
-
-
-def sync_name(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    files.sync_names(folder)
 
 
 def size_bytes(folder: Path) -> int:
