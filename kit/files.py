@@ -63,7 +63,7 @@ class Unlocked(RuntimeError):
 
 
 def write(path: Path, content: bytes | str, mode: int = PUBLIC, owner: Owner | None = None) -> None:
-    """Replace `path` atomically; content and name are on disk afterwards. Raises `ModeNotKept` for what is private, `Unlocked`."""
+    """Replace `path` atomically; content and name are on disk afterwards. Raises `Unlocked`, and `ModeNotKept` for a secret."""
     check_writer(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f"{TEMPORARY}{path.name}.", dir=path.parent)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kit.cli.context import Session
-from kit.cli.frame import Group
+from kit.cli.frame import Group, waits_for_lock
 from kit.errors import KitError
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def show(session: Session, name: str) -> None:
 
 @secrets.command("set")
 @click.argument("name")
+@waits_for_lock
 @click.pass_obj
 def keep(session: Session, name: str) -> None:
     """Keep a secret under NAME: asked for in a terminal, else read from standard input. The next `kit up` brings it to Sentry.
@@ -92,14 +93,16 @@ def keep(session: Session, name: str) -> None:
     from kit.state import given
 
     text = click.prompt(name, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read()
-    given.keep(
-        _given(session), name, text if "\n" in text.rstrip("\n") else text.rstrip("\n")
-    )  # a key of many lines ends with one
+    with session.lock("secrets set"):
+        given.keep(
+            _given(session), name, text if "\n" in text.rstrip("\n") else text.rstrip("\n")
+        )  # a key of many lines ends with one
     print(f"{name} is kept; kit up brings it to Sentry", file=sys.stderr)
 
 
 @secrets.command("forget")
 @click.argument("name")
+@waits_for_lock
 @click.pass_obj
 def forget(session: Session, name: str) -> None:
     """Forget the secret NAME, which was set before."""
@@ -107,8 +110,9 @@ def forget(session: Session, name: str) -> None:
     from kit.state import secrets as kept
 
     path = _given(session)
-    if not given.forget(path, name):
-        raise SecretUnknown(name, tuple(sorted(kept.load(path))))
+    with session.lock("secrets forget"):
+        if not given.forget(path, name):
+            raise SecretUnknown(name, tuple(sorted(kept.load(path))))
     print(f"{name} is forgotten; kit up takes it out of the cluster's Secret", file=sys.stderr)
 
 

@@ -29,12 +29,12 @@ def command(session: Session, mend: bool, delete_extra: bool, yes: bool) -> int:
         with session.lock("topics --mend"):
             for line in local.mend_topics():
                 print(line, file=sys.stderr)
+    if delete_extra:
+        with session.lock("topics --delete-extra"):  # from the comparison on: what is asked about is what is deleted
+            if extra := local.compare_topics().extra:
+                render.confirm(session, yes, f"This deletes {', '.join(extra)} and all that is in them.")
+                local.delete_topics(extra)
     comparison = local.compare_topics()
-    if delete_extra and comparison.extra:
-        render.confirm(session, yes, f"This deletes {', '.join(comparison.extra)} and all that is in them.")
-        with session.lock("topics --delete-extra"):
-            local.delete_topics(comparison.extra)
-        comparison = local.compare_topics()
     if session.is_json:
         print(json.dumps(topics.document(comparison), indent=2))
     else:

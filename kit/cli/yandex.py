@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import os
 import shlex
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kit.cli.context import Session
-from kit.cli.frame import Group
+from kit.cli.frame import Group, waits_for_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +44,7 @@ def command() -> None:
 @click.option("--fail", "faults", multiple=True, metavar="METHOD:CODE:RATE", help="Let calls fail, with this probability.")
 @click.option("--latency", "latency_s", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Let every call wait.")
 @click.option("--quota", "quotas", multiple=True, metavar="NAME=NUMBER", help="Another limit than a new cloud's.")
+@waits_for_lock
 @click.pass_obj
 def emulate(
     session: Session,
@@ -55,12 +58,15 @@ def emulate(
     quotas: tuple[str, ...],
 ) -> int:
     """Run the emulator until it is told to stop (Ctrl-C, SIGTERM). What it knows stays, and is there at the next start."""
+    from kit.state import lock
+    from kit.targets.cloud import rehearsal
     from kit.yandex.engine.state import Options
     from kit.yandex.rules import quotas as quota_module
     from kit.yandex.run import emulator, environment
     from kit.yandex.run import faults as fault_module
 
     space = session.workspace
+    rehearsal.ensure_certificate(space, session.wait_lock_s)
     certificate, key = emulator.leaf(space.certs, session.stack.name)
     settings = emulator.Settings(
         folder=environment.folder(space),
@@ -75,8 +81,13 @@ def emulate(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    backing = _backing(session, control_plane_only)
-    with emulator.running(settings, backing) as running:
+    with contextlib.ExitStack() as until:
+        until.enter_context(emulator.alone(environment.folder(space)))
+        if not control_plane_only:  # as long as it runs, for nobody else writes to the stack behind it
+            behind = dataclasses.replace(space, stack=rehearsal.backing_name(space.stack))
+            until.enter_context(lock.held(behind.lock_file, behind.stack, "yandex emulate", wait_s=session.wait_lock_s))
+        backing = _backing(session, control_plane_only)
+        running = until.enter_context(emulator.running(settings, backing))
         address = environment.Address(running.port, running.s3_port)
         environment.publish(space, address)
         _tell(session, address, backing.name)

@@ -207,6 +207,15 @@ def trust_complaint(certs: Path, authority: ca.Authority) -> str | None:
     return None
 
 
+def lacks(certs: Path, holders: Mapping[str, Sequence[str]], now: datetime | None = None) -> bool:
+    """Whether `ensure` would make anything."""
+    now = now or datetime.now(UTC)
+    authority = load_authority(certs, now)
+    if authority is None or trust_complaint(certs, authority):
+        return True
+    return any(leaf_complaint(certs, holder, authority, names, now) for holder, names in holders.items())
+
+
 def ensure(certs: Path, stack: str, holders: Mapping[str, Sequence[str]], now: datetime | None = None) -> tuple[str, ...]:
     """Make what is missing of the authority and of the holders' leafs; returns what was made."""
     now = now or datetime.now(UTC)

@@ -92,6 +92,11 @@ def _sweep(path: Path) -> None:
                     shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink(missing_ok=True)
 
 
+def is_ours(path: Path) -> bool:
+    """Whether this process holds the lock."""
+    return files.held_locks[path] > 0
+
+
 def is_held(path: Path) -> bool:
     """Whether any process holds this lock, this one too."""
     try:

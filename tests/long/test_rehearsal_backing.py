@@ -43,6 +43,7 @@ from kit.yandex.contract import (
 )
 from kit.yandex.s3 import server as object_storage
 from tests.support.bucket_state import TOKEN, MemoryState
+from tests.support.holding import holding
 
 NAME = f"yc-c2-{os.getpid()}"
 POD_SCRIPT = Path(__file__).parents[1] / "support" / "cloud_pod.py"
@@ -84,11 +85,12 @@ def backing(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     place = workspace.find(NAME)
     home = tmp_path_factory.mktemp(NAME)
     made = LocalBacking(NAME, workspace.Workspace(NAME, place.assets, home, place.cache))
-    try:
-        made.prepare()
-        yield made
-    finally:
-        made.purge()
+    with holding(made.local.workspace):
+        try:
+            made.prepare()
+            yield made
+        finally:
+            made.purge()
 
 
 def everything(backing: LocalBacking) -> tuple[Callable[[], None], ...]:

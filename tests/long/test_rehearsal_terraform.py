@@ -24,6 +24,7 @@ from kit.stores import kafka as kafka_store
 from kit.stores import kafka_admin, kafka_topics
 from kit.stores.contract import Ready
 from kit.yandex.backing.local import LocalBacking
+from tests.support.holding import holding
 from tests.terraform.planning import KAFKA_PASSWORD, REDIS_PASSWORD
 from tests.terraform.test_rehearsal import Rehearsal, rehearsal
 
@@ -60,17 +61,18 @@ def cloud(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cl
     place = workspace.find(NAME)
     home = tmp_path_factory.mktemp(NAME)
     backing = LocalBacking(NAME, workspace.Workspace(NAME, place.assets, home, place.cache))
-    try:
-        backing.prepare()
-        with rehearsal(tmp_path_factory.mktemp("terraform"), backing) as it:
-            started = time.monotonic()
-            it.change("apply")
-            seconds = time.monotonic() - started
-            print(f"\napplied with everything behind it after {seconds:.0f} s")
-            assert seconds < SECONDS_FOR_ALL * TIMES_SLOWER
-            yield Cloud(it, backing)
-    finally:
-        backing.purge()
+    with holding(backing.local.workspace):
+        try:
+            backing.prepare()
+            with rehearsal(tmp_path_factory.mktemp("terraform"), backing) as it:
+                started = time.monotonic()
+                it.change("apply")
+                seconds = time.monotonic() - started
+                print(f"\napplied with everything behind it after {seconds:.0f} s")
+                assert seconds < SECONDS_FOR_ALL * TIMES_SLOWER
+                yield Cloud(it, backing)
+        finally:
+            backing.purge()
 
 
 def test_a_second_plan_is_empty(cloud: Cloud) -> None:

@@ -109,7 +109,10 @@ def emulated(
     """`certificate`: chain, key and root, as `certificate_of` makes them once a session."""
     chain, key, root = certificate
     settings = Settings(folder, chain, key, port, 0, options=options or Options(), faults=faults or Faults())
-    with emulator.running(settings, backing or NoBacking()) as running:
+    with (
+        emulator.alone(folder) if folder else contextlib.nullcontext(),
+        emulator.running(settings, backing or NoBacking()) as running,
+    ):
         yield Cloud(running, root)
 
 

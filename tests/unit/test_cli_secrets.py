@@ -16,6 +16,7 @@ from kit.targets import given as targets
 from kit.targets.given import MailPasswordMissing
 from kit.targets.local.target import LocalTarget
 from kit.workspace import Workspace
+from tests.support.holding import holding
 from tests.support.program import Program, Ran
 
 MAIL = Mail("smtp.example.org", "sentry@example.org", user="sentry")
@@ -100,11 +101,13 @@ def test_a_login_without_its_password_is_missed_before_anything_is_made(local: L
 def test_the_password_is_what_the_variable_says_and_then_what_is_kept(
     local: LocalTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given.keep(local.given_file, given.MAIL, "kept")
+    with holding(local.workspace):
+        given.keep(local.given_file, given.MAIL, "kept")
     assert local.given_secrets().mail == Secret("kept")
     monkeypatch.setenv(given.MAIL_VARIABLE, "said")
     assert local.given_secrets().mail == Secret("said")
-    given.keep_variable(local.given_file)
+    with holding(local.workspace):
+        given.keep_variable(local.given_file)
     monkeypatch.delenv(given.MAIL_VARIABLE)
     assert local.given_secrets().mail == Secret("said")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from kit.targets.cloud.errors import ApplyInterrupted, ApplyStopped, AuthorityMi
 from kit.targets.cloud.rehearsal import AUTHORITY_FILE
 from kit.targets.cloud.target import CloudTarget
 from kit.workspace import Workspace
+from tests.support.holding import holding
 from tests.support.program import ROOT
 
 NETWORK, KAFKA, BUCKET = "yandex_vpc_network.sentry", "yandex_mdb_kafka_cluster.sentry", "yandex_storage_bucket.nodestore"
@@ -77,13 +78,13 @@ class Terraform:
 
 
 @pytest.fixture
-def target(tmp_path: Path) -> CloudTarget:
-    made = CloudTarget(
-        Stack(cloud={"domain": "a.example.com"}), Workspace("it", ROOT, tmp_path, tmp_path / "cache"), rehearses=False
-    )
-    made.place.prepare()
-    secrets.ensure(made.place.secrets, clouds.secret_makers())
-    return made
+def target(tmp_path: Path) -> Iterator[CloudTarget]:
+    space = Workspace("it", ROOT, tmp_path, tmp_path / "cache")
+    made = CloudTarget(Stack(cloud={"domain": "a.example.com"}), space, rehearses=False)
+    with holding(space):
+        made.place.prepare()
+        secrets.ensure(made.place.secrets, clouds.secret_makers())
+        yield made
 
 
 def given(target: CloudTarget, terraform: Terraform) -> Terraform:
@@ -336,7 +337,8 @@ def test_the_cloud_and_its_rehearsal_lie_apart(tmp_path: Path) -> None:
     real, rehearsed = (CloudTarget(Stack(), space, rehearses=each).place for each in (False, True))
     for name in ("root", "state", "secrets", "kubeconfig", "markers", "ca_file", "data"):
         assert getattr(real, name) != getattr(rehearsed, name)
-    real.prepare()
+    with holding(space):
+        real.prepare()
     assert stat.S_IMODE(real.root.stat().st_mode) == 0o700
     assert os.listdir(space.state) == ["cloud"]
 

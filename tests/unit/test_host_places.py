@@ -133,7 +133,8 @@ def test_a_home_that_cannot_be_written_is_named_before_anything_is_made(
 def test_files_of_another_user_are_said_to_be_his(open_folder: Path, words: tuple[str, ...]) -> None:
     """`sudo kit up --local`, and then kit as oneself."""
     state = open_folder / ".kit" / "elsewhere"
-    files.write_json(files.private_folder(state) / "secrets.json", {"a": "b"}, files.PRIVATE)
+    files.private_folder(state)
+    (state / "secrets.json").touch(files.PRIVATE)
     open_folder.chmod(0o777)
     ran = as_stranger({"KIT_HOME": str(open_folder), "KIT_CACHE": str(open_folder / "cache")}, *words)
     assert ran.exit_code == 27

@@ -1,19 +1,27 @@
-"""One writer per stack: its files are written under its lock, by two processes one after the other, and are whole at any moment."""
+"""One writer per stack: its files are written under its lock, by one process after the other, and are whole at any moment."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import IO
 
 import pytest
 
 from kit import files
+from kit.blueprint.stack import Stack
 from kit.state import lock, markers, ports, secrets
-from kit.workspace import lock_of
+from kit.targets.cloud import rehearsal
+from kit.targets.cloud.target import CloudTarget
+from kit.workspace import Workspace, lock_of
+from tests.support.holding import holding
+from tests.support.program import ROOT, Program
 
 RECORDS = 300
 RECORD = """
@@ -174,3 +182,60 @@ def test_threads_of_the_process_that_holds_the_lock_may_write(tmp_path: Path) ->
             thread.join()
     assert not failed
     assert set(markers.load(tmp_path / ".kit" / "s" / "markers.json")) == {str(number) for number in range(8)}
+
+
+def _taken(path: Path) -> IO[str]:
+    """The lock as another process has it: this one may hold its own twice."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def test_the_emulator_makes_the_stacks_authority_only_under_the_stacks_lock(tmp_path: Path) -> None:
+    space = Workspace("s", ROOT, tmp_path, tmp_path / "cache")
+    with _taken(space.lock_file):
+        with pytest.raises(lock.Locked):
+            rehearsal.ensure_certificate(space, 0)
+        assert not space.certs.exists()
+    rehearsal.ensure_certificate(space, 0)
+    before = sorted(space.certs.rglob("*"))
+    with _taken(space.lock_file):  # as a rehearsal does that has made it for its emulator
+        rehearsal.ensure_certificate(space, 0)
+    assert sorted(space.certs.rglob("*")) == before
+
+
+def test_an_emulator_waits_for_whoever_works_on_the_stack_behind_it(tmp_path: Path) -> None:
+    program = Program(tmp_path, "s")
+    with _taken(tmp_path / ".kit" / "s-yc.lock"):
+        ran = program("yandex", "emulate", "--wait-lock", "0", "-o", "json")
+    assert ran.json["error"]["code"] == "KIT-LOCKED"
+    assert "stack s-yc is being worked on" in ran.json["error"]["what"]
+
+
+def test_the_stack_behind_is_not_swept_away_under_an_emulator(tmp_path: Path) -> None:
+    space = Workspace("s-yc", ROOT, tmp_path, tmp_path / "cache")
+    with _taken(space.lock_file):
+        assert not rehearsal.sweep(SimpleNamespace(stack=SimpleNamespace(name="s-yc"), workspace=space))  # type: ignore[arg-type]
+
+
+def test_a_command_that_only_reads_writes_nothing_of_a_cloud_stack(tmp_path: Path) -> None:
+    """And takes no plan away that another one is about to apply."""
+    space = Workspace("s", ROOT, tmp_path, tmp_path / "cache")
+    target = CloudTarget(Stack(name="s"), space, rehearses=False)
+    target.place.root.mkdir(parents=True)
+    target.place.plan.write_text("of another kit")
+    with target.opened():
+        target.place.prepare()
+    assert [path.name for path in target.place.root.iterdir()] == ["plan.bin"]
+    with holding(space), target.opened():
+        target.place.prepare()
+    assert sorted(path.name for path in target.place.root.iterdir()) == ["configuration"]
+
+
+@pytest.mark.parametrize("words", [("demo",), ("demo", "--cloud"), ("secrets", "forget", "mail"), ("topics", "--delete-extra")])
+def test_a_command_that_writes_waits_for_the_stacks_lock(tmp_path: Path, words: tuple[str, ...]) -> None:
+    program = Program(tmp_path, "s")
+    with _taken(tmp_path / ".kit" / "s.lock"):
+        ran = program(*words, "--wait-lock", "0", "-o", "json")
+    assert ran.json["error"]["code"] == "KIT-LOCKED"

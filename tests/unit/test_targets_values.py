@@ -25,6 +25,7 @@ from kit.targets.local.target import LocalTarget
 from kit.targets.values import EndpointsUnreadable, NoRelease, SentryValues
 from kit.workspace import Workspace
 from tests.support.elsewhere import ENDPOINTS
+from tests.support.holding import holding
 
 URL = "https://sentry.example.net"
 
@@ -140,5 +141,6 @@ def test_a_cloud_stack_is_not_begun_without_the_mail_servers_password(tmp_path: 
     with pytest.raises(MailPasswordMissing) as refused:
         cloud.plan()
     assert "kit secrets set mail --cloud --rehearse" in refused.value.fix
-    given.keep(cloud.place.given, given.MAIL, "hunter2")
+    with holding(space):
+        given.keep(cloud.place.given, given.MAIL, "hunter2")
     assert cloud.around.given_secrets().mail == Secret("hunter2")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit import files
-from kit.state import given
+from kit.state import given, lock
 from kit.workspace import Workspace
 
 SHIPPED = ("*.tf", "topics/*.json", "modules/**/*.tf", "modules/**/*.tpl", "modules/**/*.yaml")
@@ -82,7 +82,12 @@ class Place:
         return self.root / "logs"
 
     def prepare(self) -> None:
-        """The folders, and a copy of the shipped configuration as it is now; what terraform or the user put beside it stays."""
+        """The folders, and a copy of the shipped configuration as it is now; what terraform or the user put beside it stays.
+
+        Whoever does not hold the stack's lock only reads: they find what the last one wrote.
+        """
+        if not lock.is_ours(self.workspace.lock_file):
+            return
         files.private_folder(self.root)
         files.private_folder(self.configuration)
         source = self.workspace.assets / "terraform"

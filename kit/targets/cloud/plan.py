@@ -168,7 +168,7 @@ def _images_there(cloud: CloudTarget) -> frozenset[str]:
     if not cloud.place.rehearses:
         return frozenset()
     backing = cloud.around.backing
-    return observe.images_in(observe.ask_engine(backing).node(backing.stack.name), markers.load(backing.markers_file))
+    return observe.images_brought(observe.ask_engine(backing).node(backing.stack.name), backing.markers_file, cloud.place.markers)
 
 
 def down(cloud: CloudTarget) -> Plan:

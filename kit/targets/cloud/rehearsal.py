@@ -21,7 +21,9 @@ from kit.blueprint.stack import Stack
 from kit.endpoints import Secret
 from kit.errors import KitError
 from kit.machine import Machine
+from kit.state import lock
 from kit.targets.cloud.place import Place
+from kit.workspace import Workspace
 
 if TYPE_CHECKING:
     from kit.sentry.installation import Flavour
@@ -35,6 +37,8 @@ AUTHORITY_FILE = "KIT_CLOUD_CA_FILE"
 POLL_S = 0.05
 # The backing stack is named after the stack: kit.yandex.backing.ground does it the same way.
 SUFFIX, LONGEST_NAME = "-yc", 30
+# The emulator's certificate: its holder, and the names under which it is reached.
+EMULATOR_LEAF: Mapping[str, tuple[str, ...]] = {"yandex-emulator": ("localhost", "127.0.0.1", "::1")}
 
 
 class EmulatorFailed(KitError):
@@ -65,6 +69,7 @@ def emulated(place: Place) -> Iterator[Mapping[str, str | None]]:
     One of this stack that runs already is used and left alone: it may have been started with faults or quotas of its own.
     """
     log = place.logs / "emulator.log"
+    ensure_certificate(place.workspace)  # here, for the emulator would wait for the lock that this process holds
     with process.beside([*kit(place), "-o", "json", "yandex", "emulate"], log=log, env=_home(place)) as exit_code:
         _await_ready(log, exit_code)
         said = _environment(place)
@@ -73,6 +78,15 @@ def emulated(place: Place) -> Iterator[Mapping[str, str | None]]:
         # IAM needs no time to learn of a role here, and the managed stores' authority is that of the stack behind.
         authority = replace(place.workspace, stack=backing_name(place.workspace.stack)).ca_file
         yield {"TF_VAR_iam_pause_s": "0", AUTHORITY_FILE: str(authority), **json.loads(said.stdout)}
+
+
+def ensure_certificate(workspace: Workspace, wait_s: float = START_S) -> None:
+    """Make what the emulator needs of the stack's authority, under the stack's lock. Raises `Locked`."""
+    from kit.pki import folder
+
+    if folder.lacks(workspace.certs, EMULATOR_LEAF):
+        with lock.held(workspace.lock_file, workspace.stack, "yandex emulate", wait_s=wait_s):
+            folder.ensure(workspace.certs, workspace.stack, EMULATOR_LEAF)
 
 
 def is_emulated(place: Place) -> bool:
@@ -139,12 +153,13 @@ def stand_in(place: Place, local: LocalTarget, own: Mapping[str, Secret], profil
     from kit.sentry.stand_in.lite import Lite
     from kit.targets.local import layout
 
-    certs = local.workspace.certs
-    authority = folder.load_authority(certs, datetime.now(UTC))
-    assert authority is not None  # its stores have leafs of it
-    complaint = folder.leaf_complaint(certs, layout.SENTRY_HOLDER, authority, layout.SENTRY_NAMES, datetime.now(UTC))
-    if complaint:
-        folder.make_leaf(certs, local.stack.name, layout.SENTRY_HOLDER, authority, layout.SENTRY_NAMES, datetime.now(UTC))
+    # Of the authority of the stack behind, whose own files the emulator writes: the leaf lies with the rehearsal's.
+    authority = folder.load_authority(local.workspace.certs, datetime.now(UTC))
+    assert authority is not None  # its stores have leaf certificates of it
+    certs, own_space = place.root / "certs", place.workspace
+    if folder.leaf_complaint(certs, layout.SENTRY_HOLDER, authority, layout.SENTRY_NAMES, datetime.now(UTC)):
+        with lock.held(own_space.lock_file, own_space.stack, "up --cloud --rehearse", wait_s=START_S):
+            folder.make_leaf(certs, local.stack.name, layout.SENTRY_HOLDER, authority, layout.SENTRY_NAMES, datetime.now(UTC))
     leaf = certs / layout.SENTRY_HOLDER / "current"
     made = Lite(
         stack=place.workspace.stack,
@@ -173,12 +188,17 @@ def sweep(local: LocalTarget) -> bool:
     """After everything was removed: the empty stack behind goes too, with its authority and passwords. False: it is not."""
     from kit.targets.local import layout, observe
 
-    name, seen = local.stack.name, observe.ask_engine(local)
-    holds_data = any(volume.labels.get(layout.STACK_LABEL) == name for volume in seen.volumes)
-    if seen.store_containers(name) or seen.node(name) or holds_data:
+    name = local.stack.name
+    try:
+        with lock.held(local.workspace.lock_file, name, "down --cloud --rehearse", wait_s=0):
+            seen = observe.ask_engine(local)
+            holds_data = any(volume.labels.get(layout.STACK_LABEL) == name for volume in seen.volumes)
+            if seen.store_containers(name) or seen.node(name) or holds_data:
+                return False
+            local.purge()
+            return True
+    except lock.Locked:  # an emulator that somebody else started runs on it
         return False
-    local.purge()
-    return True
 
 
 def belongings(place: Place, local: LocalTarget) -> tuple[str, ...]:
@@ -193,7 +213,8 @@ def belongings(place: Place, local: LocalTarget) -> tuple[str, ...]:
 
 def purge(place: Place, local: LocalTarget) -> None:
     """All of it, without asking the emulator: what it would remove is removed where it is."""
-    local.purge()
+    with lock.held(local.workspace.lock_file, local.stack.name, "purge --cloud --rehearse", wait_s=START_S):
+        local.purge()
     own = place.workspace
     for folder in (place.root, emulators_own(place)):
         shutil.rmtree(folder, ignore_errors=True)

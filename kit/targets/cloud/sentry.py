@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kit import files
 from kit.endpoints import Secret, Trust
 from kit.errors import KitError
-from kit.host.trust import client_variables
+from kit.host.trust import bundle, client_variables
 from kit.plan.execute import Note
 from kit.plan.steps import Step
 from kit.sentry.chart import values
@@ -139,12 +139,7 @@ class CloudSentry:
         """Of Sentry's own address: the rehearsal's authority, or the public ones."""
         if self._around.stack.sentry.flavour == "lite":
             return self._around.backing.trust()
-        from kit.pki.folder import public_roots
-
-        path = self._place.root / "public.crt"
-        if not path.exists():
-            files.write(path, public_roots())
-        return Trust(path)
+        return Trust(bundle({}))
 
     def receiver(self) -> Receiver:
         """Whoever answers at Sentry's address."""
@@ -171,9 +166,9 @@ class CloudSentry:
 
     def load_images(self, note: Note) -> str | None:
         """Only a rehearsal's cluster takes its images from this computer."""
-        from kit.targets.local.apply import actions
+        from kit.targets.local.apply import load_images
 
-        return actions(self._around.backing)["load cluster"](Step("load", "cluster/images", ""), note)
+        return load_images(self._around.backing, self._place.markers)
 
     def _check_values(self, note: Note) -> str:
         made = self.installation()

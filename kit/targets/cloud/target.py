@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kit.blueprint.stack import Stack
-from kit.state import markers
+from kit.state import lock, markers
 from kit.targets.cloud import checks
 from kit.targets.cloud.clients import Surroundings
 from kit.targets.cloud.errors import NoCloudStack
@@ -63,7 +63,8 @@ class CloudTarget:
             with self._until:
                 yield self
         finally:
-            self.place.plan.unlink(missing_ok=True)  # it holds the variables, the secret ones too
+            if lock.is_ours(self.workspace.lock_file):  # it holds the variables, the secret ones too
+                self.place.plan.unlink(missing_ok=True)
 
     def only(self, part: str | None) -> CloudTarget:
         """Without Sentry, where something else is wanted alone: stores and cluster are one configuration."""
@@ -93,7 +94,7 @@ class CloudTarget:
         if self._outputs is None:
             from kit.targets.cloud.outputs import Outputs
 
-            document = self.around.reading.output()
+            document = self.around.reading.output() if self.place.configuration.exists() else {}
             if "kubernetes" not in document:
                 raise NoCloudStack(self.stack.name, self.place.rehearses)
             self._outputs = Outputs(document, self.around.own, lambda: self.around.yandex)

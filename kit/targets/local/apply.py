@@ -25,6 +25,8 @@ from kit.stores.contract import NotYet, Ready
 from kit.targets.local import layout, node_image, observe, registries, teardown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kit.targets.local.target import LocalTarget
 
 POLL_S = 0.075
@@ -68,7 +70,7 @@ def actions(local: LocalTarget) -> Mapping[str, Action]:
         "delete cluster": _delete_cluster,
         "make cluster": _make_node_image,
         "create cluster": _create_cluster,
-        "load cluster": _load_images,
+        "load cluster": lambda local, step, note: load_images(local, local.markers_file),
         "set-up cluster": _set_up_registries,
         "check values": lambda local, step, note: local.sentry.check_values(note),
         "check preflight": lambda local, step, note: local.sentry.preflight(note),
@@ -245,13 +247,14 @@ def _wait_for_names(local: LocalTarget, note: Note) -> None:
         time.sleep(POLL_S)
 
 
-def _load_images(local: LocalTarget, step: Step, note: Note) -> str:
+def load_images(local: LocalTarget, marks: Path) -> str:
+    """Bring into the node what it lacks, and note it in `marks`: behind a rehearsal the stack's own file is the emulator's."""
     made = _node(local)
-    wanted, there = local.cluster_images(), observe.images_in(made, markers.load(local.markers_file))
+    wanted, there = local.cluster_images(), observe.images_brought(made, local.markers_file, marks)
     missing = tuple(reference for reference in wanted if reference not in there)
     if missing:
         node.load(local.docker, made.name, missing)
-    markers.record(local.markers_file, "cluster-images", " ".join([made.id, *sorted(there.union(wanted))]))
+    markers.record(marks, "cluster-images", " ".join([made.id, *sorted(there.union(wanted))]))
     return f"{len(missing)} loaded" if missing else "all were in it"
 
 

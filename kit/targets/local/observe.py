@@ -20,6 +20,8 @@ from kit.state import markers
 from kit.targets.local.layout import CONFIG_LABEL, KEEPING_FORMAT, LINES_BEFORE, STACK_LABEL, STORE_LABEL, volume_name
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kit.targets.local.target import LocalTarget
 
 
@@ -123,6 +125,11 @@ def images_in(node: Container | None, marks: Mapping[str, str]) -> frozenset[str
     """What was brought into this very node."""
     node_id, *references = marks.get("cluster-images", "").split() or ("",)
     return frozenset(references) if node and node.id == node_id else frozenset()
+
+
+def images_brought(node: Container | None, *marks: Path) -> frozenset[str]:
+    """The same, from files of markers."""
+    return frozenset().union(*(images_in(node, markers.load(path)) for path in marks))
 
 
 def registries_of(node: Container, marks: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from typing import TypeVar
 from kit import files
 from kit.errors import KitError
 from kit.pki import folder as pki
+from kit.targets.cloud.rehearsal import EMULATOR_LEAF
 from kit.yandex import methods
 from kit.yandex.contract import Backing, PortTaken, S3Server
 from kit.yandex.engine.journal import Journal
@@ -25,9 +26,7 @@ from kit.yandex.s3.buckets import Buckets
 from kit.yandex.services import platform
 
 Served = TypeVar("Served")
-HOLDER = "yandex-emulator"
 CLUSTER = ".Cluster"  # what kinds of clusters end in
-NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 class AlreadyRuns(KitError):
@@ -76,20 +75,19 @@ class Settings:
 
 def leaf(certs: Path, stack: str) -> tuple[bytes, bytes]:
     """The emulator's certificate from the stack's authority, made if need be."""
-    pki.ensure(certs, stack, {HOLDER: NAMES})
-    place = certs / HOLDER / "current"
+    pki.ensure(certs, stack, EMULATOR_LEAF)
+    place = certs / next(iter(EMULATOR_LEAF)) / "current"
     return (place / "tls.crt").read_bytes(), (place / "tls.key").read_bytes()
 
 
 @contextlib.contextmanager
 def running(settings: Settings, backing: Backing) -> Iterator[Emulator]:
-    """Start, and stop at the end: calls first, then work, then the journal."""
-    with _alone(settings.folder):
-        emulator = start(settings, backing)
-        try:
-            yield emulator
-        finally:
-            emulator.stop()
+    """Start, and stop at the end: calls first, then work, then the journal. What has a folder is run under `alone`."""
+    emulator = start(settings, backing)
+    try:
+        yield emulator
+    finally:
+        emulator.stop()
 
 
 def start(settings: Settings, backing: Backing) -> Emulator:
@@ -136,11 +134,8 @@ def _at(wanted: int | None, last: int, serve: Callable[[int], Served]) -> Served
 
 
 @contextlib.contextmanager
-def _alone(folder: Path | None) -> Iterator[None]:
-    """The kernel's lock: a killed emulator leaves none behind."""
-    if folder is None:
-        yield
-        return
+def alone(folder: Path) -> Iterator[None]:
+    """The kernel's lock on the emulator's folder: a killed emulator leaves none behind. Raises `AlreadyRuns`."""
     files.private_folder(folder)
     descriptor = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, files.PRIVATE)
     try:
