@@ -45,13 +45,9 @@ class ModeNotKept(KitError):
 
     code = "KIT-MODE-NOT-KEPT"
     exit_code = 27
-
-    def __init__(self, path: Path, mode: int) -> None:
-        super().__init__(
-            what=f"{path.parent} does not keep who may read a file",
-            why=f"a file that is made with mode 600 has mode {mode:o} there, so others could read passwords and keys",
-            fix="name a folder on a file system of Linux or macOS (in WSL not below /mnt): export KIT_HOME=…",
-        )
+    what = "{path.parent} does not keep who may read a file"
+    why = "a file that is made with mode 600 has mode {mode:o} there, so others could read passwords and keys"
+    fix = "name a folder on a file system of Linux or macOS (in WSL not below /mnt): export KIT_HOME=…"
 
 
 def store_owner() -> Owner:
@@ -104,7 +100,7 @@ def check_private(path: Path, descriptor: int) -> None:
     """Raises `ModeNotKept` if others may use a file that was made for its owner alone: a Windows disk in WSL, some shares."""
     mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
     if mode & ~PRIVATE:
-        raise ModeNotKept(path, mode)
+        raise ModeNotKept(path=path, mode=mode)
 
 
 def write_json(path: Path, document: Any, mode: int = PUBLIC) -> None:

@@ -27,13 +27,9 @@ class HomeUnknown(KitError):
 
     code = "KIT-HOME-UNKNOWN"
     exit_code = 26
-
-    def __init__(self) -> None:
-        super().__init__(
-            what="there is no home folder to keep anything in",
-            why=f"HOME is not set, and user {os.getuid()} has no account on this computer",
-            fix="name folders of your own: export KIT_HOME=… KIT_CACHE=…",
-        )
+    what = "there is no home folder to keep anything in"
+    why = "HOME is not set, and user {uid} has no account on this computer"
+    fix = "name folders of your own: export KIT_HOME=… KIT_CACHE=…"
 
 
 class PathUnfit(KitError):
@@ -41,13 +37,8 @@ class PathUnfit(KitError):
 
     code = "KIT-PATH-UNFIT"
     exit_code = 26
-
-    def __init__(self, path: Path, part: str, fix: str) -> None:
-        super().__init__(
-            what=f"{path} cannot be mounted into a container",
-            why=f"Compose and the engine take the `{part}` in it for one of their own",
-            fix=fix,
-        )
+    what = "{path} cannot be mounted into a container"
+    why = "Compose and the engine take the `{part}` in it for one of their own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +112,7 @@ def find(stack: str) -> Workspace:
     ):
         for part in UNFIT:
             if part in str(place):
-                raise PathUnfit(place, part, fix)
+                raise PathUnfit(path=place, part=part, fix=fix)
     return Workspace(stack=stack, assets=assets, home=home, cache=cache)
 
 
@@ -138,11 +129,11 @@ def _named(variable: str) -> Path | None:
     try:
         return Path(value).expanduser().resolve() if value else None
     except RuntimeError as error:  # it begins with ~
-        raise HomeUnknown from error
+        raise HomeUnknown(uid=os.getuid()) from error
 
 
 def _user_home() -> Path:
     try:
         return Path.home()
     except RuntimeError as error:
-        raise HomeUnknown from error
+        raise HomeUnknown(uid=os.getuid()) from error

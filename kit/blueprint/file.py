@@ -29,13 +29,9 @@ class BadName(KitError):
 
     code = "KIT-STACK-NAME"
     exit_code = 10
-
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            what=f"{name!r} cannot be a stack's name",
-            why="it names containers, a network and a cluster: lower-case letters, digits, hyphens, at most 30, a letter first",
-            fix="choose another: kit up --local --stack my-stack",
-        )
+    what = "{name!r} cannot be a stack's name"
+    why = "it names containers, a network and a cluster: lower-case letters, digits, hyphens, at most 30, a letter first"
+    fix = "choose another: kit up --local --stack my-stack"
 
 
 class MailPlaintext(KitError):
@@ -43,18 +39,14 @@ class MailPlaintext(KitError):
 
     code = "KIT-MAIL-PLAINTEXT"
     exit_code = 10
-
-    def __init__(self, where: str) -> None:
-        super().__init__(
-            what=f"{where} asks for mail without TLS",
-            why="the login and every alert would cross the network in clear; kit opens no connection without TLS",
-            fix="tls: starttls (port 587) or tls: tls (port 465); a server that knows neither needs a relay in front of it",
-        )
+    what = "{where} asks for mail without TLS"
+    why = "the login and every alert would cross the network in clear; kit opens no connection without TLS"
+    fix = "tls: starttls (port 587) or tls: tls (port 465); a server that knows neither needs a relay in front of it"
 
 
 def checked_name(name: str) -> str:
     if not NAME_PATTERN.fullmatch(name):
-        raise BadName(name)
+        raise BadName(name=name)
     return name
 
 
@@ -136,14 +128,14 @@ def _values(where: str, node: Any) -> OwnValues:
 def _mail(reader: _Reader, node: Any) -> Mail:
     for key, _ in node.value if node.id == "mapping" else ():
         if key.value == "password":
-            raise SecretInClear(place(reader.where, key), "mail.password", MAIL_PASSWORD)
+            raise SecretInClear(where=place(reader.where, key), key="mail.password", fix=MAIL_PASSWORD)
     fields = reader.mapping(node, ("host", "port", "user", "from", "tls"))
     for needed in ("host", "from"):
         if needed not in fields:
             raise reader.refuse(node, f"mail says no `{needed}`", "mail: {host: smtp.example.org, from: sentry@example.org, …}")
     said = reader.text(fields["tls"]) if "tls" in fields else "starttls"
     if said.lower() in ("none", "no", "off", "false", "plain", "plaintext"):
-        raise MailPlaintext(place(reader.where, fields["tls"]))
+        raise MailPlaintext(where=place(reader.where, fields["tls"]))
     tls: Any = reader.choice(fields["tls"], tuple(MAIL_PORTS)) if "tls" in fields else said
     return Mail(
         host=reader.like(fields["host"], HOST_PATTERN, "a host name without scheme and port"),

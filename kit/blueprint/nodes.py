@@ -27,9 +27,7 @@ class BadBlueprint(KitError):
 
     code = "KIT-BLUEPRINT"
     exit_code = 10
-
-    def __init__(self, *, where: str, why: str, fix: str) -> None:
-        super().__init__(what=f"{where} is not a valid blueprint", why=why, fix=fix)
+    what = "{where} is not a valid blueprint"
 
 
 def place(where: str, node: Any) -> str:

@@ -32,13 +32,8 @@ class SecretInClear(KitError):
 
     code = "KIT-SECRET-IN-CLEAR"
     exit_code = 10
-
-    def __init__(self, where: str, key: str, fix: str) -> None:
-        super().__init__(
-            what=f"{where} writes out {key}, which looks like a secret",
-            why="it would stand in a file that is shared, in ConfigMaps of the cluster and in Helm's record of the release",
-            fix=fix,
-        )
+    what = "{where} writes out {key}, which looks like a secret"
+    why = "it would stand in a file that is shared, in ConfigMaps of the cluster and in Helm's record of the release"
 
 
 def read(node: Any, where: str) -> OwnValues:
@@ -51,7 +46,7 @@ def read(node: Any, where: str) -> OwnValues:
     document = data.of(node)
     values = OwnValues(json.dumps(document, sort_keys=True), data.places)
     for path, variable in in_clear(document):
-        raise SecretInClear(values.place(path), variable or ".".join(path), _instead(path, variable))
+        raise SecretInClear(where=values.place(path), key=variable or ".".join(path), fix=_instead(path, variable))
     return values
 
 

@@ -37,13 +37,9 @@ class EngineSilent(KitError):
 
     code = "KIT-ENGINE-SILENT"
     exit_code = 39
-
-    def __init__(self, log: Path | None) -> None:
-        super().__init__(
-            what="the container engine was started and does not answer",
-            why=f"waited {START_TIMEOUT_S:.0f} s for its socket",
-            fix=f"see {log}" if log else "journalctl -u docker",
-        )
+    what = "the container engine was started and does not answer"
+    why = f"waited {START_TIMEOUT_S:.0f} s for its socket"
+    fix = "journalctl -u docker"
 
 
 def prepare(cache: Path, say: Callable[[str], None], runner: Runner = run) -> EngineVersion:
@@ -136,5 +132,5 @@ def _await(log: Path | None) -> EngineVersion:
             return Docker().version()
         except (EngineNotRunning, EngineAbsent) as silent:
             if time.monotonic() > deadline:
-                raise EngineSilent(log) from silent
+                raise EngineSilent(fix=f"see {log}" if log else None) from silent
             time.sleep(0.1)

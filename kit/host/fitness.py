@@ -72,11 +72,14 @@ class EngineUnfit(KitError):
 
     code = "KIT-ENGINE-UNFIT"
     exit_code = 35
+    what = "this container engine cannot be used: {cause}"
 
-    def __init__(self, cause: Cause, address: str, environment: Mapping[str, str] = os.environ) -> None:
-        self.cause = cause
+    cause: Cause
+
+    @classmethod
+    def of(cls, cause: Cause, address: str, environment: Mapping[str, str] = os.environ) -> EngineUnfit:
         why, fix = (text.format(address=address, other=turn_to_another(environment)) for text in SENTENCES[cause])
-        super().__init__(what=f"this container engine cannot be used: {cause}", why=why, fix=fix)
+        return cls(cause=cause, why=why, fix=fix)
 
 
 class Engine(Protocol):
@@ -115,14 +118,14 @@ def check(docker: Engine) -> Recognised:
     """The engine, if it is one to run on. Raises `EngineUnfit`; one that is elsewhere is not even asked."""
     found = look(docker)
     if found.cause:
-        raise EngineUnfit(found.cause, docker.address)
+        raise EngineUnfit.of(found.cause, docker.address)
     return found
 
 
 def look(docker: Engine) -> Recognised:
     """What the engine says of itself. Raises `EngineUnfit` only for one that is elsewhere."""
     if is_elsewhere(docker.address):
-        raise EngineUnfit("remote", docker.address)
+        raise EngineUnfit.of("remote", docker.address)
     info = docker.info()
     with docker.doing("tell its version"):
         version = docker.api.version()

@@ -26,15 +26,17 @@ class PlaceForbidden(KitError):
 
     code = "KIT-PLACE-FORBIDDEN"
     exit_code = 27
+    what = "kit cannot {doing} {path}"
+    why = "{whose}the system says: {said}"
 
-    def __init__(self, path: Path, doing: str, said: str, *, variable: str = "KIT_HOME", is_ours: bool = False) -> None:
+    @classmethod
+    def at(cls, path: Path, doing: str, said: str, *, variable: str = "KIT_HOME", is_ours: bool = False) -> PlaceForbidden:
         owner, me = _owner(path), os.geteuid()
         whose = "" if owner == me else f"it belongs to {_account(owner)}, and kit runs as {_account(me)}; "
         fix = f"name a folder of your own: export {variable}=…"
         if whose and is_ours:  # never to be said of a folder that kit has not made
-            mine = f"sudo chown -R $(id -u):$(id -g) {path}" if owner == 0 else f"run kit as {_account(owner)}"
-            fix = f"{mine}, or {fix}"
-        super().__init__(what=f"kit cannot {doing} {path}", why=f"{whose}the system says: {said}", fix=fix)
+            fix = (f"sudo chown -R $(id -u):$(id -g) {path}" if owner == 0 else f"run kit as {_account(owner)}") + f", or {fix}"
+        return cls(path=path, doing=doing, said=said, whose=whose, fix=fix)
 
 
 def find(stack: str) -> Workspace:
@@ -51,14 +53,14 @@ def check_writable(space: Workspace) -> None:
         _try(path, "KIT_HOME", is_ours=_nearest(path).is_relative_to(space.home) and _nearest(path) != space.home)
     _try(space.cache, "KIT_CACHE", is_ours=_nearest(space.cache) == space.cache)
     if space.lock_file.exists() and not os.access(space.lock_file, os.W_OK):
-        raise PlaceForbidden(space.lock_file, "write", os.strerror(errno.EACCES), is_ours=True)
+        raise PlaceForbidden.at(space.lock_file, "write", os.strerror(errno.EACCES), is_ours=True)
 
 
 def refusal(error: OSError) -> PlaceForbidden | None:
     """What an operation met that no check had foreseen, if it is of this kind."""
     if error.errno not in REFUSALS or not isinstance(error.filename, str):
         return None
-    return PlaceForbidden(Path(error.filename), "use", os.strerror(error.errno), variable="KIT_HOME=… KIT_CACHE")
+    return PlaceForbidden.at(Path(error.filename), "use", os.strerror(error.errno), variable="KIT_HOME=… KIT_CACHE")
 
 
 def _check_readable(path: Path) -> None:
@@ -67,9 +69,9 @@ def _check_readable(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise PlaceForbidden(_nearest(path), "look into", error.strerror or str(error)) from error
+        raise PlaceForbidden.at(_nearest(path), "look into", error.strerror or str(error)) from error
     if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
-        raise PlaceForbidden(path, "read", os.strerror(errno.EACCES), is_ours=True)
+        raise PlaceForbidden.at(path, "read", os.strerror(errno.EACCES), is_ours=True)
 
 
 def _try(path: Path, variable: str, *, is_ours: bool) -> None:
@@ -79,7 +81,7 @@ def _try(path: Path, variable: str, *, is_ours: bool) -> None:
         descriptor, name = tempfile.mkstemp(prefix=".tmp-kit-", dir=folder)
     except OSError as error:
         said = f"{error.strerror or error} (for {path})"
-        raise PlaceForbidden(folder, "write to", said, variable=variable, is_ours=is_ours) from error
+        raise PlaceForbidden.at(folder, "write to", said, variable=variable, is_ours=is_ours) from error
     try:
         if variable == "KIT_HOME":  # the cache holds no secrets
             files.check_private(Path(name), descriptor)

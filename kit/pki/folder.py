@@ -33,13 +33,8 @@ class AuthorityCorrupt(KitError):
 
     code = "KIT-AUTHORITY-CORRUPT"
     exit_code = 21
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(
-            what=f"{path} cannot be used",
-            why=why,
-            fix="restore the file from a backup, or remove the stack with everything in it: kit purge",
-        )
+    what = "{path} cannot be used"
+    fix = "restore the file from a backup, or remove the stack with everything in it: kit purge"
 
 
 class NotValidYet(KitError):
@@ -47,13 +42,9 @@ class NotValidYet(KitError):
 
     code = "KIT-CLOCK"
     exit_code = 22
-
-    def __init__(self, path: Path, not_before: datetime, now: datetime) -> None:
-        super().__init__(
-            what=f"{path} is not valid yet",
-            why=f"it begins at {not_before:%Y-%m-%d %H:%M:%S}Z and the clock says {now:%Y-%m-%d %H:%M:%S}Z",
-            fix="set the clock (timedatectl set-ntp true); if it was wrong back then: kit purge && kit up --local",
-        )
+    what = "{path} is not valid yet"
+    why = "it begins at {not_before:%Y-%m-%d %H:%M:%S}Z and the clock says {now:%Y-%m-%d %H:%M:%S}Z"
+    fix = "set the clock (timedatectl set-ntp true); if it was wrong back then: kit purge && kit up --local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +74,10 @@ def load_authority(certs: Path, now: datetime) -> ca.Authority | None:
     try:
         intermediate.certificate.verify_directly_issued_by(root.certificate)
     except Exception as error:
-        raise AuthorityCorrupt(paths[2], f"it was not issued by {paths[0]}") from error
+        raise AuthorityCorrupt(path=paths[2], why=f"it was not issued by {paths[0]}") from error
     for pair, path in ((root, paths[0]), (intermediate, paths[2])):
         if pair.certificate.not_valid_before_utc > now:
-            raise NotValidYet(path, pair.certificate.not_valid_before_utc, now)
+            raise NotValidYet(path=path, not_before=pair.certificate.not_valid_before_utc, now=now)
     return ca.Authority(root, intermediate)
 
 
@@ -160,7 +151,7 @@ def leaf_complaint(certs: Path, holder: str, authority: ca.Authority | None, nam
         return f"{corrupt.why}"
     certificate = pair.certificate
     if certificate.not_valid_before_utc > now:
-        raise NotValidYet(folder / "tls.crt", certificate.not_valid_before_utc, now)
+        raise NotValidYet(path=folder / "tls.crt", not_before=certificate.not_valid_before_utc, now=now)
     if authority is None or certificate.issuer != authority.intermediate.certificate.subject:
         return "issued by another authority"
     try:
@@ -245,9 +236,9 @@ def _load_pair(certificate_path: Path, key_path: Path) -> ca.Pair:
     try:
         key = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:
-        raise AuthorityCorrupt(key_path, _why(error)) from error
+        raise AuthorityCorrupt(path=key_path, why=_why(error)) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
-        raise AuthorityCorrupt(key_path, f"it is not the key of {certificate_path.name}")
+        raise AuthorityCorrupt(path=key_path, why=f"it is not the key of {certificate_path.name}")
     return ca.Pair(certificate, key)
 
 
@@ -255,7 +246,7 @@ def _load_certificate(path: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise AuthorityCorrupt(path, _why(error)) from error
+        raise AuthorityCorrupt(path=path, why=_why(error)) from error
 
 
 def _why(error: Exception) -> str:

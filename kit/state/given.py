@@ -24,13 +24,8 @@ class SecretUnfit(KitError):
 
     code = "KIT-SECRET-UNFIT"
     exit_code = 10
-
-    def __init__(self, name: str, why: str) -> None:
-        super().__init__(
-            what=f"{name or 'a secret without a name'} cannot be kept",
-            why=why,
-            fix="kit secrets set NAME < FILE; lower-case letters, digits, dots and hyphens in NAME",
-        )
+    what = "{name} cannot be kept"
+    fix = "kit secrets set NAME < FILE; lower-case letters, digits, dots and hyphens in NAME"
 
 
 def load(path: Path) -> Mapping[str, Secret]:
@@ -44,9 +39,11 @@ def load(path: Path) -> Mapping[str, Secret]:
 def keep(path: Path, name: str, text: str) -> None:
     """Raises `SecretUnfit`."""
     if not _NAME.fullmatch(name):
-        raise SecretUnfit(name, "a name has lower-case letters, digits, dots and hyphens, at most 63")
+        raise SecretUnfit(
+            name=name or "a secret without a name", why="a name has lower-case letters, digits, dots and hyphens, at most 63"
+        )
     if not text.strip():
-        raise SecretUnfit(name, "nothing was given on standard input")
+        raise SecretUnfit(name=name or "a secret without a name", why="nothing was given on standard input")
     secrets.put(path, {name: Secret(text)})
 
 

@@ -26,13 +26,9 @@ class Locked(KitError):
 
     code = "KIT-LOCKED"
     exit_code = 24
-
-    def __init__(self, stack: str, holder: str, waited_s: float) -> None:
-        super().__init__(
-            what=f"stack {stack} is being worked on",
-            why=f"{holder} holds its lock; waited {waited_s:.0f} s",
-            fix="wait for it to end and try again, or give another name with --stack",
-        )
+    what = "stack {stack} is being worked on"
+    why = "{holder} holds its lock; waited {waited_s:.0f} s"
+    fix = "wait for it to end and try again, or give another name with --stack"
 
 
 @contextmanager
@@ -64,7 +60,7 @@ def held(
             except BlockingIOError:
                 holder = _holder(path)
                 if clock() - started >= wait_s:
-                    raise Locked(stack, holder, clock() - started) from None
+                    raise Locked(stack=stack, holder=holder, waited_s=clock() - started) from None
                 if not told:
                     on_wait(holder)
                     told = True

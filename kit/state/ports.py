@@ -25,13 +25,9 @@ class PortTaken(KitError):
 
     code = "KIT-PORT-TAKEN"
     exit_code = 23
-
-    def __init__(self, key: str, port: int, owner: str) -> None:
-        super().__init__(
-            what=f"port {port} is in use",
-            why=f"{owner} listens on it",
-            fix=f"stop it, or remove `{key}` from `ports` in kit.yaml and let kit choose",
-        )
+    what = "port {port} is in use"
+    why = "{owner} listens on it"
+    fix = "stop it, or remove `{key}` from `ports` in kit.yaml and let kit choose"
 
 
 def is_free(port: int) -> bool:
@@ -86,7 +82,7 @@ def choose(
     for key, preferred in usual.items():
         if key in fixed:
             if fixed[key] not in ours and not free(fixed[key]):
-                raise PortTaken(f"{key}", fixed[key], owner(fixed[key]))
+                raise PortTaken(key=f"{key}", port=fixed[key], owner=owner(fixed[key]))
             chosen[key] = fixed[key]
             continue
         for port in (remembered.get(key), preferred):

@@ -21,13 +21,8 @@ class SecretsCorrupt(KitError):
 
     code = "KIT-SECRETS-CORRUPT"
     exit_code = 21
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(
-            what=f"{path} cannot be used",
-            why=why,
-            fix="restore the file from a backup, or remove the stack with everything in it: kit purge",
-        )
+    what = "{path} cannot be used"
+    fix = "restore the file from a backup, or remove the stack with everything in it: kit purge"
 
 
 def password() -> str:
@@ -45,9 +40,9 @@ def load(path: Path) -> Mapping[str, Secret]:
     try:
         document = json.loads(path.read_text())
     except (ValueError, OSError) as error:
-        raise SecretsCorrupt(path, "its content is damaged or cut short") from error
+        raise SecretsCorrupt(path=path, why="its content is damaged or cut short") from error
     if not isinstance(document, dict) or not all(isinstance(value, str) and value for value in document.values()):
-        raise SecretsCorrupt(path, "it is not a list of names with their secrets")
+        raise SecretsCorrupt(path=path, why="it is not a list of names with their secrets")
     return {name: Secret(value) for name, value in document.items()}
 
 

@@ -357,7 +357,7 @@ def test_a_login_that_sees_no_nodes_runs_one_pod_somewhere() -> None:
     class Bound(Cluster):
         def list(self, kind: str, namespace: str | None = None, selector: str = "") -> tuple[dict[str, Any], ...]:
             if kind == "Node":
-                raise ClusterRefused("list Nodes", 403, "forbidden")
+                raise ClusterRefused(doing="list Nodes", status=403, why="forbidden")
             return super().list(kind, namespace, selector)
 
     assert preflighted(Bound({"a": [DONE]}, {"a": log(outcome())})).passed

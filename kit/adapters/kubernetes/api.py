@@ -59,9 +59,8 @@ class ClusterUnreachable(KitError):
 
     code = "KIT-CLUSTER-UNREACHABLE"
     exit_code = 50
-
-    def __init__(self, server: str, why: str) -> None:
-        super().__init__(what=f"the cluster at {server} does not answer", why=why, fix="kit status, then kit up --local")
+    what = "the cluster at {server} does not answer"
+    fix = "kit status, then kit up --local"
 
 
 class ClusterRefused(KitError):
@@ -69,10 +68,10 @@ class ClusterRefused(KitError):
 
     code = "KIT-CLUSTER-REFUSED"
     exit_code = 51
+    what = "the cluster refused to {doing}"
+    fix = "kit logs sentry, or mend what it names"
 
-    def __init__(self, what: str, status: int, message: str) -> None:
-        super().__init__(what=f"the cluster refused to {what}", why=message, fix="kit logs sentry, or mend what it names")
-        self.status = status
+    status: int  # HTTP's
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +178,7 @@ class KubeApi:
         except ValueError:
             document = {"message": body.decode(errors="replace")[:300]}
         if status >= 300:
-            raise ClusterRefused(what, status, str(document.get("message", f"HTTP {status}")))
+            raise ClusterRefused(doing=what, status=status, why=str(document.get("message", f"HTTP {status}")))
         return document
 
     def _request(
@@ -218,7 +217,7 @@ class KubeApi:
             return response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
             way = f" (through {proxy.address}, which {proxy.source} names)" if proxy else ""
-            raise ClusterUnreachable(access.server, f"{str(error) or type(error).__name__}{way}") from error
+            raise ClusterUnreachable(server=access.server, why=f"{str(error) or type(error).__name__}{way}") from error
         finally:
             connection.close()
 

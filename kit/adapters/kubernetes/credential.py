@@ -26,9 +26,8 @@ class ClusterCredentialFailed(KitError):
 
     code = "KIT-CLUSTER-CREDENTIAL"
     exit_code = 53
-
-    def __init__(self, program: str, why: str) -> None:
-        super().__init__(what=f"{program} gave no token for the cluster", why=why, fix=f"run it by hand: {program}")
+    what = "{program} gave no token for the cluster"
+    fix = "run it by hand: {program}"
 
 
 class Bearer(Protocol):
@@ -94,4 +93,4 @@ def _read(said: str, program: str) -> tuple[str, datetime | None]:
         expires_at = datetime.fromisoformat(expires) if expires else None
         return str(token), expires_at.astimezone(UTC) if expires_at else None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ClusterCredentialFailed(program, f"what it printed is no {KIND} with a token") from error
+        raise ClusterCredentialFailed(program=program, why=f"what it printed is no {KIND} with a token") from error

@@ -27,9 +27,8 @@ class KubeconfigUnusable(KitError):
 
     code = "KIT-KUBECONFIG"
     exit_code = 52
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(what=f"{path} cannot be used", why=why, fix="let kit write it again: kit up")
+    what = "{path} cannot be used"
+    fix = "let kit write it again: kit up"
 
 
 class ClusterProxyUnusable(KitError):
@@ -82,10 +81,10 @@ def read_kubeconfig(path: Path, runner: Runner = run) -> Access:
         )
     except FileNotFoundError as error:
         raise KubeconfigUnusable(
-            path, f"there is no {'such file' if error.filename in (None, str(path)) else error.filename}"
+            path=path, why=f"there is no {'such file' if error.filename in (None, str(path)) else error.filename}"
         ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise KubeconfigUnusable(path, f"it cannot be understood ({type(error).__name__}: {error})") from error
+        raise KubeconfigUnusable(path=path, why=f"it cannot be understood ({type(error).__name__}: {error})") from error
 
 
 def write_exec_kubeconfig(

@@ -25,6 +25,7 @@ class TerraformFailed(KitError):
 
     code = "KIT-TERRAFORM"
     exit_code = 61
+    what = "terraform could not {doing}"
 
 
 class ProviderUnavailable(TerraformFailed):
@@ -32,6 +33,7 @@ class ProviderUnavailable(TerraformFailed):
 
     code = "KIT-TERRAFORM-PROVIDER"
     exit_code = 63
+    fix = "name a mirror that answers in the file of TF_CLI_CONFIG_FILE; kit builds its own provider where it can"
 
 
 class StateLocked(TerraformFailed):
@@ -39,10 +41,9 @@ class StateLocked(TerraformFailed):
 
     code = "KIT-STATE-LOCKED"
     exit_code = 62
+    fix = "wait for the other run; if there is none any more: terraform force-unlock {lock}"
 
-    def __init__(self, *, what: str, why: str, fix: str, detail: str, lock: str) -> None:
-        super().__init__(what=what, why=why, fix=fix, detail=detail)
-        self.lock = lock
+    lock: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +61,17 @@ def refusal(verb: str, result: Result, secrets: Collection[str]) -> TerraformFai
     if not found:
         said = tail(result.stderr.strip() or result.stdout.strip())
         why = said.splitlines()[-1] if said else f"it ended with exit code {result.exit_code} and said nothing"
-        return TerraformFailed(
-            what=f"terraform could not {verb}", why=masked(why, secrets), fix=by_hand, detail=masked(said, secrets)
-        )
+        return TerraformFailed(doing=verb, why=masked(why, secrets), fix=by_hand, detail=masked(said, secrets))
     first = found[0]
     detail = masked("\n".join(_shown(each) for each in found), secrets)
-    what = f"terraform could not {verb}: {first.summary}" + (f" ({first.address})" if first.address else "")
+    doing = f"{verb}: {first.summary}" + (f" ({first.address})" if first.address else "")
     why = " ".join(first.detail.split())[:WHY_LENGTH] or first.summary
-    what, why = masked(what, secrets), masked(why + (f" [{first.place}]" if first.place else ""), secrets)
+    doing, why = masked(doing, secrets), masked(why + (f" [{first.place}]" if first.place else ""), secrets)
     if locked := re.search(r"\bID:\s+(\S+)", first.detail):
-        lock = locked.group(1)
-        fix = f"wait for the other run; if there is none any more: terraform force-unlock {lock}"
-        return StateLocked(what=what, why=why, fix=fix, detail=detail, lock=lock)
+        return StateLocked(doing=doing, why=why, detail=detail, lock=locked.group(1))
     if NO_PROVIDER.match(first.summary):
-        fix = "name a mirror that answers in the file of TF_CLI_CONFIG_FILE; kit builds its own provider where it can"
-        return ProviderUnavailable(what=what, why=why, fix=fix, detail=detail)
-    return TerraformFailed(what=what, why=why, fix=f"mend {first.place}" if first.place else by_hand, detail=detail)
+        return ProviderUnavailable(doing=doing, why=why, detail=detail)
+    return TerraformFailed(doing=doing, why=why, fix=f"mend {first.place}" if first.place else by_hand, detail=detail)
 
 
 def diagnostics(stdout: str) -> tuple[Diagnostic, ...]:

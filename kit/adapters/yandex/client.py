@@ -180,7 +180,7 @@ class Yandex:
     def _channel(self, service: str) -> Any:
         address = self._addresses.get(service)
         if address is None:
-            raise ServiceAbsent(service, self.endpoint)
+            raise ServiceAbsent(service=service, endpoint=self.endpoint)
         return self._connected(address)
 
     @cached_property
@@ -243,14 +243,14 @@ def _key(variable: str, named: str) -> Credentials:
         text = named if named.startswith("{") else Path(named).expanduser().read_text()
         document = json.loads(text)
     except OSError as error:
-        raise CredentialsUnusable(variable, f"{named}: {error.strerror}") from error
+        raise CredentialsUnusable(variable=variable, why=f"{named}: {error.strerror}") from error
     except ValueError:
-        raise CredentialsUnusable(variable, "it is not JSON") from None
+        raise CredentialsUnusable(variable=variable, why="it is not JSON") from None
     missing = [
         name for name in ("id", "service_account_id", "private_key") if not (isinstance(document, dict) and document.get(name))
     ]
     if missing:
-        raise CredentialsUnusable(variable, f"it has no {' and no '.join(missing)}")
+        raise CredentialsUnusable(variable=variable, why=f"it has no {' and no '.join(missing)}")
     return Credentials(KEY, Secret(text), variable)
 
 
@@ -263,4 +263,4 @@ def _signed(key: Credentials, now: float) -> str:
     try:
         return jwt.encode(claims, document["private_key"], algorithm="PS256", headers={"kid": document["id"]})
     except (ValueError, TypeError, jwt.PyJWTError) as error:
-        raise CredentialsUnusable(key.source, "its private key cannot be read") from error
+        raise CredentialsUnusable(variable=key.source, why="its private key cannot be read") from error

@@ -17,13 +17,9 @@ class NoCredentials(KitError):
 
     code = "KIT-CLOUD-NO-CREDENTIALS"
     exit_code = 64
-
-    def __init__(self) -> None:
-        super().__init__(
-            what="there are no credentials for Yandex Cloud",
-            why="neither YC_SERVICE_ACCOUNT_KEY_FILE nor YC_TOKEN is set",
-            fix=HOW_TO_GET_ONE,
-        )
+    what = "there are no credentials for Yandex Cloud"
+    why = "neither YC_SERVICE_ACCOUNT_KEY_FILE nor YC_TOKEN is set"
+    fix = HOW_TO_GET_ONE
 
 
 class CredentialsUnusable(KitError):
@@ -31,9 +27,8 @@ class CredentialsUnusable(KitError):
 
     code = "KIT-CLOUD-CREDENTIALS"
     exit_code = 65
-
-    def __init__(self, variable: str, why: str) -> None:
-        super().__init__(what=f"{variable} cannot be used", why=why, fix=HOW_TO_GET_ONE)
+    what = "{variable} cannot be used"
+    fix = HOW_TO_GET_ONE
 
 
 class CredentialsRefused(KitError):
@@ -41,6 +36,8 @@ class CredentialsRefused(KitError):
 
     code = "KIT-CLOUD-UNAUTHENTICATED"
     exit_code = 65
+    what = "could not {doing}"
+    fix = f"{{source}} has expired or belongs to another cloud: {HOW_TO_GET_ONE}"
 
 
 class CloudRefused(KitError):
@@ -48,6 +45,15 @@ class CloudRefused(KitError):
 
     code = "KIT-CLOUD-REFUSED"
     exit_code = 66
+    what = "could not {doing}"
+    fix = "mend what it names, and run the same command again"
+
+
+class PermissionMissing(CloudRefused):
+    """The account whose credentials are used has no role in Yandex Cloud that allows the call."""
+
+    code = "KIT-CLOUD-PERMISSION"
+    fix = "give the account behind {source} the role that it needs"
 
 
 class CloudUnreachable(KitError):
@@ -55,6 +61,16 @@ class CloudUnreachable(KitError):
 
     code = "KIT-CLOUD-UNREACHABLE"
     exit_code = 67
+    what = "could not {doing}"
+    why = "{endpoint}: {said}"
+    fix = "check the network and YC_ENDPOINT ({endpoint})"
+
+
+class CloudUntrusted(CloudUnreachable):
+    """The certificate of Yandex Cloud's API, or of the emulator, is of no authority that is trusted here."""
+
+    code = "KIT-CLOUD-TLS"
+    fix = 'name a file in SSL_CERT_FILE that has the authority of {endpoint}; for the emulator: eval "$(kit yandex env)"'
 
 
 class TrustFileUnusable(KitError):
@@ -72,30 +88,20 @@ class ServiceAbsent(KitError):
 
     code = "KIT-CLOUD-SERVICE-ABSENT"
     exit_code = 66
-
-    def __init__(self, service: str, endpoint: str) -> None:
-        super().__init__(
-            what=f"{endpoint} has no service {service}",
-            why="it is not among the addresses that it tells",
-            fix="check YC_ENDPOINT; the emulator offers what its coverage page lists",
-        )
+    what = "{endpoint} has no service {service}"
+    why = "it is not among the addresses that it tells"
+    fix = "check YC_ENDPOINT; the emulator offers what its coverage page lists"
 
 
-def refused(what: str, error: Any, endpoint: str, source: str) -> KitError:
-    """From a `grpc.RpcError`; `what` completes "could not …", `source` is the variable with the credentials."""
+def refused(doing: str, error: Any, endpoint: str, source: str) -> KitError:
+    """From a `grpc.RpcError`; `doing` completes "could not …", `source` is the variable with the credentials."""
     code, said = error.code().name, str(error.details() or "")
-    what = f"could not {what}"
     if code == "UNAUTHENTICATED":
-        fix = f"{source} has expired or belongs to another cloud: {HOW_TO_GET_ONE}"
-        return CredentialsRefused(what=what, why=said or "the cloud does not know this token", fix=fix)
+        return CredentialsRefused(doing=doing, why=said or "the cloud does not know this token", source=source)
     if code in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
         is_tls = "CERTIFICATE_VERIFY_FAILED" in said or "Ssl handshake failed" in said or "SSL_ERROR" in said
-        trust = f'name a file in SSL_CERT_FILE that has the authority of {endpoint}; for the emulator: eval "$(kit yandex env)"'
-        reach = f"check the network and YC_ENDPOINT ({endpoint})"
-        why = f"{endpoint}: {said or 'no answer in time'}"
-        return CloudUnreachable(what=what, why=why, fix=trust if is_tls else reach)
+        kind = CloudUntrusted if is_tls else CloudUnreachable
+        return kind(doing=doing, endpoint=endpoint, said=said or "no answer in time")
     if code == "PERMISSION_DENIED":
-        return CloudRefused(
-            what=what, why=said or "permission denied", fix=f"give the account behind {source} the role that it needs"
-        )
-    return CloudRefused(what=what, why=f"{code}: {said}", fix="mend what it names, and run the same command again")
+        return PermissionMissing(doing=doing, why=said or "permission denied", source=source)
+    return CloudRefused(doing=doing, why=f"{code}: {said}")
