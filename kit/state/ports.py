@@ -1,7 +1,8 @@
 """Which port of 127.0.0.1 each store gets: the user's choice, else the remembered one, else the usual one, else any free one.
 
 The choice is remembered per stack, so that a URL someone noted stays right. Whether a port is free is asked of the kernel by
-binding it; who holds it is looked up only for the error.
+binding it; who holds it is looked up only for the error. Between the choice and the start of the containers the kernel knows
+nothing yet: a stack claims its ports in one file of this computer, and the claim holds as long as somebody works on the stack.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ import json
 import os
 import platform
 import socket
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from kit import files
 from kit.errors import KitError
+from kit.state import lock
 
 LOOPBACK = "127.0.0.1"
 KNOCK_S = 1.0  # on this computer the kernel answers at once, or a firewall keeps silent
+CLAIMS = "ports.json"  # in the cache, which all stacks of this user share
+CHOICE_S = 60.0  # a choice takes milliseconds
 
 
 class PortTaken(KitError):
@@ -67,6 +72,32 @@ def load(path: Path) -> dict[str, int]:
         return {}
 
 
+@contextmanager
+def choosing(shared: Path) -> Iterator[None]:
+    """No other stack of this computer chooses or claims ports meanwhile; `shared` is the folder that all of them know."""
+    with lock.held(shared / "ports.lock", "(the choice of ports)", "up", wait_s=CHOICE_S):
+        yield
+
+
+def claimed(shared: Path, own: Path) -> Mapping[int, str]:
+    """Port → the other stack that has claimed it and is being worked on. `own` is the lock of the one that asks."""
+    return {port: Path(holder).stem for holder, ports in _claims(shared).items() if Path(holder) != own for port in ports}
+
+
+def claim(shared: Path, own: Path, ports: Collection[int]) -> None:
+    """Keep others from choosing these as long as the lock `own` is held."""
+    files.write_json(shared / CLAIMS, {**_claims(shared), str(own): sorted(ports)})
+
+
+def _claims(shared: Path) -> Mapping[str, list[int]]:
+    """Lock file of a stack → its ports; only of stacks whose lock somebody holds."""
+    try:
+        document = json.loads((shared / CLAIMS).read_text())
+        return {str(holder): [int(port) for port in ports] for holder, ports in document.items() if lock.is_held(Path(holder))}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
 def choose(
     usual: Mapping[str, int],
     fixed: Mapping[str, int],
@@ -77,24 +108,28 @@ def choose(
     fallback: Callable[[], int] = any_free,
     owner: Callable[[int], str] = lambda port: "another program",
 ) -> dict[str, int]:
-    """Ports by key. `ours` are those that this stack's own containers hold at this moment."""
+    """Ports by key; `ours` are those that this stack's own containers hold at this moment. Raises `PortTaken`.
+
+    What is fixed goes first: a store whose usual port that is gets another one.
+    """
     chosen: dict[str, int] = {}
-    for key, preferred in usual.items():
-        if key in fixed:
-            if fixed[key] not in ours and not free(fixed[key]):
-                raise PortTaken(key=f"{key}", port=fixed[key], owner=owner(fixed[key]))
-            chosen[key] = fixed[key]
-            continue
-        for port in (remembered.get(key), preferred):
-            if port and port not in chosen.values() and (port in ours or free(port)):
-                chosen[key] = port
-                break
-        else:
-            port = fallback()
-            while port in chosen.values():
-                port = fallback()
-            chosen[key] = port
-    return chosen
+    for key in filter(fixed.__contains__, usual):
+        if fixed[key] not in ours and not free(fixed[key]):
+            raise PortTaken(key=key, port=fixed[key], owner=owner(fixed[key]))
+        chosen[key] = fixed[key]
+    for key in (key for key in usual if key not in fixed):
+        candidates = [port for port in (remembered.get(key), usual[key]) if port and (port in ours or free(port))]
+        chosen[key] = _first(iter(candidates), fallback, chosen.values())
+    return {key: chosen[key] for key in usual}
+
+
+def _first(candidates: Iterator[int], fallback: Callable[[], int], taken: Collection[int]) -> int:
+    """The first that no other key has, or as many of the fallback's as it needs."""
+    while True:
+        port = next(candidates, None)
+        port = fallback() if port is None else port
+        if port not in taken:
+            return port
 
 
 def save(path: Path, ports: Mapping[str, int]) -> None:

@@ -144,3 +144,60 @@ def test_a_killed_holder_leaves_no_lock(tmp_path: Path, holder) -> None:  # type
     holder.wait()
     with lock.held(tmp_path / "lock", "kit", "down", wait_s=5):
         assert json.loads((tmp_path / "lock").read_text())["command"] == "down"
+
+
+def test_a_usual_port_gives_way_to_one_that_is_fixed_for_a_later_key() -> None:
+    chosen = ports.choose(USUAL, {"redis.tls": 9091}, {}, (), free=lambda port: True, fallback=iter([50000]).__next__)
+    assert chosen == {"kafka.sasl": 50000, "redis.tls": 9091}
+
+
+def test_a_fixed_port_wins_over_one_that_another_key_remembers() -> None:
+    remembered = {"kafka.sasl": 7000}
+    chosen = ports.choose(USUAL, {"redis.tls": 7000}, remembered, (), free=lambda port: True)
+    assert chosen == {"kafka.sasl": 9091, "redis.tls": 7000}
+
+
+CHOOSE = """
+import sys
+from pathlib import Path
+from kit.state import lock, ports
+home, stack = Path(sys.argv[1]), sys.argv[2]
+own = home / ".kit" / f"{stack}.lock"
+with lock.held(own, stack, "up", wait_s=0):
+    with ports.choosing(home):
+        others = ports.claimed(home, own)
+        chosen = ports.choose({"kafka.sasl": int(sys.argv[3])}, {}, {}, (), free=lambda port: port not in others)
+        ports.claim(home, own, chosen.values())
+    print(chosen["kafka.sasl"], flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_stacks_that_come_up_in_one_moment_have_ports_of_their_own(tmp_path: Path) -> None:
+    """Nobody listens yet, so the kernel would give both the same one."""
+    usual, ended = ports.any_free(), []
+
+    def choosing(stack: str) -> tuple[subprocess.Popen[str], int]:
+        argv = [sys.executable, "-c", CHOOSE, str(tmp_path), stack, str(usual)]
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        ended.append(process)
+        assert process.stdout is not None
+        return process, int(process.stdout.readline())
+
+    try:
+        first, port = choosing("a")
+        assert port == usual
+        assert choosing("b")[1] != usual
+        assert ports.claimed(tmp_path, tmp_path / "other")[usual] == "a"
+        first.kill()
+        first.wait()
+        assert choosing("c")[1] == usual, "a claim ends with the work on its stack"
+    finally:
+        for each in ended:
+            each.kill()
+            each.wait()
+
+
+def test_a_damaged_claim_is_none(tmp_path: Path) -> None:
+    (tmp_path / ports.CLAIMS).write_text('{"a": [90')
+    assert ports.claimed(tmp_path, tmp_path / "own.lock") == {}

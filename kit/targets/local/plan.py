@@ -17,7 +17,7 @@ from kit.plan.release import ReleaseSeen, ReleaseWanted
 from kit.plan.stack import Desired, Missing, Observed
 from kit.plan.steps import Plan, Step
 from kit.plan.stores import StoreWanted
-from kit.state import choice, given, markers, ports
+from kit.state import choice, given, lock, markers, ports
 from kit.supply.errors import NotSupplied
 from kit.targets.local import foreign, layout, node_image, observe, registries
 from kit.targets.local.errors import NoStack
@@ -87,17 +87,28 @@ def _check_clickhouse(local: LocalTarget, needs: Mapping[str, Need]) -> None:
 
 
 def with_chosen_ports(local: LocalTarget, seen: observe.EngineSeen) -> LocalTarget:
-    """The target with ports that it can have. Raises where its names belong to someone else."""
+    """The target with ports that it can have, claimed where this process holds the stack's lock. Raises what `foreign` finds."""
     foreign.check_foreign(local, seen)
     foreign.check_orphaned(local, seen)
-    chosen = ports.choose(
-        layout.usual_ports(),
-        local.stack.ports,
-        local.ports(),
-        seen.our_ports(local.stack.name),
-        owner=lambda port: seen.publisher(port) or ports.listener(port),
-    )
+    shared, own = local.workspace.cache, local.workspace.lock_file
+    with ports.choosing(shared):
+        others = ports.claimed(shared, own)
+        chosen = ports.choose(
+            layout.usual_ports(),
+            local.stack.ports,
+            local.ports(),
+            seen.our_ports(local.stack.name),
+            free=lambda port: port not in others and ports.is_free(port),
+            owner=lambda port: _owner(port, seen, others),
+        )
+        if lock.is_ours(own):
+            ports.claim(shared, own, chosen.values())
     return local.with_ports(chosen)
+
+
+def _owner(port: int, seen: observe.EngineSeen, others: Mapping[int, str]) -> str:
+    coming = f"stack {others[port]}, which another kit works on," if port in others else None
+    return coming or seen.publisher(port) or ports.listener(port)
 
 
 def _desired(local: LocalTarget, needs: Mapping[str, Need], seen: ClusterSeen | None) -> Desired:
