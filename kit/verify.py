@@ -18,7 +18,8 @@ from kit.blueprint.stack import STORES
 from kit.endpoints import Endpoints, Secret, Trust
 from kit.status import Check
 from kit.stores import refusals, tls
-from kit.stores.contract import NotYet, Preamble
+from kit.stores.contract import NotYet
+from kit.stores.refusals import Refusal, Server
 
 WRONG_PASSWORD = Secret("not-the-password-of-anyone")
 
@@ -45,35 +46,34 @@ def _store(name: str, endpoints: Endpoints, ports: Mapping[str, int], trust: Tru
     for port in module.PORTS:
         subject = name if len(module.PORTS) == 1 else f"{name}.{port.name}"
         yield from _port(subject, ports[f"{name}.{port.name}"], module, trust, foreign)
-    said = module.answers_plaintext(endpoint)
-    yield Check(name, "plaintext is refused", said is None, said or "no answer in clear")
     yield _tried(name, "a wrong password is refused", lambda: _password(module, endpoint, trust))
     yield _tried(name, "what is written can be read back", lambda: (True, module.smoke(endpoint, trust).what))
 
 
 def _port(subject: str, port: int, module: stores.Module, trust: Trust, foreign: Trust) -> Iterator[Check]:
-    host, preamble = "127.0.0.1", module.PREAMBLE
+    server = Server("127.0.0.1", port, trust, module.PREAMBLE)
     for server_name in module.names():
-        attempt = functools.partial(_name, host, port, trust, server_name, preamble)
-        yield _tried(subject, f"the name {server_name} verifies", attempt)
-    refused = {
-        "another authority is refused": refusals.refuses_foreign_authority(host, port, foreign, preamble=preamble),
-        "a wrong name is refused": refusals.refuses_wrong_name(host, port, trust, preamble=preamble),
-        "TLS 1.1 is refused": refusals.refuses_tls11(host, port, preamble=preamble),
-    }
-    for claim, refusal in refused.items():
-        yield Check(subject, claim, refusal.verdict == "refused", refusal.said)
+        yield _tried(subject, f"the name {server_name} verifies", functools.partial(_name, server, server_name))
+    yield _refused(subject, "another authority is refused", refusals.refuses_foreign_authority(server, foreign))
+    yield _refused(subject, "a wrong name is refused", refusals.refuses_wrong_name(server))
+    yield _refused(subject, "TLS 1.1 is refused", refusals.refuses_tls11(server))
+    yield _refused(subject, "plaintext is refused", refusals.refuses_plaintext(server, module.IN_CLEAR))
 
 
-def _name(host: str, port: int, trust: Trust, name: str, preamble: Preamble | None) -> tuple[bool, str]:
-    with tls.handshake(host, port, trust, server_name=name, preamble=preamble) as connection:
+def _refused(subject: str, claim: str, refusal: Refusal) -> Check:
+    said = refusal.said if refusal.verdict == "refused" else f"{refusal.verdict}: {refusal.said}"
+    return Check(subject, claim, refusal.verdict == "refused", said)
+
+
+def _name(server: Server, name: str) -> tuple[bool, str]:
+    with tls.handshake(server.host, server.port, server.trust, server_name=name, preamble=server.preamble) as connection:
         return True, f"{connection.tls.version}, {connection.tls.issuer}"
 
 
 def _password(module: stores.Module, endpoint: object, trust: Trust) -> tuple[bool, str]:
     answer = module.probe(module.with_password(endpoint, WRONG_PASSWORD), trust)
     if isinstance(answer, NotYet):
-        return answer.cause == "refused", answer.reason
+        return answer.cause == "refused", answer.reason if answer.cause == "refused" else f"unproven: {answer.reason}"
     return False, "it was accepted"
 
 

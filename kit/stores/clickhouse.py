@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from kit.endpoints import ClickHouseEndpoint, Secret, Trust
-from kit.stores import refusals, tls
-from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
+from kit.stores import tls
+from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, InClear, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
 
 if TYPE_CHECKING:
     from clickhouse_driver import Client
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 NAME = "clickhouse"
 PORTS = (Port.same("https", 8443), Port.same("native", 9440))
 PREAMBLE: Preamble | None = None
+IN_CLEAR = InClear(b"GET /ping HTTP/1.0\r\n\r\n")  # the native port answers HTTP in clear as well
 USER = DATABASE = "sentry"
 # ClickHouse's ErrorCodes: 81 no such database, 192 no such user, 193 wrong password, 194 password missing, 195 address not
 # allowed, 291 database not allowed, 497 right missing, 516 login failed (newer servers say no more than that)
@@ -191,11 +192,3 @@ def _native_client(endpoint: ClickHouseEndpoint, trust: Trust) -> Client:
         connect_timeout=PROBE_TIMEOUT_S,
         send_receive_timeout=4 * PROBE_TIMEOUT_S,
     )
-
-
-def answers_plaintext(endpoint: ClickHouseEndpoint) -> str | None:
-    for port in (endpoint.https_port, endpoint.native_port):
-        said = refusals.answer_in_clear(endpoint.host, port, b"GET /ping HTTP/1.0\r\n\r\n")
-        if said:
-            return f"HTTP in clear on port {port} was answered with {said[:40]!r}"
-    return None

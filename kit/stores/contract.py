@@ -57,6 +57,14 @@ class NotYet:
 
 
 @dataclass(frozen=True, slots=True)
+class InClear:
+    """How a client of the store begins that speaks without TLS, and which answers turn it away; any other is service in clear."""
+
+    words: bytes
+    is_refusal: Callable[[bytes], bool] = lambda said: False
+
+
+@dataclass(frozen=True, slots=True)
 class Roundtrip:
     """A value was written and the same value read back; `what` says which, in one line."""
 
@@ -97,6 +105,7 @@ class Store(Protocol):
     NAME: str
     PORTS: tuple[Port, ...]
     PREAMBLE: Preamble | None  # what its protocol says in clear before TLS begins (Postgres: SSLRequest)
+    IN_CLEAR: InClear
 
     def names(self) -> tuple[str, ...]:
         """Every DNS name and IP address its certificate carries."""
@@ -118,9 +127,6 @@ class Store(Protocol):
 
     def smoke(self, endpoint: Any, trust: Trust) -> Roundtrip:
         """Write, read back, remove. Raises `StoreError` with the store's own words."""
-
-    def answers_plaintext(self, endpoint: Any) -> str | None:
-        """What the store said to a client that does not speak TLS, or None when it refused or hung up."""
 
     def with_password(self, endpoint: Any, password: Secret) -> StoreEndpoint:
         """The same endpoint with another password, for the proof that a wrong one is refused."""

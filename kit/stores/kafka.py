@@ -15,12 +15,14 @@ from typing import Any
 
 from kit.endpoints import KafkaEndpoint, Secret, Trust
 from kit.stores import kafka_wire
-from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
-from kit.stores.tls import Deadline, LoginRefused, connected, handshake, not_yet
+from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, InClear, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
+from kit.stores.tls import Deadline, LoginRefused, handshake, not_yet
 
 NAME = "kafka"
 PORTS = (Port("sasl", 9091, 19091),)
 PREAMBLE: Preamble | None = None
+# ApiVersions 0, request 1, client "kit", which a listener in clear answers to anyone (kafka.apache.org/protocol).
+IN_CLEAR = InClear(b"\x00\x00\x00\x0d\x00\x12\x00\x00\x00\x00\x00\x01\x00\x03kit")
 
 ADMIN = "admin"  # made by the format at the first start, in compose/kafka/config/start.sh
 SENTRY = "sentry"
@@ -159,16 +161,3 @@ def _written(producer: Any, value: bytes, deadline: Deadline) -> Any:
     if error:
         raise StoreError(NAME, "writing a record", error)
     return record
-
-
-def answers_plaintext(endpoint: KafkaEndpoint) -> str | None:
-    """A plaintext listener answers ApiVersions to anyone; a TLS listener takes it for a broken handshake and hangs up."""
-    request = b"\x00\x12\x00\x00\x00\x00\x00\x01\x00\x03kit"  # ApiVersions 0, request 1, client "kit"
-    try:
-        with connected(endpoint.host, endpoint.port, Deadline(PROBE_TIMEOUT_S)) as plain:
-            plain.sendall(len(request).to_bytes(4, "big") + request)
-            said = plain.recv(64)
-    except OSError:
-        return None
-    # 0x15: a TLS alert, the refusal itself
-    return None if not said or said[0] == 0x15 else f"{len(said)} bytes in clear"

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from kit.endpoints import PostgresEndpoint, Secret, Trust
 from kit.stores import postgres_wire as wire
-from kit.stores import refusals, tls
-from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
+from kit.stores import tls
+from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, InClear, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
 
 if TYPE_CHECKING:
     import psycopg
@@ -26,6 +26,10 @@ NAME = "postgres"
 PORTS = (Port.same("sql", 6432),)
 PREAMBLE: Preamble | None = wire.start_tls
 USER = DATABASE = "sentry"
+# The login of a client with sslmode=disable. An error of class 28 ("no pg_hba.conf entry for … no encryption") is the refusal.
+IN_CLEAR = InClear(
+    wire.startup_message(USER, DATABASE), lambda said: said[:1] == b"E" and wire.error_words(said[5:])[0].startswith("28")
+)
 ADMIN = "admin"
 
 
@@ -183,11 +187,3 @@ def smoke(endpoint: PostgresEndpoint, trust: Trust) -> Roundtrip:
     if row != (token,):
         raise StoreError(NAME, "reading back", f"wrote {token}, read {row}")
     return Roundtrip("a row was inserted, found without regard to case, and removed", (time.perf_counter() - started) * 1000)
-
-
-def answers_plaintext(endpoint: PostgresEndpoint) -> str | None:
-    """The login of a client with sslmode=disable. An error of class 28 is the refusal that is wanted."""
-    said = refusals.answer_in_clear(endpoint.host, endpoint.port, wire.startup_message(endpoint.username, endpoint.database))
-    if not said or (said[:1] == b"E" and wire.error_words(said[5:])[0].startswith("28")):
-        return None
-    return "a login without TLS was answered with a question for the password" if said[:1] == b"R" else f"it said {said[:40]!r}"

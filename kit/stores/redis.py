@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kit.endpoints import RedisEndpoint, Secret, Trust
-from kit.stores import refusals, tls
-from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
+from kit.stores import tls
+from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, InClear, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
 
 if TYPE_CHECKING:
     import redis
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 NAME = "redis"
 PORTS = (Port.same("tls", 6380),)
 PREAMBLE: Preamble | None = None
+IN_CLEAR = InClear(b"PING\r\n")
 USER = "default"  # rb and the chart's URLs know no user name
 
 
@@ -122,8 +123,3 @@ def _client(endpoint: RedisEndpoint, trust: Trust) -> redis.Redis:
         socket_connect_timeout=PROBE_TIMEOUT_S,
         decode_responses=True,
     )
-
-
-def answers_plaintext(endpoint: RedisEndpoint) -> str | None:
-    said = refusals.answer_in_clear(endpoint.host, endpoint.port, b"PING\r\n")
-    return f"PING in clear was answered with {said[:40]!r}" if said else None

@@ -1,7 +1,8 @@
-"""What must not succeed, tried: a client with another authority, another name, an old protocol.
+"""What must not succeed, tried: a client with another authority, another name, an old protocol, no TLS at all.
 
-A check that only ever sees success proves nothing about verification. These three go through the same `handshake` as the
-probes, and tell a refusal for the expected reason from a failure for any other.
+A check that only ever sees success proves nothing about verification. Those of TLS go through the same `handshake` as the probes.
+A refusal is what the server says for the expected reason. A server that hangs up has refused only if it answers afterwards: one
+that is dying hangs up as well, and a port on which nobody listens refuses everything.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kit.endpoints import Trust
-from kit.stores.contract import PROBE_TIMEOUT_S, Preamble
+from kit.stores.contract import PROBE_TIMEOUT_S, InClear, Preamble
 from kit.stores.tls import (
     UNKNOWN_AUTHORITY,
     WRONG_NAME,
@@ -27,6 +28,7 @@ from kit.stores.tls import (
 
 NEVER_A_NAME_HERE = "wrong-name.invalid"  # .invalid exists nowhere: RFC 6761
 TLS_ALERT = b"\x15\x03"  # record type and major version: RFC 8446, 5.1
+IN_CLEAR_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,32 @@ class Refusal:
     said: str
 
 
-def refuses_foreign_authority(host: str, port: int, foreign: Trust, *, preamble: Preamble | None = None) -> Refusal:
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Whom it is tried on, and how it is spoken to rightly."""
+
+    host: str
+    port: int
+    trust: Trust
+    preamble: Preamble | None = None
+
+    def hung_up(self) -> Refusal:
+        """The server ended a connection that must not succeed, without a word: a refusal if it is still there."""
+        try:
+            with handshake(self.host, self.port, self.trust, preamble=self.preamble):
+                return Refusal("refused", "it hangs up, and answers over TLS")
+        except Exception as error:
+            return Refusal("unproven", f"it hung up, and does not answer over TLS either: {not_yet(error).reason}")
+
+
+def refuses_foreign_authority(server: Server, foreign: Trust) -> Refusal:
     """A client that trusts `foreign` and not the stack's authority must not get through."""
-    return _must_fail(handshake(host, port, foreign, preamble=preamble), UNKNOWN_AUTHORITY)
+    return _must_fail(handshake(server.host, server.port, foreign, preamble=server.preamble), UNKNOWN_AUTHORITY)
 
 
-def refuses_wrong_name(host: str, port: int, trust: Trust, *, preamble: Preamble | None = None) -> Refusal:
+def refuses_wrong_name(server: Server) -> Refusal:
     """A client that asked for another name must not take this server for it."""
-    attempt = handshake(host, port, trust, server_name=NEVER_A_NAME_HERE, preamble=preamble)
+    attempt = handshake(server.host, server.port, server.trust, server_name=NEVER_A_NAME_HERE, preamble=server.preamble)
     return _must_fail(attempt, WRONG_NAME)
 
 
@@ -58,7 +78,7 @@ def _must_fail(attempt: AbstractContextManager[Connection], wanted: frozenset[in
         return Refusal("unproven", not_yet(error).reason)
 
 
-def refuses_tls11(host: str, port: int, *, preamble: Preamble | None = None, timeout_s: float = PROBE_TIMEOUT_S) -> Refusal:
+def refuses_tls11(server: Server, timeout_s: float = PROBE_TIMEOUT_S) -> Refusal:
     """A client that offers TLS 1.1 at most must be turned away by the server, whatever its certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -73,15 +93,18 @@ def refuses_tls11(host: str, port: int, *, preamble: Preamble | None = None, tim
         return Refusal("unproven", f"the local {ssl.OPENSSL_VERSION} cannot offer TLS 1.1")
     deadline = Deadline(timeout_s)
     try:
-        with connected(host, port, deadline) as plain:
-            if preamble:
-                preamble(plain)
+        with connected(server.host, server.port, deadline) as plain:
+            if server.preamble:
+                server.preamble(plain)
             plain.settimeout(deadline.remaining_s())
             try:
                 with context.wrap_socket(plain) as secured:
                     return Refusal("accepted", secured.version() or "an unknown version")
-            except (ssl.SSLError, ConnectionError) as error:
-                return Refusal("refused", not_yet(error).reason)
+            except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError):
+                return server.hung_up()
+            except ssl.SSLError as error:
+                is_alert = "ALERT" in (error.reason or "")  # OpenSSL's names for what the peer said: openssl/sslerr.h
+                return Refusal("refused" if is_alert else "unproven", not_yet(error).reason)
     except Exception as error:
         return Refusal("unproven", not_yet(error).reason)
 
@@ -97,12 +120,21 @@ def _offers_something(context: ssl.SSLContext) -> bool:
     raise AssertionError("a handshake cannot end without a peer")
 
 
-def answer_in_clear(host: str, port: int, words: bytes, timeout_s: float = 2.0) -> bytes:
-    """What the peer first answers to a client that speaks without TLS; empty when it hangs up, alerts or stays silent."""
+def refuses_plaintext(server: Server, in_clear: InClear, timeout_s: float = IN_CLEAR_TIMEOUT_S) -> Refusal:
+    """A client that begins without TLS must be turned away, or hung up on."""
     try:
-        with connected(host, port, Deadline(timeout_s)) as plain:
-            plain.sendall(words)
-            said = plain.recv(512)
-    except OSError:
-        return b""
-    return b"" if said.startswith(TLS_ALERT) else said
+        with connected(server.host, server.port, Deadline(timeout_s)) as plain:
+            try:
+                plain.sendall(in_clear.words)
+                said = plain.recv(512)
+            except ConnectionError:
+                said = b""
+    except Exception as error:
+        return Refusal("unproven", not_yet(error).reason)
+    if not said:
+        return server.hung_up()
+    if said.startswith(TLS_ALERT):
+        return Refusal("refused", "it answers with an alert of TLS")
+    if in_clear.is_refusal(said):
+        return Refusal("refused", one_line(said.decode(errors="replace").replace("\0", " "), 60))
+    return Refusal("accepted", f"{in_clear.words[:10]!r} in clear was answered with {said[:40]!r}")

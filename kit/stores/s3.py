@@ -13,13 +13,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kit.endpoints import Bucket, S3Endpoint, Secret, Trust
-from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
+from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, InClear, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
 from kit.stores.s3_wire import DENIED, Answer, Key, look
-from kit.stores.tls import Deadline, LoginRefused, ProtocolBroken, connected, handshake, not_yet
+from kit.stores.tls import LoginRefused, ProtocolBroken, handshake, not_yet
 
 NAME = "s3"
 PORTS = (Port.same("api", 9000),)
 PREAMBLE: Preamble | None = None
+# Go's server tells the client in clear that it wants TLS: 400, "Client sent an HTTP request to an HTTPS server"
+# (golang/go src/net/http/server.go, read 2026-11-28). Other servers say it in words of their own.
+IN_CLEAR = InClear(
+    b"GET / HTTP/1.1\r\nHost: s3\r\nConnection: close\r\n\r\n",
+    lambda said: b" 400 " in said.partition(b"\r\n")[0] and b"HTTPS" in said,
+)
 
 ROOT = "kit-root"
 REGION = "us-east-1"
@@ -169,16 +175,3 @@ def _refused(client: Any, access_key: str, bucket: str) -> None:
             raise StoreError(NAME, f"keeping {access_key} out of {bucket}", error) from error
         else:
             raise StoreError(NAME, f"keeping {access_key} out of {bucket}", "the key was accepted")
-
-
-def answers_plaintext(endpoint: S3Endpoint) -> str | None:
-    """HTTP 400 is the refusal (Go's server tells the client in clear that it wants TLS); any other answer is service in clear."""
-    request = f"GET / HTTP/1.1\r\nHost: {endpoint.host}\r\nConnection: close\r\n\r\n"
-    try:
-        with connected(endpoint.host, endpoint.port, Deadline(PROBE_TIMEOUT_S)) as plain:
-            plain.sendall(request.encode())
-            said = plain.recv(256)
-    except OSError:
-        return None
-    first = said.split(b"\r\n", 1)[0].decode(errors="replace")
-    return None if not said or said[0] == 0x15 or " 400 " in f"{first} " else first

@@ -42,6 +42,10 @@ def preamble(port: str) -> tls.Preamble | None:
     return rooms.module(port.partition(".")[0]).PREAMBLE
 
 
+def server(local: LocalTarget, port: str) -> refusals.Server:
+    return refusals.Server("127.0.0.1", local.ports()[port], local.trust(), preamble(port))
+
+
 @pytest.mark.parametrize("store", STORES)
 def test_is_ready_over_verified_tls(local: LocalTarget, store: str) -> None:
     answer = rooms.module(store).probe(local.endpoints().store(store), local.trust())
@@ -69,13 +73,13 @@ def test_tls_12_and_13_are_accepted(local: LocalTarget, port: str, version: ssl.
 
 @pytest.mark.parametrize("port", PORTS)
 def test_tls_11_is_refused(local: LocalTarget, port: str) -> None:
-    refusal = refusals.refuses_tls11("127.0.0.1", local.ports()[port], preamble=preamble(port))
+    refusal = refusals.refuses_tls11(server(local, port))
     assert refusal.verdict == "refused", refusal
 
 
 @pytest.mark.parametrize("port", PORTS)
 def test_another_authority_of_the_same_name_is_refused(local: LocalTarget, foreign: Trust, port: str) -> None:
-    refusal = refusals.refuses_foreign_authority("127.0.0.1", local.ports()[port], foreign, preamble=preamble(port))
+    refusal = refusals.refuses_foreign_authority(server(local, port), foreign)
     assert refusal.verdict == "refused", refusal
 
 
@@ -83,19 +87,20 @@ def test_another_authority_of_the_same_name_is_refused(local: LocalTarget, forei
 def test_the_system_s_own_roots_are_not_enough(local: LocalTarget, port: str) -> None:
     system = Path(ssl.get_default_verify_paths().openssl_cafile)
     roots = system if system.is_file() else Path("/etc/ssl/certs/ca-certificates.crt")
-    refusal = refusals.refuses_foreign_authority("127.0.0.1", local.ports()[port], Trust(roots), preamble=preamble(port))
+    refusal = refusals.refuses_foreign_authority(server(local, port), Trust(roots))
     assert refusal.verdict == "refused", refusal
 
 
 @pytest.mark.parametrize("port", PORTS)
 def test_a_wrong_name_is_refused(local: LocalTarget, port: str) -> None:
-    refusal = refusals.refuses_wrong_name("127.0.0.1", local.ports()[port], local.trust(), preamble=preamble(port))
+    refusal = refusals.refuses_wrong_name(server(local, port))
     assert refusal.verdict == "refused", refusal
 
 
-@pytest.mark.parametrize("store", STORES)
-def test_plaintext_gets_no_answer(local: LocalTarget, store: str) -> None:
-    assert rooms.module(store).answers_plaintext(local.endpoints().store(store)) is None
+@pytest.mark.parametrize("port", PORTS)
+def test_plaintext_is_refused(local: LocalTarget, port: str) -> None:
+    refusal = refusals.refuses_plaintext(server(local, port), rooms.module(port.partition(".")[0]).IN_CLEAR)
+    assert refusal.verdict == "refused", refusal
 
 
 @pytest.mark.parametrize("store", STORES)

@@ -34,7 +34,7 @@ from tests.conformance.test_stores import (  # noqa: F401
     test_another_authority_of_the_same_name_is_refused,
     test_every_name_in_use_verifies,
     test_is_ready_over_verified_tls,
-    test_plaintext_gets_no_answer,
+    test_plaintext_is_refused,
     test_tls_11_is_refused,
     test_tls_12_and_13_are_accepted,
     test_what_is_written_is_read_back,

@@ -28,11 +28,11 @@ class Certified:
     pair: Path  # leaf, chain and key
 
 
-def certified(folder: Path) -> Certified:
+def certified(folder: Path, names: tuple[str, ...] = (HOST, "localhost")) -> Certified:
     """By an authority as kit makes them."""
     now = datetime.now(UTC)
     made = authority.create("test", now)
-    leaf = authority.issue(made, "test", (HOST, "localhost"), now)
+    leaf = authority.issue(made, "test", names, now)
     return _written(
         folder, made.root.certificate_pem(), leaf.certificate_pem() + made.intermediate.certificate_pem() + leaf.key_pem()
     )
@@ -87,10 +87,18 @@ def https(by: Certified, handler: type[BaseHTTPRequestHandler]) -> Iterator[int]
             serving.join()
 
 
-@contextmanager
-def serving(by: Certified, talk: Callable[[ssl.SSLSocket], None]) -> Iterator[int]:
-    """`talk` has each connection to itself; the port."""
+def old_context(by: Certified) -> ssl.SSLContext:
+    """Of a server that takes TLS 1.1."""
     context = _context(by)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    return context
+
+
+@contextmanager
+def serving(by: Certified, talk: Callable[[ssl.SSLSocket], None], context: ssl.SSLContext | None = None) -> Iterator[int]:
+    """`talk` has each connection to itself; the port."""
+    context = context or _context(by)
     with socket.create_server((HOST, 0)) as listening:
 
         def accept() -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-import threading
 from pathlib import Path
 
 import pytest
 
 from kit.endpoints import Trust
-from kit.stores import refusals, tls
+from kit.stores import tls
 
 
 def verification_error(code: int, message: str) -> ssl.SSLCertVerificationError:
@@ -75,32 +74,3 @@ def test_deadline_ends_several_waits_together() -> None:
     deadline = tls.Deadline(timeout_s=0)
     with pytest.raises(TimeoutError):
         deadline.remaining_s()
-
-
-@pytest.mark.parametrize(
-    ("answer", "heard"),
-    [(b"+PONG\r\n", b"+PONG\r\n"), (b"\x15\x03\x03\x00\x02\x02\x46", b""), (b"", b"")],
-    ids=["answers in clear", "TLS alert", "hangs up"],
-)
-def test_only_an_answer_in_clear_counts_as_one(answer: bytes, heard: bytes) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-        def serve() -> None:
-            peer, _ = server.accept()
-            with peer:
-                peer.recv(64)
-                peer.sendall(answer)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        assert refusals.answer_in_clear("127.0.0.1", port, b"PING\r\n") == heard
-        thread.join()
-
-
-@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")  # an old version is what is to be offered
-def test_refusal_for_another_reason_proves_nothing() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    said = refusals.refuses_tls11("127.0.0.1", port)  # nobody listens there any more
-    assert said == refusals.Refusal("unproven", "connection refused")
