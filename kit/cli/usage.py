@@ -14,8 +14,8 @@ class Misused(KitError):
     code = "KIT-USAGE"
     exit_code = 10
 
-    def __init__(self, message: str, usage: str, command: str, guess: str) -> None:
-        super().__init__(what=message, why=f"it is called as: {usage}", fix=f"{guess}{command} --help")
+    why = "it is called as: {usage}"
+    fix = "{guess}{command} --help"
 
 
 def of(error: click.ClickException) -> Misused:
@@ -34,4 +34,4 @@ def of(error: click.ClickException) -> Misused:
         guesses = error.possibilities or []
         message = f"{path} has no command {error.command_name}"
     guess = f"did you mean {' or '.join(guesses)}? " if guesses else ""
-    return Misused(message.rstrip("."), f"{path} {pieces}", path, guess)
+    return Misused(what=message.rstrip("."), usage=f"{path} {pieces}", command=path, guess=guess)

@@ -127,12 +127,6 @@ def parse(log: str) -> tuple[Probe, ...]:
         raise ProbesBroken("its last line is not what finished probes print", log) from error
 
 
-def log(api: KubeApi, tail: int) -> str:
-    """The end of what the newest Job's pod wrote; empty where none is left."""
-    pod = newest(api.list("Pod", NAMESPACE, "app.kubernetes.io/name=probes"))
-    return api.logs(pod["metadata"]["name"], NAMESPACE, CONTAINER, tail) if pod else ""
-
-
 def _finished(job: str, api: KubeApi, note: Callable[[str], None], sleep: Callable[[float], None]) -> str:
     """The Job's log once it has ended, whether it liked what it saw or not."""
     started = time.monotonic()

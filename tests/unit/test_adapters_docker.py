@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -139,3 +140,11 @@ def engine_of(api: str) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_a_followed_log_may_be_cut_within_a_letter() -> None:
+    docker = Docker()
+    docker.__dict__["connect_forever"] = SimpleNamespace(
+        logs=lambda container, **options: iter([b"caf\xc3", b"\xa9\n", b"\xff\n"])
+    )
+    assert "".join(docker.follow_logs("it")) == "café\n\N{REPLACEMENT CHARACTER}\n"

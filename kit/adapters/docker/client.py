@@ -6,6 +6,7 @@ command that needs no engine never pays. Images have a door of their own behind 
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -254,8 +255,8 @@ class Docker:
     def follow_logs(self, container: str, *, tail: int = 100) -> Iterator[str]:
         """Pieces of the log as they come, until the container ends."""
         with self.doing(f"follow the log of {container}"):
-            for piece in self.connect_forever.logs(container, stream=True, follow=True, tail=tail):
-                yield piece.decode(errors="replace")
+            pieces = self.connect_forever.logs(container, stream=True, follow=True, tail=tail)
+            yield from codecs.iterdecode(pieces, "utf-8", errors="replace")  # a piece may end within a letter
 
     @cached_property
     def connect_forever(self) -> Any:

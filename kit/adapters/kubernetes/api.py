@@ -10,7 +10,8 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,6 +161,22 @@ class KubeApi:
             self._document(f"read the log of {pod}", status, body)
         return body.decode(errors="replace")
 
+    def follow(
+        self, pod: str, namespace: str, container: str, tail: int | None = None, since_s: int | None = None
+    ) -> Iterator[str]:
+        """A container's log, line by line as it is written, until it ends; with `since_s`, from that Unix time on."""
+        query = {"container": container, "follow": "true"} | ({} if tail is None else {"tailLines": str(tail)})
+        query |= {} if since_s is None else {"sinceTime": f"{datetime.fromtimestamp(since_s, UTC):%Y-%m-%dT%H:%M:%SZ}"}
+        path = f"{path_of('Pod', pod, namespace)}/log?{urlencode(query)}"
+        with self._answered(self._opened(), "GET", path, None, "application/json", self.timeout_s) as (response, sock):
+            if response.status in (400, 404):  # 400: "container is waiting to start"
+                return
+            if response.status != 200:
+                self._document(f"follow the log of {pod}", response.status, response.read())
+            sock.settimeout(None)  # it may be silent for hours
+            for line in response:
+                yield line.decode(errors="replace")
+
     def version(self) -> str:
         """The API server's version ("v1.34.4")."""
         status, body = self._request("GET", "/version")
@@ -201,6 +218,14 @@ class KubeApi:
     def _exchange(
         self, access: Access, method: str, path: str, body: str | None, content_type: str, timeout_s: float
     ) -> tuple[int, bytes]:
+        with self._answered(access, method, path, body, content_type, timeout_s) as (response, _):
+            return response.status, response.read()
+
+    @contextmanager
+    def _answered(
+        self, access: Access, method: str, path: str, body: str | None, content_type: str, timeout_s: float
+    ) -> Iterator[tuple[http.client.HTTPResponse, ssl.SSLSocket]]:
+        """The answer with its body unread, and the connection's socket. Raises `ClusterUnreachable`, also for the block."""
         headers = {"Accept": "application/json", "Content-Type": content_type}
         if access.bearer is not None:
             headers["Authorization"] = f"Bearer {access.bearer.token()}"
@@ -211,10 +236,10 @@ class KubeApi:
             connection.set_tunnel(access.host, access.port, proxy.headers)
         try:
             connection.connect()
-            self._tls = _served(connection.sock)
+            sock: ssl.SSLSocket = connection.sock
+            self._tls = _served(sock)
             connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            return response.status, response.read()
+            yield connection.getresponse(), sock
         except (OSError, http.client.HTTPException) as error:
             way = f" (through {proxy.address}, which {proxy.source} names)" if proxy else ""
             raise ClusterUnreachable(server=access.server, why=f"{str(error) or type(error).__name__}{way}") from error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kit.adapters.kind import node_name
 from kit.blueprint.stack import STORES
+from kit.sentry import logs
 from kit.targets.local import observe
 from kit.targets.local.errors import NoStack
 
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
 
 def read(local: LocalTarget, component: str, tail: int, follow: bool) -> Iterator[str]:
-    if component in ("sentry", "preflight"):
-        yield from local.sentry.logs(component, tail, follow)
+    if component in logs.SELECTORS:
+        if not local.workspace.kubeconfig.exists():
+            raise NoStack(local.stack.name)
+        yield from logs.follow(local.kube, component, tail) if follow else [logs.read(local.kube, component, tail)]
         return
     seen = observe.ask_engine(local)
     container = seen.store_containers(local.stack.name).get(component) if component in STORES else seen.node(local.stack.name)

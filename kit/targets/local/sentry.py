@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kit import files
 from kit.endpoints import Endpoints, Secret, Trust
@@ -24,7 +23,6 @@ from kit.sentry.demo.demo import DemoResult
 from kit.sentry.demo.receiver import Receiver
 from kit.sentry.installation import Flavour, Installation, Site
 from kit.sentry.lines import clickhouse_range, profiles, upgrade_path
-from kit.sentry.objects import NAMESPACE
 from kit.sentry.preflight import preflight
 from kit.sentry.probes_job import AUTHORITY
 from kit.sentry.stand_in import lite
@@ -45,7 +43,6 @@ if TYPE_CHECKING:
 
 ADMIN = "admin@sentry.local"
 STAND_IN = "a stand-in: Bugsink, which speaks Sentry's protocol; the chart itself: kit up --local --sentry chart"
-FOLLOW_POLL_S = 0.5
 MIGRATED = layout.migrated_marker("postgres")
 
 
@@ -372,30 +369,3 @@ class LocalSentry:
         if "sentry" not in self._local.stack.parts:
             return None
         return layout.Login(self._url, ADMIN, self._found["sentry_admin_password"])
-
-    def logs(self, component: str, tail: int, follow: bool) -> Iterator[str]:
-        """The newest pod's log; with `follow`, what comes after it too."""
-        local, api = self._local, self._local.kube
-        if not local.workspace.kubeconfig.exists():
-            raise NoStack(local.stack.name)
-        shown = ""
-        while True:
-            text = _log(api, tail) if component == "sentry" else probes.log(api, tail)
-            yield text.removeprefix(shown) if text.startswith(shown) else text
-            shown = text
-            if not follow:
-                return
-            time.sleep(FOLLOW_POLL_S)
-
-
-def _log(api: Any, tail: int) -> str:
-    """Of Sentry's web pod; while it prepares itself, of its preparation."""
-    from kit.sentry.rollout.pods import newest
-
-    pod = newest(api.list("Pod", NAMESPACE, lite.pods())) or newest(api.list("Pod", NAMESPACE, "role=web"))
-    if pod is None:
-        return ""
-    spec, name = pod["spec"], pod["metadata"]["name"]
-    order = [*spec["containers"], *reversed(spec.get("initContainers") or [])]
-    said = (api.logs(name, NAMESPACE, container["name"], tail) for container in order)
-    return next((text for text in said if text), "")

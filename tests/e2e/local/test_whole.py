@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -205,3 +210,53 @@ def test_no_secret_in_any_log_or_output(whole: Program) -> None:
     said = "".join(whole(*word.split()).stdout + whole(*word.split()).stderr for word in words)
     said += "".join(path.read_text(errors="replace") for path in local.workspace.logs.rglob("*.log"))
     assert [name for name, secret in local.secrets().items() if secret.reveal() in said] == []
+
+
+def test_a_followed_log_of_a_store_says_what_comes(whole: Program, variables: dict[str, str]) -> None:
+    with followed(whole, "postgres", "--tail", "1") as lines:
+        said: list[str] = []
+        for user in ("nobody-1", "nobody-2"):
+            python("import psycopg; psycopg.connect()", {**variables, "PGUSER": user})
+            refusal = f'authentication failed for user "{user}"'
+            while refusal not in (said or [""])[-1]:
+                said.append(next(lines))
+    assert sum("authentication failed for user" in line for line in said) == 2, said
+
+
+def test_a_followed_log_of_the_cluster_says_each_line_once_and_ends_with_its_pod(whole: Program) -> None:
+    """More lines than its tail: of a pod that takes the place of the probes'."""
+    kube, name = local_target(whole).kube, f"counts-{os.getpid()}"
+    code = "import time\nfor number in range(150):\n    print(number, flush=True)\n    time.sleep(0.1)"
+    image = whole.must("images", "list", "-o", "json").json
+    (probe,) = (row["place"] for row in image if row["name"] == "image/probe")
+    security = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True, "runAsUser": 1000}
+    security |= {"seccompProfile": {"type": "RuntimeDefault"}}  # the namespace is of the restricted kind
+    container = {"name": "counts", "image": probe, "command": ["python3", "-c", code], "securityContext": security}
+    metadata = {"name": name, "namespace": "sentry", "labels": {"app.kubernetes.io/name": "probes"}}
+    spec = {"restartPolicy": "Never", "automountServiceAccountToken": False, "containers": [container]}
+    kube.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    try:
+        while (kube.get("Pod", name, "sentry") or {})["status"]["phase"] == "Pending":
+            time.sleep(0.1)
+        with followed(whole, "preflight", "--tail", "3") as lines:
+            numbers = [int(line) for line in lines]
+        assert numbers == list(range(numbers[0], 150))
+        assert len(numbers) > 3
+    finally:
+        kube.delete("Pod", name, "sentry")
+
+
+@contextmanager
+def followed(program: Program, *words: str) -> Iterator[Iterator[str]]:
+    """The lines of `kit logs -f`, which is told to end afterwards; killed where it says nothing for a minute."""
+    process = program.start("logs", "-f", *words)
+    assert process.stdout is not None
+    late = threading.Timer(60, process.kill)
+    late.start()
+    try:
+        yield iter(process.stdout)
+    finally:
+        late.cancel()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode in (0, 130)
