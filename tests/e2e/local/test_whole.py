@@ -214,11 +214,11 @@ def test_no_secret_in_any_log_or_output(whole: Program) -> None:
 
 def test_a_followed_log_of_a_store_says_what_comes(whole: Program, variables: dict[str, str]) -> None:
     with followed(whole, "postgres", "--tail", "1") as lines:
-        said: list[str] = []
+        said = [next(lines)]  # the tail: from here on it follows
         for user in ("nobody-1", "nobody-2"):
             python("import psycopg; psycopg.connect()", {**variables, "PGUSER": user})
             refusal = f'authentication failed for user "{user}"'
-            while refusal not in (said or [""])[-1]:
+            while refusal not in said[-1]:
                 said.append(next(lines))
     assert sum("authentication failed for user" in line for line in said) == 2, said
 
