@@ -282,12 +282,12 @@ class NoBacking:
         return None
 
 
-# Object storage has two doors, S3's HTTP (`object_storage.py`) and gRPC (`services/storage.py`). Both open on `BucketState`,
-# which lies in the journal: a bucket made through one is there for the other, and survives a restart with its settings.
+# Buckets are reached by S3 (`s3/requests.py`) and by gRPC (`services/storage.py`). Both use `BucketState`, which lies in the
+# journal: a bucket that one of them makes is there for the other, and survives a restart with its settings.
 
 
-class BucketRefused(Exception):
-    """`code` is S3's: BucketAlreadyExists, NoSuchBucket, BucketNotEmpty, InvalidBucketName, AccessDenied."""
+class S3Refused(Exception):
+    """A refused S3 request. `code` is S3's: AccessDenied, NoSuchBucket, SignatureDoesNotMatch, MalformedXML …"""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -295,7 +295,9 @@ class BucketRefused(Exception):
         self.message = message
 
 
-class BucketNotEmpty(BucketRefused):
+class BucketNotEmpty(S3Refused):
+    """A bucket with objects in it cannot be deleted."""
+
     def __init__(self, name: str) -> None:
         super().__init__("BucketNotEmpty", f"The bucket {name} you tried to delete is not empty")
 
@@ -312,7 +314,7 @@ class Bucket:
 
 
 class BucketState(Protocol):
-    """Implemented by `kit/yandex/s3/buckets.py` over the journal and the backing; thread-safe. Raises `BucketRefused`."""
+    """Implemented by `kit/yandex/s3/buckets.py` over the journal and the backing; thread-safe. Raises `S3Refused`."""
 
     def get(self, name: str) -> Bucket | None:
         """None too when the backing says that it has gone."""
@@ -321,7 +323,7 @@ class BucketState(Protocol):
     def all(self, folder_id: str | None = None) -> tuple[Bucket, ...]: ...
 
     def create(self, name: str, folder_id: str) -> Bucket:
-        """An empty `folder_id` (S3's door, asked with a token) means the emulator's own folder."""
+        """An empty `folder_id` (S3, asked with a token) means the emulator's own folder."""
         ...
 
     def delete(self, name: str) -> None: ...

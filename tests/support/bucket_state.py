@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 from kit.endpoints import Secret
-from kit.yandex.contract import AccessKey, Backing, Bucket, BucketNotEmpty, BucketRefused, NoBacking
+from kit.yandex.contract import AccessKey, Backing, Bucket, BucketNotEmpty, NoBacking, S3Refused
 
 TOKEN = "t1.emu.token"
 FOLDER = "b1gfolder00000000000"
@@ -33,7 +33,7 @@ class MemoryState:
 
     def create(self, name: str, folder_id: str) -> Bucket:
         if name in self.buckets:
-            raise BucketRefused("BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded.")
+            raise S3Refused("BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded.")
         self.backing.put_bucket(name)
         self.buckets[name] = Bucket(name, folder_id or FOLDER, int(time.time()))
         return self.buckets[name]

@@ -1,30 +1,32 @@
-"""S3's door, over its real socket: boto3 and raw requests on one side, the state in memory on the other."""
+"""The S3 server of the emulator, over its real socket: boto3 and raw requests on one side, the state in memory on the other."""
 
 from __future__ import annotations
 
 import http.client
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, quote
 from xml.etree import ElementTree
 
 import boto3
 import pytest
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from kit.endpoints import Secret
-from kit.yandex.contract import NoBacking, PortTaken
+from kit.yandex.contract import NoBacking, PortTaken, S3Refused
 from kit.yandex.s3 import server as object_storage
-from kit.yandex.s3.objects import BrokenChunks, whole
+from kit.yandex.s3.objects import BrokenChunks, decode_chunks
 from kit.yandex.s3.server import StorageServer, locate
-from kit.yandex.s3.signature import SignatureRefused, Signed, sign, verify
+from kit.yandex.s3.signature import HttpRequest, verify
 from tests.support.bucket_state import FOLDER, TOKEN, FullBacking, MemoryState
 
 KEY, SECRET = "YCAJEkey0000000000000001", "YCsecret/with+signs=0000000000000000000"
@@ -314,8 +316,50 @@ def test_a_body_that_is_cut_short_changes_nothing(server: StorageServer, state: 
     assert state.buckets["one"].documents == {}
 
 
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+# The examples of https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html, read 2026-11-28: method, path,
+# query, headers beside host, date and payload, the payload, its hash, the signature.
+PUBLISHED = [
+    (
+        *("GET", "/test.txt", [], {"range": "bytes=0-9"}, b"", EMPTY),
+        "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
+    ),
+    (
+        *("PUT", "/test%24file.text", []),
+        {"date": "Fri, 24 May 2013 00:00:00 GMT", "x-amz-storage-class": "REDUCED_REDUNDANCY"},
+        *(b"Welcome to Amazon S3.", "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072"),
+        "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd",
+    ),
+    (
+        *("GET", "/", [("lifecycle", "")], {}, b"", EMPTY),
+        "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
+    ),
+    (
+        *("GET", "/", [("max-keys", "2"), ("prefix", "J")], {}, b"", EMPTY),
+        "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
+    ),
+]
+
+
 class TestSignature:
-    NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    KEYS: Mapping[str, Secret] = {
+        "AKIAIOSFODNN7EXAMPLE": Secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+        KEY: Secret(SECRET),
+    }
+    PUBLISHED_AT = datetime(2013, 5, 24, tzinfo=UTC)
+
+    @pytest.mark.parametrize("example", PUBLISHED, ids=lambda example: "".join(example[:2]))
+    def test_what_aws_publishes_is_accepted(self, example: tuple[Any, ...]) -> None:
+        method, path, query, more, body, payload, signature = example
+        headers = {"host": "examplebucket.s3.amazonaws.com", "x-amz-date": "20130524T000000Z", "x-amz-content-sha256": payload}
+        headers |= more
+        scope = "Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request"
+        headers["authorization"] = f"AWS4-HMAC-SHA256 {scope},SignedHeaders={';'.join(sorted(headers))},Signature={signature}"
+        request = HttpRequest(method, path, query, headers, body)
+        assert verify(request, self.KEYS.get, self.PUBLISHED_AT) == "AKIAIOSFODNN7EXAMPLE"
+        with pytest.raises(S3Refused) as late:
+            verify(request, self.KEYS.get, self.PUBLISHED_AT + timedelta(minutes=16))
+        assert late.value.code == "RequestTimeTooSkewed"
 
     @pytest.mark.parametrize(
         ("method", "target", "body"),
@@ -325,62 +369,33 @@ class TestSignature:
             ("GET", "/?list-type=2&prefix=a%2Fb%20c&delimiter=%2F&acl", b""),
         ],
     )
-    def test_what_botocore_signs_is_accepted(self, method: str, target: str, body: bytes) -> None:
-        from urllib.parse import parse_qsl, quote
-
-        from botocore.auth import S3SigV4Auth
-
+    def test_nothing_of_a_signed_request_can_be_changed(self, method: str, target: str, body: bytes) -> None:
         target = quote(target, safe="/?=&%")
         request = AWSRequest(method, f"http://one.{HOST}{target}", data=body, headers={"X-Amz-Meta-A": "  two   words "})
         S3SigV4Auth(Credentials(KEY, SECRET), "s3", "ru-central1").add_auth(request)
         headers = {name.lower(): value for name, value in request.headers.items()} | {"host": f"one.{HOST}"}
         path, _, query = target.partition("?")
-        signed = Signed(method, path, parse_qsl(query, keep_blank_values=True), headers, body)
-        assert verify(signed, {KEY: Secret(SECRET)}.get, datetime.now(UTC)) == KEY
+        signed = HttpRequest(method, path, parse_qsl(query, keep_blank_values=True), headers, body)
+        assert verify(signed, self.KEYS.get, datetime.now(UTC)) == KEY
+        unsigned = {**headers, "authorization": headers["authorization"].replace("x-amz-content-sha256;", "")}
         for changed in (
-            Signed("DELETE", path, signed.query, headers, body),
-            Signed(method, path + "x", signed.query, headers, body),
-            Signed(method, path, [*signed.query, ("policy", "")], headers, body),
-            Signed(method, path, signed.query, {**headers, "host": HOST}, body),
-            Signed(method, path, signed.query, headers, body + b"!"),
+            replace(signed, method="DELETE"),
+            replace(signed, path=path + "x"),
+            replace(signed, query=[*signed.query, ("policy", "")]),
+            replace(signed, headers={**headers, "host": HOST}),
+            replace(signed, headers={**headers, "x-amz-meta-a": "others"}),
+            replace(signed, headers=unsigned),
+            replace(signed, body=body + b"!"),
         ):
-            with pytest.raises(SignatureRefused):
-                verify(changed, {KEY: Secret(SECRET)}.get, datetime.now(UTC))
-
-    def test_what_is_signed_for_the_store_is_what_botocore_would_sign(self) -> None:
-        request = Signed("GET", "/one/a%20b", [("versions", ""), ("prefix", "a/b")], {"host": "store:9000"})
-        ours = sign(request, KEY, Secret(SECRET), "us-east-1", "UNSIGNED-PAYLOAD", self.NOW)
-        assert verify(Signed(request.method, request.path, request.query, ours), {KEY: Secret(SECRET)}.get, self.NOW) == KEY
-        theirs = AWSRequest(
-            "GET", "https://store:9000/one/a%20b?versions=&prefix=a%2Fb", headers={"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
-        )
-        theirs.context["timestamp"] = ours["x-amz-date"]
-        theirs.headers["X-Amz-Date"] = ours["x-amz-date"]
-        auth = SigV4Auth(Credentials(KEY, SECRET), "s3", "us-east-1")
-        canonical = "\n".join(
-            [
-                "GET",
-                "/one/a%20b",
-                auth.canonical_query_string(theirs),
-                auth.canonical_headers(auth.headers_to_sign(theirs)) + "\n",
-                auth.signed_headers(auth.headers_to_sign(theirs)),
-                "UNSIGNED-PAYLOAD",
-            ]
-        )
-        assert ours["authorization"].endswith(f"Signature={auth.signature(auth.string_to_sign(theirs, canonical), theirs)}")
-
-    def test_an_old_request_is_refused(self) -> None:
-        headers = sign(Signed("GET", "/", [], {"host": HOST}), KEY, Secret(SECRET), "ru-central1", "UNSIGNED-PAYLOAD", self.NOW)
-        with pytest.raises(SignatureRefused) as caught:
-            verify(Signed("GET", "/", [], headers), {KEY: Secret(SECRET)}.get, self.NOW + timedelta(minutes=16))
-        assert caught.value.code == "RequestTimeTooSkewed"
+            with pytest.raises(S3Refused):
+                verify(changed, self.KEYS.get, datetime.now(UTC))
 
 
 def test_chunks_are_put_together_and_broken_ones_refused() -> None:
-    assert whole(b"3;chunk-signature=00\r\nabc\r\n2\r\nde\r\n0\r\nx-amz-checksum-crc32:AA==\r\n\r\n") == b"abcde"
+    assert decode_chunks(b"3;chunk-signature=00\r\nabc\r\n2\r\nde\r\n0\r\nx-amz-checksum-crc32:AA==\r\n\r\n") == b"abcde"
     for broken in (b"", b"3\r\nab", b"zz\r\nab\r\n0\r\n\r\n", b"3\r\nabc\r\n"):
         with pytest.raises(BrokenChunks):
-            whole(broken)
+            decode_chunks(broken)
 
 
 def test_where_a_request_points() -> None:
@@ -393,7 +408,7 @@ def test_where_a_request_points() -> None:
 
 
 def test_a_proxy_that_someone_else_runs_is_not_asked(state: MemoryState) -> None:
-    """The door reads no proxy variables of its own: it opens no connection when nothing is behind it."""
+    """The server reads no proxy variables of its own: it opens no connection when nothing is behind it."""
     asked: list[str] = []
 
     class Listener(BaseHTTPRequestHandler):

@@ -436,6 +436,18 @@ def test_a_static_key_opens_what_its_account_may(cloud: Cloud) -> None:
     assert buckets.access_key(made.access_key.key_id) is None
 
 
+def test_a_static_key_is_found_without_reading_all_of_them(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = yandex.account(cloud)
+    keys = [cloud("iam.v1.awscompatibility.AccessKeyService/Create", service_account_id=account) for _ in range(3)]
+    buckets, journal = Buckets(cloud.emulator.state), cloud.emulator.state.journal
+    assert buckets.access_key(keys[0].access_key.key_id) is not None
+    monkeypatch.setattr(journal, "all", lambda kind: pytest.fail(f"all {kind} were read"))
+    for made in keys:
+        found = buckets.access_key(made.access_key.key_id)
+        assert found is not None
+        assert found.secret.reveal() == made.secret
+
+
 def test_a_binding_for_an_account_that_is_not_there_is_refused(cloud: Cloud) -> None:
     binding = {"role_id": "viewer", "subject": {"id": "ajeemuabsent00000000", "type": "serviceAccount"}}
     delta = {"action": 1, "access_binding": binding}
@@ -445,7 +457,7 @@ def test_a_binding_for_an_account_that_is_not_there_is_refused(cloud: Cloud) -> 
     assert refused.code() is grpc.StatusCode.NOT_FOUND
 
 
-def test_a_bucket_is_one_behind_both_doors(cloud: Cloud) -> None:
+def test_a_bucket_is_the_same_by_s3_and_grpc(cloud: Cloud) -> None:
     buckets = Buckets(cloud.emulator.state)
     buckets.create("made-through-s3", FOLDER)
     assert cloud("storage.v1.BucketService/Get", name="made-through-s3").folder_id == FOLDER
@@ -459,7 +471,7 @@ def test_a_bucket_is_one_behind_both_doors(cloud: Cloud) -> None:
     assert cloud.refused("storage.v1.BucketService/Create", name="made-through-s3", folder_id=FOLDER).code() is (
         grpc.StatusCode.ALREADY_EXISTS
     )
-    with pytest.raises(contract.BucketRefused, match="taken"):
+    with pytest.raises(contract.S3Refused, match="taken"):
         buckets.create("made-by-grpc", FOLDER)
     cloud.done("storage.v1.BucketService/Delete", name="made-through-s3")
     assert buckets.get("made-through-s3") is None

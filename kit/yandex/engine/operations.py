@@ -19,7 +19,7 @@ from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.message import Message
 
 from kit.errors import KitError
-from kit.yandex.contract import BucketRefused, NotPossible
+from kit.yandex.contract import NotPossible, S3Refused
 from kit.yandex.engine import ids, refusal
 from kit.yandex.engine.descriptors import OPERATION, message
 from kit.yandex.engine.fields import copy_fields
@@ -233,7 +233,7 @@ def _attempt(state: EmulatorState, record: Record, recovery: Recovery | None) ->
         if recovery is not None:
             recovery(state, record)
         return ""
-    except (KitError, BucketRefused) as error:
+    except (KitError, S3Refused) as error:
         return f", and what it had begun could not be recovered: {error}"
 
 
@@ -328,7 +328,7 @@ def _idempotency(call: Call) -> str:
 def _as_refusal(error: Exception) -> Refusal:
     if isinstance(error, Refusal):
         return error
-    if isinstance(error, BucketRefused):
+    if isinstance(error, S3Refused):
         return refusal.precondition(error.message)
     if isinstance(error, NotPossible):
         return refusal.precondition(f"{error.why}. {error.fix}")

@@ -1,4 +1,4 @@
-"""Buckets as both doors of object storage see them, over the journal and the backing: `BucketState` of the contract."""
+"""The state of buckets, shared by the S3 server and the gRPC service: `BucketState` over the journal and the backing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kit.endpoints import Secret
-from kit.yandex.contract import AccessKey, Bucket, BucketRefused, KeyRights
+from kit.yandex.contract import AccessKey, Bucket, KeyRights, S3Refused
 from kit.yandex.engine import bindings, descriptors, ids, tokens
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.references import FOLDER
@@ -25,6 +25,7 @@ class Buckets:
     def __init__(self, state: EmulatorState) -> None:
         self._state = state
         self._making: set[str] = set()
+        self._records: dict[str, str] = {}  # id of a static key → key of its record
 
     def get(self, name: str) -> Bucket | None:
         record = self._state.journal.get(BUCKET, name)
@@ -45,9 +46,9 @@ class Buckets:
         folder = folder_id or ids.FOLDER
         with self._state.journal.lock:
             if self.get(name) is not None or name in self._making:
-                raise BucketRefused("BucketAlreadyExists", f"The bucket name {name} is taken")
+                raise S3Refused("BucketAlreadyExists", f"The bucket name {name} is taken")
             if self._state.journal.get(FOLDER, folder) is None:
-                raise BucketRefused("AccessDenied", f"There is no folder {folder}")
+                raise S3Refused("AccessDenied", f"There is no folder {folder}")
             self._making.add(name)
         try:
             self._state.backing.put_bucket(name)  # the first one waits for its server; nobody else shall
@@ -62,7 +63,7 @@ class Buckets:
     def delete(self, name: str) -> None:
         with self._state.journal.lock:
             if self.get(name) is None:
-                raise BucketRefused("NoSuchBucket", f"The bucket {name} does not exist")
+                raise S3Refused("NoSuchBucket", f"The bucket {name} does not exist")
             self._state.backing.remove_bucket(name)
             with self._state.journal.transaction() as change:
                 drop(change, name)
@@ -72,17 +73,18 @@ class Buckets:
         with self._state.journal.transaction() as change:
             record = self._state.journal.get(BUCKET, name)
             if record is None:
-                raise BucketRefused("NoSuchBucket", f"The bucket {name} does not exist")
+                raise S3Refused("NoSuchBucket", f"The bucket {name} does not exist")
             documents = {key: text for key, text in record.extra["documents"].items() if key != sub_resource}
             if body is not None:
                 documents[sub_resource] = body
             change.put(Record(name, record.parent, record.message, {**record.extra, "documents": documents}))
 
     def access_key(self, key_id: str) -> AccessKey | None:
-        for record in self._state.journal.all(ACCESS_KEY):
-            if record.message.key_id == key_id:
-                return self._key(record)
-        return None
+        record = self._state.journal.get(ACCESS_KEY, self._records.get(key_id, ""))
+        if record is None:  # new, or deleted
+            self._records = {each.message.key_id: each.key for each in self._state.journal.all(ACCESS_KEY)}
+            record = self._state.journal.get(ACCESS_KEY, self._records.get(key_id, ""))
+        return self._key(record) if record else None
 
     def is_token(self, token: str) -> bool:
         return tokens.is_token(token) and not tokens.is_expired(token)
@@ -115,7 +117,7 @@ class Buckets:
 
 def check_name(name: str) -> None:
     if not NAME.fullmatch(name):
-        raise BucketRefused("InvalidBucketName", f"The bucket name {name} is not valid: 3-63 of a-z, 0-9, - and .")
+        raise S3Refused("InvalidBucketName", f"The bucket name {name} is not valid: 3-63 of a-z, 0-9, - and .")
 
 
 def new_record(name: str, folder_id: str, documents: Mapping[str, str] | None = None) -> Record:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+from kit.yandex.contract import S3Refused
+
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 REGION = "ru-central1"
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -27,17 +29,10 @@ CANNED: Mapping[str, tuple[tuple[str, str], ...]] = {  # x-amz-acl → what is g
 }
 
 
-class Malformed(Exception):
-    """`code` is S3's: MalformedXML, MalformedPolicy, InvalidArgument."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
 @dataclass(frozen=True, slots=True)
 class Setting:
+    """One sub-resource of a bucket."""
+
     root: str  # element that a body begins with; empty: JSON
     absent: str  # S3's code where it was never set; empty: `default` is the answer
     message: str = ""
@@ -86,11 +81,11 @@ def default(setting: str, owner: str) -> str:
 
 
 def checked(setting: str, body: bytes) -> str:
-    """The body of a PUT, when it is of the kind that this setting takes; raises `Malformed`."""
+    """The body of a PUT, when it is of the kind that this setting takes; raises `S3Refused`."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        raise Malformed("MalformedXML", "The document you provided is not UTF-8.") from None
+        raise S3Refused("MalformedXML", "The document you provided is not UTF-8.") from None
     root = SETTINGS[setting].root
     return _policy(text) if not root else _xml(text, root)
 
@@ -99,38 +94,38 @@ def _policy(text: str) -> str:
     try:
         document = json.loads(text)
     except ValueError:
-        raise Malformed("MalformedPolicy", "Policies must be valid JSON.") from None
+        raise S3Refused("MalformedPolicy", "Policies must be valid JSON.") from None
     statements = document.get("Statement") if isinstance(document, dict) else None
     if not statements or not isinstance(statements, list | dict):
-        raise Malformed("MalformedPolicy", "The policy has no Statement.")
+        raise S3Refused("MalformedPolicy", "The policy has no Statement.")
     return text
 
 
 def _xml(text: str, root: str) -> str:
     wrong = "The XML you provided was not well-formed or did not validate against our published schema"
     if "<!DOCTYPE" in text:  # S3 knows no entities, and nobody's are expanded here
-        raise Malformed("MalformedXML", wrong)
+        raise S3Refused("MalformedXML", wrong)
     try:
         found = ElementTree.fromstring(text)
     except ElementTree.ParseError:
-        raise Malformed("MalformedXML", wrong) from None
+        raise S3Refused("MalformedXML", wrong) from None
     if found.tag.rpartition("}")[2] != root:
-        raise Malformed("MalformedXML", f"{wrong}: {root} was expected.")
+        raise S3Refused("MalformedXML", f"{wrong}: {root} was expected.")
     return text
 
 
 def checked_location(body: bytes) -> None:
-    """Of the PUT that makes a bucket; raises `Malformed` for another region than the only one."""
+    """Of the PUT that makes a bucket; raises `S3Refused` for another region than the only one."""
     found = ElementTree.fromstring(_xml(body.decode(errors="replace"), "CreateBucketConfiguration"))
     named = [element.text for element in found.iter() if element.tag.rpartition("}")[2] == "LocationConstraint"]
     if named and named != [REGION]:
-        raise Malformed("InvalidLocationConstraint", f"The specified location constraint is not valid: there is {REGION} only.")
+        raise S3Refused("InvalidLocationConstraint", f"The specified location constraint is not valid: there is {REGION} only.")
 
 
 def canned_access(word: str, owner: str) -> str:
     """The document that a word of `x-amz-acl` stands for."""
     if word not in CANNED:
-        raise Malformed("InvalidArgument", f"{word} is not a canned ACL.")
+        raise S3Refused("InvalidArgument", f"{word} is not a canned ACL.")
     return DECLARATION + access_control(owner, CANNED[word])
 
 

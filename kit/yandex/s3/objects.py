@@ -1,6 +1,7 @@
-"""Objects, passed on to the store that keeps them: signed anew with the store's own key, over verified TLS, as they come.
+"""Forwards object requests to MinIO: by path, over verified TLS, signed with the store's own key. Answers go back unread.
 
-Who asked and what he may do was settled before. The store sees path-style requests; its answers go back unread.
+A client's own signature could not be kept: it is for the cloud's host name and region, and tokens have none. Who asks, and what
+that caller may do, was checked before.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ import http.client
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
+
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from kit.yandex.contract import ObjectStore
-from kit.yandex.s3.signature import STREAMING, UNSIGNED, Signed, canonical_query, sign
+from kit.yandex.s3.signature import PAYLOAD, STREAMING, HttpRequest
 
 TIMEOUT_S = 60.0
 PIECE_BYTES = 1 << 16
-# Of the connection, of the client's own login, or made anew by `sign`.
+# Of the connection, of the client's own login, or made anew.
 DROPPED = frozenset(
     {"accept-encoding", "authorization", "connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization"}
     | {"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "x-amz-content-sha256", "x-amz-date"}
@@ -28,7 +32,7 @@ KEPT_BACK = frozenset({"connection", "keep-alive", "server", "strict-transport-s
 
 
 class Unreachable(Exception):
-    """The store did not answer; its words."""
+    """The store did not answer."""
 
 
 class BrokenChunks(Exception):
@@ -36,31 +40,33 @@ class BrokenChunks(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class StoreAnswer:
+    """The store's answer. The body of a GET comes in pieces, everything else whole."""
+
     status: int
     headers: Mapping[str, str]
     body: bytes | Iterator[bytes]
 
 
-def pass_on(store: ObjectStore, request: Signed, bucket: str, key: str) -> Passed:
-    """The store's answer. The body of a GET comes in pieces, everything else whole."""
-    is_chunked = request.headers.get("x-amz-content-sha256", "").startswith(STREAMING)
-    body = whole(request.body) if is_chunked else request.body
+def forward(store: ObjectStore, request: HttpRequest, bucket: str, key: str) -> StoreAnswer:
+    """Send the request to the store, as its owner; raises `Unreachable` and `BrokenChunks`."""
+    is_chunked = request.headers.get(PAYLOAD, "").startswith(STREAMING)
+    body = decode_chunks(request.body) if is_chunked else request.body
     headers = {name: value for name, value in request.headers.items() if name not in DROPPED}
     if is_chunked:
         encodings = [word.strip() for word in headers.pop("content-encoding", "").split(",")]
         if kept := ",".join(word for word in encodings if word not in ("", CHUNKED)):
             headers["content-encoding"] = kept
-    headers |= {"host": f"{store.host}:{store.port}", "content-length": str(len(body))}
-    path = quote(f"/{bucket}/{key}" if key else f"/{bucket}", safe="/-_.~")
-    ours = Signed(request.method, path, request.query, headers, body)
-    # Over TLS the body needs no hash of its own.
-    signed = sign(ours, store.key_id, store.secret, store.region, UNSIGNED, datetime.now(UTC))
-    query = canonical_query(request.query)
-    return _ask(store, request.method, f"{path}?{query}" if query else path, signed, body)
+    target = quote(f"/{bucket}/{key}" if key else f"/{bucket}", safe="/-_.~")
+    if request.query:
+        target += "?" + urlencode(request.query, quote_via=quote, safe="-_.~")
+    host = f"{store.host}:{store.port}"
+    signed = AWSRequest(request.method, f"https://{host}{target}", headers={**headers, "host": host}, data=body)
+    S3SigV4Auth(Credentials(store.key_id, store.secret.reveal()), "s3", store.region).add_auth(signed)
+    return _send(store, request.method, target, {**signed.headers, "content-length": str(len(body))}, body)
 
 
-def _ask(store: ObjectStore, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Passed:
+def _send(store: ObjectStore, method: str, target: str, headers: Mapping[str, str], body: bytes) -> StoreAnswer:
     context = ssl.create_default_context(cafile=str(store.ca_file))
     connection = http.client.HTTPSConnection(store.host, store.port, context=context, timeout=TIMEOUT_S)
     try:
@@ -71,7 +77,7 @@ def _ask(store: ObjectStore, method: str, target: str, headers: Mapping[str, str
         response = connection.getresponse()
         found = {name: value for name, value in response.getheaders() if name.lower() not in KEPT_BACK}
         if method == "GET" and response.length:
-            return Passed(response.status, found, _pieces(connection, response))
+            return StoreAnswer(response.status, found, _pieces(connection, response))
         content = response.read()
     except (OSError, http.client.HTTPException) as error:
         connection.close()
@@ -79,7 +85,7 @@ def _ask(store: ObjectStore, method: str, target: str, headers: Mapping[str, str
     connection.close()
     if method != "HEAD":
         found = {name: value for name, value in found.items() if name.lower() != "content-length"}
-    return Passed(response.status, found, content)
+    return StoreAnswer(response.status, found, content)
 
 
 def _pieces(connection: http.client.HTTPSConnection, response: http.client.HTTPResponse) -> Iterator[bytes]:
@@ -90,8 +96,8 @@ def _pieces(connection: http.client.HTTPSConnection, response: http.client.HTTPR
         connection.close()
 
 
-def whole(body: bytes) -> bytes:
-    """What an aws-chunked body holds, without sizes, signatures and trailers.
+def decode_chunks(body: bytes) -> bytes:
+    """The content of an aws-chunked body, without sizes, signatures and trailers.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html: `hex size[;chunk-signature=…]CRLF data CRLF`, to size 0.
     """

@@ -1,6 +1,6 @@
-"""What each S3 request means: who asks, for which bucket, and what of it is settings, objects or the bucket itself.
+"""Handles S3 requests: who asks, for which bucket, and whether it is about settings, objects or the bucket itself.
 
-Settings are the journal's and are answered here; objects are the backing's and are passed on. Nothing is accepted in silence:
+Settings are the journal's and are answered here; objects are the backing's and are answer on. Nothing is accepted in silence:
 what is neither is NotImplemented with its name.
 """
 
@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 
 from kit.endpoints import Secret
 from kit.errors import KitError
-from kit.yandex.contract import Backing, Bucket, BucketRefused, BucketState
+from kit.yandex.contract import Backing, Bucket, BucketState, S3Refused
 from kit.yandex.s3 import documents
-from kit.yandex.s3.documents import SETTINGS, Malformed
-from kit.yandex.s3.objects import BrokenChunks, Unreachable, pass_on
-from kit.yandex.s3.signature import SignatureRefused, Signed, verify
+from kit.yandex.s3.documents import SETTINGS
+from kit.yandex.s3.objects import BrokenChunks, Unreachable, forward
+from kit.yandex.s3.signature import HttpRequest, verify
 
 TOKEN_HEADER = "x-yacloud-subjecttoken"
 AUTHORITY_PATH = "/cloud-certs/CA.pem"  # where the real object storage has the authority of the managed databases
@@ -46,18 +46,18 @@ LIST_OPTIONS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class S3Request:
     bucket: str
     key: str
-    signed: Signed
+    http: HttpRequest
 
     @property
     def method(self) -> str:
-        return self.signed.method
+        return self.http.method
 
     @property
     def options(self) -> Mapping[str, str]:
-        return dict(self.signed.query)
+        return dict(self.http.query)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +75,7 @@ class Caller:
     folder_id: str = ""
 
 
-class Refused(Exception):
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-def refusal(status: int, code: str, message: str, resource: str) -> Answer:
+def error_answer(status: int, code: str, message: str, resource: str) -> Answer:
     request_id = secrets.token_hex(8)
     body = documents.error(code, message, resource, request_id).encode()
     return Answer(status, {"Content-Type": "application/xml", "x-amz-request-id": request_id}, body)
@@ -97,23 +90,23 @@ class S3RequestHandler:
         self._state = state
         self._backing = backing
 
-    def answer(self, request: Request) -> Answer:
-        resource = request.signed.path
+    def answer(self, request: S3Request) -> Answer:
+        resource = request.http.path
         try:
             return self._answer(request)
-        except (Refused, SignatureRefused, Malformed, BucketRefused) as refused:
-            return refusal(STATUS.get(refused.code, 400), refused.code, refused.message, resource)
+        except S3Refused as refused:
+            return error_answer(STATUS.get(refused.code, 400), refused.code, refused.message, resource)
         except BrokenChunks as broken:
-            return refusal(400, "IncompleteBody", f"The body is not what its headers say: {broken}.", resource)
+            return error_answer(400, "IncompleteBody", f"The body is not what its headers say: {broken}.", resource)
         except Unreachable as gone:
-            return refusal(503, "ServiceUnavailable", str(gone), resource)
+            return error_answer(503, "ServiceUnavailable", str(gone), resource)
         except KitError as failed:
-            return refusal(500, "InternalError", f"{failed.what}: {failed.why}", resource)
+            return error_answer(500, "InternalError", f"{failed.what}: {failed.why}", resource)
 
-    def _answer(self, request: Request) -> Answer:
-        if request.signed.path == AUTHORITY_PATH and request.method in ("GET", "HEAD"):
+    def _answer(self, request: S3Request) -> Answer:
+        if request.http.path == AUTHORITY_PATH and request.method in ("GET", "HEAD"):
             return self._authority()
-        caller = self._caller(request.signed)
+        caller = self._caller(request.http)
         if not request.bucket:
             return self._buckets(request, caller)
         if request.key:
@@ -127,58 +120,58 @@ class S3RequestHandler:
         """Public in the cloud too: clients fetch what they are to trust before they have a key."""
         store = self._backing.object_store()
         if store is None:
-            raise Refused("NotImplemented", "No managed database stands behind this emulator, so none has an authority.")
+            raise S3Refused("NotImplemented", "No managed database stands behind this emulator, so none has an authority.")
         return Answer(200, {"Content-Type": "application/x-x509-ca-cert"}, store.ca_file.read_bytes())
 
     # -- who asks
 
-    def _caller(self, signed: Signed) -> Caller:
-        token = signed.headers.get(TOKEN_HEADER)
+    def _caller(self, http: HttpRequest) -> Caller:
+        token = http.headers.get(TOKEN_HEADER)
         if token is not None:
             if self._state.is_token(token):
                 return Caller()
-            raise Refused("AccessDenied", "The token in X-YaCloud-SubjectToken is not one of this emulator's.")
+            raise S3Refused("AccessDenied", "The token in X-YaCloud-SubjectToken is not one of this emulator's.")
 
         def secret_of(key_id: str) -> Secret | None:
             found = self._state.access_key(key_id)
             return found.secret if found else None
 
-        key = self._state.access_key(verify(signed, secret_of, datetime.now(UTC)))
+        key = self._state.access_key(verify(http, secret_of, datetime.now(UTC)))
         if key is None:  # deleted in this very moment
-            raise Refused("InvalidAccessKeyId", "The access key id you provided does not exist in our records.")
+            raise S3Refused("InvalidAccessKeyId", "The access key id you provided does not exist in our records.")
         return Caller(key.service_account_id, key.folder_id)
 
-    def _demand(self, caller: Caller, bucket: str, *, write: bool) -> None:
+    def _check_access(self, caller: Caller, bucket: str, *, write: bool) -> None:
         if caller.service_account_id and not self._state.may(caller.service_account_id, bucket, write=write):
             right = "write to" if write else "read"
-            raise Refused(
+            raise S3Refused(
                 "AccessDenied", f"Access Denied: the service account {caller.service_account_id} may not {right} {bucket}."
             )
 
     # -- buckets
 
-    def _buckets(self, request: Request, caller: Caller) -> Answer:
+    def _buckets(self, request: S3Request, caller: Caller) -> Answer:
         if request.method != "GET":
-            raise Refused("MethodNotAllowed", "The specified method is not allowed against this resource.")
+            raise S3Refused("MethodNotAllowed", "The specified method is not allowed against this resource.")
         found = self._state.all(caller.folder_id or None)
         rows = [(bucket.name, f"{datetime.fromtimestamp(bucket.created_s, UTC):%Y-%m-%dT%H:%M:%S.000Z}") for bucket in found]
         return _xml(documents.buckets(caller.folder_id, rows))
 
-    def _bucket(self, request: Request, caller: Caller) -> Answer:
+    def _bucket(self, request: S3Request, caller: Caller) -> Answer:
         match request.method:
             case "PUT" if not request.options:
                 return self._create(request, caller)
             case "DELETE" if not request.options:
-                self._demand(caller, request.bucket, write=True)
+                self._check_access(caller, request.bucket, write=True)
                 self._existing(request.bucket)
                 self._state.delete(request.bucket)
                 return Answer(204)
             case "HEAD":
-                self._demand(caller, request.bucket, write=False)
+                self._check_access(caller, request.bucket, write=False)
                 self._existing(request.bucket)
                 return Answer(200, {"x-amz-bucket-region": documents.REGION})
             case "GET" if "location" in request.options:
-                self._demand(caller, request.bucket, write=False)
+                self._check_access(caller, request.bucket, write=False)
                 self._existing(request.bucket)
                 return _xml(documents.locations())
             case "GET" if not set(request.options) - LIST_OPTIONS - set(LISTINGS):
@@ -186,21 +179,21 @@ class S3RequestHandler:
             case "POST" if "delete" in request.options:
                 return self._objects(request, caller)
         asked = ", ".join(request.options) or "nothing more"
-        raise Refused("NotImplemented", f"{request.method} of a bucket with {asked} is not modelled by this emulator.")
+        raise S3Refused("NotImplemented", f"{request.method} of a bucket with {asked} is not modelled by this emulator.")
 
-    def _create(self, request: Request, caller: Caller) -> Answer:
+    def _create(self, request: S3Request, caller: Caller) -> Answer:
         name = request.bucket
         if not NAME.match(name):
-            raise Refused("InvalidBucketName", "The specified bucket is not valid.")
-        self._demand(caller, name, write=True)
-        access = request.signed.headers.get("x-amz-acl")
+            raise S3Refused("InvalidBucketName", "The specified bucket is not valid.")
+        self._check_access(caller, name, write=True)
+        access = request.http.headers.get("x-amz-acl")
         made = documents.canned_access(access, caller.folder_id) if access and access != "private" else None
-        if request.signed.body:
-            documents.checked_location(request.signed.body)
+        if request.http.body:
+            documents.checked_location(request.http.body)
         bucket = self._state.create(name, caller.folder_id)
         if made is not None:
             self._state.set_document(name, "acl", documents.canned_access(str(access), bucket.folder_id))
-        if request.signed.headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true":
+        if request.http.headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true":
             self._set(name, "versioning", documents.VERSIONED)
             self._set(name, "object-lock", documents.LOCKABLE)
         return Answer(200, {"Location": f"/{name}"})
@@ -208,36 +201,36 @@ class S3RequestHandler:
     def _existing(self, name: str) -> Bucket:
         found = self._state.get(name)
         if found is None:
-            raise Refused("NoSuchBucket", "The specified bucket does not exist")
+            raise S3Refused("NoSuchBucket", "The specified bucket does not exist")
         return found
 
     # -- settings
 
-    def _setting(self, request: Request, caller: Caller, setting: str) -> Answer:
-        self._demand(caller, request.bucket, write=request.method not in ("GET", "HEAD"))
+    def _setting(self, request: S3Request, caller: Caller, setting: str) -> Answer:
+        self._check_access(caller, request.bucket, write=request.method not in ("GET", "HEAD"))
         bucket = self._existing(request.bucket)
         match request.method:
             case "GET":
                 return self._show(bucket, setting)
             case "PUT":
-                access = request.signed.headers.get("x-amz-acl")
+                access = request.http.headers.get("x-amz-acl")
                 is_word = setting == "acl" and access is not None
                 body = (
                     documents.canned_access(str(access), bucket.folder_id)
                     if is_word
-                    else documents.checked(setting, request.signed.body)
+                    else documents.checked(setting, request.http.body)
                 )
                 self._set(bucket.name, setting, body)
                 return Answer(204 if setting == "policy" else 200)
             case "DELETE" if setting not in documents.PERMANENT:
                 self._set(bucket.name, setting, None)
                 return Answer(204)
-        raise Refused("MethodNotAllowed", f"{request.method} is not allowed against {setting}.")
+        raise S3Refused("MethodNotAllowed", f"{request.method} is not allowed against {setting}.")
 
     def _show(self, bucket: Bucket, setting: str) -> Answer:
         body = bucket.documents.get(setting)
         if body is None and SETTINGS[setting].absent:
-            raise Refused(SETTINGS[setting].absent, SETTINGS[setting].message)
+            raise S3Refused(SETTINGS[setting].absent, SETTINGS[setting].message)
         if setting == "policy":
             return Answer(200, {"Content-Type": "application/json"}, str(body).encode())
         return _xml(documents.default(setting, bucket.folder_id) if body is None else body)
@@ -246,21 +239,21 @@ class S3RequestHandler:
         """Versions change what happens to objects, so the store behind has to know of them too, and first."""
         store = self._backing.object_store()
         if setting == "versioning" and body is not None and store is not None:
-            passed = pass_on(store, Signed("PUT", "/", [("versioning", "")], {}, body.encode()), bucket, "")
-            if passed.status >= 300:
-                raise Refused("InternalError", "The store behind this emulator refused to keep versions.")
+            answer = forward(store, HttpRequest("PUT", "/", [("versioning", "")], {}, body.encode()), bucket, "")
+            if answer.status >= 300:
+                raise S3Refused("InternalError", "The store behind this emulator refused to keep versions.")
         self._state.set_document(bucket, setting, body)
 
     # -- objects
 
-    def _objects(self, request: Request, caller: Caller) -> Answer:
-        self._demand(caller, request.bucket, write=request.method not in ("GET", "HEAD"))
+    def _objects(self, request: S3Request, caller: Caller) -> Answer:
+        self._check_access(caller, request.bucket, write=request.method not in ("GET", "HEAD"))
         self._existing(request.bucket)
         store = self._backing.object_store()
         if store is not None:
-            passed = pass_on(store, request.signed, request.bucket, request.key)
-            return Answer(passed.status, passed.headers, passed.body)
+            answer = forward(store, request.http, request.bucket, request.key)
+            return Answer(answer.status, answer.headers, answer.body)
         if request.method == "GET" and not request.key:
             kind = next((kind for option, kind in LISTINGS.items() if option in request.options), "objects")
             return _xml(documents.empty_listing(request.bucket, kind))
-        raise Refused("NotImplemented", "Nothing keeps objects behind this emulator: it runs with its control plane only.")
+        raise S3Refused("NotImplemented", "Nothing keeps objects behind this emulator: it runs with its control plane only.")

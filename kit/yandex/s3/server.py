@@ -1,9 +1,9 @@
-"""S3's door of the emulator: plain HTTP on loopback, as forward proxy for the one host of object storage.
+"""The S3 server of the emulator: plain HTTP on loopback, as forward proxy for the one host of object storage.
 
 The provider addresses buckets by host name (`http://<bucket>.storage.yandexcloud.net/?policy`) and cannot be told otherwise. With
 HTTP_PROXY pointing here no name has to resolve and nobody has to be root. For the same reason this must never become a way to
 anywhere else: whatever is not the storage's own host is refused before anything else is looked at, and nothing is tunnelled.
-What a request means is `object_storage_door`'s business.
+What a request means, `requests` says.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from kit.state.ports import LOOPBACK
 from kit.yandex.contract import STORAGE_HOST, Backing, BucketState, PortTaken
 from kit.yandex.s3 import documents
-from kit.yandex.s3.requests import Answer, Request, S3RequestHandler, refusal
-from kit.yandex.s3.signature import Signed
+from kit.yandex.s3.requests import Answer, S3Request, S3RequestHandler, error_answer
+from kit.yandex.s3.signature import HttpRequest
 
 BODY_LIMIT_BYTES = 1 << 28
 PIECE_BYTES = 1 << 16
@@ -46,7 +46,7 @@ def start(state: BucketState, backing: Backing, port: int) -> StorageServer:
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(port, "--s3-port") from error
         raise
-    server.door = S3RequestHandler(state, backing)
+    server.requests = S3RequestHandler(state, backing)
     return StorageServer(server)
 
 
@@ -70,7 +70,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False  # kept-alive connections of clients that are still there
     request_queue_size = 64
-    door: S3RequestHandler
+    requests: S3RequestHandler
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hung up; what goes wrong inside is answered as InternalError."""
@@ -120,23 +120,23 @@ class _Handler(BaseHTTPRequestHandler):
         if address is None:
             self.close_connection = True
             message = f"This proxy serves {STORAGE_HOST} and nothing else."
-            self._send(refusal(403, "AccessDenied", message, self.path))
+            self._send(error_answer(403, "AccessDenied", message, self.path))
             return
         headers = {name.lower(): ",".join(self.headers.get_all(name, [])).strip() for name in self.headers}
         headers["host"] = address.authority
-        signed = Signed(self.command, address.path, address.query, headers, body)
-        self._send(self.server.door.answer(Request(address.bucket, address.key, signed)))
+        http = HttpRequest(self.command, address.path, address.query, headers, body)
+        self._send(self.server.requests.answer(S3Request(address.bucket, address.key, http)))
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _answer  # http.server looks for these names
 
     def do_CONNECT(self) -> None:
         self.close_connection = True
-        self._send(refusal(403, "AccessDenied", "This proxy opens no tunnels.", self.path))
+        self._send(error_answer(403, "AccessDenied", "This proxy opens no tunnels.", self.path))
 
     def _body(self) -> bytes | None:
         """Whole, or None when it was refused."""
         if self.headers.get("Transfer-Encoding"):
-            refused = refusal(411, "MissingContentLength", "You must provide the Content-Length header.", self.path)
+            refused = error_answer(411, "MissingContentLength", "You must provide the Content-Length header.", self.path)
         else:
             length = self.headers.get("Content-Length", "0")
             if length.isdigit() and int(length) <= BODY_LIMIT_BYTES:
@@ -145,7 +145,9 @@ class _Handler(BaseHTTPRequestHandler):
                     self.close_connection = True  # the client has gone; half a body is no body
                     return None
                 return body
-            refused = refusal(400, "EntityTooLarge", f"At most {BODY_LIMIT_BYTES} bytes at once; upload in parts.", self.path)
+            refused = error_answer(
+                400, "EntityTooLarge", f"At most {BODY_LIMIT_BYTES} bytes at once; upload in parts.", self.path
+            )
         self.close_connection = True
         self._send(refused)
         return None
@@ -170,8 +172,8 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """For what http.server itself refuses: S3's form instead of a page of HTML."""
         self.close_connection = True
-        said = documents.error("MethodNotAllowed" if code == 501 else "InvalidRequest", message or "Bad request", "", "")
-        self._send(Answer(405 if code == 501 else code, {"Content-Type": "application/xml"}, said.encode()))
+        body = documents.error("MethodNotAllowed" if code == 501 else "InvalidRequest", message or "Bad request", "", "")
+        self._send(Answer(405 if code == 501 else code, {"Content-Type": "application/xml"}, body.encode()))
 
     def log_message(self, format: str, *args: object) -> None:
         """Requests are not logged: their headers hold tokens."""

@@ -1,7 +1,6 @@
-"""AWS Signature Version 4, both ways: did the owner of a key sign this request, and the signature for passing it on.
+"""Checks AWS Signature Version 4: is a request signed with the secret of the key that it names?
 
-`stores/s3_wire` signs requests without a body, for probes; here bodies, any header and the reverse direction are needed.
-https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html; tests hold it against botocore's.
+botocore computes the signature. https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 """
 
 from __future__ import annotations
@@ -12,32 +11,28 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote, unquote
 
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
 from kit.endpoints import Secret
+from kit.yandex.contract import S3Refused
 
 ALGORITHM = "AWS4-HMAC-SHA256"
-UNSIGNED = "UNSIGNED-PAYLOAD"
-STREAMING = "STREAMING-"
+PAYLOAD = "x-amz-content-sha256"  # the header: a SHA-256, or one of the words below
+UNSIGNED, STREAMING = "UNSIGNED-PAYLOAD", "STREAMING-"
 SKEW = timedelta(minutes=15)
-STAMP = "%Y%m%dT%H%M%SZ"
 AUTHORIZATION = re.compile(
-    rf"^{ALGORITHM} Credential=(?P<key>[^/, ]+)/(?P<scope>(?P<day>\d{{8}})/(?P<region>[^/, ]*)/s3/aws4_request), ?"
+    rf"^{ALGORITHM} Credential=(?P<key>[^/, ]+)/(?P<day>\d{{8}})/(?P<region>[^/, ]*)/s3/aws4_request, ?"
     r"SignedHeaders=(?P<names>[a-z0-9;.-]+), ?Signature=(?P<signature>[0-9a-f]{64})$"
 )
 
 
-class SignatureRefused(Exception):
-    """`code` is S3's word for it."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
 @dataclass(frozen=True, slots=True)
-class Signed:
+class HttpRequest:
     """A request as it came: `path` still percent-encoded, `query` decoded, names of headers in lower case."""
 
     method: str
@@ -47,85 +42,63 @@ class Signed:
     body: bytes = b""
 
 
-def key_of(request: Signed) -> str:
-    """The id of the key that the request claims to be signed with."""
-    return _claim(request)["key"]
+class _GivenHeaders(S3SigV4Auth):  # type: ignore[misc]
+    """Signs exactly the headers it is given; botocore leaves some out that other clients sign."""
+
+    def headers_to_sign(self, request: Any) -> Any:
+        return request.headers
 
 
-def verify(request: Signed, secret_of: Callable[[str], Secret | None], now: datetime) -> str:
-    """The id of the key that signed the request; raises `SignatureRefused`."""
+def verify(request: HttpRequest, secret_of: Callable[[str], Secret | None], now: datetime) -> str:
+    """The id of the key that signed the request; raises `S3Refused`."""
     claim = _claim(request)
     secret = secret_of(claim["key"])
     if secret is None:
-        raise SignatureRefused("InvalidAccessKeyId", "The access key id you provided does not exist in our records.")
-    stamp = request.headers.get("x-amz-date", "")
-    _check_clock(stamp, claim["day"], now)
+        raise S3Refused("InvalidAccessKeyId", "The access key id you provided does not exist in our records.")
+    _check_clock(request.headers.get("x-amz-date", ""), claim["day"], now)
+    _check_payload(request)
     names = claim["names"].split(";")
-    if "host" not in names or any(name not in request.headers for name in names):
-        raise SignatureRefused("AccessDenied", "There were headers present in the signature that the request does not have.")
-    payload = _checked_payload(request)
-    wanted = _signature(request, names, payload, stamp, claim["scope"], secret)
-    if not hmac.compare_digest(wanted, claim["signature"]):
+    if not {"host", PAYLOAD} <= set(names) <= set(request.headers):
+        raise S3Refused("AccessDenied", "The signed headers are not those of the request.")
+    if not hmac.compare_digest(_signature(request, names, claim["region"], claim["key"], secret), claim["signature"]):
         message = "The request signature we calculated does not match the signature you provided. Check your secret access key."
-        raise SignatureRefused("SignatureDoesNotMatch", message)
+        raise S3Refused("SignatureDoesNotMatch", message)
     return claim["key"]
 
 
-def sign(request: Signed, key_id: str, secret: Secret, region: str, payload: str, now: datetime) -> dict[str, str]:
-    """All headers of the request with those that make it the key owner's; `payload` is the body's SHA-256 or a word for it."""
-    stamp = now.strftime(STAMP)
-    scope = f"{stamp[:8]}/{region}/s3/aws4_request"
-    headers = {**request.headers, "x-amz-content-sha256": payload, "x-amz-date": stamp}
-    names = sorted(name for name in headers if name == "host" or name.startswith("x-amz-"))
-    whole = Signed(request.method, request.path, request.query, headers)
-    signature = _signature(whole, names, payload, stamp, scope, secret)
-    headers["authorization"] = f"{ALGORITHM} Credential={key_id}/{scope}, SignedHeaders={';'.join(names)}, Signature={signature}"
-    return headers
-
-
-def _claim(request: Signed) -> Mapping[str, str]:
-    said = request.headers.get("authorization", "")
-    found = AUTHORIZATION.match(said)
-    if found:
+def _claim(request: HttpRequest) -> Mapping[str, str]:
+    header = request.headers.get("authorization", "")
+    if found := AUTHORIZATION.match(header):
         return found.groupdict()
-    if not said:
-        raise SignatureRefused("AccessDenied", "Access Denied: the request is not signed and bears no token.")
-    raise SignatureRefused("InvalidRequest", f"The authorization mechanism is not supported. Please use {ALGORITHM}.")
+    if not header:
+        raise S3Refused("AccessDenied", "Access Denied: the request is not signed and bears no token.")
+    raise S3Refused("InvalidRequest", f"The authorization mechanism is not supported. Please use {ALGORITHM}.")
 
 
 def _check_clock(stamp: str, day: str, now: datetime) -> None:
     try:
-        signed_at = datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
+        signed_at = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
-        raise SignatureRefused("AccessDenied", "The request has no valid x-amz-date header.") from None
+        raise S3Refused("AccessDenied", "The request has no valid x-amz-date header.") from None
     if not stamp.startswith(day) or abs(now - signed_at) > SKEW:
-        raise SignatureRefused(
-            "RequestTimeTooSkewed", "The difference between the request time and the current time is too large."
-        )
+        raise S3Refused("RequestTimeTooSkewed", "The difference between the request time and the current time is too large.")
 
 
-def _checked_payload(request: Signed) -> str:
-    payload = request.headers.get("x-amz-content-sha256", "")
+def _check_payload(request: HttpRequest) -> None:
+    payload = request.headers.get(PAYLOAD, "")
     if not payload:
-        raise SignatureRefused("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
+        raise S3Refused("InvalidRequest", f"Missing required header for this request: {PAYLOAD}")
     if payload == UNSIGNED or payload.startswith(STREAMING):
-        return payload
+        return
     if payload != hashlib.sha256(request.body).hexdigest():
-        message = "The provided 'x-amz-content-sha256' header does not match what was computed."
-        raise SignatureRefused("XAmzContentSHA256Mismatch", message)
-    return payload
+        raise S3Refused("XAmzContentSHA256Mismatch", f"The provided '{PAYLOAD}' header does not match what was computed.")
 
 
-def _signature(request: Signed, names: Sequence[str], payload: str, stamp: str, scope: str, secret: Secret) -> str:
-    lines = "".join(f"{name}:{' '.join(request.headers[name].split())}\n" for name in names)
-    path = quote(unquote(request.path), safe="/-_.~")
-    canonical = "\n".join([request.method, path, canonical_query(request.query), lines, ";".join(names), payload])
-    to_sign = "\n".join([ALGORITHM, stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
-    derived = f"AWS4{secret.reveal()}".encode()
-    for part in scope.split("/"):
-        derived = hmac.digest(derived, part.encode(), "sha256")
-    return hmac.digest(derived, to_sign.encode(), "sha256").hex()
-
-
-def canonical_query(query: Sequence[tuple[str, str]]) -> str:
-    return "&".join(sorted(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in query))
+def _signature(request: HttpRequest, names: Sequence[str], region: str, key_id: str, secret: Secret) -> str:
+    """What the owner of the key would have signed. The path is encoded anew: clients differ in what they leave as it is."""
+    url = f"http://{request.headers['host']}{quote(unquote(request.path), safe='/-_.~')}"
+    headers = {name: request.headers[name] for name in names}
+    signed = AWSRequest(request.method, url, headers=headers, params=list(request.query))
+    signed.context["timestamp"] = request.headers["x-amz-date"]
+    signer = _GivenHeaders(Credentials(key_id, secret.reveal()), "s3", region)
+    return str(signer.signature(signer.string_to_sign(signed, signer.canonical_request(signed)), signed))

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 from google.protobuf import json_format
 
-from kit.yandex.contract import BucketRefused
+from kit.yandex.contract import S3Refused
 from kit.yandex.engine import bindings, descriptors, pages, references, refusal
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
@@ -41,7 +41,7 @@ def _bucket(context: MutationContext) -> None:
     name = context.request.name
     try:
         storage.check_name(name)
-    except BucketRefused as refused:
+    except S3Refused as refused:
         raise refusal.invalid("name", refused.message) from None
     if storage.Buckets(context.state).get(name) is not None:
         raise refusal.already_exists("Bucket", name)
