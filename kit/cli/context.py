@@ -86,8 +86,11 @@ class Session:
         return state / ("rehearsal" if self.rehearse else "cloud")
 
     def cloud_target(self, wanted: SentryWanted | None = None) -> CloudTarget:
+        """Raises `CloudPackagesMissing` where kit was installed without the extra `cloud`."""
+        from kit.adapters.yandex import packages
         from kit.targets.cloud.target import CloudTarget
 
+        packages.require()
         stack = dataclasses.replace(self.stack, sentry=wanted) if wanted else self.stack
         return CloudTarget(stack, self.workspace, rehearses=self.rehearse)
 

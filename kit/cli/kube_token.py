@@ -20,7 +20,9 @@ def command(session: Session) -> int:
     """
     from kit.adapters.kubernetes.credential import credential
     from kit.adapters.yandex import client as yandex
+    from kit.adapters.yandex import packages
 
+    packages.require()
     if session.rehearse:
         from kit.yandex.run import environment
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kit.adapters.yandex import packages
 from kit.cli.context import Session
 from kit.cli.frame import Group, waits_for_lock
 
@@ -60,6 +61,8 @@ def emulate(
     """Run the emulator until it is told to stop (Ctrl-C, SIGTERM). What it knows stays, and is there at the next start."""
     from kit.state import lock
     from kit.targets.cloud import rehearsal
+
+    packages.require()
     from kit.yandex.engine.state import Options
     from kit.yandex.rules import quotas as quota_module
     from kit.yandex.run import emulator, environment
@@ -105,6 +108,7 @@ def emulate(
 @click.pass_obj
 def env(session: Session, provider: str) -> int:
     """Print the variables with which terraform takes the emulator for the cloud."""
+    packages.require()
     from kit.yandex.run import environment
 
     address = environment.address_of(session.workspace)
@@ -122,6 +126,7 @@ def env(session: Session, provider: str) -> int:
 @click.pass_obj
 def coverage(session: Session, page: bool) -> int:
     """List every method of the API and how it is answered."""
+    packages.require()
     from kit.yandex import coverage as found
 
     if page:

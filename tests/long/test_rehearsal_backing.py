@@ -142,7 +142,7 @@ def check(name: str, do: str, /, **arguments: Any) -> dict[str, Any]:
 
 def ran_in_pod(backing: LocalBacking, checks: list[dict[str, Any]], pod: str) -> dict[str, str]:
     local = backing.local
-    actions(local)["load"](Step("load", "cluster/images", ""), lambda reason: None)
+    actions(local)["load cluster"](Step("load", "cluster/images", ""), lambda reason: None)
     api = KubeApi(local.workspace.kubeconfig)
     metadata = {"name": pod, "namespace": "default"}
     data = {"job.json": json.dumps(checks), "script.py": POD_SCRIPT.read_text(), "ca.crt": backing.ca_file.read_text()}
@@ -475,7 +475,7 @@ class TestDrift:
 class TestEnd:
     def test_what_a_killed_emulator_left_half_made_goes_at_the_next_start(self, cloud: LocalBacking) -> None:
         restarted = LocalBacking(NAME, cloud.local.workspace)
-        restarted.retain(frozenset(each.id for each in (POSTGRES, CLICKHOUSE, KUBERNETES)))
+        restarted.forget_clusters_except(frozenset(each.id for each in (POSTGRES, CLICKHOUSE, KUBERNETES)))
         assert f"{NAME}-yc-redis" not in {container.name for container in Docker().containers()}
         assert restarted.observe_cluster(POSTGRES).exists
         assert restarted.observe_cluster(KUBERNETES).exists
