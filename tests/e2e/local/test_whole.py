@@ -217,10 +217,9 @@ def test_a_followed_log_of_a_store_says_what_comes(whole: Program, variables: di
         said = [next(lines)]  # the tail: from here on it follows
         for user in ("nobody-1", "nobody-2"):
             python("import psycopg; psycopg.connect()", {**variables, "PGUSER": user})
-            refusal = f'authentication failed for user "{user}"'
-            while refusal not in said[-1]:
+            while f'user "{user}"' not in said[-1]:
                 said.append(next(lines))
-    assert sum("authentication failed for user" in line for line in said) == 2, said
+    assert sum("nobody-" in line for line in said) == 2, said
 
 
 def test_a_followed_log_of_the_cluster_says_each_line_once_and_ends_with_its_pod(whole: Program) -> None:
