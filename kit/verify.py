@@ -17,9 +17,10 @@ from kit import stores
 from kit.blueprint.stack import STORES
 from kit.endpoints import Endpoints, Secret, Trust
 from kit.status import Check
-from kit.stores import refusals, tls
+from kit.stores import refusals
 from kit.stores.contract import NotYet
 from kit.stores.refusals import Refusal, Server
+from kit.stores.wire import tls
 
 WRONG_PASSWORD = Secret("not-the-password-of-anyone")
 

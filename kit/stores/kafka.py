@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from kit.endpoints import KafkaEndpoint, Secret, Trust
-from kit.stores import kafka_wire
 from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, InClear, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
-from kit.stores.tls import Deadline, LoginRefused, handshake, not_yet
+from kit.stores.wire import kafka as wire
+from kit.stores.wire.tls import Deadline, LoginRefused, handshake, not_yet
 
 NAME = "kafka"
 PORTS = (Port("sasl", 9091, 19091),)
@@ -51,8 +51,8 @@ def probe(endpoint: KafkaEndpoint, trust: Trust) -> Ready | NotYet:
     started = time.monotonic()
     try:
         with handshake(endpoint.host, endpoint.port, trust, timeout_s=PROBE_TIMEOUT_S) as connection:
-            kafka_wire.log_in(connection, endpoint.username, endpoint.password.reveal())
-            brokers = kafka_wire.brokers(connection)
+            wire.log_in(connection, endpoint.username, endpoint.password.reveal())
+            brokers = wire.brokers(connection)
             remaining_s = connection.deadline.remaining_s()
         if complaint := _complaint(endpoint, brokers, trust, remaining_s):
             return complaint
@@ -61,11 +61,11 @@ def probe(endpoint: KafkaEndpoint, trust: Trust) -> Ready | NotYet:
         return not_yet(error)
 
 
-def _complaint(endpoint: KafkaEndpoint, brokers: tuple[kafka_wire.Broker, ...], trust: Trust, timeout_s: float) -> NotYet | None:
+def _complaint(endpoint: KafkaEndpoint, brokers: tuple[wire.Broker, ...], trust: Trust, timeout_s: float) -> NotYet | None:
     """A client works with the addresses that it is sent on to: a login at another address says nothing about those."""
     if not brokers:
         return NotYet("protocol", "it knows of no broker yet")
-    if kafka_wire.Broker(endpoint.host, endpoint.port) in brokers:
+    if wire.Broker(endpoint.host, endpoint.port) in brokers:
         return None
     other = brokers[0]
     try:
@@ -103,7 +103,7 @@ def admin_endpoint(endpoint: KafkaEndpoint, credentials: Credentials) -> KafkaEn
 def _accepts(endpoint: KafkaEndpoint, trust: Trust) -> bool:
     try:
         with handshake(endpoint.host, endpoint.port, trust) as connection:
-            kafka_wire.log_in(connection, endpoint.username, endpoint.password.reveal())
+            wire.log_in(connection, endpoint.username, endpoint.password.reveal())
             return True
     except LoginRefused:
         return False
@@ -113,7 +113,7 @@ def client_env(endpoint: KafkaEndpoint, trust: Trust) -> Mapping[str, str]:
     return {
         "KAFKA_BOOTSTRAP_SERVERS": f"{endpoint.host}:{endpoint.port}",
         "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-        "KAFKA_SASL_MECHANISM": kafka_wire.MECHANISM,
+        "KAFKA_SASL_MECHANISM": wire.MECHANISM,
         "KAFKA_SASL_USERNAME": endpoint.username,
         "KAFKA_SASL_PASSWORD": endpoint.password.reveal(),
         "KAFKA_SSL_CA_LOCATION": str(trust.ca_file),

@@ -27,7 +27,7 @@ from confluent_kafka.admin import (
 
 from kit.endpoints import KafkaEndpoint, Secret, Trust
 from kit.stores.contract import StoreError
-from kit.stores.kafka_wire import MECHANISM
+from kit.stores.wire.kafka import MECHANISM
 
 REQUEST_TIMEOUT_S = 15.0
 NODE_ID = "1"  # compose/kafka/config/server.properties

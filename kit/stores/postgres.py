@@ -15,9 +15,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kit.endpoints import PostgresEndpoint, Secret, Trust
-from kit.stores import postgres_wire as wire
-from kit.stores import tls
 from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, InClear, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
+from kit.stores.wire import postgres as wire
+from kit.stores.wire import tls
 
 if TYPE_CHECKING:
     import psycopg

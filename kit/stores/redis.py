@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kit.endpoints import RedisEndpoint, Secret, Trust
-from kit.stores import tls
 from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, InClear, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
+from kit.stores.wire import tls
 
 if TYPE_CHECKING:
     import redis

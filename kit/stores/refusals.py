@@ -14,7 +14,7 @@ from typing import Literal
 
 from kit.endpoints import Trust
 from kit.stores.contract import PROBE_TIMEOUT_S, InClear, Preamble
-from kit.stores.tls import (
+from kit.stores.wire.tls import (
     UNKNOWN_AUTHORITY,
     WRONG_NAME,
     Connection,

@@ -14,8 +14,8 @@ from typing import Any
 
 from kit.endpoints import Bucket, S3Endpoint, Secret, Trust
 from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, InClear, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
-from kit.stores.s3_wire import DENIED, Answer, Key, look
-from kit.stores.tls import LoginRefused, ProtocolBroken, handshake, not_yet
+from kit.stores.wire.sigv4 import DENIED, Answer, Key, look
+from kit.stores.wire.tls import LoginRefused, ProtocolBroken, handshake, not_yet
 
 NAME = "s3"
 PORTS = (Port.same("api", 9000),)

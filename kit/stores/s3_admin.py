@@ -11,8 +11,8 @@ from typing import Any
 
 from kit.endpoints import Bucket, S3Endpoint, Trust
 from kit.stores.contract import StoreError
-from kit.stores.s3_wire import DENIED, Key, ask, look
-from kit.stores.tls import handshake
+from kit.stores.wire.sigv4 import DENIED, Key, ask, look
+from kit.stores.wire.tls import handshake
 
 TIMEOUT_S = 15.0
 LIFETIME = "kit-retention"

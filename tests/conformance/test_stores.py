@@ -13,8 +13,9 @@ from kit import verify as checks
 from kit.adapters.docker.client import Docker
 from kit.blueprint.stack import STORES
 from kit.endpoints import Trust
-from kit.stores import refusals, tls
+from kit.stores import refusals
 from kit.stores.contract import NotYet, Ready
+from kit.stores.wire import tls
 from kit.targets.local.target import LocalTarget
 from tests.support.program import Program
 from tests.support.reach import local_target

@@ -21,7 +21,7 @@ from kit.blueprint.stack import STORES
 from kit.pki import folder
 from kit.state import markers
 from kit.stores.contract import Ready
-from kit.stores.tls import Deadline
+from kit.stores.wire.tls import Deadline
 from kit.targets.local.target import LocalTarget
 
 # The suite of the stores, over these images: whatever is named here runs with the fixture `local` of this module.

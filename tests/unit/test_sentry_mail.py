@@ -19,7 +19,7 @@ from kit.pki import authority
 from kit.sentry.preflight import verdict
 from kit.sentry.preflight.clients import smtp
 from kit.sentry.preflight.clients.contract import Wrong
-from kit.stores import tls
+from kit.stores.wire import tls
 from tests.support import smtp_server
 
 PROGRAM = Path(smtp_server.__file__)

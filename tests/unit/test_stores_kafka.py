@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from kit.sentry.lines import topics as view
-from kit.stores import kafka_topics, kafka_wire
+from kit.stores import kafka_topics
 from kit.stores.contract import StoreError
 from kit.stores.kafka_topics import PARTITIONS, Comparison, Difference, Topic
-from kit.stores.tls import ProtocolBroken
+from kit.stores.wire import kafka as kafka_wire
+from kit.stores.wire.tls import ProtocolBroken
 from tests.support.program import ROOT
 
 KEPT = {"retention.ms": "86400000", "cleanup.policy": "compact,delete"}
@@ -93,25 +94,6 @@ def test_the_table_shows_first_what_needs_a_look() -> None:
         "same       fine\n"
         "1 as wanted, 1 missing, 1 different, 1 extra\n"
     )
-
-
-SALT = "s=QSXCR+Q6sek8bf92"
-
-
-@pytest.mark.parametrize(
-    "challenge",
-    [
-        f"r=someone-else,{SALT},i=4096",  # an answer to another login
-        f"r=mine-and-more,{SALT},i=0",
-        f"r=mine-and-more,{SALT},i=999999999",  # would keep the client busy for minutes
-        "e=other-error",
-        f"r=mine-and-more,{SALT},i=many",
-    ],
-)
-def test_a_challenge_that_is_none_is_no_login(challenge: str) -> None:
-    fields = dict(part.split("=", 1) for part in challenge.split(","))
-    with pytest.raises(ProtocolBroken):
-        kafka_wire._proof("password", "mine", "n=sentry,r=mine", challenge, fields)
 
 
 def test_an_answer_cut_short_is_no_answer() -> None:

@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from kit.stores.s3_admin import policy
-from kit.stores.s3_wire import EMPTY, Key, signed
+from kit.stores.wire.sigv4 import EMPTY, Key, signed
 
 KEY = Key("sentry-filestore", "s3cr3t_-of-some-length")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kit.endpoints import Trust
-from kit.stores import tls
+from kit.stores.wire import tls
 
 
 def verification_error(code: int, message: str) -> ssl.SSLCertVerificationError:

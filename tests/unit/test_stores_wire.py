@@ -2,30 +2,66 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+
 import pytest
 
 from kit.endpoints import Secret
-from kit.stores import clickhouse, postgres, postgres_wire, redis, tls
+from kit.stores import clickhouse, postgres, redis
 from kit.stores.contract import Credentials
+from kit.stores.wire import postgres as postgres_wire
+from kit.stores.wire import tls
+from kit.stores.wire.scram import Scram
 
+SALT = "s=QSXCR+Q6sek8bf92"
 SECRET = Secret("a-Zz_09")
 CREDENTIALS = Credentials(**dict.fromkeys(Credentials.__dataclass_fields__, SECRET))
 
 
 def test_scram_is_that_of_rfc_7677() -> None:
-    """The example of RFC 7677, section 3, but for the user's name, which Postgres takes from the startup message."""
-    scram = postgres_wire.Scram("pencil", "rOprNGfwEbeRWgbNEkqO")
-    scram._bare = lambda: "n=user,r=rOprNGfwEbeRWgbNEkqO"  # type: ignore[method-assign]
+    """The example of its section 3."""
+    scram = Scram("sha256", "user", "pencil", "rOprNGfwEbeRWgbNEkqO")
+    assert scram.first() == "n,,n=user,r=rOprNGfwEbeRWgbNEkqO"
     final = scram.final("r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096")
     assert final.endswith("p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")
-    scram.check_server("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
-    with pytest.raises(tls.ProtocolBroken):
-        scram.check_server("v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
+    scram.check("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
+    for outcome in ("v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=", "v=", "e=invalid-proof", ""):
+        with pytest.raises(tls.ProtocolBroken):
+            scram.check(outcome)
 
 
-def test_scram_refuses_a_nonce_that_is_not_ours() -> None:
+def test_scram_by_sha_512_is_that_of_hashlib_and_escapes_the_name() -> None:
+    """A server that knows the password by what it may keep of it accepts the proof, and is known by its signature."""
+    scram = Scram("sha512", "a=b,c", "password", "mine")
+    assert scram.first() == "n,,n=a=3Db=2Cc,r=mine"
+    challenge = "r=mine-theirs,s=c2FsdA==,i=4096"
+    final = scram.final(challenge)
+    transcript = f"n=a=3Db=2Cc,r=mine,{challenge},c=biws,r=mine-theirs".encode()
+    salted = hashlib.pbkdf2_hmac("sha512", b"password", b"salt", 4096)
+    stored = hashlib.sha512(hmac.digest(salted, b"Client Key", "sha512")).digest()
+    mask = hmac.digest(stored, transcript, "sha512")
+    key = bytes(a ^ b for a, b in zip(base64.b64decode(final.rpartition("p=")[2]), mask, strict=True))
+    assert hashlib.sha512(key).digest() == stored
+    signature = hmac.digest(hmac.digest(salted, b"Server Key", "sha512"), transcript, "sha512")
+    scram.check(f"v={base64.b64encode(signature).decode()}")
+
+
+@pytest.mark.parametrize(
+    "challenge",
+    [
+        f"r=someone-else,{SALT},i=4096",  # an answer to another login
+        f"r=mine-and-more,{SALT},i=0",
+        f"r=mine-and-more,{SALT},i=999999999",  # would keep the client busy for minutes
+        f"r=mine-and-more,{SALT},i=many",
+        "e=other-error",
+        "",
+    ],
+)
+def test_a_challenge_that_is_none_is_no_login(challenge: str) -> None:
     with pytest.raises(tls.ProtocolBroken):
-        postgres_wire.Scram("pencil", "ours").final("r=theirs,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096")
+        Scram("sha512", "sentry", "password", "mine").final(challenge)
 
 
 def test_startup_message_has_its_own_length() -> None:

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from kit.endpoints import Secret, Trust
 from kit.sentry.demo.receiver import SentryRefused
-from kit.stores import tls
 from kit.stores.contract import NotYet, Ready
+from kit.stores.wire import tls
 
 TIMEOUT_S = 5.0
 

@@ -16,8 +16,8 @@ from kit.state.ports import LOOPBACK
 from kit.stores import s3 as store
 from kit.stores import s3_admin
 from kit.stores.contract import NotYet, Ready, StoreError
-from kit.stores.s3_wire import Answer, Key, ask
-from kit.stores.tls import ProtocolBroken, handshake, not_yet
+from kit.stores.wire.sigv4 import Answer, Key, ask
+from kit.stores.wire.tls import ProtocolBroken, handshake, not_yet
 from kit.yandex.backing.memory import Owner
 from kit.yandex.contract import STORAGE_HOST, BackingFailed, BucketNotEmpty, KeyRights, ObjectStore
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.stores import kafka as store
 from kit.stores.contract import NotYet, Ready, StoreError
-from kit.stores.tls import Deadline
+from kit.stores.wire.tls import Deadline
 from kit.yandex.backing.managed import PartVerbs
 from kit.yandex.contract import Cluster, Grant, Inventory, NotPossible, Topic, User
 

@@ -26,7 +26,7 @@ from kit.sentry.preflight.clients.contract import (
     own_ca,
     token,
 )
-from kit.stores import tls
+from kit.stores.wire import tls
 
 # ClickHouse's ErrorCodes.cpp
 KNOWN = {192: "password", 193: "password", 194: "password", 516: "password", 81: "database", 497: "denied", 291: "denied"}

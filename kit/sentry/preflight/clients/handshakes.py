@@ -14,8 +14,9 @@ from pathlib import Path
 from kit.endpoints import Trust
 from kit.sentry.preflight.clients import smtp
 from kit.sentry.preflight.clients.contract import TIMEOUT_S, Connection, Wanted, Wrong, address
-from kit.stores import postgres_wire, tls
 from kit.stores.contract import PROBE_TIMEOUT_S, Preamble
+from kit.stores.wire import postgres as postgres_wire
+from kit.stores.wire import tls
 
 # A server or the cluster's DNS may be younger than this pod; a certificate or a password does not mend itself by waiting, and
 # a name that DNS says does not exist hardly.

@@ -27,7 +27,8 @@ from kit.sentry.preflight.clients.contract import (
     library,
     token,
 )
-from kit.stores import kafka_wire, tls
+from kit.stores.wire import kafka as kafka_wire
+from kit.stores.wire import tls
 
 SMOKE_TOPIC = "kit-smoke"  # made by kit for this purpose; records are written nowhere else
 SIZE = "max.message.bytes"

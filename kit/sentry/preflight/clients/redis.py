@@ -25,7 +25,7 @@ from kit.sentry.preflight.clients.contract import (
     own_ca,
     token,
 )
-from kit.stores import tls
+from kit.stores.wire import tls
 
 LIFE_S = 60  # of a key that nobody could take away again
 EXPLICIT = "ssl_ca_certs"

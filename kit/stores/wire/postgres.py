@@ -1,20 +1,17 @@
 """As much of Postgres' protocol as a login and one query take: start TLS, SCRAM-SHA-256, `SELECT 1`.
 
 The probe speaks it itself for two reasons: psycopg takes 0.2 s to import, which `kit status` does not have, and libpq does not
-show the certificate it verified. Messages: postgresql.org/docs/17/protocol-message-formats.html; SCRAM: RFC 5802 and 7677.
+show the certificate it verified. Messages: postgresql.org/docs/17/protocol-message-formats.html.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import secrets
 import socket
 import struct
 
 from kit.endpoints import Secret
-from kit.stores.tls import Connection, LoginRefused, ProtocolBroken
+from kit.stores.wire.scram import Scram
+from kit.stores.wire.tls import Connection, LoginRefused, ProtocolBroken
 
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 PROTOCOL_3 = 196608
@@ -45,11 +42,11 @@ def log_in(connection: Connection, user: str, password: Secret, database: str) -
     mechanisms = _authentication(connection, 10)
     if b"SCRAM-SHA-256" not in mechanisms.split(b"\0"):
         raise ProtocolBroken("the server does not offer SCRAM-SHA-256")
-    scram = Scram(password.reveal(), secrets.token_urlsafe(18))
+    scram = Scram("sha256", "", password.reveal())  # the user is in the startup message
     first = scram.first().encode()
     connection.send(message(b"p", b"SCRAM-SHA-256\0" + struct.pack("!i", len(first)) + first))
     connection.send(message(b"p", scram.final(_authentication(connection, 11).decode()).encode()))
-    scram.check_server(_authentication(connection, 12).decode())
+    scram.check(_authentication(connection, 12).decode())
     _authentication(connection, 0)
     _until_ready(connection)
 
@@ -62,42 +59,6 @@ def select_one(connection: Connection) -> None:
 
 def say_goodbye(connection: Connection) -> None:
     connection.send(message(b"X", b""))
-
-
-class Scram:
-    """One SCRAM-SHA-256 exchange. Also proves that the server knows the password, by its signature."""
-
-    def __init__(self, password: str, nonce: str) -> None:
-        self._password = password.encode()
-        self._nonce = nonce
-        self._server_signature = b""
-
-    def first(self) -> str:
-        return f"n,,{self._bare()}"
-
-    def _bare(self) -> str:
-        return f"n=,r={self._nonce}"  # the user's name is in the startup message
-
-    def final(self, server_first: str) -> str:
-        fields = dict(part.split("=", 1) for part in server_first.split(","))
-        if not fields["r"].startswith(self._nonce):
-            raise ProtocolBroken("the server's nonce does not continue ours")
-        salted = hashlib.pbkdf2_hmac("sha256", self._password, base64.b64decode(fields["s"]), int(fields["i"]))
-        client_key = _hmac(salted, b"Client Key")
-        without_proof = f"c=biws,r={fields['r']}"
-        transcript = f"{self._bare()},{server_first},{without_proof}".encode()
-        signature = _hmac(hashlib.sha256(client_key).digest(), transcript)
-        proof = bytes(a ^ b for a, b in zip(client_key, signature, strict=True))
-        self._server_signature = _hmac(_hmac(salted, b"Server Key"), transcript)
-        return f"{without_proof},p={base64.b64encode(proof).decode()}"
-
-    def check_server(self, server_final: str) -> None:
-        if not hmac.compare_digest(base64.b64decode(server_final.removeprefix("v=")), self._server_signature):
-            raise ProtocolBroken("the server does not know the password it accepted")
-
-
-def _hmac(key: bytes, data: bytes) -> bytes:
-    return hmac.digest(key, data, "sha256")
 
 
 def message(kind: bytes, body: bytes) -> bytes:
