@@ -17,9 +17,9 @@ class NoAuthority(KitError):
 
     code = "KIT-NO-AUTHORITY"
     exit_code = 15
-
-    def __init__(self, stack: str) -> None:
-        super().__init__(what=f"stack {stack} has no certificates", why="it was never brought up here", fix="kit up --local")
+    what = "stack {stack} has no certificates"
+    why = "it was never brought up here"
+    fix = "kit up --local"
 
 
 @click.group("certs", cls=Group)
@@ -35,7 +35,7 @@ def show(session: Session) -> int:
 
     found = folder.inventory(session.local.workspace.certs)
     if not found:
-        raise NoAuthority(session.stack.name)
+        raise NoAuthority(stack=session.stack.name)
     now = datetime.now(UTC)
     if session.is_json:
         rows = [

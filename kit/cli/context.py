@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,22 +35,17 @@ class LocalOnly(KitError):
 
     code = "KIT-LOCAL-ONLY"
     exit_code = 10
+    what = "{command} is for the stack on this computer"
+    why = "--cloud names the other one, and nothing was done to either"
 
-    # What to do instead, by the last word of the command.
-    INSTEAD: ClassVar[Mapping[str, str]] = {
-        "logs": 'eval "$(kit env --cloud{option})", then kubectl --namespace sentry logs …; the stores\' logs are in the console',
-        "topics": "kit up --cloud{option} --plan shows which topics differ; terraform keeps them",
-        "show": "the managed stores' certificates are the cloud's: kit verify --cloud{option} holds them against its authority",
-        "doctor": "kit up --cloud{option} --plan checks credentials, folder, quotas and versions; this computer: kit doctor",
-    }
 
-    def __init__(self, command: str, rehearse: bool) -> None:
-        instead = self.INSTEAD.get(command.rpartition(" ")[2], "say it without --cloud")
-        super().__init__(
-            what=f"{command} is for the stack on this computer",
-            why="--cloud names the other one, and nothing was done to either",
-            fix=instead.format(option=" --rehearse" if rehearse else ""),
-        )
+# What to do instead of a command that knows the local stack alone, by its last word.
+INSTEAD: Mapping[str, str] = {
+    "logs": 'eval "$(kit env --cloud{option})", then kubectl --namespace sentry logs …; the stores\' logs are in the console',
+    "topics": "kit up --cloud{option} --plan shows which topics differ; terraform keeps them",
+    "show": "the managed stores' certificates are the cloud's: kit verify --cloud{option} holds them against its authority",
+    "doctor": "kit up --cloud{option} --plan checks credentials, folder, quotas and versions; this computer: kit doctor",
+}
 
 
 @dataclass(frozen=True)
@@ -126,7 +121,9 @@ class Session:
     def local(self) -> LocalTarget:
         """Raises `LocalOnly` where the cloud was asked for: nothing acts on the local stack by mistake."""
         if self.cloud:
-            raise LocalOnly(click.get_current_context().command_path, self.rehearse)
+            command = click.get_current_context().command_path
+            instead = INSTEAD.get(command.rpartition(" ")[2], "say it without --cloud")
+            raise LocalOnly(command=command, fix=instead.format(option=" --rehearse" if self.rehearse else ""))
         from kit.targets.local.target import LocalTarget
 
         return LocalTarget(self.stack, self.workspace, self.machine)

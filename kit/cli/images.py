@@ -164,7 +164,7 @@ def _build_custom(session: Any, names: tuple[str, ...], base: str | None, profil
         raise click.UsageError("--base is of one image: name it")
     supply, space = session.supply(), session.workspace
     if not (space.ca_file.is_file() and space.bundle_file.is_file()):
-        raise NoAuthority(session.stack.name)
+        raise NoAuthority(stack=session.stack.name)
     trusted = custom_images.Trusted(space.ca_file.read_bytes(), space.bundle_file.read_bytes())
     bases = {name: custom_images.base_of(name, profile, base, space.assets) for name in names or custom_images.NAMES}
     log = supply.cache.temporary() / "custom-images.log"

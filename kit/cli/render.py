@@ -26,9 +26,9 @@ class NeedsYes(KitError):
 
     code = "KIT-NEEDS-YES"
     exit_code = 16
-
-    def __init__(self, what: str) -> None:
-        super().__init__(what="nothing was done", why=f"{what} There is no terminal to ask at.", fix="say --yes")
+    what = "nothing was done"
+    why = "{question} There is no terminal to ask at."
+    fix = "say --yes"
 
 
 class Declined(KitError):
@@ -36,9 +36,9 @@ class Declined(KitError):
 
     code = "KIT-DECLINED"
     exit_code = 16
-
-    def __init__(self) -> None:
-        super().__init__(what="nothing was done", why="you said no", fix="say yes, or --yes")
+    what = "nothing was done"
+    why = "you said no"
+    fix = "say yes, or --yes"
 
 
 def status(status: Status, session: Session) -> None:
@@ -67,9 +67,9 @@ def prices(path: Path | None) -> Mapping[str, float] | None:
         document = yaml.safe_load(path.read_text())
         return {name: float(document[name]) for name in ("vcpu", "memory_gb", "disk_gb")}
     except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
-        raise PricesUnreadable(str(path), str(error).splitlines()[0]) from error
+        raise PricesUnreadable(path=str(path), why=str(error).splitlines()[0]) from error
     except KeyError as error:
-        raise PricesUnreadable(str(path), f"it does not say {error.args[0]}") from error
+        raise PricesUnreadable(path=str(path), why=f"it does not say {error.args[0]}") from error
 
 
 def cloud_plan(plan: CloudPlan, session: Session, costs: Mapping[str, float] | None, *, to_stdout: bool) -> None:
@@ -125,7 +125,7 @@ def confirm(session: Session, yes: bool, what: str) -> None:
     if yes:
         return
     if not session.is_interactive:
-        raise NeedsYes(what)
+        raise NeedsYes(question=what)
     print(f"{what} Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise Declined

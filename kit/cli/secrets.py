@@ -23,13 +23,9 @@ class SecretUnknown(KitError):
 
     code = "KIT-SECRET-UNKNOWN"
     exit_code = 10
-
-    def __init__(self, name: str, known: tuple[str, ...]) -> None:
-        super().__init__(
-            what=f"there is no secret {name}",
-            why=f"there are {', '.join(known) or 'none'}",
-            fix="kit secrets list; kit secrets set NAME",
-        )
+    what = "there is no secret {name}"
+    why = "there are {known}"
+    fix = "kit secrets list; kit secrets set NAME"
 
 
 EXAMPLES = """
@@ -73,11 +69,11 @@ def show(session: Session, name: str) -> None:
         print(own[name].reveal())
         return
     if not session.cloud:
-        raise SecretUnknown(name, tuple(sorted(own)))
+        raise SecretUnknown(name=name, known=sorted(own) or ["none"])
     with session.in_cloud() as target:
         known = tuple(sorted(target.secret_places()))
         if name not in known:
-            raise SecretUnknown(name, known)
+            raise SecretUnknown(name=name, known=known or ("none",))
         print(target.secret(name).reveal())
 
 
@@ -112,7 +108,7 @@ def forget(session: Session, name: str) -> None:
     path = _given(session)
     with session.lock("secrets forget"):
         if not given.forget(path, name):
-            raise SecretUnknown(name, tuple(sorted(kept.load(path))))
+            raise SecretUnknown(name=name, known=sorted(kept.load(path)) or ["none"])
     print(f"{name} is forgotten; kit up takes it out of the cluster's Secret", file=sys.stderr)
 
 

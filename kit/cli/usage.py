@@ -13,7 +13,6 @@ class Misused(KitError):
 
     code = "KIT-USAGE"
     exit_code = 10
-
     why = "it is called as: {usage}"
     fix = "{guess}{command} --help"
 

@@ -131,6 +131,6 @@ def _of_cloud(session: Session, wanted: SentryWanted, *, is_other: bool) -> Clou
     from kit.targets.cloud.errors import ValuesAreMade
 
     if is_other:
-        raise ValuesAreMade(" --rehearse" if session.rehearse else "")
+        raise ValuesAreMade(option=" --rehearse" if session.rehearse else "")
     target = click.get_current_context().with_resource(session.in_cloud(wanted))
     return target.values()

@@ -15,13 +15,9 @@ class MailPasswordMissing(KitError):
 
     code = "KIT-MAIL-PASSWORD"
     exit_code = 17
-
-    def __init__(self, user: str, option: str) -> None:
-        super().__init__(
-            what=f"the password of {user} at the mail server is missing",
-            why="kit.yaml says `mail: {user: …}`; a password stands in no file that is shared",
-            fix=f"kit secrets set mail{option} asks for it, or {given.MAIL_VARIABLE}=… kit up; without a login remove mail.user",
-        )
+    what = "the password of {user} at the mail server is missing"
+    why = "kit.yaml says `mail: {{user: …}}`; a password stands in no file that is shared"
+    fix = f"kit secrets set mail{{option}} asks for it, or {given.MAIL_VARIABLE}=… kit up; without a login remove mail.user"
 
 
 def secrets(path: Path, mail: Mail | None, option: str = "") -> GivenSecrets:
@@ -31,5 +27,5 @@ def secrets(path: Path, mail: Mail | None, option: str = "") -> GivenSecrets:
     if mail is None or not mail.user:
         return GivenSecrets(None, own)
     if given.MAIL not in kept:
-        raise MailPasswordMissing(mail.user, option)
+        raise MailPasswordMissing(user=mail.user, option=option)
     return GivenSecrets(kept[given.MAIL], own)

@@ -59,9 +59,8 @@ class EndpointsUnreadable(KitError):
 
     code = "KIT-ENDPOINTS"
     exit_code = 10
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(what=f"{path} holds no endpoints", why=why, fix="terraform output -json endpoints > FILE")
+    what = "{path} holds no endpoints"
+    fix = "terraform output -json endpoints > FILE"
 
 
 class NoRelease(KitError):
@@ -69,9 +68,8 @@ class NoRelease(KitError):
 
     code = "KIT-NO-RELEASE"
     exit_code = 4
-
-    def __init__(self, why: str) -> None:
-        super().__init__(what="there is no running release to compare with", why=why, fix="kit up --local")
+    what = "there is no running release to compare with"
+    fix = "kit up --local"
 
 
 @dataclass(frozen=True)
@@ -127,12 +125,12 @@ class SentryValues:
     def difference(self) -> str:
         """What an upgrade would change in the running release; empty: nothing. Raises `NoRelease`."""
         if not self.local.workspace.kubeconfig.exists():
-            raise NoRelease("the stack has no cluster")
+            raise NoRelease(why="the stack has no cluster")
         if self.local.kube.get("ConfigMap", RECORD, NAMESPACE) is None:  # the API says better than Helm that it is out of reach
-            raise NoRelease("the cluster has none")
+            raise NoRelease(why="the cluster has none")
         running = self.helm.values(RELEASE, NAMESPACE)
         if not running:
-            raise NoRelease("what runs was installed without leaving its values")
+            raise NoRelease(why="what runs was installed without leaving its values")
         return values.difference(running, self.installation.values)
 
     def look(self) -> Looked:
@@ -207,9 +205,9 @@ def of_file(local: LocalTarget, wanted: SentryWanted, path: Path, url: str) -> S
         document = json.loads(path.read_text())
         endpoints = _endpoints(document)
     except OSError as error:
-        raise EndpointsUnreadable(path, error.strerror or str(error)) from error
+        raise EndpointsUnreadable(path=path, why=error.strerror or str(error)) from error
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise EndpointsUnreadable(path, f"{type(error).__name__}: {error}") from error
+        raise EndpointsUnreadable(path=path, why=f"{type(error).__name__}: {error}") from error
     place = Place(url, ADMIN_EMAIL, wanted.retention_days, mail=local.stack.mail)
     made = values.inputs(endpoints, profiles.load(wanted.profile), wanted.size, place)
     # The document is the module's own input, and says more than the endpoints keep (Redis' database, ClickHouse's cluster).

@@ -20,7 +20,7 @@ from kit.plan.execute import execute
 from kit.plan.steps import Plan, Step
 from kit.sentry.objects import NAMESPACE
 from kit.state import choice, given, markers
-from kit.targets.cloud import changes, checks, refusals, rehearsal
+from kit.targets.cloud import changes, checks, errors, refusals, rehearsal
 from kit.targets.cloud import plan as planned
 from kit.targets.cloud.errors import ApplyInterrupted, ApplyStopped, AuthorityMissing, StillStands
 from kit.targets.cloud.place import BACKEND, backend
@@ -110,11 +110,15 @@ def apply(cloud: CloudTarget, steps: Plan, listen: Listener, *, again: str = "up
         standing = changes.existing(configuration.show_state())
         if standing:
             markers.record(cloud.place.markers, checks.MARK, "partly")
-        costly, words = changes.costly(standing), (f"kit {again} --cloud{cloud.option}", f"kit down --cloud{cloud.option}")
+        stands = errors.standing(standing, changes.costly(standing))
+        onward = f"`kit {again} --cloud{cloud.option}` goes on from there"
+        onward += "" if again == "down" else f", `kit down --cloud{cloud.option}` takes it all away"
         if isinstance(error, KeyboardInterrupt):
-            raise ApplyInterrupted(standing, costly, *words) from None
-        told = refusals.told(error)
-        raise ApplyStopped(told, standing, costly, *words) from error
+            raise ApplyInterrupted(standing=stands, onward=onward) from None
+        known = refusals.told(error)
+        raise ApplyStopped(
+            what=known.what, cause=known.why, remedy=known.fix, detail=known.detail, standing=stands, onward=onward
+        ) from error
     finally:
         cloud.place.plan.unlink(missing_ok=True)
         cloud.place.close()
@@ -151,7 +155,7 @@ def publish_trust(cloud: CloudTarget) -> None:
         ssl.create_default_context(cadata=content or " ")  # what no client could read is found here, not by forty pods
     except (OSError, ValueError) as error:  # ssl's errors are OSErrors
         why = "what is there is no certificate" if isinstance(error, ssl.SSLError | ValueError) else str(error)
-        raise AuthorityMissing(place, why) from error
+        raise AuthorityMissing(place=place, why=why) from error
     if not cloud.place.ca_file.exists() or cloud.place.ca_file.read_text() != content:
         files.write(cloud.place.ca_file, content)
 
@@ -246,11 +250,11 @@ def purge(cloud: CloudTarget) -> None:
 
     if cloud.place.rehearses:
         if rehearsal.is_emulated(cloud.place):
-            raise EmulatorInUse(cloud.stack.name)
+            raise EmulatorInUse(stack=cloud.stack.name)
         rehearsal.purge(cloud.place, cloud.around.backing)
         return
     has_state = cloud.place.state.exists() or cloud.place.has_backend
     standing = changes.existing(cloud.around.configuration.show_state()) if has_state else ()
     if standing:
-        raise StillStands(standing)
+        raise StillStands(standing=errors.some(standing))
     cloud.place.forget()

@@ -86,9 +86,9 @@ def variables(terraform_folder: Path, stack: Stack, domain: str | None) -> dict[
     wanted, sentry = stack.cloud, stack.sentry
     for name in wanted:
         if name in OURS:
-            raise UnknownVariable(name, OURS[name], f"remove cloud.{name}")
+            raise UnknownVariable(name=name, why=OURS[name], fix=f"remove cloud.{name}")
         if name not in known:
-            raise UnknownVariable(name, "the configuration has no such variable", _near(name, known))
+            raise UnknownVariable(name=name, why="the configuration has no such variable", fix=_near(name, known))
     if not domain:
         raise DomainMissing
     said: dict[str, Any] = {"profile": sentry.profile, "sentry_size": sentry.size, "retention_days": sentry.retention_days}
@@ -134,7 +134,7 @@ def profile(wanted: Profile) -> None:
         why = (
             f"its Kafka client logs in to brokers up to {newest} only, and new clusters are 4.x: {wanted.app_version} came before"
         )
-        raise ProfileTooOld(wanted.name, why)
+        raise ProfileTooOld(profile=wanted.name, why=why)
 
 
 def before_the_cloud(
@@ -156,19 +156,19 @@ def before_the_cloud(
     if not is_public and not is_reached():  # from a host inside the network it is
         raise ApiNotReached
     if not probe_image:
-        raise ProbeImageMissing(sentry.profile, reference())
+        raise ProbeImageMissing(profile=sentry.profile, reference=reference())
 
 
 def state(place: Place, applied: bool) -> None:
     """A state that is lost or of the other world is not gone on with. Raises `StateLost`, `ForeignState`."""
     if not place.state.exists():
         if applied and not place.has_backend:
-            raise StateLost(str(place.state))
+            raise StateLost(path=str(place.state))
         return
     try:
         resources = json.loads(place.state.read_text()).get("resources", [])
     except (ValueError, AttributeError) as error:
-        raise StateLost(str(place.state)) from error
+        raise StateLost(path=str(place.state)) from error
     attributes = (
         instance.get("attributes") or {}
         for resource in resources
@@ -181,7 +181,8 @@ def state(place: Place, applied: bool) -> None:
 def refuse_foreign(where: str, folders: Iterable[str], rehearses: bool) -> None:
     """Raises `ForeignState` where a resource is in a folder of the other world."""
     if any(folder.startswith(EMULATED) != rehearses for folder in folders if folder):
-        raise ForeignState(where, rehearses)
+        here, there = ("the rehearsal", "the cloud") if rehearses else ("the cloud", "the rehearsal")
+        raise ForeignState(path=where, here=here, there=there)
 
 
 def cloud(yandex: Yandex, folder: str, kubernetes: str | None) -> Folder:
@@ -189,11 +190,11 @@ def cloud(yandex: Yandex, folder: str, kubernetes: str | None) -> Folder:
     yandex.iam_token()
     found = yandex.folder(folder) if folder else None
     if found is None or not found.is_active:
-        raise FolderMissing(folder)
+        raise FolderMissing(folder=folder or "(none given)", why=None if folder else "no folder was named")
     if kubernetes:
         offered = {version for versions in yandex.kubernetes_versions().values() for version in versions}
         if offered and kubernetes not in offered:
-            raise VersionClosed(f"Kubernetes {kubernetes}", sorted(offered))
+            raise VersionClosed(version=f"Kubernetes {kubernetes}", offered=sorted(offered))
     return found
 
 
@@ -219,7 +220,7 @@ def quotas(yandex: Yandex, cloud_id: str, created: Mapping[str, int], sums: Sums
             needs |= {identity: _needed(sums, service, kind) for identity, kind in SUMS.get(service, {}).items()}
         lacking += [said for identity, need in needs.items() if (said := _lack(limits.get(identity), need, identity))]
     if lacking:
-        raise QuotaTooSmall(lacking)
+        raise QuotaTooSmall(lacking=lacking)
     return tuple(unasked)
 
 

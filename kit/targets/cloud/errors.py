@@ -12,13 +12,9 @@ class NoCloudStack(KitError):
 
     code = "KIT-NO-CLOUD-STACK"
     exit_code = 4
-
-    def __init__(self, stack: str, rehearses: bool) -> None:
-        option = " --rehearse" if rehearses else ""
-        where = "the rehearsal" if rehearses else "the cloud"
-        super().__init__(
-            what=f"there is no stack {stack} in {where}", why="its state holds nothing", fix=f"kit up --cloud{option}"
-        )
+    what = "there is no stack {stack} in {where}"
+    why = "its state holds nothing"
+    fix = "kit up --cloud{option}"
 
 
 class UnknownVariable(KitError):
@@ -26,9 +22,7 @@ class UnknownVariable(KitError):
 
     code = "KIT-CLOUD-VARIABLE"
     exit_code = 10
-
-    def __init__(self, name: str, why: str, fix: str) -> None:
-        super().__init__(what=f"cloud.{name} cannot be set in kit.yaml", why=why, fix=fix)
+    what = "cloud.{name} cannot be set in kit.yaml"
 
 
 class ShellContradicts(KitError):
@@ -45,13 +39,9 @@ class DomainMissing(KitError):
 
     code = "KIT-CLOUD-DOMAIN"
     exit_code = 10
-
-    def __init__(self) -> None:
-        super().__init__(
-            what="the cloud needs a domain",
-            why="certificates, DNS and Sentry's own links are made for it",
-            fix="write `cloud: {domain: sentry.example.com}` into kit.yaml",
-        )
+    what = "the cloud needs a domain"
+    why = "certificates, DNS and Sentry's own links are made for it"
+    fix = "write `cloud: {{domain: sentry.example.com}}` into kit.yaml"
 
 
 class FolderMissing(KitError):
@@ -59,13 +49,9 @@ class FolderMissing(KitError):
 
     code = "KIT-CLOUD-FOLDER"
     exit_code = 60
-
-    def __init__(self, folder: str) -> None:
-        super().__init__(
-            what=f"folder {folder or '(none given)'} cannot be used",
-            why="the cloud knows no such folder, or does not show it to these credentials" if folder else "no folder was named",
-            fix="yc resource-manager folder list; then `cloud: {folder_id: …}` in kit.yaml, or YC_FOLDER_ID",
-        )
+    what = "folder {folder} cannot be used"
+    why = "the cloud knows no such folder, or does not show it to these credentials"
+    fix = "yc resource-manager folder list; then `cloud: {{folder_id: …}}` in kit.yaml, or YC_FOLDER_ID"
 
 
 class QuotaTooSmall(KitError):
@@ -73,13 +59,9 @@ class QuotaTooSmall(KitError):
 
     code = "KIT-CLOUD-QUOTA"
     exit_code = 63
-
-    def __init__(self, lacking: Sequence[str]) -> None:
-        super().__init__(
-            what="the cloud's quota is too small for this plan",
-            why="; ".join(lacking),
-            fix="ask for more in the console (Quotas), or make it smaller: `cloud: {size: demo}`",
-        )
+    what = "the cloud's quota is too small for this plan"
+    why = "{lacking:; }"
+    fix = "ask for more in the console (Quotas), or make it smaller: `cloud: {{size: demo}}`"
 
 
 class VersionClosed(KitError):
@@ -87,13 +69,9 @@ class VersionClosed(KitError):
 
     code = "KIT-CLOUD-VERSION"
     exit_code = 63
-
-    def __init__(self, what: str, offered: Sequence[str]) -> None:
-        super().__init__(
-            what=f"{what} cannot be created any more",
-            why=f"offered are {', '.join(offered)}",
-            fix="choose one of these in kit.yaml",
-        )
+    what = "{version} cannot be created any more"
+    why = "offered are {offered}"
+    fix = "choose one of these in kit.yaml"
 
 
 class ForeignState(KitError):
@@ -101,14 +79,9 @@ class ForeignState(KitError):
 
     code = "KIT-CLOUD-FOREIGN-STATE"
     exit_code = 60
-
-    def __init__(self, path: str, rehearses: bool) -> None:
-        here, there = ("rehearsal", "cloud") if rehearses else ("cloud", "rehearsal")
-        super().__init__(
-            what=f"the state in {path} is not of the {here}",
-            why=f"its resources have ids of the {there}: applying it here would lose or damage them",
-            fix="use another --stack, or put the right state back",
-        )
+    what = "the state in {path} is not of {here}"
+    why = "its resources have ids of {there}: applying it here would lose or damage them"
+    fix = "use another --stack, or put the right state back"
 
 
 class StateLost(KitError):
@@ -116,53 +89,39 @@ class StateLost(KitError):
 
     code = "KIT-CLOUD-STATE-LOST"
     exit_code = 60
-
-    def __init__(self, path: str) -> None:
-        super().__init__(
-            what=f"the state of the cloud stack is missing from {path}",
-            why="something was applied before, and without its state terraform would make everything a second time",
-            fix="put the state back from a backup; or, if nothing stands any more, remove the folder above it",
-        )
+    what = "the state of the cloud stack is missing from {path}"
+    why = "something was applied before, and without its state terraform would make everything a second time"
+    fix = "put the state back from a backup; or, if nothing stands any more, remove the folder above it"
 
 
 class ApplyStopped(KitError):
-    """An apply did not come to its end: what stands is named, for it costs money."""
+    """Terraform's apply failed half-way: what it has made is named, for it costs money."""
 
     code = "KIT-CLOUD-STOPPED"
     exit_code = 64
-
-    def __init__(self, error: KitError, standing: Sequence[str], billed: Sequence[str], again: str, leave: str) -> None:
-        super().__init__(
-            what=error.what,
-            why=f"{error.why} — {_standing(standing, billed)}",
-            fix=f"{error.fix}; `{again}` goes on from there" + (f", `{leave}` takes it all away" if leave != again else ""),
-            detail=error.detail,
-        )
+    why = "{cause} — {standing}"
+    fix = "{remedy}; {onward}"
 
 
 class ApplyInterrupted(KitError):
-    """Ctrl-C while the cloud was at it: terraform has ended what it was at, and has written down what stands."""
+    """Ctrl-C during terraform's apply: it has ended what it was doing, and has written down what it made."""
 
     code = "KIT-CLOUD-INTERRUPTED"
     exit_code = 130
-
-    def __init__(self, standing: Sequence[str], billed: Sequence[str], again: str, leave: str) -> None:
-        super().__init__(
-            what="interrupted, and nothing is lost",
-            why=_standing(standing, billed),
-            fix=f"`{again}` goes on from there" + (f", `{leave}` takes it all away" if leave != again else ""),
-        )
+    what = "interrupted, and nothing is lost"
+    why = "{standing}"
+    fix = "{onward}"
 
 
-def _standing(standing: Sequence[str], billed: Sequence[str]) -> str:
-    if not standing:
+def standing(names: Sequence[str], billed: Sequence[str]) -> str:
+    """How many resources there are, and which of them cost money."""
+    if not names:
         return "nothing stands"
-    return f"{len(standing)} resources stand" + (
-        f", of which cost money: {_some(billed)}" if billed else ", none of which costs money"
-    )
+    money = f", of which cost money: {some(billed)}" if billed else ", none of which costs money"
+    return f"{len(names)} resources stand{money}"
 
 
-def _some(names: Sequence[str], count: int = 8) -> str:
+def some(names: Sequence[str], count: int = 8) -> str:
     return ", ".join(names[:count]) + (f" and {len(names) - count} more" if len(names) > count else "")
 
 
@@ -171,13 +130,9 @@ class StillStands(KitError):
 
     code = "KIT-CLOUD-STANDS"
     exit_code = 16
-
-    def __init__(self, standing: Sequence[str]) -> None:
-        super().__init__(
-            what="nothing was removed: the stack still stands in the cloud",
-            why=f"without its state nobody would know of {_some(standing)}, and it would go on costing money",
-            fix="kit down --cloud",
-        )
+    what = "nothing was removed: the stack still stands in the cloud"
+    why = "without its state nobody would know of {standing}, and it would go on costing money"
+    fix = "kit down --cloud"
 
 
 class Kept(KitError):
@@ -185,13 +140,9 @@ class Kept(KitError):
 
     code = "KIT-CLOUD-PROTECTED"
     exit_code = 16
-
-    def __init__(self, protected: Sequence[str]) -> None:
-        super().__init__(
-            what="nothing was removed: deletion protection is on",
-            why=f"it protects {_some(protected, 6)}",
-            fix="`cloud: {deletion_protection: false}` in kit.yaml, kit up --cloud, then kit down --cloud again",
-        )
+    what = "nothing was removed: deletion protection is on"
+    why = "it protects {protected}"
+    fix = "`cloud: {{deletion_protection: false}}` in kit.yaml, kit up --cloud, then kit down --cloud again"
 
 
 class ProfileTooOld(KitError):
@@ -199,9 +150,8 @@ class ProfileTooOld(KitError):
 
     code = "KIT-CLOUD-PROFILE"
     exit_code = 63
-
-    def __init__(self, profile: str, why: str) -> None:
-        super().__init__(what=f"profile {profile} has no place in the cloud", why=why, fix="kit up --cloud --profile current")
+    what = "profile {profile} has no place in the cloud"
+    fix = "kit up --cloud --profile current"
 
 
 class AuthorityMissing(KitError):
@@ -209,13 +159,8 @@ class AuthorityMissing(KitError):
 
     code = "KIT-CLOUD-AUTHORITY"
     exit_code = 60
-
-    def __init__(self, place: str, why: str) -> None:
-        super().__init__(
-            what=f"the certificate authority of the managed stores could not be read from {place}",
-            why=why,
-            fix="give it as a file: KIT_CLOUD_CA_FILE=CA.pem kit up --cloud",
-        )
+    what = "the certificate authority of the managed stores could not be read from {place}"
+    fix = "give it as a file: KIT_CLOUD_CA_FILE=CA.pem kit up --cloud"
 
 
 class ApiNotReached(KitError):
@@ -223,13 +168,9 @@ class ApiNotReached(KitError):
 
     code = "KIT-CLOUD-API-ADDRESS"
     exit_code = 10
-
-    def __init__(self) -> None:
-        super().__init__(
-            what="kit could not install Sentry from here",
-            why="without kubernetes_api_cidrs the cluster's API has no public address, and this computer is outside its network",
-            fix="`cloud: {kubernetes_api_cidrs: [203.0.113.7/32]}` in kit.yaml, with your own address; or --only cluster",
-        )
+    what = "kit could not install Sentry from here"
+    why = "without kubernetes_api_cidrs the cluster's API has no public address, and this computer is outside its network"
+    fix = "`cloud: {{kubernetes_api_cidrs: [203.0.113.7/32]}}` in kit.yaml, with your own address; or --only cluster"
 
 
 class StandInInCloud(KitError):
@@ -237,13 +178,9 @@ class StandInInCloud(KitError):
 
     code = "KIT-CLOUD-FLAVOUR"
     exit_code = 10
-
-    def __init__(self) -> None:
-        super().__init__(
-            what="the stand-in for Sentry cannot run in the cloud",
-            why="its images are on this computer only; it is for rehearsals",
-            fix="kit up --cloud --sentry chart; or rehearse: kit up --cloud --rehearse",
-        )
+    what = "the stand-in for Sentry cannot run in the cloud"
+    why = "its images are on this computer only; it is for rehearsals"
+    fix = "kit up --cloud --sentry chart; or rehearse: kit up --cloud --rehearse"
 
 
 class ProbeImageMissing(KitError):
@@ -251,15 +188,13 @@ class ProbeImageMissing(KitError):
 
     code = "KIT-CLOUD-PROBE-IMAGE"
     exit_code = 10
-
-    def __init__(self, profile: str, reference: str) -> None:
-        pushed = f"cr.yandex/<registry>/probe-{profile}"
-        super().__init__(
-            what="the preflight's image is not known in the cloud",
-            why="the nodes take images from registries only, and KIT_PROBE_IMAGE names none",
-            fix=f"kit images build probe-{profile} && docker tag {reference} {pushed} && docker push {pushed}; "
-            f"then KIT_PROBE_IMAGE={pushed} kit up --cloud",
-        )
+    what = "the preflight's image is not known in the cloud"
+    why = "the nodes take images from registries only, and KIT_PROBE_IMAGE names none"
+    fix = (
+        "kit images build probe-{profile} && docker tag {reference} cr.yandex/<registry>/probe-{profile} && "
+        "docker push cr.yandex/<registry>/probe-{profile}; "
+        "then KIT_PROBE_IMAGE=cr.yandex/<registry>/probe-{profile} kit up --cloud"
+    )
 
 
 class ProviderMissing(KitError):
@@ -267,15 +202,8 @@ class ProviderMissing(KitError):
 
     code = "KIT-CLOUD-PROVIDER"
     exit_code = 63
-
-    def __init__(self, unavailable: KitError | None, built: KitError) -> None:
-        said = f"no registry gave it ({unavailable.why}), and " if unavailable else ""
-        super().__init__(
-            what="there is no way to get terraform's provider for Yandex Cloud here",
-            why=f"{said}it could not be built: {built.what}: {built.why}",
-            fix=f"{built.fix}; or name a mirror that has it in the file of TF_CLI_CONFIG_FILE",
-            detail=built.detail,
-        )
+    what = "there is no way to get terraform's provider for Yandex Cloud here"
+    fix = "{remedy}; or name a mirror that has it in the file of TF_CLI_CONFIG_FILE"
 
 
 class PricesUnreadable(KitError):
@@ -283,13 +211,8 @@ class PricesUnreadable(KitError):
 
     code = "KIT-CLOUD-PRICES"
     exit_code = 10
-
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(
-            what=f"{path} holds no prices",
-            why=why,
-            fix="write what one of each costs for a month: {vcpu: …, memory_gb: …, disk_gb: …}",
-        )
+    what = "{path} holds no prices"
+    fix = "write what one of each costs for a month: {{vcpu: …, memory_gb: …, disk_gb: …}}"
 
 
 class EmulatorInUse(KitError):
@@ -297,13 +220,9 @@ class EmulatorInUse(KitError):
 
     code = "KIT-CLOUD-EMULATOR-RUNS"
     exit_code = 20
-
-    def __init__(self, stack: str) -> None:
-        super().__init__(
-            what="nothing was removed: the emulator of this stack runs",
-            why=f"somebody started `kit yandex emulate` for stack {stack}, and works with what would be removed",
-            fix="end it (Ctrl-C where it runs), then the same command again",
-        )
+    what = "nothing was removed: the emulator of this stack runs"
+    why = "somebody started `kit yandex emulate` for stack {stack}, and works with what would be removed"
+    fix = "end it (Ctrl-C where it runs), then the same command again"
 
 
 class ValuesAreMade(KitError):
@@ -311,13 +230,9 @@ class ValuesAreMade(KitError):
 
     code = "KIT-CLOUD-VALUES"
     exit_code = 10
-
-    def __init__(self, option: str) -> None:
-        super().__init__(
-            what="the cloud stack has these values and no others",
-            why="profile and size are variables of its configuration, which makes the values together with the stores",
-            fix=f"kit up --cloud{option} --profile … --plan; values without a stack: --endpoints FILE --url URL",
-        )
+    what = "the cloud stack has these values and no others"
+    why = "profile and size are variables of its configuration, which makes the values together with the stores"
+    fix = "kit up --cloud{option} --profile … --plan; values without a stack: --endpoints FILE --url URL"
 
 
 class ChartNotRehearsed(KitError):
@@ -325,11 +240,9 @@ class ChartNotRehearsed(KitError):
 
     code = "KIT-CLOUD-REHEARSAL"
     exit_code = 10
-
-    def __init__(self) -> None:
-        super().__init__(
-            what="a rehearsal installs the stand-in for Sentry, not the chart",
-            why="the chart would be made for its public domain, and nothing leads from there to this computer",
-            fix="the chart on this computer: kit up --local --sentry chart; its values for the cloud: "
-            "kit values check --cloud --rehearse --chart …",
-        )
+    what = "a rehearsal installs the stand-in for Sentry, not the chart"
+    why = "the chart would be made for its public domain, and nothing leads from there to this computer"
+    fix = (
+        "the chart on this computer: kit up --local --sentry chart; its values for the cloud: kit values check --cloud "
+        "--rehearse --chart …"
+    )

@@ -25,6 +25,10 @@ class Place:
     rehearses: bool
 
     @property
+    def where(self) -> str:
+        return "the rehearsal" if self.rehearses else "the cloud"
+
+    @property
     def root(self) -> Path:
         return self.workspace.state / ("rehearsal" if self.rehearses else "cloud")
 

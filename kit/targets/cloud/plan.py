@@ -20,7 +20,7 @@ from kit.state import markers, secrets
 from kit.targets.cloud import changes, checks, refusals
 from kit.targets.cloud import sentry as clouds
 from kit.targets.cloud.changes import Sums
-from kit.targets.cloud.errors import ChartNotRehearsed, Kept, NoCloudStack
+from kit.targets.cloud.errors import ChartNotRehearsed, Kept, some
 
 if TYPE_CHECKING:
     from kit.supply import Need
@@ -174,12 +174,12 @@ def _images_there(cloud: CloudTarget) -> frozenset[str]:
 def down(cloud: CloudTarget) -> Plan:
     """What would be removed, and what of it holds data. Raises `NoCloudStack`, `Kept`."""
     if not cloud.is_applied and not cloud.place.state.exists():
-        raise NoCloudStack(cloud.stack.name, cloud.place.rehearses)
+        raise cloud.absent()
     checks.state(cloud.place, cloud.is_applied)
     state = cloud.around.configuration.show_state()
     if not changes.existing(state):
-        raise NoCloudStack(cloud.stack.name, cloud.place.rehearses)
+        raise cloud.absent()
     checks.refuse_foreign(str(cloud.place.state), changes.folders(state), cloud.place.rehearses)
     if protected := changes.protected(state):
-        raise Kept(protected)
+        raise Kept(protected=some(protected, 6))
     return _resources(cloud, destroy=True)[0]

@@ -58,7 +58,9 @@ def _ensure(supply: Supply, progress: Progress | None, unavailable: ProviderUnav
     try:
         supply.ensure([ARTIFACT], progress)
     except KitError as error:
-        raise ProviderMissing(unavailable, error) from error
+        tried = f"no registry gave it ({unavailable.why}), and " if unavailable else ""
+        why = f"{tried}it could not be built: {error.what}: {error.why}"
+        raise ProviderMissing(why=why, remedy=error.fix, detail=error.detail) from error
 
 
 def _noted(configuration: Configuration, provider: str) -> Configuration:

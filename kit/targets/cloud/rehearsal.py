@@ -46,15 +46,13 @@ class EmulatorFailed(KitError):
 
     code = "KIT-CLOUD-EMULATOR"
     exit_code = 60
+    what = "the emulator of the cloud's API did not start"
+    fix = "read {log}, then the same command again"
 
-    def __init__(self, log: Path, said: str) -> None:
-        lines = [line for line in said.strip().splitlines() if line.strip()]
-        super().__init__(
-            what="the emulator of the cloud's API did not start",
-            why=lines[-1] if lines else "it said nothing",
-            fix=f"read {log}, then the same command again",
-            detail="\n".join(lines[-15:]),
-        )
+    @classmethod
+    def of(cls, log: Path, said: str) -> EmulatorFailed:
+        lines = [line for line in said.strip().splitlines() if line.strip()] or ["it said nothing"]
+        return cls(log=log, why=lines[-1], detail="\n".join(lines[-15:]))
 
 
 def kit(place: Place) -> list[str]:
@@ -74,7 +72,7 @@ def emulated(place: Place) -> Iterator[Mapping[str, str | None]]:
         _await_ready(log, exit_code)
         said = _environment(place)
         if said.exit_code != 0:
-            raise EmulatorFailed(log, said.stdout + said.stderr)
+            raise EmulatorFailed.of(log, said.stdout + said.stderr)
         # IAM needs no time to learn of a role here, and the managed stores' authority is that of the stack behind.
         authority = replace(place.workspace, stack=backing_name(place.workspace.stack)).ca_file
         yield {"TF_VAR_iam_pause_s": "0", AUTHORITY_FILE: str(authority), **json.loads(said.stdout)}
@@ -111,7 +109,7 @@ def _await_ready(log: Path, exit_code: Callable[[], int | None]) -> None:
         if any(line.startswith("{") and '"port"' in line for line in said.splitlines()) or (has_ended and RUNS in said):
             return
         if has_ended or time.monotonic() > end:
-            raise EmulatorFailed(log, said)
+            raise EmulatorFailed.of(log, said)
         time.sleep(POLL_S)
 
 

@@ -96,7 +96,7 @@ class CloudTarget:
 
             document = self.around.reading.output() if self.place.configuration.exists() else {}
             if "kubernetes" not in document:
-                raise NoCloudStack(self.stack.name, self.place.rehearses)
+                raise self.absent()
             self._outputs = Outputs(document, self.around.own, lambda: self.around.yandex)
         return self._outputs
 
@@ -196,9 +196,12 @@ class CloudTarget:
         self._must_stand()
         return CloudValues(self)
 
+    def absent(self) -> NoCloudStack:
+        return NoCloudStack(stack=self.stack.name, where=self.place.where, option=self.option)
+
     def _must_stand(self) -> None:
         if not self.is_applied:
-            raise NoCloudStack(self.stack.name, self.place.rehearses)
+            raise self.absent()
 
     def secret_places(self) -> Mapping[str, Mapping[str, Any]]:
         """Name → where it lies. Holds no secret."""

@@ -38,7 +38,7 @@ class CloudValues:
         """What an upgrade would change in the running release; empty: nothing. Raises `NoRelease`."""
         running = self.cloud.around.helm.values(RELEASE, NAMESPACE) if self._is_released() else {}
         if not running:
-            raise NoRelease(f"stack {self.cloud.stack.name} in the cloud has none that left its values")
+            raise NoRelease(why=f"stack {self.cloud.stack.name} in the cloud has none that left its values")
         return values.difference(running, self.cloud.sentry.installation().values)
 
     def _is_released(self) -> bool:

@@ -42,14 +42,8 @@ class StoreNotReady(KitError):
 
     code = "KIT-STORE-NOT-READY"
     exit_code = 40
-
-    def __init__(self, store: str, reason: str, waited_s: float, log: str) -> None:
-        super().__init__(
-            what=f"{store} did not become ready within {waited_s:.0f} s",
-            why=reason,
-            fix=f"kit logs {store}",
-            detail=log,
-        )
+    what = "{store} did not become ready within {waited_s:.0f} s"
+    fix = "kit logs {store}"
 
 
 def actions(local: LocalTarget) -> Mapping[str, Action]:
@@ -197,7 +191,7 @@ def _poll(local: LocalTarget, name: str, note: Note, enough: Callable[[Ready | N
         if now - looked > LOOK_AT_CONTAINER_S:
             looked, is_dead = now, local.is_dead(name)
         if is_dead or now - started > STORE_TIMEOUT_S:
-            raise StoreNotReady(name, reason, now - started, local.log_tail(name, LOG_LINES))
+            raise StoreNotReady(store=name, why=reason, waited_s=now - started, detail=local.log_tail(name, LOG_LINES))
         time.sleep(POLL_S)
 
 

@@ -10,8 +10,6 @@ class NoStack(KitError):
 
     code = "KIT-NO-STACK"
     exit_code = 4
-
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            what=f"there is no stack {name}", why="it was never brought up here, or it was purged", fix="kit up --local"
-        )
+    what = "there is no stack {name}"
+    why = "it was never brought up here, or it was purged"
+    fix = "kit up --local"

@@ -25,13 +25,9 @@ class Foreign(KitError):
 
     code = "KIT-FOREIGN"
     exit_code = 25
-
-    def __init__(self, kind: str, name: str, remove: str) -> None:
-        super().__init__(
-            what=f"a {kind} named {name} exists and is not kit's",
-            why=f"it lacks the label {STACK_LABEL} that everything of kit's bears; it was left untouched",
-            fix=f"give the stack another name (--stack NAME), or if nobody needs it: {remove}",
-        )
+    what = "a {kind} named {name} exists and is not kit's"
+    why = f"it lacks the label {STACK_LABEL} that everything of kit's bears; it was left untouched"
+    fix = "give the stack another name (--stack NAME), or if nobody needs it: {remove}"
 
 
 class Elsewhere(KitError):
@@ -39,13 +35,9 @@ class Elsewhere(KitError):
 
     code = "KIT-ELSEWHERE"
     exit_code = 25
-
-    def __init__(self, stack: str, home: str) -> None:
-        super().__init__(
-            what=f"stack {stack} is run from {home}",
-            why="its passwords and certificates are there; from here nothing of it was touched",
-            fix=f"work there, or give this one another name: kit up --local --stack {stack}-2",
-        )
+    what = "stack {stack} is run from {home}"
+    why = "its passwords and certificates are there; from here nothing of it was touched"
+    fix = "work there, or give this one another name: kit up --local --stack {stack}-2"
 
 
 class Orphaned(KitError):
@@ -53,13 +45,9 @@ class Orphaned(KitError):
 
     code = "KIT-ORPHANED"
     exit_code = 26
-
-    def __init__(self, stack: str, volumes: int) -> None:
-        super().__init__(
-            what=f"stack {stack} has {volumes} volumes, and nobody has their passwords any more",
-            why="the folder with its certificates and passwords was removed, while the engine kept its data",
-            fix=f"bring the folder back, or remove what is left: kit purge --stack {stack}",
-        )
+    what = "stack {stack} has {volumes} volumes, and nobody has their passwords any more"
+    why = "the folder with its certificates and passwords was removed, while the engine kept its data"
+    fix = "bring the folder back, or remove what is left: kit purge --stack {stack}"
 
 
 def check_foreign(local: LocalTarget, seen: EngineSeen) -> None:
@@ -73,7 +61,7 @@ def check_foreign(local: LocalTarget, seen: EngineSeen) -> None:
             _check(local, "container", container.name, container.labels, f"docker rm -f {container.name}")
         # Kind labels its nodes with its own names only; ours is the one that stands on our network.
         if container.name == node_name(stack) and not (network and stack in container.addresses):
-            raise Foreign("Kind cluster", stack, f"kind delete cluster --name {stack}")
+            raise Foreign(kind="Kind cluster", name=stack, remove=f"kind delete cluster --name {stack}")
     for volume in seen.volumes:
         if volume.name in {volume_name(local.stack, store) for store in STORES}:
             _check(local, "volume", volume.name, volume.labels, f"docker volume rm {volume.name}")
@@ -83,12 +71,12 @@ def check_orphaned(local: LocalTarget, seen: EngineSeen) -> None:
     """Raise where volumes are left of a stack whose passwords are not."""
     volumes = [volume for volume in seen.volumes if volume.labels.get(STACK_LABEL) == local.stack.name]
     if volumes and not local.secrets():
-        raise Orphaned(local.stack.name, len(volumes))
+        raise Orphaned(stack=local.stack.name, volumes=len(volumes))
 
 
 def _check(local: LocalTarget, kind: str, name: str, labels: Mapping[str, str], remove: str) -> None:
     home = labels.get(HOME_LABEL)
     if labels.get(STACK_LABEL) != local.stack.name or not home:
-        raise Foreign(kind, name, remove)
+        raise Foreign(kind=kind, name=name, remove=remove)
     if home != str(local.workspace.home) and Path(home).exists():
-        raise Elsewhere(local.stack.name, home)
+        raise Elsewhere(stack=local.stack.name, home=home)

@@ -24,7 +24,7 @@ def read(local: LocalTarget, component: str, tail: int, follow: bool) -> Iterato
     seen = observe.ask_engine(local)
     container = seen.store_containers(local.stack.name).get(component) if component in STORES else seen.node(local.stack.name)
     if container is None or (component not in STORES and container.name != node_name(local.stack.name)):
-        raise NoStack(local.stack.name)
+        raise NoStack(name=local.stack.name)
     if follow:
         yield from local.docker.follow_logs(container.id, tail=tail)
     else:

@@ -78,14 +78,14 @@ class LocalSentry:
         """The stack's secrets. Raises `NoStack`."""
         found = self._local.secrets()
         if not set(secret_makers()) <= set(found):
-            raise NoStack(self._local.stack.name)
+            raise NoStack(name=self._local.stack.name)
         return found
 
     @property
     def _url(self) -> str:
         known = self._local.ports()
         if layout.SENTRY_KEY not in known:
-            raise NoStack(self._local.stack.name)
+            raise NoStack(name=self._local.stack.name)
         return f"https://{LOOPBACK}:{known[layout.SENTRY_KEY]}"
 
     @property

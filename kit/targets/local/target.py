@@ -151,7 +151,7 @@ class LocalTarget:
     def credentials(self) -> Credentials:
         found = self.secrets()
         if not found:
-            raise NoStack(self.stack.name)
+            raise NoStack(name=self.stack.name)
         return layout.credentials(found)
 
     def ports(self) -> Mapping[str, int]:
@@ -170,7 +170,7 @@ class LocalTarget:
         """As seen from this computer."""
         known = self.ports()
         if not known:
-            raise NoStack(self.stack.name)
+            raise NoStack(name=self.stack.name)
         return layout.endpoints_from_host(known, self.credentials())
 
     def container_fingerprints(self) -> Mapping[str, str]:

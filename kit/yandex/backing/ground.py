@@ -195,7 +195,9 @@ class Ground:
             if now - looked > LOOK_AT_CONTAINER_S:
                 looked, is_dead = now, local.is_dead(store)
             if is_dead or now - started > STORE_TIMEOUT_S:
-                raise StoreNotReady(store, answer.reason, now - started, local.log_tail(store, LOG_LINES))
+                raise StoreNotReady(
+                    store=store, why=answer.reason, waited_s=now - started, detail=local.log_tail(store, LOG_LINES)
+                )
             time.sleep(POLL_S)
 
     def remove_store(self, store: str) -> None:
