@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def read(local: LocalTarget, component: str, tail: int, follow: bool) -> Iterator[str]:
     if component in logs.SELECTORS:
         if not local.workspace.kubeconfig.exists():
-            raise NoStack(local.stack.name)
+            raise NoStack(name=local.stack.name)
         yield from logs.follow(local.kube, component, tail) if follow else [logs.read(local.kube, component, tail)]
         return
     seen = observe.ask_engine(local)
