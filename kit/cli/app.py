@@ -46,7 +46,7 @@ SECTIONS = {
     "This computer": {
         "doctor": ("doctor", "Check this computer and say what to mend."),
         "setup": ("setup", "Prepare this computer: an engine that answers, and what images are built with."),
-        "images": ("images", "List, build, pull, save and load the tools and images."),
+        "images": ("images.command", "List, build, pull, save and load the tools and images."),
         "certs": ("certs", "Show the authority and its certificates."),
         "completion": ("completion", "Print the completion script of a shell."),
     },

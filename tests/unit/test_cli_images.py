@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kit.adapters.docker.observed import Platform
-from kit.cli.images import images
+from kit.cli.images.command import images
 from kit.supply import Supply, archive
 from kit.supply.errors import NotSupplied
 from tests.support.file_server import FileServer, file_server

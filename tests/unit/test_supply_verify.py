@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from kit.adapters.docker.client import Docker
 from kit.adapters.docker.errors import EngineNotRunning
-from kit.cli.images import images
+from kit.cli.images.command import images
 from kit.supply import Supply, lock_file
 from kit.supply.download import Files
 from kit.supply.errors import RegistryPrefixInvalid

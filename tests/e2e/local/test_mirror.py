@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from kit.adapters.docker.client import Docker
 from kit.adapters.docker.registries import RegistryLacks, RegistryUnreachable
-from kit.cli.images import images
+from kit.cli.images.command import images
 from kit.supply import Supply
 from kit.supply.errors import NoSource
 from kit.supply.lock import PulledImage

@@ -21,7 +21,7 @@ from kit import workspace
 from kit.adapters import process
 from kit.adapters.docker.client import Docker, Ended
 from kit.adapters.docker.errors import DiskFull, ImageBuildFailed
-from kit.cli.images import images
+from kit.cli.images.command import images
 from kit.errors import ToolFailed
 from kit.host.platform import of_host
 from kit.supply import Supply, archive, prune
