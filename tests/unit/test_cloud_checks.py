@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from kit.adapters.yandex.client import Quota, from_environment
 from kit.adapters.yandex.errors import CredentialsRefused, NoCredentials
 from kit.blueprint.stack import Mail, SentryWanted, Stack
+from kit.cli import app
 from kit.errors import KitError
 from kit.sentry.chart import values
 from kit.targets.cloud import checks
@@ -33,7 +34,7 @@ from kit.targets.cloud.place import BACKEND, Place
 from kit.targets.cloud.target import CloudTarget
 from kit.workspace import Workspace
 from tests.support.cloud import cloud
-from tests.support.program import ROOT, Program
+from tests.support.program import ROOT
 
 CHART = SentryWanted(flavour="chart")
 
@@ -236,15 +237,33 @@ def test_what_fits_passes_and_what_cannot_be_asked_is_said() -> None:
 # -- as a user meets it
 
 
-def test_the_command_line_says_it_in_three_lines_and_makes_nothing(tmp_path: Path) -> None:
-    silent = {"YC_TOKEN": "", "YC_SERVICE_ACCOUNT_KEY_FILE": "", "TF_VAR_domain": "", "TF_VAR_kubernetes_api_cidrs": ""}
-    kit = Program(tmp_path, "it", env={**silent, "KIT_PROBE_IMAGE": "cr.example/probe:1"})
+Kit = Callable[..., tuple[int, str]]
 
+
+@pytest.fixture
+def kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Kit:
+    """The program in this process: exit code and standard output."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KIT_HOME", str(tmp_path))
+    for name in ("YC_TOKEN", "YC_SERVICE_ACCOUNT_KEY_FILE", "TF_VAR_domain", "TF_VAR_kubernetes_api_cidrs"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("KIT_PROBE_IMAGE", "cr.example/probe:1")
+
+    def run(*words: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            app.main(["--stack", "it", *words])
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, capsys.readouterr().out
+
+    return run
+
+
+def test_the_command_line_says_it_in_three_lines_and_makes_nothing(kit: Kit, tmp_path: Path) -> None:
     def refused(described: str, *words: str) -> str:
         (tmp_path / "kit.yaml").write_text(described)
-        ran = kit("up", "--cloud", "--plan", "-o", "json", *words)
-        assert ran.exit_code, ran.stdout
-        return str(ran.json["error"]["code"])
+        exit_code, said = kit("up", "--cloud", "--plan", "-o", "json", *words)
+        assert exit_code, said
+        return str(json.loads(said)["error"]["code"])
 
     assert refused("cloud: {}\n") == "KIT-CLOUD-DOMAIN"
     assert refused("cloud: {domain: s.example.com}\n") == "KIT-CLOUD-FLAVOUR"
@@ -254,12 +273,12 @@ def test_the_command_line_says_it_in_three_lines_and_makes_nothing(tmp_path: Pat
     assert refused(whole, "--sentry", "chart") == "KIT-CLOUD-NO-CREDENTIALS"
     assert not (tmp_path / ".kit" / "it").exists(), "nothing was written for what is refused"
     for verb, code in (("down", 4), ("status", 4), ("verify", 4), ("demo", 4), ("env", 4), ("preflight", 4)):
-        assert kit(verb, "--cloud").exit_code == code, verb
+        assert kit(verb, "--cloud")[0] == code, verb
     assert not (tmp_path / ".kit" / "it").exists(), "nor for a stack that is not there"
 
 
 @pytest.mark.parametrize("words", ["topics", "logs kafka", "certs show", "doctor", "chart render"])
-def test_a_command_of_the_local_stack_never_acts_on_it_for_the_cloud(tmp_path: Path, words: str) -> None:
-    ran = Program(tmp_path, "it")(*words.split(), "--cloud", "-o", "json")
-    assert ran.exit_code == 10
-    assert ran.json["error"]["code"] == "KIT-LOCAL-ONLY"
+def test_a_command_of_the_local_stack_never_acts_on_it_for_the_cloud(kit: Kit, words: str) -> None:
+    exit_code, said = kit(*words.split(), "--cloud", "-o", "json")
+    assert exit_code == 10
+    assert json.loads(said)["error"]["code"] == "KIT-LOCAL-ONLY"
