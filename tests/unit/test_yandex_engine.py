@@ -15,7 +15,7 @@ import pytest
 
 from kit.yandex import coverage
 from kit.yandex.contract import BackingFailed, Cluster, ClusterPart, Inventory, NoBacking, PortTaken
-from kit.yandex.engine import descriptors, ids
+from kit.yandex.engine import descriptors, ids, operations
 from kit.yandex.engine.journal import Journal, JournalDamaged
 from kit.yandex.engine.state import Options
 from kit.yandex.rules import quotas
@@ -188,11 +188,12 @@ def test_the_answer_says_when_to_poll(certificate: Certificate) -> None:
         assert int(dict(call.initial_metadata())["x-operation-poll-interval"]) >= 1
 
 
-def test_a_cluster_is_shown_while_it_is_made(certificate: Certificate) -> None:
+def test_a_cluster_is_shown_while_it_is_made(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
     backing = Slow()
     with emulated(certificate, backing=backing) as cloud:
         yandex.subnet(cloud, network := yandex.network(cloud))
         backing.release.clear()
+        monkeypatch.setattr(operations, "ANSWERED_WITHIN_S", 0.0)
         operation = cloud(f"{KAFKA}/Create", _kafka_request(network))
         metadata = descriptors.message("mdb.kafka.v1.CreateClusterMetadata")()
         operation.metadata.Unpack(metadata)
@@ -209,22 +210,22 @@ def test_what_is_made_quickly_is_done_in_the_first_answer(certificate: Certifica
         assert cloud.done(f"{TOPIC}/Create", cluster_id=cluster, topic_spec={"name": "t", "partitions": {"value": 1}}).name == "t"
 
 
-def test_strict_refuses_the_second_operation_on_a_cluster_in_the_clouds_words(certificate: Certificate) -> None:
-    with emulated(certificate, options=Options(async_s=1.0, is_strict=True)) as cloud:
-        network = cloud.emulator.state
-        yandex_network = cloud(f"{NETWORK}/Create", folder_id=FOLDER, name="n")
-        _wait(cloud, yandex_network)
-        found = cloud(f"{NETWORK}/List", folder_id=FOLDER).networks[0].id
-        block = {"name": "s", "zone_id": "ru-central1-a", "v4_cidr_blocks": ["10.0.0.0/24"]}
-        _wait(cloud, cloud("vpc.v1.SubnetService/Create", folder_id=FOLDER, network_id=found, **block))
-        _wait(cloud, cloud(f"{KAFKA}/Create", _kafka_request(found)))
+def test_strict_refuses_the_second_operation_on_a_cluster_in_the_clouds_words(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backing = Slow()
+    with emulated(certificate, backing=backing, options=Options(is_strict=True)) as cloud:
+        yandex.subnet(cloud, network := yandex.network(cloud))
+        _wait(cloud, cloud(f"{KAFKA}/Create", _kafka_request(network)))
         cluster = cloud(f"{KAFKA}/List", folder_id=FOLDER).clusters[0].id
+        backing.topic_release.clear()
+        monkeypatch.setattr(operations, "ANSWERED_WITHIN_S", 0.0)
         first = cloud(f"{TOPIC}/Create", cluster_id=cluster, topic_spec={"name": "a", "partitions": {"value": 1}})
         refused = cloud.refused(f"{TOPIC}/Create", cluster_id=cluster, topic_spec={"name": "b", "partitions": {"value": 1}})
         assert refused.details() == f'conflicting operation "{first.id}" detected'
+        backing.topic_release.set()
         _wait(cloud, first)
         _wait(cloud, cloud(f"{TOPIC}/Create", cluster_id=cluster, topic_spec={"name": "b", "partitions": {"value": 1}}))
-        assert network.options.is_strict
 
 
 def test_the_same_call_with_the_same_key_is_one_operation(cloud: Cloud) -> None:
@@ -302,7 +303,7 @@ def test_a_password_goes_with_the_user_that_has_gone(certificate: Certificate) -
         assert not cloud("lockbox.v1.SecretService/List", folder_id=FOLDER).secrets
 
 
-def test_what_is_being_made_is_not_taken_for_lost(certificate: Certificate) -> None:
+def test_what_is_being_made_is_not_taken_for_lost(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Others list a cluster's topics while one is made; the broker does not have it yet."""
     backing = Slow()
     backing.inventory = Inventory(exists=True, topics=frozenset())
@@ -310,6 +311,7 @@ def test_what_is_being_made_is_not_taken_for_lost(certificate: Certificate) -> N
         yandex.subnet(cloud, network := yandex.network(cloud))
         cluster = yandex.kafka(cloud, network)
         backing.topic_release.clear()
+        monkeypatch.setattr(operations, "ANSWERED_WITHIN_S", 0.0)
         operation = cloud(f"{TOPIC}/Create", cluster_id=cluster, topic_spec={"name": "t", "partitions": {"value": 1}})
         assert not operation.done
         assert [topic.name for topic in cloud(f"{TOPIC}/List", cluster_id=cluster).topics] == ["t"]
@@ -339,16 +341,20 @@ def test_everything_is_there_after_a_restart(certificate: Certificate, tmp_path:
         assert (cloud(f"{KAFKA}/Get", cluster_id=cluster), cloud(f"{KAFKA}/ListHosts", cluster_id=cluster)) == before
 
 
-def test_what_a_kill_interrupted_is_taken_back_and_can_be_made_anew(certificate: Certificate, tmp_path: Path) -> None:
+def test_what_a_kill_interrupted_is_taken_back_and_can_be_made_anew(
+    certificate: Certificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     backing = Slow()
     with emulated(certificate, tmp_path, backing) as cloud:
         yandex.subnet(cloud, network := yandex.network(cloud))
         kept = yandex.kafka(cloud, network, "kept")
         backing.release.clear()
+        monkeypatch.setattr(operations, "ANSWERED_WITHIN_S", 0.0)
         operation = cloud(f"{KAFKA}/Create", _kafka_request(network, "half"))
         (tmp_path / "killed").mkdir()
         (tmp_path / "killed" / "journal.jsonl").write_bytes((tmp_path / "journal.jsonl").read_bytes())  # as a kill leaves it
         backing.release.set()
+    monkeypatch.undo()
     restarted = Slow()
     with emulated(certificate, tmp_path / "killed", restarted) as cloud:
         assert len(restarted.removed) == 1  # what the kill left half made
