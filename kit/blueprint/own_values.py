@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from kit.blueprint.nodes import TAG, BadBlueprint, Data, KeyPath, place
 from kit.blueprint.stack import OwnValues
 from kit.errors import KitError
+from kit.yaml_file import Document, KeyPath
 
 SECRET_WORDS = re.compile(
     r"(?:^|_)(?:password|passwd|passphrase|secret|token|credentials|(?:secret|private|api|access|signing|encryption|licen[cs]e)_key"
@@ -27,6 +27,14 @@ NO_SECRET = re.compile(r"\$\(\w+\)|\$\{\w+\}|/\S*|true|false|none|", re.IGNORECA
 URL_PASSWORD = re.compile(r"[a-z][a-z0-9+]*://[^\s:/@\"']*:(?!//)(?!\$[({])([^\s@/\"'{%*]+)@")
 
 
+class BadBlueprint(KitError):
+    """kit.yaml, or a file that it names, cannot be read as a description of a stack."""
+
+    code = "KIT-BLUEPRINT"
+    exit_code = 10
+    what = "{where} is not a valid blueprint"
+
+
 class SecretInClear(KitError):
     """Something that looks like a secret is written out in kit.yaml."""
 
@@ -36,17 +44,17 @@ class SecretInClear(KitError):
     why = "it would stand in a file that is shared, in ConfigMaps of the cluster and in Helm's record of the release"
 
 
-def read(node: Any, where: str) -> OwnValues:
-    """Raises `BadBlueprint`, `SecretInClear`. Nothing, or nothing but comments, is no values."""
-    if node is None or node.tag == f"{TAG}null":
+def read(document: Document, path: KeyPath = ()) -> OwnValues:
+    """Those that stand at `path`. Raises `BadBlueprint`, `SecretInClear`. Nothing, or nothing but comments, is no values."""
+    found = document.plain(path)
+    if found is None:
         return OwnValues()
-    if node.id != "mapping":
-        raise BadBlueprint(where=place(where, node), why="a mapping is expected here", fix="write the chart's keys and values")
-    data = Data(where)
-    document = data.of(node)
-    values = OwnValues(json.dumps(document, sort_keys=True), data.places)
-    for path, variable in in_clear(document):
-        raise SecretInClear(where=values.place(path), key=variable or ".".join(path), fix=_instead(path, variable))
+    if not isinstance(found, dict):
+        raise document.wrong(path, "a mapping is expected here", "write the chart's keys and values")
+    places = {place[len(path) :]: line for place, line in document.places.items() if place[: len(path)] == path != place}
+    values = OwnValues(json.dumps(found, sort_keys=True), places)
+    for key, variable in in_clear(found):
+        raise SecretInClear(where=values.place(key), key=variable or ".".join(key), fix=_instead(key, variable))
     return values
 
 
