@@ -187,6 +187,14 @@ def facts(holder: str, path: Path) -> Facts:
     )
 
 
+def fingerprint(certs: Path, holder: str) -> str | None:
+    """SHA-256 of the holder's present leaf certificate in DER, lower-case hex; None where there is none that can be read."""
+    try:
+        return facts(holder, certs / holder / "current" / "tls.crt").fingerprint
+    except AuthorityCorrupt:
+        return None
+
+
 def trust_complaint(certs: Path, authority: ca.Authority) -> str | None:
     """Why the published trust does not serve; None if it does."""
     root = authority.root.certificate_pem()

@@ -30,20 +30,23 @@ def steps(
     seen: ReleaseSeen,
     *,
     is_new_cluster: bool = False,
-    new_certificates: Collection[str] = (),
+    has_new_certificates: bool = False,
     stores: Collection[str] = (),
     started: Collection[str] = (),
 ) -> list[Step]:
-    """`stores` are those that the release stands on, `started` those that this plan starts."""
+    """`stores` are those that the release stands on, `started` those that this plan starts or waits for.
+
+    With new certificates it becomes another release, whose fingerprint nobody can know before they are issued.
+    """
     made = (*(f"issue leaf/{holder}" for holder in sorted(HOLDERS)), "issue authority", "publish trust", "make secrets")
     before = ("load cluster/images", "set-up cluster/registries", "create cluster", *made)
     stores_ready = (*(f"{verb} store/{name}" for name in stores for verb in ("set-up", "wait")), "mend topics")
     found = []
-    cause = _why_install(wanted, seen, is_new_cluster, new_certificates)
-    if seen.values != wanted.fingerprint:
+    cause = _why_install(wanted, seen, is_new_cluster, has_new_certificates)
+    if has_new_certificates or seen.values != wanted.fingerprint:
         # Needs no store and no cluster, so it runs beside them and is the first to say no.
         found.append(Step("check", "values", "no checked values for this release", ("supply images", *made)))
-    if is_new_cluster or started or seen.preflight != wanted.preflight:
+    if is_new_cluster or started or has_new_certificates or seen.preflight != wanted.preflight:
         why = "stores were started" if started else "no passed preflight for this configuration"
         found.append(Step("check", "preflight", why, (*before, *stores_ready, "check values")))
     if cause:
@@ -56,9 +59,9 @@ def steps(
     return found
 
 
-def _why_install(wanted: ReleaseWanted, seen: ReleaseSeen, is_new_cluster: bool, new_certificates: Collection[str]) -> str | None:
+def _why_install(wanted: ReleaseWanted, seen: ReleaseSeen, is_new_cluster: bool, has_new_certificates: bool) -> str | None:
     if is_new_cluster or seen.fingerprint is None:
         return "no release yet"
     if seen.fingerprint != wanted.fingerprint:
         return f"release changed {seen.fingerprint} → {wanted.fingerprint}"
-    return "new certificate" if HOLDERS.intersection(new_certificates) else seen.complaint
+    return "new certificate" if has_new_certificates else seen.complaint

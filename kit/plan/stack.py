@@ -54,13 +54,13 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     if desired.cluster:
         steps += cluster.steps(desired.cluster, observed.cluster)
     if desired.release:
-        started = {step.name for step in steps if step.kind in ("start store", "restart store")}
+        started = {step.name for step in steps if step.kind in ("start store", "restart store", "wait store")}
         is_new_cluster = cluster.is_to_be_made(desired.cluster.config if desired.cluster else "", observed.cluster)
         steps += release.steps(
             desired.release,
             observed.release,
             is_new_cluster=is_new_cluster,
-            new_certificates=new_certificates,
+            has_new_certificates=not observed.authority or not release.HOLDERS.isdisjoint(new_certificates),
             stores=desired.stores,
             started=started,
         )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from kit.plan.steps import Step
+
+Serves = Literal["current", "former", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class ContainerSeen:
     config: str
     running: bool
     state: str = "running"  # the engine's word: running, exited, paused, dead …
+    serves: Serves = "current"  # which of its certificates it shows; nothing: it does not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def topics(complaint: str | None, before: Collection[str]) -> list[Step]:
     """
     is_new, is_unasked = "create volume/kafka" in before, not {"wait store/kafka", "set-up store/kafka"}.isdisjoint(before)
     cause = "new broker" if is_new else "the broker could not be asked before" if is_unasked else complaint
-    return [Step("mend", "topics", cause, ("set-up store/kafka", "wait store/kafka"))] if cause else []
+    return [Step("mend", "topics", cause, ("set-up store/kafka", "wait store/kafka", "publish trust"))] if cause else []
 
 
 def _store(name: str, wanted: StoreWanted, seen: StoreSeen, has_new_certificate: bool) -> list[Step]:
@@ -73,17 +77,20 @@ def _store(name: str, wanted: StoreWanted, seen: StoreSeen, has_new_certificate:
             "supply images",
         )
         found.append(Step("start", subject, started, needs))
-    elif has_new_certificate:
+    elif has_new_certificate or (seen.container and seen.container.serves == "former"):
         # Not every store takes a new certificate while it runs, and one is renewed once in two months.
-        started = "new certificate"
+        started = "new certificate" if has_new_certificate else "it serves a former certificate"
         found.append(Step("restart", subject, started, (f"issue leaf/{name}", "publish trust")))
     new = is_new_volume or seen.setup is None
     if new or seen.setup != wanted.setup:
         cause = "new volume" if new else "what Sentry needs has changed"
-        found.append(Step("set-up", subject, cause, (f"start {subject}", f"restart {subject}", "make secrets")))
-    if started:
+        found.append(Step("set-up", subject, cause, (f"start {subject}", f"restart {subject}", "make secrets", "publish trust")))
+    if started or (seen.container and seen.container.serves == "nothing"):
         # Ready means that Sentry's own user can work, and that user may come into being by the set-up.
-        found.append(Step("wait", subject, "just started", (f"start {subject}", f"restart {subject}", f"set-up {subject}")))
+        cause = "just started" if started else "it does not answer yet"
+        found.append(
+            Step("wait", subject, cause, (f"start {subject}", f"restart {subject}", f"set-up {subject}", "publish trust"))
+        )
     return found
 
 

@@ -46,6 +46,7 @@ from kit.stores.contract import NotYet, Ready
 from kit.stores.kafka_topics import Topic
 
 RECORD = "kit-release"  # a ConfigMap of the release itself: what it was made from
+FINISHED = "dev.kit/finished"  # its annotation: the fingerprint of the last release that came to its end
 HOOKS_TIMEOUT_S = 2400.0
 ANSWER_TIMEOUT_S = 120.0
 POLL_S = 0.2
@@ -348,8 +349,14 @@ class Installation:
         hooks.remove_hooks(self.api, gone, NAMESPACE)
 
     def wait(self, note: Note = lambda said: None, sleep: Callable[[float], None] = time.sleep) -> str:
-        """Until Sentry's address answers; where it is."""
+        """Until Sentry's address answers; where it is. Then, and not before, the release counts as installed."""
         self.flavour.finish(self, note)
+        where = self._answering(note, sleep)
+        metadata = {"name": RECORD, "namespace": NAMESPACE, "annotations": {FINISHED: self.fingerprint}}
+        self.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+        return where
+
+    def _answering(self, note: Note, sleep: Callable[[float], None]) -> str:
         receiver = self.flavour.receiver()
         if receiver is None:
             return "rolled out; nothing here knows its address"
@@ -392,13 +399,17 @@ class Installed:
 
 
 def installed(api: KubeApi) -> Installed | None:
-    """The release in the cluster, or None. Asks for its record, and for the Deployments that are not up."""
+    """The release in the cluster, or None. Asks for its record, and for the Deployments that are not up.
+
+    Helm writes the record before it changes a pod, and runs hooks after that: alone it does not say that it came to its end.
+    """
     record = api.get("ConfigMap", RECORD, NAMESPACE)
     if record is None:
         return None
     data = record.get("data") or {}
     said = {key: str(data.get(key, "")) for key in ("fingerprint", "profile", "size", "chart", "version")}
-    return Installed(**said, complaint=complaint(api))
+    is_finished = (record["metadata"].get("annotations") or {}).get(FINISHED) == said["fingerprint"]
+    return Installed(**said, complaint=complaint(api) or (None if is_finished else "its installation did not come to its end"))
 
 
 def complaint(api: KubeApi) -> str | None:

@@ -12,7 +12,7 @@ import pytest
 from kit.adapters.helm import Release
 from kit.sentry.chart import manifests
 from kit.sentry.chart.chart import Chart
-from kit.sentry.installation import Installation
+from kit.sentry.installation import FINISHED, RECORD, Installation, installed
 from kit.sentry.lines.upgrade_path import UpgradePath
 
 HOOK = {"helm.sh/hook": "post-install,post-upgrade"}
@@ -97,3 +97,35 @@ def test_data_of_another_version_is_refused_before_the_manifests_are_looked_at(m
 
 def test_the_stand_in_has_a_schema_of_its_own_and_follows_any_version() -> None:
     installation(Helm(None), "33.9.0", "0.1.0", is_stand_in=True).check_upgrade("33.9.0")
+
+
+class Documents:
+    """An API that keeps what it is given; annotations are added to those that are there."""
+
+    def __init__(self) -> None:
+        self.record: dict[str, Any] | None = None
+
+    def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
+        return self.record
+
+    def list(self, kind: str, namespace: str) -> tuple[dict[str, Any], ...]:
+        return ()
+
+    def apply(self, document: dict[str, Any]) -> None:
+        assert self.record
+        assert document["metadata"]["name"] == self.record["metadata"]["name"]
+        self.record["metadata"]["annotations"] = document["metadata"]["annotations"]
+
+
+def test_a_release_is_installed_once_it_was_waited_for_and_not_as_soon_as_helm_has_written_its_record() -> None:
+    api, flavour = Documents(), SimpleNamespace(finish=lambda made, note: None, receiver=lambda: None)
+    made = Installation(SimpleNamespace(), flavour, api, Helm(None))  # type: ignore[arg-type]
+    made.__dict__["fingerprint"] = "f2"
+    api.record = {"metadata": {"name": RECORD, "annotations": {FINISHED: "f1"}}, "data": {"fingerprint": "f2"}}
+    seen = installed(api)  # type: ignore[arg-type]
+    assert seen
+    assert (seen.fingerprint, seen.complaint) == ("f2", "its installation did not come to its end")
+    made.wait()
+    seen = installed(api)  # type: ignore[arg-type]
+    assert seen
+    assert (seen.fingerprint, seen.complaint) == ("f2", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import socket
 import ssl
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from kit.endpoints import Trust
 from kit.stores.wire import tls
+from tests.support.tls_server import HOST, certified, serving
 
 
 def verification_error(code: int, message: str) -> ssl.SSLCertVerificationError:
@@ -74,3 +76,17 @@ def test_deadline_ends_several_waits_together() -> None:
     deadline = tls.Deadline(timeout_s=0)
     with pytest.raises(TimeoutError):
         deadline.remaining_s()
+
+
+def test_the_certificate_that_is_shown_is_told_whoever_has_signed_it(tmp_path: Path) -> None:
+    by = certified(tmp_path)
+    leaf = ssl.PEM_cert_to_DER_cert(by.pair.read_text().partition("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----")
+    with serving(by, lambda connection: None) as port:
+        assert tls.shown_certificate(HOST, port) == hashlib.sha256(leaf).hexdigest()
+
+
+def test_who_shows_no_certificate_is_an_error(tmp_path: Path) -> None:
+    with socket.create_server((HOST, 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(ConnectionRefusedError):
+        tls.shown_certificate(HOST, port)

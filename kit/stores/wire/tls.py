@@ -145,6 +145,24 @@ def handshake(
             _say_goodbye(secured)
 
 
+def shown_certificate(host: str, port: int, preamble: Preamble | None = None, timeout_s: float = PROBE_TIMEOUT_S) -> str:
+    """SHA-256 of the leaf certificate that a server shows, in DER, lower-case hex. Raises OSError where none is shown.
+
+    The one place that does not verify: it only asks whether the certificate is the one on disk, and sends nothing.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    deadline = Deadline(timeout_s)
+    with connected(host, port, deadline) as plain:
+        if preamble:
+            preamble(plain)
+        plain.settimeout(deadline.remaining_s())
+        with context.wrap_socket(plain) as secured:
+            der = secured.getpeercert(binary_form=True) or b""
+            _say_goodbye(secured)
+    return hashlib.sha256(der).hexdigest()
+
+
 def connected(host: str, port: int, deadline: Deadline) -> socket.socket:
     plain = socket.create_connection((host, port), timeout=deadline.remaining_s())
     # Round trips of a few bytes each: Nagle's algorithm would hold them back.

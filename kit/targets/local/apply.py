@@ -113,7 +113,8 @@ def _delete_volume(local: LocalTarget, step: Step, note: Note) -> None:
 
 def _create_volume(local: LocalTarget, step: Step, note: Note) -> None:
     """A volume whose root folder belongs to the stores' user. The marker comes last: without it, this is done again."""
-    markers.forget(local.markers_file, f"setup/{step.name}")
+    for mark in ("volume", "setup"):  # those of a volume that somebody removed
+        markers.forget(local.markers_file, f"{mark}/{step.name}")
     owner = files.store_owner()
     name, labels = layout.volume_name(local.stack, step.name), layout.labels(local.stack, local.workspace)
     if name not in {volume.name for volume in local.docker.volumes()}:
@@ -127,6 +128,7 @@ def _create_volume(local: LocalTarget, step: Step, note: Note) -> None:
 
 
 def _start_store(local: LocalTarget, step: Step, note: Note) -> None:
+    _forget_preflight(local)
     name, owner = step.name, files.store_owner()
     mounted = files.private_folder(local.workspace.state / "secrets" / name, owner)
     for file, text in layout.mounted_secrets(name, local.credentials()).items():
@@ -142,7 +144,13 @@ def _note_format(local: LocalTarget, name: str) -> None:
     markers.record(local.markers_file, f"format/{name}", mark)
 
 
+def _forget_preflight(local: LocalTarget) -> None:
+    """What was proven with a store is not proven with one that was started since."""
+    markers.forget(local.markers_file, "preflight")
+
+
 def _restart_store(local: LocalTarget, step: Step, note: Note) -> None:
+    _forget_preflight(local)
     local.docker.restart(f"{local.stack.name}-{step.name}", RESTART_GRACE_S)
 
 
@@ -166,9 +174,17 @@ def _expire_events(local: LocalTarget) -> tuple[str, ...]:
 
 
 def _wait_store(local: LocalTarget, step: Step, note: Note) -> str:
-    answer = _poll(local, step.name, note, enough=lambda answer: isinstance(answer, Ready))
-    assert isinstance(answer, Ready)
+    answer = _ready(local, step.name, note)
+    if answer.tls.fingerprint != folder.fingerprint(local.workspace.certs, step.name):
+        _restart_store(local, step, note)  # it was still starting with a former certificate
+        answer = _ready(local, step.name, note)
     return f"{answer.tls.version}, {answer.latency_ms:.0f} ms"
+
+
+def _ready(local: LocalTarget, name: str, note: Note) -> Ready:
+    answer = _poll(local, name, note, enough=lambda answer: isinstance(answer, Ready))
+    assert isinstance(answer, Ready)
+    return answer
 
 
 def _mend_topics(local: LocalTarget, step: Step, note: Note) -> str:

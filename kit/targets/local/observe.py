@@ -14,10 +14,15 @@ from kit.adapters.docker.observed import Container, Network, Volume
 from kit.adapters.kind import node_name
 from kit.blueprint.stack import STORES, Stack
 from kit.errors import KitError
+from kit.pki import folder
 from kit.plan.cluster import ClusterSeen
-from kit.plan.stores import ContainerSeen, StoreSeen
+from kit.plan.stores import ContainerSeen, Serves, StoreSeen
 from kit.state import markers
-from kit.targets.local.layout import CONFIG_LABEL, KEEPING_FORMAT, LINES_BEFORE, STACK_LABEL, STORE_LABEL, volume_name
+from kit.state.ports import LOOPBACK
+from kit.stores import module as module_of
+from kit.stores.wire import tls
+from kit.supply.resolve import OURS, source_of
+from kit.targets.local.layout import CONFIG_LABEL, KEEPING_FORMAT, LINES_BEFORE, STACK_LABEL, STORE_LABEL, line, volume_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +68,30 @@ def ask_engine(local: LocalTarget) -> EngineSeen:
         return EngineSeen(containers.result(), networks.result(), volumes.result())
 
 
-def stores(seen: EngineSeen, stack: Stack, marks: Mapping[str, str]) -> Mapping[str, StoreSeen]:
+def certificates(seen: EngineSeen, local: LocalTarget) -> Mapping[str, Serves]:
+    """Store whose container runs → which of its certificates it shows to whoever connects. Asks all of them at once."""
+    running = [name for name, each in seen.store_containers(local.stack.name).items() if each.state == "running"]
+    if not running:
+        return {}
+    with ThreadPoolExecutor(max_workers=len(running)) as pool:
+        return dict(zip(running, pool.map(lambda name: _certificate(name, local), running), strict=True))
+
+
+def _certificate(store: str, local: LocalTarget) -> Serves:
+    module = module_of(store)
+    port = local.ports().get(f"{store}.{module.PORTS[0].name}")
+    if port is None:
+        return "nothing"
+    try:
+        shown = tls.shown_certificate(LOOPBACK, port, module.PREAMBLE)
+    except OSError:
+        return "nothing"
+    return "current" if shown == folder.fingerprint(local.workspace.certs, store) else "former"
+
+
+def stores(
+    seen: EngineSeen, stack: Stack, marks: Mapping[str, str], certificates: Mapping[str, Serves]
+) -> Mapping[str, StoreSeen]:
     """Store → what is there of it."""
     containers, volumes = seen.store_containers(stack.name), {volume.name for volume in seen.volumes}
     found = {}
@@ -71,21 +99,27 @@ def stores(seen: EngineSeen, stack: Stack, marks: Mapping[str, str]) -> Mapping[
         has_volume, container = volume_name(stack, store) in volumes, containers.get(store)
         found[store] = StoreSeen(
             volume=has_volume and f"volume/{store}" in marks,  # it was handed to the stores' user to the end
-            formats=formatted(marks, store) if has_volume else (),
-            container=_container(container) if container else None,
+            formats=formatted(marks, store, _line(container)) if has_volume else (),
+            container=_container(container, certificates.get(store, "nothing")) if container else None,
             setup=marks.get(f"setup/{store}"),
         )
     return found
 
 
-def _container(container: Container) -> ContainerSeen:
-    config = container.labels.get(CONFIG_LABEL, "")
-    return ContainerSeen(container.image, config, container.state == "running", container.state)
+def _container(container: Container, serves: Serves) -> ContainerSeen:
+    is_running, config = container.state == "running", container.labels.get(CONFIG_LABEL, "")
+    return ContainerSeen(container.image, config, is_running, container.state, serves if is_running else "current")
 
 
-def formatted(marks: Mapping[str, str], store: str) -> tuple[str, ...]:
-    """Lines that may have given the store's volume its format. One of which nothing is known has that of the usual line."""
-    return tuple(LINES_BEFORE.get(line, line) for line in marks.get(f"format/{store}", store).split())
+def _line(container: Container | None) -> str | None:
+    """The line of the image that a container was made of."""
+    source = source_of(container.image, container.labels) if container else None
+    return line(container.image.removeprefix(OURS).partition(":")[0], source) if container and source else None
+
+
+def formatted(marks: Mapping[str, str], store: str, running: str | None = None) -> tuple[str, ...]:
+    """Lines that may have given the store's volume its format; without a marker that of its container, or the usual one."""
+    return tuple(LINES_BEFORE.get(line, line) for line in marks.get(f"format/{store}", running or store).split())
 
 
 def formats_after(marks: Mapping[str, str], store: str, line: str) -> str:

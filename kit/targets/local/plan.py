@@ -176,7 +176,7 @@ def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, 
         certificates=local.leaf_complaints(),
         secrets_missing=bool(set(local.secret_makers()) - set(local.secrets())),
         network=any(network.name == local.stack.name for network in seen.networks),
-        stores=observe.stores(seen, local.stack, marks),
+        stores=observe.stores(seen, local.stack, marks, observe.certificates(seen, local)),
         topics=observe.topics(seen, local) if "stores" in parts else None,
         cluster=observe.cluster(seen, local.stack.name, marks, local.kube.complaint) if "cluster" in parts else None,
         release=ReleaseSeen(sentry.fingerprint, sentry.complaint, sentry.values, sentry.preflight, sentry.demo)

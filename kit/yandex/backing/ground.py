@@ -167,7 +167,7 @@ class Ground:
             local = self.local()
             deeds = actions(local)
             is_new_leaf = self._put_leaf(local, store)
-            if not observe.stores(self.look_anew(), local.stack, markers.load(local.markers_file))[store].volume:
+            if not observe.stores(self.look_anew(), local.stack, markers.load(local.markers_file), {})[store].volume:
                 deeds["create volume"](Step("create", f"volume/{store}", ""), quiet)
             container = self.container(store)
             config = local.container_fingerprints()[store]
