@@ -20,7 +20,7 @@ from kit.plan.events import StepEvent
 from kit.plan.steps import Step
 from kit.state import markers, secrets
 from kit.targets.cloud import apply as deeds
-from kit.targets.cloud import checks
+from kit.targets.cloud import checks, teardown
 from kit.targets.cloud import plan as planned
 from kit.targets.cloud import sentry as clouds
 from kit.targets.cloud.errors import ApplyInterrupted, ApplyStopped, AuthorityMissing, Kept, NoCloudStack, StillStands
@@ -303,11 +303,11 @@ INTERNAL = {"metadata": {"name": "inside"}, "spec": {"type": "ClusterIP"}}
 def test_what_kubernetes_made_goes_before_the_cluster_or_is_named(
     target: CloudTarget, monkeypatch: pytest.MonkeyPatch, api: Api, deleted: list[str], said: str
 ) -> None:
-    monkeypatch.setattr(deeds, "LEAVE_POLL_S", 0)
+    monkeypatch.setattr(teardown, "LEAVE_POLL_S", 0)
     target.place.kubeconfig.write_text("")
     target.around.kube = api  # type: ignore[assignment]
     heard: list[StepEvent] = []
-    deeds.leave_cluster(target, heard.append)
+    teardown.leave_cluster(target, heard.append)
     assert api.deleted == deleted
     assert said in " ".join(f"{event.step.cause} {event.note}" for event in heard)
     assert bool(heard) is bool(said)

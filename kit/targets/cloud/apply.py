@@ -1,4 +1,4 @@
-"""Carrying out what was planned and allowed: terraform with its progress, then Sentry; and the way back."""
+"""Carries out what was planned and allowed: Terraform with its progress, then Sentry."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import ssl
 import threading
 import time
 import urllib.request
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,26 +17,20 @@ from kit.errors import KitError
 from kit.plan.events import Listener, StepEvent
 from kit.plan.execute import execute
 from kit.plan.steps import Plan, Step
-from kit.sentry.objects import NAMESPACE
 from kit.state import choice, given, markers
 from kit.targets.cloud import changes, checks, errors, refusals, rehearsal
 from kit.targets.cloud import plan as planned
-from kit.targets.cloud.errors import ApplyInterrupted, ApplyStopped, AuthorityMissing, StillStands
-from kit.targets.cloud.place import BACKEND, backend
+from kit.targets.cloud.errors import ApplyInterrupted, ApplyStopped, AuthorityMissing
 from kit.targets.cloud.plan import SETTLED, CloudPlan
 from kit.targets.cloud.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import Any
+    from collections.abc import Iterator
 
-    from kit.adapters.kubernetes.api import KubeApi
-    from kit.adapters.terraform.program import Configuration
     from kit.targets.cloud.target import CloudTarget
 
 AUTHORITY_URL = "https://storage.yandexcloud.net/cloud-certs/CA.pem"
 DOWNLOAD_S = 20.0
-LEAVE_S, LEAVE_POLL_S = 600.0, 2.0  # a load balancer takes minutes to go
 CLUSTER = "yandex_kubernetes_cluster."
 LOADING = Step("load", "cluster/images", "the node is there")
 LOAD_POLL_S = 2.0
@@ -158,103 +151,3 @@ def publish_trust(cloud: CloudTarget) -> None:
         raise AuthorityMissing(place=place, why=why) from error
     if not cloud.place.ca_file.exists() or cloud.place.ca_file.read_text() != content:
         files.write(cloud.place.ca_file, content)
-
-
-# -- the state
-
-
-def move_state(cloud: CloudTarget, bucket: str, key: str, endpoint: str, region: str) -> None:
-    """Into a bucket; the state that lies here goes along and stays behind as a backup."""
-    file = cloud.place.configuration / BACKEND
-    files.write(file, backend(bucket, key, endpoint, region))
-    try:
-        cloud.around.configuration.move_state()
-    except KitError:
-        file.unlink()
-        raise
-
-
-# -- the way back
-
-
-def down(cloud: CloudTarget, steps: Plan, listen: Listener) -> tuple[str, ...]:
-    """Remove it all; what is left, which is nothing unless something failed. Raises `ApplyStopped`, `ApplyInterrupted`."""
-    configuration = cloud.around.configuration
-    leave_cluster(cloud, listen)
-    if clinging := changes.clinging(configuration.show_state()):
-        _let_go(cloud, configuration, clinging, listen)
-        configuration.plan(cloud.place.plan, _letting_go(cloud), destroy=True)  # the one that was shown is stale now
-    apply(cloud, steps, listen, again="down")
-    left = changes.existing(configuration.show_state())
-    if not left:
-        cloud.place.forget()
-    return left
-
-
-def leave_cluster(cloud: CloudTarget, listen: Listener) -> None:
-    """Disks and load balancers that Kubernetes itself made: terraform knows none of them, and each goes on costing money.
-
-    They go with the namespace; afterwards there would be no cluster any more to remove them. Nothing to do where there are none,
-    or where the cluster does not answer: then that is said, and the user must look.
-    """
-    api = cloud.around.kube
-    if not cloud.place.kubeconfig.exists():
-        return
-    started = time.monotonic()
-    try:
-        held = _held(api)
-        if not held:
-            return
-        step = Step("delete", "namespace/sentry", f"{', '.join(held)} would outlive the cluster", destructive=True)
-        listen(StepEvent(step, "started"))
-        api.delete("Namespace", NAMESPACE)
-        while api.get("Namespace", NAMESPACE) is not None and time.monotonic() - started < LEAVE_S:
-            listen(StepEvent(step, "waiting", time.monotonic() - started, "its disks and load balancers are being removed"))
-            time.sleep(LEAVE_POLL_S)
-        is_gone = api.get("Namespace", NAMESPACE) is None
-        said = "" if is_gone else "not gone yet: look for its disks and load balancers in the console"
-        listen(StepEvent(step, "done" if is_gone else "failed", time.monotonic() - started, said))
-    except KitError as error:
-        step = Step("delete", "namespace/sentry", "")
-        said = f"the cluster does not answer ({error.why}): look for disks and load balancers of its own in the console"
-        listen(StepEvent(step, "failed", time.monotonic() - started, said))
-
-
-def _held(api: KubeApi) -> tuple[str, ...]:
-    claims = [f"disk {each['metadata']['name']}" for each in api.list("PersistentVolumeClaim", NAMESPACE)]
-    services = [each for each in api.list("Service", NAMESPACE) if each["spec"].get("type") == "LoadBalancer"]
-    return (*claims, *(f"load balancer {each['metadata']['name']}" for each in services))
-
-
-def _let_go(cloud: CloudTarget, configuration: Configuration, buckets: Sequence[str], listen: Listener) -> None:
-    """The user has said yes to losing what is in them; until now their configuration did not."""
-    if configuration.plan(cloud.place.plan, _letting_go(cloud), targets=buckets):
-        steps = tuple(Step("change", bucket, "its objects go with it") for bucket in buckets)
-        apply(cloud, steps, listen, again="down")
-
-
-def _letting_go(cloud: CloudTarget) -> Mapping[str, Any]:
-    return {**cloud.variables(), "bucket_force_destroy": True}
-
-
-def belongings(cloud: CloudTarget) -> tuple[str, ...]:
-    """What `purge` would remove, in words."""
-    if cloud.place.rehearses:
-        return rehearsal.belongings(cloud.place, cloud.around.backing)
-    return ("terraform's folder of the stack, with kit's own passwords",) if cloud.place.root.exists() else ()
-
-
-def purge(cloud: CloudTarget) -> None:
-    """On this computer. Of the real cloud only what nothing stands of any more. Raises `StillStands`, `EmulatorInUse`."""
-    from kit.targets.cloud.errors import EmulatorInUse
-
-    if cloud.place.rehearses:
-        if rehearsal.is_emulated(cloud.place):
-            raise EmulatorInUse(stack=cloud.stack.name)
-        rehearsal.purge(cloud.place, cloud.around.backing)
-        return
-    has_state = cloud.place.state.exists() or cloud.place.has_backend
-    standing = changes.existing(cloud.around.configuration.show_state()) if has_state else ()
-    if standing:
-        raise StillStands(standing=errors.some(standing))
-    cloud.place.forget()

@@ -146,7 +146,7 @@ def protected(state: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def clinging(state: Mapping[str, Any]) -> tuple[str, ...]:
+def buckets_without_force_destroy(state: Mapping[str, Any]) -> tuple[str, ...]:
     """The buckets that would not be deleted with objects in them."""
     return tuple(
         each["address"]

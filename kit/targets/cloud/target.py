@@ -138,9 +138,9 @@ class CloudTarget:
 
     def down(self, steps: Plan, listen: Listener) -> tuple[str, ...]:
         """Remove it all; what is left, which is nothing unless something failed."""
-        from kit.targets.cloud import apply as deeds
+        from kit.targets.cloud import teardown
 
-        return deeds.down(self, steps, listen)
+        return teardown.down(self, steps, listen)
 
     def sweep(self) -> bool:
         """After `down`, once this target was closed: the stack behind a rehearsal. False: something is in it."""
@@ -149,19 +149,19 @@ class CloudTarget:
         return rehearsal.sweep(self.around.backing) if self.place.rehearses else True
 
     def belongings(self) -> tuple[str, ...]:
-        from kit.targets.cloud import apply as deeds
+        from kit.targets.cloud import teardown
 
-        return deeds.belongings(self)
+        return teardown.belongings(self)
 
     def purge(self) -> None:
-        from kit.targets.cloud import apply as deeds
+        from kit.targets.cloud import teardown
 
-        deeds.purge(self)
+        teardown.purge(self)
 
     def move_state(self, bucket: str, key: str, endpoint: str, region: str) -> None:
-        from kit.targets.cloud import apply as deeds
+        from kit.targets.cloud import state
 
-        deeds.move_state(self, bucket, key, endpoint, region)
+        state.move(self, bucket, key, endpoint, region)
 
     def unlock(self, lock: str) -> None:
         """Break the lock that a killed run left on the state."""
