@@ -19,19 +19,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
+from kit import cancel
 from kit.adapters.bounded import Bounded, Bounds, through_pipes
 from kit.errors import ToolFailed, ToolMissing, ToolTimeout
 
 OUTPUT_TAIL_LINES = 30
 FOLLOW_EVERY_S = 0.05
 
+END_GRACE_S = 5.0  # from SIGTERM to SIGKILL
 BESIDE_GRACE_S = 30.0  # what runs beside writes down what it keeps
 
-# What runs at this moment, so that an interrupted `kit` ends what it started. Steps run in threads, which Ctrl-C does not reach.
+# What runs at this moment and may be ended: all but what is asked to end (terraform).
 _running: set[subprocess.Popen[bytes]] = set()
 
-# Programs that change the world in steps (terraform) and must write down how far they came. They are asked to end, never killed.
-_asked: set[subprocess.Popen[bytes]] = set()
+# Descriptors that hold locks. Programs get them too, so that a lock is held until the last one of them has ended, even when this
+# process is killed. What outlives the command on purpose does not get them.
+_locks: set[int] = set()
 
 
 Environment = Mapping[str, str | None]  # added to this process's own; None takes a variable away
@@ -87,7 +90,7 @@ def run(
 
     `env` is added to this process's environment, or takes from it. With `log`, stdout and stderr go to that file (appended, as
     they come) and `Result.stdout` holds its last lines. The program gets a process group of its own, so that time-outs and
-    Ctrl-C end what it started as well.
+    signals end what it started as well. Raises `Cancelled` where the command was told to end before this program had ended well.
     """
     command = tuple(argv)
     if log is not None:
@@ -115,18 +118,18 @@ def stream(
 ) -> Result:
     """Run a program that takes its time and says what it does: `on_line` gets each line of stdout as it comes, secrets masked.
 
-    Returns whatever the exit code is. There is no time-out. Ctrl-C becomes one SIGINT to the program alone, which ends in its
-    own time, still heard, before `KeyboardInterrupt` goes on its way; each further one, or `end_all`, is a further SIGINT.
-    The program speaks into files: a pipe would break when this process is killed, and the program would die of that.
+    Returns whatever the exit code is. There is no time-out. For programs that change things in steps and must write down how far
+    they came: a signal to this process becomes one SIGINT to the program alone, which ends in its own time, still heard, before
+    `Cancelled` is raised; each further one is a further SIGINT. The program is never killed. It speaks into files: a pipe would
+    break when this process is killed, and the program would die of that.
     """
     command = tuple(argv)
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        process = _started(command, None, env, cwd, stdout=stdout, stderr=stderr)
-        _asked.add(process)
-        try:
-            broken = _follow(process, stdout.fileno(), lambda line: on_line(masked(line, secrets)))
-        finally:
-            _asked.discard(process)
+        with cancel.current.held_back():
+            process = _started(command, None, env, cwd, stdout=stdout, stderr=stderr)
+            with cancel.current.calling(lambda: _ask(process)):
+                broken = _follow(process, stdout.fileno(), lambda line: on_line(masked(line, secrets)))
+        cancel.check()
         if broken is not None:
             raise broken
         return Result(command, process.returncode, _whole(stdout), _whole(stderr))
@@ -149,20 +152,16 @@ def feed(argv: Sequence[str], pieces: Iterable[bytes], *, env: Environment | Non
 
         watch = threading.Timer(timeout_s, give_up)
         watch.start()
-        _running.add(process)
         try:
-            with suppress(BrokenPipeError):
-                for piece in pieces:
-                    process.stdin.write(piece)
-            with suppress(BrokenPipeError):
-                process.stdin.close()
-            process.wait()
-        except BaseException:
-            _end_group(process)
-            raise
+            with _ended_when_cancelled(process):
+                with suppress(BrokenPipeError):
+                    for piece in pieces:
+                        process.stdin.write(piece)
+                with suppress(BrokenPipeError):
+                    process.stdin.close()
+                process.wait()
         finally:
             watch.cancel()
-            _running.discard(process)
         if is_late.is_set():
             raise _too_late(command, timeout_s)
         result = Result(command, process.returncode, _whole(stdout), _whole(stderr))
@@ -178,14 +177,12 @@ def run_alone(argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes, boun
     at: the program must have been started so that it cannot have more. Raises `ToolMissing`.
     """
     process = _started(tuple(argv), b"", None, None, stdout=subprocess.PIPE, stderr=subprocess.PIPE, only_env=env)
-    _running.add(process)
     try:
-        return through_pipes(process.stdin, process.stdout, process.stderr, stdin, bounds)
+        with _ended_when_cancelled(process):
+            return through_pipes(process.stdin, process.stdout, process.stderr, stdin, bounds)
     finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _signal_group(process, signal.SIGKILL)
         process.wait()
-        _running.discard(process)
 
 
 def failure(result: Result, *, secrets: Collection[str] = (), log: Path | None = None) -> ToolFailed:
@@ -215,18 +212,24 @@ def tail(text: str, lines: int = OUTPUT_TAIL_LINES) -> str:
 
 
 def end_all() -> None:
-    """End every program that runs through this door at this moment; their callers get `ToolFailed`.
-
-    What was started by `stream` is asked to end and goes on until it has.
-    """
-    for process in tuple(_asked):
-        _ask(process)
+    """End every program that runs through this door at this moment, but for those of `stream`; their callers get `ToolFailed`."""
     for process in tuple(_running):
         _end_group(process)
 
 
+@contextmanager
+def inherited(descriptor: int) -> Iterator[None]:
+    """Programs that are started in the block get this descriptor of a lock: the lock is free when the last of them has ended."""
+    _locks.add(descriptor)
+    try:
+        yield
+    finally:
+        _locks.discard(descriptor)
+
+
 def spawn(argv: Sequence[str], *, log: Path, env: Environment | None = None) -> int:
     """Start a program that outlives this process (the engine, where no init system would start it); returns its process id."""
+    cancel.check()
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
         process = subprocess.Popen(
@@ -250,20 +253,15 @@ def _communicate(
     secrets: Collection[str],
     output: IO[bytes] | None,
 ) -> tuple[int, str, str]:
-    process = _started(
-        argv, stdin, env, cwd, stdout=output or subprocess.PIPE, stderr=subprocess.STDOUT if output else subprocess.PIPE
-    )
-    _running.add(process)
-    try:
-        stdout, stderr = process.communicate(None if stdin is None else stdin.encode(), timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        _end_group(process)
-        raise _too_late(argv, timeout_s, secrets) from None
-    except BaseException:
-        _end_group(process)
-        raise
-    finally:
-        _running.discard(process)
+    with cancel.current.held_back():  # no signal between the start of the program and the care for its end
+        process = _started(
+            argv, stdin, env, cwd, stdout=output or subprocess.PIPE, stderr=subprocess.STDOUT if output else subprocess.PIPE
+        )
+        with _ended_when_cancelled(process):
+            try:
+                stdout, stderr = process.communicate(None if stdin is None else stdin.encode(), timeout=timeout_s)
+            except subprocess.TimeoutExpired:
+                raise _too_late(argv, timeout_s, secrets) from None
     return process.returncode, (stdout or b"").decode(errors="replace"), (stderr or b"").decode(errors="replace")
 
 
@@ -284,7 +282,10 @@ def _started(
     stdout: IO[bytes] | int,
     stderr: IO[bytes] | int,
     only_env: Mapping[str, str] | None = None,
+    locks: Collection[int] | None = None,
 ) -> subprocess.Popen[bytes]:
+    """Raises `ToolMissing`, and `Cancelled`: once the command was told to end, no program is started."""
+    cancel.check()
     try:
         return subprocess.Popen(
             argv,
@@ -294,6 +295,7 @@ def _started(
             env=_complete(env) if only_env is None else dict(only_env),
             cwd=cwd,
             start_new_session=True,
+            pass_fds=tuple(_locks if locks is None else locks),
         )
     except FileNotFoundError as missing:
         raise ToolMissing(
@@ -310,24 +312,24 @@ def _complete(env: Environment | None) -> dict[str, str] | None:
     return {name: value for name, value in {**os.environ, **env}.items() if value is not None}
 
 
-def _follow(process: subprocess.Popen[bytes], descriptor: int, on_line: Callable[[str], None]) -> BaseException | None:
-    """Hand on what is written until the program has ended; returns what went wrong here meanwhile, after asking it to end."""
+def _follow(process: subprocess.Popen[bytes], descriptor: int, on_line: Callable[[str], None]) -> Exception | None:
+    """Hand on what is written until the program has ended; returns how the listener failed, after which it is not asked again."""
     position = 0  # of the first line that was not handed on; a position of one's own, for the file's is the program's
-    broken: BaseException | None = None
+    broken: Exception | None = None
     while True:
-        try:
-            has_ended = process.poll() is not None  # before the read, so that nothing comes after the last one
-            *lines, unfinished = os.pread(descriptor, os.fstat(descriptor).st_size - position, position).split(b"\n")
-            for line in [*lines, unfinished] if has_ended and unfinished else lines:
-                position += len(line) + 1
-                if not isinstance(broken, Exception):  # whoever listens has failed: it is not asked again
+        has_ended = process.poll() is not None  # before the read, so that nothing comes after the last one
+        *lines, unfinished = os.pread(descriptor, os.fstat(descriptor).st_size - position, position).split(b"\n")
+        for line in [*lines, unfinished] if has_ended and unfinished else lines:
+            position += len(line) + 1
+            if broken is None:
+                try:
                     on_line(line.decode(errors="replace"))
-            if has_ended:
-                return broken
-            time.sleep(FOLLOW_EVERY_S)
-        except BaseException as error:
-            broken = error
-            _ask(process)
+                except Exception as error:
+                    broken = error
+                    _ask(process)
+        if has_ended:
+            return broken
+        time.sleep(FOLLOW_EVERY_S)  # also when cancelled: the program ends in its own time
 
 
 def _whole(file: IO[bytes]) -> str:
@@ -341,14 +343,42 @@ def _ask(process: subprocess.Popen[bytes]) -> None:
         process.send_signal(signal.SIGINT)
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+@contextmanager
+def _ended_when_cancelled(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Whatever happens in the block ends the program: a signal to this process, or an error. Raises `Cancelled` after the former,
+    unless the program had done its work."""
+    kills: list[threading.Timer] = []
+
+    def end() -> None:
+        _signal_group(process, signal.SIGTERM)
+        kills.append(threading.Timer(END_GRACE_S, _signal_group, (process, signal.SIGKILL)))
+        kills[-1].start()
+
+    _running.add(process)
     try:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(5)
-    except ProcessLookupError:
-        pass
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        with cancel.current.calling(end):
+            yield
+    except BaseException:
+        _end_group(process)
+        raise
+    finally:
+        _running.discard(process)
+        for kill in kills:
+            kill.cancel()
+    if process.returncode != 0:
+        cancel.check()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group that has ended
+        os.killpg(process.pid, number)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    _signal_group(process, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(END_GRACE_S)
+    _signal_group(process, signal.SIGKILL)  # what it has started, and did not end
     process.wait()
 
 
@@ -356,11 +386,12 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 def beside(argv: Sequence[str], *, log: Path, env: Environment | None = None) -> Iterator[Callable[[], int | None]]:
     """A program that runs as long as the block does, its output in `log`; the value tells its exit code, or None while it runs.
 
-    It is asked to end by SIGTERM and waited for, so that what it keeps is written down; Ctrl-C does not reach it before.
+    It is asked to end by SIGTERM and waited for, so that what it keeps is written down; a signal does not reach it before. It
+    does not hold the command's lock.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
-        process = _started(tuple(argv), None, env, None, stdout=file, stderr=subprocess.STDOUT)
+        process = _started(tuple(argv), None, env, None, stdout=file, stderr=subprocess.STDOUT, locks=())
         try:
             yield process.poll
         finally:

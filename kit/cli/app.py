@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 import click
 
-from kit import __version__
+from kit import __version__, cancel
 from kit.cli import global_options
 from kit.cli.frame import Group
 from kit.errors import KitError
@@ -101,15 +102,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     if "_KIT_COMPLETE" in os.environ:
         kit(prog_name="kit")  # click answers the shell and exits
     line = global_options.read(sys.argv[1:] if argv is None else argv)
+    with cancel.current.listening():
+        sys.exit(_exit_code(line))
+
+
+def _exit_code(line: global_options.Line) -> int:
+    """Run the command and show how it failed. A command that a signal ended has the signal's exit code, whatever failed by it."""
     as_json, verbose = line.session.is_json, line.session.verbose
     try:
         if line.problem is not None:
             raise line.problem
         outcome: Any = kit.main(args=list(line.words), prog_name="kit", obj=line.session, standalone_mode=False)
-        sys.exit(outcome if isinstance(outcome, int) else 0)
+        return outcome if isinstance(outcome, int) else 0
     except (click.exceptions.Abort, KeyboardInterrupt):  # click turns the one into the other
-        print("interrupted; what stands, stands: the same command goes on from there", file=sys.stderr)
-        sys.exit(130)
+        with suppress(OSError):  # the terminal may be gone
+            print("Interrupted. Finished steps are kept; run the same command again to continue.", file=sys.stderr)
+        return cancel.current.exit_code or 130
     except click.ClickException as error:
         from kit.cli import usage
         from kit.report import failure
@@ -119,14 +127,14 @@ def main(argv: Sequence[str] | None = None) -> None:
             error.show()  # the help
         else:
             failure.show(misused, as_json=as_json, verbose=False)
-        sys.exit(misused.exit_code)
+        return misused.exit_code
     except BrokenPipeError:
         os._exit(0)  # the reader of our output has gone; flushing at exit would only fail again
     except KitError as error:
         from kit.report import failure
 
         failure.show(error, as_json=as_json, verbose=verbose)
-        sys.exit(error.exit_code)
+        return cancel.current.exit_code or error.exit_code
     except Exception as error:
         from kit.host import places
         from kit.report import failure
@@ -134,4 +142,4 @@ def main(argv: Sequence[str] | None = None) -> None:
         known = places.refusal(error) if isinstance(error, OSError) else None
         shown = known or failure.unexpected(error)
         failure.show(shown, as_json=as_json, verbose=verbose)
-        sys.exit(shown.exit_code)
+        return cancel.current.exit_code or shown.exit_code

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from kit import files
+from kit import cancel, files
 from kit.adapters.docker.client import Docker, EngineVersion
 from kit.adapters.docker.errors import EngineAbsent, EngineNotRunning
 from kit.adapters.process import Runner, run, spawn
@@ -133,4 +133,4 @@ def _await(log: Path | None) -> EngineVersion:
         except (EngineNotRunning, EngineAbsent) as silent:
             if time.monotonic() > deadline:
                 raise EngineSilent(fix=f"see {log}" if log else None) from silent
-            time.sleep(0.1)
+            cancel.wait(0.1)

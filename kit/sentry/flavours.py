@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kit import files
+from kit import cancel, files
 from kit.adapters.helm import Helm
 from kit.endpoints import Secret, Trust
 from kit.errors import KitError
@@ -157,7 +157,7 @@ class FullChart:
                 log = api.logs(pod["metadata"]["name"], NAMESPACE, pod["spec"]["containers"][0]["name"], 20) if pod else ""
                 raise FirstRunFailed(pod_trouble(pod).reason if pod else "its Job has no pod", log)
             note("making the project key known")
-            time.sleep(POLL_S)
+            cancel.wait(POLL_S)
 
     def receiver(self) -> Receiver:
         return SentryApi(self.url, self.api_token, self.trust)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from kit import files
+from kit import cancel, files
 from kit.adapters.helm import Helm, Release
 from kit.adapters.kubernetes.api import KubeApi
 from kit.blueprint.stack import OwnValues
@@ -348,7 +348,7 @@ class Installation:
         gone = [each for each in old if (each["kind"], each["metadata"]["name"]) not in made_as_hooks]
         hooks.remove_hooks(self.api, gone, NAMESPACE)
 
-    def wait(self, note: Note = lambda said: None, sleep: Callable[[float], None] = time.sleep) -> str:
+    def wait(self, note: Note = lambda said: None, sleep: Callable[[float], None] = cancel.wait) -> str:
         """Until Sentry's address answers; where it is. Then, and not before, the release counts as installed."""
         self.flavour.finish(self, note)
         where = self._answering(note, sleep)

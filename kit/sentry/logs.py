@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kit import cancel
 from kit.adapters.kubernetes.api import KubeApi
 from kit.sentry.objects import NAMESPACE
 from kit.sentry.rollout.pods import newest
@@ -45,7 +46,7 @@ def read(api: KubeApi, component: str, tail: int) -> str:
     return next((text for text in said if text), "")
 
 
-def follow(api: KubeApi, component: str, tail: int, wait: Callable[[float], None] = time.sleep) -> Iterator[str]:
+def follow(api: KubeApi, component: str, tail: int, wait: Callable[[float], None] = cancel.wait) -> Iterator[str]:
     """The last lines, then each new one as it is written. Ends when the pod has ended, or no pod is left."""
     ended_s: dict[
         str, int

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from kit import cancel
 from kit.adapters.helm import Helm
 from kit.adapters.kubernetes.api import KubeApi
 from kit.endpoints import Endpoints, to_document
@@ -81,7 +82,7 @@ def run(
     helm: Helm,
     *,
     note: Callable[[str], None] = lambda reason: None,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = cancel.wait,
 ) -> tuple[Probe, ...]:
     """Every store with every trust. The namespace must be there. Raises `ProbesBroken`."""
     for document in documents(subject):

@@ -111,7 +111,7 @@ def _land(supply: Supply, match: re.Match[str], content: IO[bytes]) -> None:
     if (folder / name).is_file():
         return
     with (
-        supply.cache.exclusive(f"tool-{name}", recipe[-SHORT:], supply.interrupted),
+        supply.cache.exclusive(f"tool-{name}", recipe[-SHORT:], supply.cancel),
         supply.cache.landing(folder) as landing,
     ):
         program = landing / name

@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import IO
 
 from kit import files
-from kit.supply.errors import Interrupted
+from kit.adapters import process
+from kit.cancel import Cancel
 
 SHORT = 12  # hex digits of a hash in names
 OTHER_KIT_POLL_S = 0.2
@@ -66,15 +66,18 @@ class Cache:
         return folder
 
     @contextmanager
-    def exclusive(self, name: str, recipe: str, interrupted: Event) -> Iterator[None]:
+    def exclusive(self, name: str, recipe: str, cancelled: Cancel) -> Iterator[None]:
         """Hold the right to make this one thing, among all threads and processes; waits for whoever makes it now."""
         path = self.root / "locks" / f"{name}-{recipe[:SHORT]}"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as file:
             while not _taken(file):
-                if interrupted.wait(OTHER_KIT_POLL_S):
-                    raise Interrupted
-            yield
+                cancelled.wait(OTHER_KIT_POLL_S)
+            try:
+                with process.inherited(file.fileno()):
+                    yield
+            finally:
+                fcntl.flock(file, fcntl.LOCK_UN)  # also for programs that still have the descriptor
 
     @contextmanager
     def landing(self, target: Path) -> Iterator[Path]:

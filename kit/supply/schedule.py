@@ -2,17 +2,16 @@
 
 Needs form a graph. As many are made at once as there are cores; Go and Rust builds, which take a gigabyte or two each, also by
 memory. Among what is ready, the start of the longest chain goes first: the Kubernetes build decides when everything stands.
-Everything that was begun is joined before anything is reported.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
-from kit.supply.errors import Interrupted
+from kit.cancel import Cancel
+from kit.plan import graph
 from kit.supply.lock import Built, Cargo, GoBuild, GoInstall, Maven
 from kit.supply.resolve import Need
 
@@ -67,43 +66,25 @@ def run(
     needs: Mapping[str, Need],
     make: Callable[[Need], None],
     *,
-    interrupt: Callable[[], None] = lambda: None,
     workers: int | None = None,
     heavy: int | None = None,
+    cancelled: Cancel | None = None,
 ) -> None:
-    """Call `make` for every need after those it comes after; raises the first error once all that was begun has ended.
-
-    After an error nothing new is begun. On Ctrl-C `interrupt` is called, which must make the running ones end.
-    """
+    """Call `make` for every need after those it comes after; raises the first error once all that was begun has ended."""
     at_once = workers or max(2, os.cpu_count() or 1)
     heavy_at_once = heavy or max(1, min(at_once, memory_bytes() // GO_BUILD_BYTES))
-    weights = chain_weights(needs)
-    waiting = sorted(needs.values(), key=lambda need: -weights[need.key])
-    done: set[str] = set()
-    running: dict[Future[None], Need] = {}
-    errors: list[BaseException] = []
-    with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="supply") as pool:
-        while running or (waiting and not errors):
-            for need in list(waiting) if not errors else ():
-                is_blocked = _is_heavy(need) and sum(map(_is_heavy, running.values())) >= heavy_at_once
-                if len(running) < at_once and done.issuperset(need.after) and not is_blocked:
-                    waiting.remove(need)
-                    running[pool.submit(make, need)] = need
-            try:
-                ended, _ = wait(running, return_when=FIRST_COMPLETED)
-            except KeyboardInterrupt as pressed:
-                errors.insert(0, pressed)
-                interrupt()
-                continue
-            for future in ended:
-                need = running.pop(future)
-                failure = future.exception()
-                if failure is None:
-                    done.add(need.key)
-                else:
-                    errors.append(failure)
-    if errors:
-        raise next((error for error in errors if not isinstance(error, Interrupted)), errors[0])
+
+    def may_start(name: str, running: Collection[str]) -> bool:
+        return not _is_heavy(needs[name]) or sum(_is_heavy(needs[each]) for each in running) < heavy_at_once
+
+    graph.run(
+        {name: need.after for name, need in needs.items()},
+        lambda name: make(needs[name]),
+        workers=at_once,
+        priority=chain_weights(needs).__getitem__,
+        may_start=may_start,
+        cancelled=cancelled,
+    )
 
 
 def chain_weights(needs: Mapping[str, Need]) -> Mapping[str, float]:

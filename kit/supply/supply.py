@@ -16,16 +16,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kit import cancel
 from kit.adapters import process
 from kit.adapters.docker.client import Docker
 from kit.adapters.docker.errors import disk_full
 from kit.adapters.docker.registries import ImagePullFailed
 from kit.adapters.process import Runner
+from kit.cancel import Cancel, Cancelled
 from kit.host import fitness, platform
 from kit.supply import recipe, resolve, room, schedule
 from kit.supply.cache import Cache
 from kit.supply.durations import Durations
-from kit.supply.errors import DownloadFailed, Interrupted, NoSource, NotInLock, NotSupplied
+from kit.supply.errors import DownloadFailed, NoSource, NotInLock, NotSupplied
 from kit.supply.lock import Entry, Lock, Pulled, PulledFiles, PulledImage, Section, Source
 from kit.supply.lock_file import read
 from kit.supply.resolve import ANY_WAY, PORTABLE, Image, Missing, Need, Way
@@ -56,6 +58,7 @@ class Supply:
         *,
         environment: Mapping[str, str] = os.environ,
         tools_for: str = "",
+        cancelled: Cancel | None = None,
     ) -> None:
         """`assets` is the folder that the lock's paths start from (it holds compose/ and kind/). Opens nothing yet.
 
@@ -68,14 +71,21 @@ class Supply:
         self.run = runner
         self.environment = environment
         self._tools_for = tools_for
-        self.interrupted = threading.Event()
+        self.cancel = cancelled or cancel.current
         self._speaking = threading.Lock()
         self._refused: dict[tuple[str, str], str] = {}  # entry and version → why its pull failed
 
     def with_tools_for(self, platform: str) -> Supply:
         """The same, with tools for computers of another platform."""
         return Supply(
-            self._lock, self.cache.root, self.assets, self.docker, self.run, environment=self.environment, tools_for=platform
+            self._lock,
+            self.cache.root,
+            self.assets,
+            self.docker,
+            self.run,
+            environment=self.environment,
+            tools_for=platform,
+            cancelled=self.cancel,
         )
 
     @cached_property
@@ -220,7 +230,7 @@ class Supply:
     ) -> tuple[Need, ...]:
         """Fetch or build what is missing, as much at once as the machine allows; returns what was made.
 
-        What is finished stays, also when another one fails or the process is killed. A pull that fails gives way to the build.
+        What is finished stays, also when another one fails or the command is cancelled. A pull that fails gives way to the build.
         """
         chosen = None if names is None else tuple(names)
         allowed, counted = tuple(ways), tuple(counting)
@@ -235,7 +245,7 @@ class Supply:
                 schedule.run(
                     {need.key: need for need in needs},
                     lambda need: self._make(need, heard, counted, made),
-                    interrupt=self.interrupt,
+                    cancelled=self.cancel,
                 )
             except (ImagePullFailed, DownloadFailed):
                 # The next plan takes another way, or says with this reason that there is none.
@@ -244,11 +254,6 @@ class Supply:
             else:
                 break
         return tuple(made.values())
-
-    def interrupt(self) -> None:
-        """End what is being made now; `ensure` then raises. What was finished stays."""
-        self.interrupted.set()
-        process.end_all()
 
     def survey(self) -> tuple[Listed, ...]:
         """Every entry of the lock and where it is."""
@@ -286,9 +291,7 @@ class Supply:
     def _make(self, need: Need, progress: schedule.Progress, counting: tuple[Way, ...], made: dict[str, Need]) -> None:
         entry = self.lock.entries[need.key]
         log = self.cache.log(need.name, need.recipe)
-        if self.interrupted.is_set():
-            raise Interrupted
-        with self.cache.exclusive(f"{need.section}-{need.name}", need.recipe, self.interrupted):
+        with self.cache.exclusive(f"{need.section}-{need.name}", need.recipe, self.cancel):
             if not isinstance(self._shelf.look(entry, counting, self.docker.images.find), Missing):
                 return  # another kit made it while this one waited
             began = time.monotonic()
@@ -296,8 +299,8 @@ class Supply:
             try:
                 self._maker().make(need, entry, log, lambda text: self._say(lambda: progress.doing(need.key, text)))
             except BaseException as error:
-                if self.interrupted.is_set():
-                    raise Interrupted from error
+                if self.cancel.is_set:
+                    raise Cancelled(self.cancel.signal) from error
                 if full := disk_full(self.cache.root):
                     self._say(lambda: progress.failed(need.key, str(log)))
                     raise full from error
@@ -317,7 +320,7 @@ class Supply:
         from kit.supply.builders import Workshop
         from kit.supply.make import Maker
 
-        shop = Workshop(self.assets, self.cache, self.docker, self.run, self.interrupted.is_set)
+        shop = Workshop(self.assets, self.cache, self.docker, self.run, lambda: self.cancel.is_set)
         return Maker(shop, self._shelf, lambda: self.registry, lambda: self.files, lambda key: self.place_of(key).place)
 
     def _say(self, what: Callable[[], None]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -136,31 +134,6 @@ print(f"asked {asked} times, and done", flush=True)
 """
 
 
-def test_ctrl_c_becomes_one_request_and_the_program_ends_in_its_own_time() -> None:
-    lines: list[str] = []
-
-    def on_line(line: str) -> None:
-        lines.append(line)
-        if line == "ready":
-            os.kill(os.getpid(), signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        process.stream(python(RELUCTANT), on_line=on_line)
-    assert lines == ["ready", "asked 1 times, and done"]
-
-
-def test_what_must_write_down_how_far_it_came_is_never_killed() -> None:
-    """As when Ctrl-C reaches the main thread while steps run in others."""
-    results: list[process.Result] = []
-    ready = threading.Event()
-    worker = threading.Thread(target=lambda: results.append(process.stream(python(RELUCTANT), on_line=lambda _: ready.set())))
-    worker.start()
-    assert ready.wait(30)
-    process.end_all()
-    worker.join(30)
-    assert [(result.exit_code, result.stdout.splitlines()[-1]) for result in results] == [(0, "asked 1 times, and done")]
-
-
 def test_a_program_outlives_a_kit_that_is_killed(tmp_path: Path) -> None:
     """It goes on saying things to nobody; into a broken pipe that would be its end, and what it holds stays locked."""
     ready, done = tmp_path / "ready", tmp_path / "done"
@@ -186,7 +159,6 @@ def test_a_listener_that_fails_ends_the_program_before_its_failure_is_told() -> 
 
     with pytest.raises(ValueError, match="ready"):
         process.stream(python(RELUCTANT), on_line=on_line)
-    assert not process._asked
 
 
 def test_what_is_fed_arrives_piece_by_piece() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +9,9 @@ from typing import Any, cast
 
 import pytest
 
+from kit import cancel
 from kit.adapters.docker.errors import EngineRefused
+from kit.cancel import Cancel, Cancelled
 from kit.plan.events import StepEvent
 from kit.plan.steps import Step
 from kit.supply import Supply, prune
@@ -110,8 +110,9 @@ def test_where_it_cannot_be_made_the_cluster_comes_up_all_the_same(monkeypatch: 
     assert "no such thing here" in said
 
 
-def test_ctrl_c_ends_the_waiting_for_another_kit_that_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_ends_the_waiting_for_another_kit_that_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`up` as it is, but for its plan; the other kit is this process, which holds the file that they agree by."""
+    monkeypatch.setattr(cancel, "current", Cancel())
     cache = Cache(tmp_path)
     supply: Any = Supply(tmp_path / "lock.yaml", tmp_path, ROOT, docker=cast("Any", None))
     monkeypatch.setattr(supply, "image", Supplied(kind_node=BUILT).image)
@@ -122,17 +123,7 @@ def test_ctrl_c_ends_the_waiting_for_another_kit_that_makes_it(tmp_path: Path, m
 
     def heard(event: StepEvent) -> None:
         if event.state == "started":
-            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+            threading.Timer(0.1, cancel.current.set).start()
 
-    in_vain = threading.Event()
-
-    def give_up() -> None:  # so that a failure has an end
-        in_vain.set()
-        supply.interrupted.set()
-
-    patience = threading.Timer(20, give_up)
-    patience.start()
-    with cache.exclusive(node_image.NAME, node_image.FORM, threading.Event()), pytest.raises(KeyboardInterrupt):
+    with cache.exclusive(node_image.NAME, node_image.FORM, Cancel()), pytest.raises(Cancelled):
         planned.carry_out(local, heard, lambda plan: None)
-    patience.cancel()
-    assert not in_vain.is_set()

@@ -23,6 +23,7 @@ import trustme
 
 from kit.adapters import process
 from kit.adapters.docker.errors import DiskFull
+from kit.cancel import Cancel, Cancelled
 from kit.errors import KitError
 from kit.supply import Supply, https
 from kit.supply.cache import Cache
@@ -533,7 +534,7 @@ def lock_of(folder: Path, platforms: list[str]) -> Path:
 
 def supply(folder: Path, prefix: str, platforms: list[str]) -> Supply:
     environment = {"KIT_FILES_PREFIX": prefix, "PATH": ""}
-    return Supply(lock_of(folder, platforms), folder / "cache", folder, NoEngine(), environment=environment)  # type: ignore[arg-type]
+    return Supply(lock_of(folder, platforms), folder / "cache", folder, NoEngine(), environment=environment, cancelled=Cancel())  # type: ignore[arg-type]
 
 
 ALL = ["linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64"]
@@ -601,8 +602,8 @@ def test_an_interrupted_supply_leaves_nothing_half_made(server: FileServer, tmp_
     with ThreadPoolExecutor() as pool:
         made = pool.submit(here.ensure)
         assert stalled.reached.wait(10)
-        here.interrupt()
-        with pytest.raises(Interrupted):
+        here.cancel.set()
+        with pytest.raises(Cancelled):
             made.result(30)
     assert not any(path for path in (tmp_path / "cache" / "tools").rglob("*") if path.is_file())
     server.paths["/upstream.example/linux-amd64"] = b"linux-amd64"

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit import cancel
 from kit.adapters.process import Runner, run
 from kit.endpoints import Secret, Trust
 from kit.errors import KitError
@@ -67,7 +68,7 @@ def prove(
     *,
     note: Callable[[str], None] = lambda reason: None,
     runner: Runner = run,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = cancel.wait,
 ) -> DemoResult:
     """Send and see. Raises `DemoNotDelivered`, `DemoNotSeen`, or what the server's API says."""
     started = time.monotonic()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from kit import cancel
 from kit.adapters.kubernetes.api import KubeApi
 from kit.endpoints import KafkaEndpoint, Trust
 from kit.sentry.archive import archive
@@ -86,7 +87,7 @@ def deliver_and_look_in_cluster(
     image: str,
     *,
     timeout_s: float = SEEN_TIMEOUT_S,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = cancel.wait,
 ) -> Delivery:
     """The same, looked for by a Job of the profile's probe image: brokers of a cloud have names inside it alone.
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from kit import files
+from kit import cancel, files
 from kit.adapters.kubernetes.api import ClusterRefused, KubeApi
 from kit.errors import KitError
 from kit.sentry.archive import CLIENTS, archive
@@ -90,7 +90,7 @@ def run(
     api: KubeApi,
     *,
     note: Callable[[str], None] = lambda reason: None,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = cancel.wait,
     clock: Callable[[], float] = time.monotonic,
 ) -> Preflight:
     """Try everything on every node, keep the outcome, return it; what a failed one means the caller decides.

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from kit import cancel
 from kit.adapters import process
 from kit.adapters.kubernetes.api import KubeApi
 from kit.errors import KitError
@@ -284,7 +285,7 @@ def watch(
     note: Callable[[str], None] = lambda said: None,
     secrets: Collection[str] = (),
     timeout_s: float = TIMEOUT_S,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = cancel.wait,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> float:

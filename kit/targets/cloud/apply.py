@@ -11,8 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit import files
-from kit.adapters import process
+from kit import cancel, files
 from kit.errors import KitError
 from kit.plan.events import Listener, StepEvent
 from kit.plan.execute import execute
@@ -42,7 +41,7 @@ def up(cloud: CloudTarget, wanted: CloudPlan, listen: Listener) -> None:
     if wanted.supply:
         from kit.targets.local.plan import SUPPLY, supplier
 
-        execute(wanted.supply, {SUPPLY: supplier(cloud.around.backing, listen)}, listen, interrupt=cloud.around.supply.interrupt)
+        execute(wanted.supply, {SUPPLY: supplier(cloud.around.backing, listen)}, listen)
     if wanted.resources:
         with _images_meanwhile(cloud, listen) as heard:
             apply(cloud, wanted.resources, heard)
@@ -55,7 +54,7 @@ def up(cloud: CloudTarget, wanted: CloudPlan, listen: Listener) -> None:
     publish_trust(cloud)
     steps = planned.sentry(cloud, is_settled=True) if wanted.resources else wanted.sentry
     if steps:
-        execute(steps, cloud.sentry.actions(), listen, interrupt=process.end_all)
+        execute(steps, cloud.sentry.actions(), listen)
 
 
 @contextmanager
@@ -68,7 +67,7 @@ def _images_meanwhile(cloud: CloudTarget, listen: Listener) -> Iterator[Listener
         yield listen
         return
     over = threading.Event()
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="images") as pool:
+    with cancel.current.held_back(), ThreadPoolExecutor(max_workers=1, thread_name_prefix="images") as pool:
 
         def heard(event: StepEvent) -> None:
             listen(event)
@@ -100,9 +99,10 @@ def apply(cloud: CloudTarget, steps: Plan, listen: Listener, *, again: str = "up
     try:
         configuration.apply(cloud.place.plan, progress)
     except (KitError, KeyboardInterrupt) as error:
-        standing = changes.existing(configuration.show_state())
-        if standing:
-            markers.record(cloud.place.markers, checks.MARK, "partly")
+        with cancel.current.finishing():
+            standing = changes.existing(configuration.show_state())
+            if standing:
+                markers.record(cloud.place.markers, checks.MARK, "partly")
         stands = errors.standing(standing, changes.costly(standing))
         onward = f"`kit {again} --cloud{cloud.option}` goes on from there"
         onward += "" if again == "down" else f", `kit down --cloud{cloud.option}` takes it all away"

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kit import cancel
 from kit.adapters import process
 from kit.blueprint.stack import Stack
 from kit.endpoints import Secret
@@ -110,7 +111,7 @@ def _await_ready(log: Path, exit_code: Callable[[], int | None]) -> None:
             return
         if has_ended or time.monotonic() > end:
             raise EmulatorFailed.of(log, said)
-        time.sleep(POLL_S)
+        cancel.wait(POLL_S)
 
 
 def backing_name(stack: str) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from kit import cancel
 from kit.errors import KitError
 from kit.plan.events import Listener, StepEvent
 from kit.plan.steps import Plan, Step
@@ -58,7 +59,7 @@ def leave_cluster(cloud: CloudTarget, listen: Listener) -> None:
         api.delete("Namespace", NAMESPACE)
         while api.get("Namespace", NAMESPACE) is not None and time.monotonic() - started < LEAVE_S:
             listen(StepEvent(step, "waiting", time.monotonic() - started, "its disks and load balancers are being removed"))
-            time.sleep(LEAVE_POLL_S)
+            cancel.wait(LEAVE_POLL_S)
         is_gone = api.get("Namespace", NAMESPACE) is None
         said = "" if is_gone else "not gone yet: look for its disks and load balancers in the console"
         listen(StepEvent(step, "done" if is_gone else "failed", time.monotonic() - started, said))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from kit import files, stores
+from kit import cancel, files, stores
 from kit.adapters.containerd import node
 from kit.adapters.docker.errors import EngineRefused
 from kit.adapters.docker.observed import Container, Mount
@@ -208,7 +208,7 @@ def _poll(local: LocalTarget, name: str, note: Note, enough: Callable[[Ready | N
             looked, is_dead = now, local.is_dead(name)
         if is_dead or now - started > STORE_TIMEOUT_S:
             raise StoreNotReady(store=name, why=reason, waited_s=now - started, detail=local.log_tail(name, LOG_LINES))
-        time.sleep(POLL_S)
+        cancel.wait(POLL_S)
 
 
 def _delete_cluster(local: LocalTarget, step: Step, note: Note) -> None:
@@ -254,7 +254,7 @@ def _wait_for_names(local: LocalTarget, note: Note) -> None:
         if found and (found.get("status") or {}).get("readyReplicas"):
             return
         note("its DNS is starting")
-        time.sleep(POLL_S)
+        cancel.wait(POLL_S)
 
 
 def load_images(local: LocalTarget, marks: Path) -> str:

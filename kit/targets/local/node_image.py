@@ -58,7 +58,7 @@ def make(local: LocalTarget) -> str:
     supply, docker = local.supply, local.docker
     base, images = supply.image("kind-node").reference, local.cluster_images()
     made_of = reference(base, images, supply.assets / SCRIPT)
-    with supply.cache.exclusive(NAME, FORM, supply.interrupted):
+    with supply.cache.exclusive(NAME, FORM, supply.cancel):
         if not is_there(local, made_of):
             workplace = f"kit-{NAME}-{files.digest({'cache': str(supply.cache.root)})[:SHORT]}"
             labels = {IMAGE_LABEL: NAME, RECIPE_LABEL: made_of.rpartition("-")[2], SOURCE_LABEL: supply.image("kind-node").source}

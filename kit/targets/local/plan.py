@@ -42,14 +42,14 @@ def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], No
     allowed(steps)
     if any(step.kind == SUPPLY for step in steps):
         supplying = tuple(step for step in steps if step.kind == SUPPLY)
-        execute(supplying, {SUPPLY: supplier(local, listen)}, listen, interrupt=local.supply.interrupt)
+        execute(supplying, {SUPPLY: supplier(local, listen)}, listen)
         local, steps = _look(local)
         allowed(steps)
     if "sentry" in local.stack.parts:
         local.sentry.check_upgrade()  # before a store is moved to another line for a release that cannot follow
     remember(local)
     # Not only what runs: a step may wait for another kit, which makes the same node image.
-    execute(steps, actions(local), listen, interrupt=local.supply.interrupt)
+    execute(steps, actions(local), listen)
 
 
 def remember(local: LocalTarget) -> None:

@@ -9,6 +9,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from kit import cancel
 from kit.adapters.docker.observed import Volume
 from kit.adapters.kind import node_name
 from kit.targets.local import foreign, layout, observe
@@ -69,7 +70,7 @@ def _remove_running(local: LocalTarget, seen: observe.EngineSeen, grace_s: int) 
     containers = [container for container in seen.containers if container.labels.get(layout.STACK_LABEL) == local.stack.name]
     if _node(local, seen):
         remove_cluster(local)
-    with ThreadPoolExecutor() as pool:
+    with cancel.current.held_back(), ThreadPoolExecutor() as pool:
         list(pool.map(lambda container: local.docker.stop_and_remove(container.id, grace_s), containers))
     for network in seen.networks:
         if network.name == local.stack.name and network.labels.get(layout.STACK_LABEL) == local.stack.name:

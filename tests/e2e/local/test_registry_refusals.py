@@ -38,16 +38,17 @@ LAYER = 3 * 1000 * 1000  # bytes that do not compress: the engine gets half of t
 INTERRUPTED = """
 import signal, sys
 from pathlib import Path
+from kit import cancel
 from kit.adapters.docker.client import Docker
 from kit.supply import Supply
-from kit.supply.errors import Interrupted
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 home = Path(sys.argv[1])
-try:
-    Supply(home / "lock.yaml", home / "cache", home, Docker()).ensure(ways=("pulled",))
-except (KeyboardInterrupt, Interrupted):
-    sys.exit(130)
+with cancel.current.listening():
+    try:
+        Supply(home / "lock.yaml", home / "cache", home, Docker()).ensure(ways=("pulled",))
+    except KeyboardInterrupt:
+        sys.exit(130)
 """
 
 

@@ -21,6 +21,7 @@ from kit import workspace
 from kit.adapters import process
 from kit.adapters.docker.client import Docker, Ended
 from kit.adapters.docker.errors import DiskFull, ImageBuildFailed
+from kit.cancel import Cancel, Cancelled
 from kit.cli.images.command import images
 from kit.errors import ToolFailed
 from kit.host.platform import of_host
@@ -32,15 +33,17 @@ ROOT = Path(__file__).parents[3]
 INTERRUPTED = """
 import signal, sys
 from pathlib import Path
+from kit import cancel
 from kit.adapters.docker.client import Docker
 from kit.supply import Supply
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 home = Path(sys.argv[1])
-try:
-    Supply(home / "lock.yaml", home / "cache", home, Docker()).ensure()
-except KeyboardInterrupt:
-    sys.exit(130)
+with cancel.current.listening():
+    try:
+        Supply(home / "lock.yaml", home / "cache", home, Docker()).ensure()
+    except KeyboardInterrupt:
+        sys.exit(130)
 """
 PROGRAM = b"#!/bin/sh\necho tiny 1.0\n"
 
@@ -106,7 +109,8 @@ def supply(home: Path, docker: Docker, name: str, cache: str = "cache") -> Suppl
         f'  {name}-base: {{sources: [{{built: {{version: "1", dockerfile: base}}}}]}}\n'
         f'  {name}-app: {{sources: [{{built: {{version: "1", dockerfile: app, base: {name}-base}}}}]}}\n'
     )
-    return Supply(lock, home / cache, home, docker, environment={**os.environ, "KIT_FILES_PREFIX": home.as_uri()})
+    environment = {**os.environ, "KIT_FILES_PREFIX": home.as_uri()}
+    return Supply(lock, home / cache, home, docker, environment=environment, cancelled=Cancel())
 
 
 def test_what_is_there_is_not_made_again(tmp_path: Path, docker: Docker, name: str) -> None:
@@ -225,8 +229,8 @@ def test_a_changed_byte_in_an_archive_is_found_before_anything_is_used(tmp_path:
 def test_an_interruption_ends_what_runs_and_keeps_what_is_finished(tmp_path: Path, docker: Docker, name: str) -> None:
     found = supply(tmp_path, docker, name)
     found.ensure(["tiny"])
-    found.interrupt()
-    with pytest.raises(Exception, match="stopped"):
+    found.cancel.set()
+    with pytest.raises(Cancelled):
         found.ensure()
     assert found.tool("tiny").is_file()
     assert supply(tmp_path, docker, name).ensure() != ()
