@@ -154,10 +154,11 @@ def whole(program: Program, times: int) -> Iterator[Figure]:
 def topic_seconds(program: Program) -> float:
     from kit.stores import kafka_admin, kafka_topics
     from kit.stores.kafka import admin_endpoint
+    from kit.targets.local import topics
 
     local = local_target(program)
     admin = kafka_admin.connect(admin_endpoint(local.endpoints().kafka, local.credentials()), local.trust())
-    wanted = local.wanted_topics()
+    wanted = topics.wanted(local)
     kafka_admin.finish("deleting topics", admin.delete_topics([topic.name for topic in wanted]).values())
     while len(admin.list_topics(timeout=10).topics) > 1:
         time.sleep(0.2)

@@ -235,7 +235,9 @@ def _builders(local: LocalTarget) -> tuple[Verdict, str, str]:
 
 
 def _foreign(local: LocalTarget) -> tuple[Verdict, str, str]:
-    local.check_foreign()
+    from kit.targets.local import foreign, observe
+
+    foreign.check_foreign(local, observe.ask_engine(local))
     return _right("no name of ours is taken by others")
 
 
@@ -269,7 +271,9 @@ def _secrets(local: LocalTarget) -> tuple[Verdict, str, str]:
 
 
 def _stack(local: LocalTarget) -> tuple[Verdict, str, str]:
-    status = local.status()
+    from kit.targets.local.status import look as look_at
+
+    status = look_at(local)
     broken = [component for component in status.components if component.state not in ("ready", "absent")]
     if broken:
         return "wrong", "; ".join(f"{item.name} is {item.state}: {item.reason}" for item in broken), "kit up --local"

@@ -7,10 +7,13 @@ no `repr`, f-string or traceback prints; only `reveal()` does, and only the door
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+HTTPS = 443
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -133,6 +136,41 @@ def from_document(document: Mapping[str, Any]) -> Endpoints:
         clickhouse=ClickHouseEndpoint(**login(document["clickhouse"])),
         s3=S3Endpoint(s3["host"], s3["port"], s3["region"], bucket(s3["filestore"]), bucket(s3["nodestore"])),
     )
+
+
+def from_terraform(document: Mapping[str, Any], secret: Callable[[str], Secret]) -> Endpoints:
+    """From the output `endpoints` of the cloud's configuration. `secret` gives what the output `secrets` names, by its name."""
+
+    def fields(name: str, *names: str) -> dict[str, Any]:
+        return {**{each: document[name][each] for each in names}, "password": secret(f"{name}_password")}
+
+    def bucket(use: str) -> Bucket:
+        return Bucket(s3[use]["bucket"], secret(f"{use}_access_key").reveal(), secret(f"{use}_secret_key"))
+
+    s3, address = document["s3"], urlsplit(document["s3"]["endpoint"])
+    hosts, ports = zip(*(broker.rsplit(":", 1) for broker in document["kafka"]["brokers"]), strict=True)
+    return Endpoints(
+        kafka=KafkaEndpoint(hosts[0], int(ports[0]), **fields("kafka", "username"), more_hosts=tuple(hosts[1:])),
+        postgres=PostgresEndpoint(**fields("postgres", "host", "port", "database", "username")),
+        redis=RedisEndpoint(**fields("redis", "host", "port"), username="default"),
+        clickhouse=ClickHouseEndpoint(**fields("clickhouse", "host", "https_port", "native_port", "database", "username")),
+        s3=S3Endpoint(address.hostname or "", address.port or HTTPS, s3["region"], bucket("filestore"), bucket("nodestore")),
+    )
+
+
+def addresses(endpoints: Endpoints) -> dict[str, frozenset[tuple[str, int]]]:
+    """Store → where clients must look for it; of ClickHouse, which has two protocols, also where each of them is spoken."""
+    kafka, clickhouse = endpoints.kafka, endpoints.clickhouse
+    native, https = (clickhouse.host, clickhouse.native_port), (clickhouse.host, clickhouse.https_port)
+    return {
+        "kafka": frozenset((host, kafka.port) for host in (kafka.host, *kafka.more_hosts)),
+        "postgres": frozenset({(endpoints.postgres.host, endpoints.postgres.port)}),
+        "redis": frozenset({(endpoints.redis.host, endpoints.redis.port)}),
+        "clickhouse": frozenset({native, https}),
+        "clickhouse native": frozenset({native}),
+        "clickhouse https": frozenset({https}),
+        "s3": frozenset({(endpoints.s3.host, endpoints.s3.port)}),
+    }
 
 
 def _revealed(pairs: list[tuple[str, Any]]) -> Any:

@@ -28,11 +28,11 @@ command = chart  # the name under which the frame finds every command
 def render(session: Session, /, **chosen: str | None) -> None:
     """Print the manifests. They hold no secret: what is secret stands in Secrets that kit applies beforehand."""
     from kit.sentry.chart import manifests
-    from kit.targets import values
+    from kit.targets.local import previews, site
 
     wanted = session.sentry_wanted(**chosen)
     # The stand-in is made from the stack's own images and certificates; the chart can be looked at before there is a stack.
-    lite = wanted.flavour == "lite"
-    made = session.wanting(**chosen).sentry.installation() if lite else values.of_local(session.local, wanted).installation
+    is_lite, local = wanted.flavour == "lite", session.local.wanting(wanted)
+    made = site.release(local).installation() if is_lite else previews.of_stack(local, wanted).installation
     documents = made.documents()
     print(json.dumps(list(documents), indent=2) if session.is_json else manifests.dump(documents), end="")

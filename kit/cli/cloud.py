@@ -35,8 +35,10 @@ def init_state(session: Session, bucket: str, key: str, endpoint: str, region: s
 
     The key that opens the bucket comes from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, now and at every later run.
     """
+    from kit.targets.cloud import state
+
     with session.lock("cloud init-state"), session.in_cloud() as target:
-        target.move_state(bucket, key, endpoint, region)
+        state.move(target, bucket, key, endpoint, region)
     print(f"the state is in {endpoint}/{bucket}/{key}", file=sys.stderr)
 
 
@@ -50,5 +52,5 @@ def unlock(session: Session, lock: str) -> None:
     Only when no other run is at work any more: two at once damage the state.
     """
     with session.lock("cloud unlock"), session.in_cloud() as target:
-        target.unlock(lock)
+        target.around.configuration.force_unlock(lock)
     print("unlocked; the same command as before goes on", file=sys.stderr)

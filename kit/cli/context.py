@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kit.machine import Machine
     from kit.supply import Supply
     from kit.targets.cloud.target import CloudTarget
+    from kit.targets.contract import Target
     from kit.targets.local.target import LocalTarget
     from kit.workspace import Workspace
 
@@ -95,6 +96,19 @@ class Session:
         with self.cloud_target(wanted).opened() as target:
             yield target
 
+    @contextmanager
+    def target(self, wanted: SentryWanted | None = None) -> Iterator[Target]:
+        """The stack that the options name, as all commands know it; `wanted` is another Sentry than was described."""
+        if self.cloud:
+            from kit.targets.cloud.commands import CloudCommands
+
+            with self.in_cloud(wanted) as cloud:
+                yield CloudCommands(cloud)
+            return
+        from kit.targets.local.commands import LocalCommands
+
+        yield LocalCommands(self.local.wanting(wanted) if wanted else self.local)
+
     def sentry_wanted(self, sentry: str | None, profile: str | None, size: str | None, chart: str | None) -> SentryWanted:
         """What was described or remembered, with what the command line says instead."""
         if chart is not None and "://" not in chart:
@@ -102,14 +116,6 @@ class Session:
         given = {"flavour": sentry, "profile": profile, "size": size, "chart": chart}
         chosen: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         return dataclasses.replace(self.stack.sentry, **chosen)
-
-    def wanting(self, **chosen: str | None) -> LocalTarget:
-        """The local target with another Sentry than was described or remembered; remembered once it is brought up."""
-        wanted = self.sentry_wanted(**{name: chosen.get(name) for name in ("sentry", "profile", "size", "chart")})
-        described = self.local
-        if wanted == self.stack.sentry:
-            return described
-        return described.wanting(wanted)
 
     @functools.cached_property
     def workspace(self) -> Workspace:

@@ -16,12 +16,8 @@ from kit.cli.frame import Command, waits_for_lock
 @click.pass_obj
 def command(session: Session) -> int:
     """Raise a real exception with the example sender, wait until Sentry's API shows that very event, print the link."""
-    if session.cloud:
-        with session.lock("demo --cloud"), session.in_cloud() as target:
-            result = target.demo()
-    else:
-        with session.lock("demo"):
-            result = session.local.demo()
+    with session.lock("demo --cloud" if session.cloud else "demo"), session.target() as target:
+        result = target.sentry.demo()
     if session.is_json:
         print(json.dumps({"event_id": result.event_id, "url": result.url, "seconds": round(result.seconds, 2)}, indent=2))
     else:

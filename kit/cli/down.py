@@ -21,8 +21,10 @@ def command(session: Session, yes: bool) -> int:
     """
     if session.cloud:
         return _in_cloud(session, yes)
+    from kit.targets.local import teardown
+
     with session.lock("down"):
-        kept = session.local.down()
+        kept = teardown.down(session.local)
     if kept:
         print(f"stopped; the data is kept in the volumes {', '.join(kept)}", file=sys.stderr)
         print("  back again:       kit up --local\n  gone for good:    kit purge", file=sys.stderr)
@@ -35,19 +37,20 @@ def _in_cloud(session: Session, yes: bool) -> int:
     from kit.cli import render
     from kit.plan import steps
     from kit.report import progress
+    from kit.targets.cloud import plan, teardown
 
     with session.lock("down --cloud"):
         with session.in_cloud() as target:
-            planned = target.plan_down()
+            planned = plan.down(target)
             print(steps.text(planned), end="", file=sys.stderr)
             lost = [step.subject for step in planned if step.destructive]
             data = f", and the data in {', '.join(lost)}" if lost else ""
             render.confirm(session, yes, f"This removes {len(planned)} resources{data}.")
             with progress.listener() as listen:
-                left = target.down(planned, listen)
+                left = teardown.down(target, planned, listen)
         for address in left:
             print(f"still there: {address}", file=sys.stderr)
-        print(_said(session, left, swept=not left and target.sweep()), file=sys.stderr)
+        print(_said(session, left, swept=not left and teardown.sweep(target)), file=sys.stderr)
     return 0 if not left else 3
 
 

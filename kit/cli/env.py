@@ -18,11 +18,8 @@ def command(session: Session) -> int:
 
     With --cloud those of kubectl and Sentry: the managed stores have addresses inside the cloud's network only.
     """
-    if session.cloud:
-        with session.in_cloud() as target:
-            variables = target.client_env()
-    else:
-        variables = session.local.client_env()
+    with session.target() as target:
+        variables = target.client_env()
     if session.is_json:
         print(json.dumps(variables, indent=2))
     else:

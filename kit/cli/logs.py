@@ -18,6 +18,8 @@ COMPONENTS = (*STORES, "kubernetes", "sentry", "preflight")
 @click.pass_obj
 def command(session: Session, component: str, tail: int, follow: bool) -> int:
     """Show what COMPONENT wrote: kafka, postgres, redis, clickhouse, s3, kubernetes, sentry or preflight."""
-    for piece in session.local.logs(component, tail, follow):
+    from kit.targets.local import logs
+
+    for piece in logs.read(session.local, component, tail, follow):
         print(piece, end="", flush=True)
     return 0

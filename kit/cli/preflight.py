@@ -31,12 +31,8 @@ def command(session: Session) -> int:
             print(reason, file=sys.stderr)
         said.add(reason)
 
-    with session.lock("preflight"):
-        if session.cloud:
-            with session.in_cloud() as target:
-                outcome = target.run_preflight(note)
-        else:
-            outcome = session.local.sentry.run_preflight(note)
+    with session.lock("preflight"), session.target() as target:
+        outcome = target.sentry.preflight(note)
     if session.is_json:
         print(json.dumps(verdict.document(outcome), indent=2))
     else:

@@ -22,30 +22,16 @@ def command(session: Session, yes: bool) -> int:
     """
     from kit.cli import render
 
+    name, here = f"stack {session.stack.name}", ""
     if session.cloud:
-        return _of_the_cloud(session, yes)
-    left = session.local.belongings()
-    if not left:
-        print(f"there is nothing of stack {session.stack.name}", file=sys.stderr)
-        return 0
-    render.confirm(session, yes, f"This removes for good: {', '.join(left)}.")
-    with session.lock("purge"):
-        session.local.purge()
-    print(f"stack {session.stack.name} is gone", file=sys.stderr)
-    return 0
-
-
-def _of_the_cloud(session: Session, yes: bool) -> int:
-    from kit.cli import render
-
-    target = session.cloud_target()
-    name = f"{session.stack.name} {'of the rehearsal' if session.rehearse else 'of the cloud'}"
-    left = target.belongings()
-    if not left:
-        print(f"there is nothing of stack {name} on this computer", file=sys.stderr)
-        return 0
-    render.confirm(session, yes, f"This removes for good: {', '.join(left)}.")
-    with session.lock("purge --cloud"):
-        target.purge()
-    print(f"stack {name} is gone from this computer", file=sys.stderr)
+        name, here = f"{name} of the {'rehearsal' if session.rehearse else 'cloud'}", " on this computer"
+    with session.target() as target:
+        left = target.belongings()
+        if not left:
+            print(f"there is nothing of {name}{here}", file=sys.stderr)
+            return 0
+        render.confirm(session, yes, f"This removes for good: {', '.join(left)}.")
+        with session.lock("purge --cloud" if session.cloud else "purge"):
+            target.purge()
+    print(f"{name} is gone{here.replace('on', 'from', 1)}", file=sys.stderr)
     return 0

@@ -17,8 +17,8 @@ from kit.status import Status
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kit.targets.cloud.target import CloudPlan
-    from kit.targets.local.target import LocalTarget
+    from kit.sentry.release import Login
+    from kit.targets.cloud.plan import CloudPlan
 
 
 class NeedsYes(KitError):
@@ -110,13 +110,13 @@ def cloud_question(plan: CloudPlan, *, rehearses: bool) -> str:
     return f"This will {said} resources in {where}." + (f" Data is lost in {', '.join(lost)}." if lost else "")
 
 
-def next_steps(local: LocalTarget, session: Session) -> None:
+def next_steps(login: Login | None, session: Session) -> None:
     """The last lines of `up`: what the user needs now."""
     if session.is_json:
         return
     option = "" if session.stack_name is None else f" --stack {session.stack_name}"
     print(f'\n  eval "$(kit env{option})"      psql, redis-cli, aws, kubectl and sentry-sdk know the way', file=sys.stderr)
-    if (login := local.login()) is not None:
+    if login is not None:
         print(f"  {login.url}   user {login.username}, password: kit env{option} | grep SENTRY_PASSWORD", file=sys.stderr)
 
 

@@ -14,10 +14,7 @@ def command(session: Session) -> int:
     """Show what runs, where, and whether its TLS verifies. Exit 0: all ready, 3: something is not, 4: no such stack."""
     from kit.cli import render
 
-    if session.cloud:
-        with session.in_cloud() as target:
-            status = target.status()
-    else:
-        status = session.local.status()
+    with session.target() as target:
+        status = target.status()
     render.status(status, session)
     return status.exit_code

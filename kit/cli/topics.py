@@ -23,18 +23,19 @@ def command(session: Session, mend: bool, delete_extra: bool, yes: bool) -> int:
     """List the topics, compare them with what Sentry's own schemas say, and mend them. Exit 3 where they differ."""
     from kit.cli import render
     from kit.sentry.lines import topics
+    from kit.targets.local import topics as kafka
 
     local = session.local
     if mend:
         with session.lock("topics --mend"):
-            for line in local.mend_topics():
+            for line in kafka.mend(local):
                 print(line, file=sys.stderr)
     if delete_extra:
         with session.lock("topics --delete-extra"):  # from the comparison on: what is asked about is what is deleted
-            if extra := local.compare_topics().extra:
+            if extra := kafka.compare(local).extra:
                 render.confirm(session, yes, f"This deletes {', '.join(extra)} and all that is in them.")
-                local.delete_topics(extra)
-    comparison = local.compare_topics()
+                kafka.delete(local, extra)
+    comparison = kafka.compare(local)
     if session.is_json:
         print(json.dumps(topics.document(comparison), indent=2))
     else:

@@ -60,28 +60,30 @@ def command(  # click gives each option as an argument
 def _on_this_computer(session: Session, plan_only: bool, only: str | None, yes: bool, **chosen: str | None) -> int:
     from kit.cli import render
     from kit.report import progress
+    from kit.targets.local import plan, site, status
 
-    target = session.wanting(**chosen).only(only)
+    local = session.local.wanting(session.sentry_wanted(**chosen)).only(only)
     if plan_only:
-        render.plan(target.plan(), session)
+        render.plan(plan.plan(local), session)
         return 0
     with session.lock("up"), progress.listener() as listen:
-        target.up(listen, allowed=render.permission(session, yes))
-    status = target.status()
-    render.status(status, session)
-    render.next_steps(target, session)
-    return status.exit_code
+        plan.carry_out(local, listen, render.permission(session, yes))
+    seen = status.look(local)
+    render.status(seen, session)
+    render.next_steps(site.release(local).login() if "sentry" in local.stack.parts else None, session)
+    return seen.exit_code
 
 
 def _in_cloud(session: Session, plan_only: bool, only: str | None, yes: bool, prices: Path | None, **chosen: str | None) -> int:
     from kit.cli import render
     from kit.report import progress
+    from kit.targets.cloud import apply, plan, status
 
     costs = render.prices(prices)
     with session.lock("up --cloud"), session.in_cloud(session.sentry_wanted(**chosen)) as target:
         with progress.listener() as listen:
             target.told(listen)
-            planned = target.only(only).plan()
+            planned = plan.plan(target.only(only))
         render.cloud_plan(planned, session, costs, to_stdout=plan_only)
         if plan_only:
             return 0
@@ -89,7 +91,7 @@ def _in_cloud(session: Session, plan_only: bool, only: str | None, yes: bool, pr
             render.confirm(session, yes, render.cloud_question(planned, rehearses=session.rehearse))
         with progress.listener() as listen:
             target.told(listen)
-            target.up(planned, listen)
-        status = target.status()
-        render.status(status, session)
-        return status.exit_code
+            apply.up(target, planned, listen)
+        seen = status.look(target)
+        render.status(seen, session)
+        return seen.exit_code

@@ -15,9 +15,7 @@ from kit.cli.context import TRUST_CHART, Session
 from kit.cli.frame import Group
 
 if TYPE_CHECKING:
-    from kit.blueprint.stack import SentryWanted
-    from kit.targets.cloud.values import CloudValues
-    from kit.targets.values import SentryValues
+    from kit.sentry.preview import Preview
 
 DIFFERENT = 3
 FOUND = 14
@@ -110,9 +108,7 @@ def _wanted(
     profile: str | None,
     size: str | None,
     chart: str | None,
-) -> SentryValues | CloudValues:
-    from kit.targets import values as rooms
-
+) -> Preview:
     if chart is not None and "://" not in chart:
         chart = str(Path(chart).resolve())
     given: dict[str, Any] = {"profile": profile, "size": size, "chart": chart, "flavour": "chart" if chart else None}
@@ -120,17 +116,12 @@ def _wanted(
     if endpoints is not None:
         if url is None:
             raise click.UsageError("--endpoints needs --url: Sentry's public URL is not among the stores")
-        return rooms.of_file(session.local, wanted, endpoints, url)
-    if session.cloud:
-        return _of_cloud(session, wanted, is_other=bool(profile or size))
-    return rooms.of_local(session.local, wanted)
+        from kit.targets.local import previews
 
+        return previews.of_file(session.local, wanted, endpoints, url)
+    if session.cloud and (profile or size):
+        from kit.targets.cloud.errors import ValuesAreMade
 
-def _of_cloud(session: Session, wanted: SentryWanted, *, is_other: bool) -> CloudValues:
-    """Of the stack that stands there; its target stays open until the command ends."""
-    from kit.targets.cloud.errors import ValuesAreMade
-
-    if is_other:
         raise ValuesAreMade(option=" --rehearse" if session.rehearse else "")
-    target = click.get_current_context().with_resource(session.in_cloud(wanted))
-    return target.values()
+    # The target stays open until the command ends.
+    return click.get_current_context().with_resource(session.target(wanted)).preview()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 
 import click
 
@@ -23,11 +24,8 @@ def command(session: Session) -> int:
     """
     from kit.report import verification
 
-    if session.cloud:
-        with session.lock("verify --cloud"), session.in_cloud() as target:
-            results = target.verify()
-    else:
-        results = session.local.verify()
+    with session.lock("verify --cloud") if session.cloud else nullcontext(), session.target() as target:
+        results = target.verify()
     if session.is_json:
         print(json.dumps([verification.document(result) for result in results], indent=2))
     else:

@@ -7,13 +7,15 @@ one object, and a pod sees only what its component speaks to.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from kit.endpoints import Bucket, Endpoints, Secret
 from kit.errors import KitError
 from kit.sentry.chart.wiring import TRUST
-from kit.sentry.objects import NAMESPACE, STACK_LABEL, Document, secret
+from kit.sentry.objects import Document, config_map, secret
+from kit.state import secrets
 
 KAFKA, POSTGRES, REDIS, CLICKHOUSE = "kit-kafka", "kit-postgres", "kit-redis", "kit-clickhouse"
 FILESTORE, NODESTORE, SENTRY, VROOM_CLIENT = "kit-filestore", "kit-nodestore", "kit-sentry", "kit-vroom-client"
@@ -54,10 +56,14 @@ class Logins:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A leaf with its intermediate, and its key; PEM."""
+    """A leaf certificate with its intermediate, and its key; PEM."""
 
     chain: str
     key: Secret
+
+    @classmethod
+    def read(cls, folder: Path) -> Certificate:
+        return cls((folder / "tls.crt").read_text(), Secret((folder / "tls.key").read_text()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,16 @@ class GivenSecrets:
     @property
     def every(self) -> tuple[Secret, ...]:
         return (*((self.mail,) if self.mail else ()), *self.own.values())
+
+
+def makers() -> Mapping[str, Callable[[], str]]:
+    """Sentry's own secrets, which kit makes: name → how."""
+    return {
+        "sentry_django_key": lambda: secrets.hexadecimal(64),
+        "sentry_admin_password": secrets.password,
+        "sentry_dsn_key": lambda: secrets.hexadecimal(32),
+        "sentry_api_token": lambda: secrets.hexadecimal(40),
+    }
 
 
 def documents(
@@ -115,9 +131,7 @@ def _documents(
 
 def trust_document(stack: str, trust: TrustTexts) -> Document:
     """The ConfigMap that is mounted in every container."""
-    metadata = {"name": TRUST, "namespace": NAMESPACE, "labels": {STACK_LABEL: stack}}
-    data = {"ca.crt": trust.authority, "bundle.crt": trust.bundle}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+    return config_map(stack, TRUST, {"ca.crt": trust.authority, "bundle.crt": trust.bundle})
 
 
 def _keys(bucket: Bucket) -> dict[str, str]:

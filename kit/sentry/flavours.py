@@ -1,17 +1,15 @@
-"""The two kinds of Sentry that go the one road: the stand-in, and the chart itself."""
+"""The two kinds of Sentry that are installed the same way: the stand-in, and the chart itself."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from kit import cancel, files
-from kit.adapters.helm import Helm
-from kit.endpoints import Secret, Trust
 from kit.errors import KitError
 from kit.sentry.chart import chart as charts
 from kit.sentry.chart.chart import Chart
@@ -19,14 +17,14 @@ from kit.sentry.chart.manifests import Document
 from kit.sentry.demo.bugsink import Bugsink
 from kit.sentry.demo.receiver import Receiver
 from kit.sentry.demo.sentry_api import SentryApi
-from kit.sentry.installation import Installation, Note
-from kit.sentry.lines.profiles import Profile
 from kit.sentry.objects import NAMESPACE, RELEASE, secret
 from kit.sentry.rollout.pods import newest, pod_trouble
+from kit.sentry.site import Note, Site
 from kit.sentry.stand_in import first_run, front, lite
 from kit.sentry.stand_in.lite import Lite
 
 POLL_S = 1.0
+FRONT_IMAGE = "front"  # the supply's name
 
 
 class FirstRunFailed(KitError):
@@ -41,109 +39,145 @@ class FirstRunFailed(KitError):
         )
 
 
+class Flavour(Protocol):
+    """Which Sentry: its chart, and what kit brings along for it."""
+
+    @property
+    def is_stand_in(self) -> bool: ...
+
+    def chart(self) -> Chart: ...
+
+    def values(self, given: Mapping[str, Any], secrets: Mapping[str, str]) -> Mapping[str, Any]:
+        """The module's values with what the chart needs besides. `secrets` are texts whose change must roll the pods."""
+
+    def applied(self) -> tuple[Document, ...]:
+        """Objects of its own that must be there before Helm runs. Hold secrets in clear."""
+
+    def added(self) -> tuple[Document, ...]:
+        """Objects of its own that belong to the release."""
+
+    def made_from(self) -> Mapping[str, str]:
+        """What `values` and `added` are made from, for the fingerprint."""
+
+    def notes(self) -> tuple[str, ...]:
+        """What a check of the release should say of its chart."""
+
+    def finish(self, wired: Callable[[], tuple[Document, ...]], note: Note) -> None:
+        """Whatever is to be done once the pods are up. `wired` gives the chart's objects as they were applied."""
+
+    def receiver(self) -> Receiver: ...
+
+
+def of(site: Site) -> Flavour:
+    return StandIn(site) if site.stack.sentry.flavour == "lite" else FullChart(site)
+
+
 @dataclass(frozen=True, slots=True)
 class StandIn:
     """Bugsink, by kit's own chart."""
 
-    lite: Lite
-    assets: Path
-    trust: Trust
+    site: Site
 
     @property
     def is_stand_in(self) -> bool:
         return True
 
+    @property
+    def _lite(self) -> Lite:
+        site, image = self.site, self.site.machine.supply.image
+        certificate = site.front_certificate()
+        assert certificate is not None  # no Ingress leads to the stand-in, wherever it runs
+        return Lite(
+            stack=site.stack.name,
+            sentry_version=site.profile.app_version,
+            url=site.url,
+            bugsink_image=image("bugsink").reference,
+            probe_image=image("probe").reference,
+            dsn_key=site.secrets["sentry_dsn_key"],
+            api_token=site.secrets["sentry_api_token"],
+            certificate=certificate,
+        )
+
     def chart(self) -> Chart:
-        return charts.read(self.assets / lite.CHART)
+        return charts.read(self.site.machine.assets / lite.CHART)
 
     def values(self, given: Mapping[str, Any], secrets: Mapping[str, str]) -> Mapping[str, Any]:
-        return {**given, "lite": lite.section(self.lite, secrets)}
+        return {**given, "lite": lite.section(self._lite, secrets)}
 
     def applied(self) -> tuple[Document, ...]:
-        return lite.documents(self.lite)
+        return lite.documents(self._lite)
 
     def added(self) -> tuple[Document, ...]:
         return ()
 
     def made_from(self) -> Mapping[str, str]:
-        return {"section": json.dumps(lite.section(self.lite, {}), sort_keys=True)}
+        return {"section": json.dumps(lite.section(self._lite, {}), sort_keys=True)}
 
     def notes(self) -> tuple[str, ...]:
         return ()
 
-    def finish(self, installation: Installation, note: Note) -> None:
+    def finish(self, wired: Callable[[], tuple[Document, ...]], note: Note) -> None:
         """Its own preparation has done everything."""
 
     def receiver(self) -> Receiver:
-        return Bugsink(self.lite.url, self.lite.api_token, self.trust, lite.PROJECT_ID)
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """HTTPS in front of the chart on this computer: nginx, with the stack's own leaf."""
-
-    image: str
-    chain: str  # PEM
-    key: Secret  # PEM
+        return Bugsink(self.site.url, self.site.secrets["sentry_api_token"], self.site.trust, lite.PROJECT_ID)
 
 
 @dataclass(frozen=True, slots=True)
 class FullChart:
-    """Sentry's own chart, from where the user or the profile says."""
+    """Sentry's own chart, from where the user or the profile says. Without an Ingress, with an nginx before it that ends TLS."""
 
-    stack: str
-    source: str | None
-    profile: Profile
-    cache: Path
-    assets: Path
-    helm: Helm
-    url: str
-    admin_email: str
-    dsn_key: Secret
-    api_token: Secret
-    trust: Trust
-    door: Door | None  # None: an Ingress is there
+    site: Site
 
     @property
     def is_stand_in(self) -> bool:
         return False
 
     def chart(self) -> Chart:
-        return charts.find(self.source, self.profile, self.cache, self.helm)
+        site = self.site
+        return charts.find(site.stack.sentry.chart, site.profile, site.machine.cache, site.helm)
 
     def values(self, given: Mapping[str, Any], secrets: Mapping[str, str]) -> Mapping[str, Any]:
         return given
 
     def applied(self) -> tuple[Document, ...]:
-        known = {"dsn-key": self.dsn_key.reveal(), "api-token": self.api_token.reveal(), "admin": self.admin_email}
-        made = (secret(self.stack, first_run.SECRET, known),)
-        return (*made, lite.certificate(self.stack, self.door.chain, self.door.key)) if self.door else made
+        site, certificate = self.site, self.site.front_certificate()
+        known = {name: site.secrets[f"sentry_{name.replace('-', '_')}"].reveal() for name in ("dsn-key", "api-token")}
+        made = secret(site.stack.name, first_run.SECRET, {**known, "admin": site.admin})
+        return (made, lite.certificate(site.stack.name, certificate)) if certificate else (made,)
 
     def added(self) -> tuple[Document, ...]:
-        if self.door is None:
+        certificate = self.site.front_certificate()
+        if certificate is None:
             return ()
-        template, start = ((self.assets / file).read_text() for file in (front.TEMPLATE, front.START))
-        revision = files.digest({"chain": self.door.chain, "template": template, "start": start})
-        return front.documents(template, start, self.door.image, NAMESPACE, RELEASE, revision=revision)
+        template, start = self._asset(front.TEMPLATE), self._asset(front.START)
+        revision = files.digest({"chain": certificate.chain, "template": template, "start": start})
+        return front.documents(template, start, self._front_image, NAMESPACE, RELEASE, revision=revision)
 
     def made_from(self) -> Mapping[str, str]:
-        door = replace(self.door, key=Secret("")) if self.door else None
+        certificate = self.site.front_certificate()
         return {
-            "door": json.dumps(asdict(door)) if door else "",
-            "template": (self.assets / front.TEMPLATE).read_text(),
-            "start": (self.assets / front.START).read_text(),
-            "first run": (self.assets / first_run.SCRIPT).read_text(),
+            "front": json.dumps([self._front_image, certificate.chain]) if certificate else "",
+            "template": self._asset(front.TEMPLATE),
+            "start": self._asset(front.START),
+            "first run": self._asset(first_run.SCRIPT),
         }
 
+    @property
+    def _front_image(self) -> str:
+        return self.site.machine.supply.image(FRONT_IMAGE).reference
+
+    def _asset(self, path: Path) -> str:
+        return (self.site.machine.assets / path).read_text()
+
     def notes(self) -> tuple[str, ...]:
-        said = charts.unpinned(self.chart(), self.source, self.profile)
+        said = charts.unpinned(self.chart(), self.site.stack.sentry.chart, self.site.profile)
         return (said,) if said else ()
 
-    def finish(self, installation: Installation, note: Note) -> None:
+    def finish(self, wired: Callable[[], tuple[Document, ...]], note: Note) -> None:
         """The Job that makes key and token known, to its end."""
-        api = installation.api
-        script = (self.assets / first_run.SCRIPT).read_text()
-        config_map, job = first_run.documents(installation.wired(), RELEASE, NAMESPACE, script)
+        api = self.site.api
+        config_map, job = first_run.documents(wired(), RELEASE, NAMESPACE, self._asset(first_run.SCRIPT))
         api.apply(config_map)
         name = api.create(job)["metadata"]["name"]
         started = time.monotonic()
@@ -160,4 +194,4 @@ class FullChart:
             cancel.wait(POLL_S)
 
     def receiver(self) -> Receiver:
-        return SentryApi(self.url, self.api_token, self.trust)
+        return SentryApi(self.site.url, self.site.secrets["sentry_api_token"], self.site.trust)

@@ -1,8 +1,8 @@
-"""From endpoints to a running release: the one road that both targets and both kinds of Sentry take.
+"""Installs a release: values, chart, wiring, rules, Secrets, preflight, `helm upgrade`, wait. Used for both targets, and for both
+the real chart and the stand-in.
 
-values → manifests → wiring → rules → objects applied → preflight → Helm → roll-out watched → key and token known. A target
-says where (`Site`) and, by `Flavour`, which chart and what goes with it; nothing here asks which target it is. Whether there
-is something to do is decided without rendering: the fingerprint is of what the release is made from.
+A target says where (`Site`), the flavour which chart and what goes with it. Whether there is something to do is decided without
+rendering: the fingerprint is of what the release is made from.
 """
 
 from __future__ import annotations
@@ -13,45 +13,41 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from kit import cancel, files
 from kit.adapters.helm import Helm, Release
 from kit.adapters.kubernetes.api import KubeApi
 from kit.blueprint.stack import OwnValues
-from kit.endpoints import Endpoints, Secret
+from kit.endpoints import Secret, addresses
 from kit.errors import KitError
 from kit.sentry import credentials, nodestore
 from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.chart import chart as charts
-from kit.sentry.chart import hooks, manifests, own_values, revisions, wiring
+from kit.sentry.chart import hooks, manifests, own_values, revisions, values, wiring
 from kit.sentry.chart.chart import Chart
 from kit.sentry.chart.manifests import Document
 from kit.sentry.check import check as rules
-from kit.sentry.check import keys
+from kit.sentry.check import keys, sandbox
 from kit.sentry.check.pods import secret_data
 from kit.sentry.check.rule import Finding
-from kit.sentry.check.sandbox import Sandbox
-from kit.sentry.credentials import Certificate, GivenSecrets, Logins, TrustTexts
-from kit.sentry.demo.receiver import Receiver
-from kit.sentry.lines import clickhouse_range, upgrade_path
-from kit.sentry.lines.profiles import Profile
+from kit.sentry.flavours import Flavour
+from kit.sentry.installed import FINISHED, RECORD, forget_interrupted, installed
+from kit.sentry.lines import clickhouse_range, topics, upgrade_path
 from kit.sentry.objects import NAMESPACE, RELEASE, config_map, namespace
 from kit.sentry.preflight import preflight
 from kit.sentry.preflight.verdict import Preflight
 from kit.sentry.rollout import rollout
+from kit.sentry.site import ModuleValues, Note, Site
+from kit.state import markers
 from kit.stores.contract import NotYet, Ready
-from kit.stores.kafka_topics import Topic
 
-RECORD = "kit-release"  # a ConfigMap of the release itself: what it was made from
-FINISHED = "dev.kit/finished"  # its annotation: the fingerprint of the last release that came to its end
+MIGRATED = markers.migrated("postgres")  # told by what Sentry's own database has been through
 HOOKS_TIMEOUT_S = 2400.0
 ANSWER_TIMEOUT_S = 120.0
 POLL_S = 0.2
-
-Note = Callable[[str], None]
 
 
 class ValuesUnfit(KitError):
@@ -83,64 +79,26 @@ class SentrySilent(KitError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where the release goes, and everything about it that differs from place to place."""
-
-    stack: str
-    profile: Profile
-    size: str
-    endpoints: Endpoints  # as pods see them
-    trust: TrustTexts
-    logins: Logins
-    values: Callable[[], Mapping[str, Any]]  # the module's, of the chart's version
-    values_made_from: str  # fingerprint of what they are made from
-    probe_image: str  # the profile's
-    topics: tuple[Topic, ...]  # that kit makes
-    sandboxes: tuple[Sandbox, ...]  # where the rendered settings may be executed
-    assets: Path
-    vroom: Certificate | None = None  # where profiling runs
-    own: OwnValues = field(default_factory=OwnValues)  # the user's values, over the module's
-    given_secrets: GivenSecrets = field(default_factory=GivenSecrets)
-    migrated: str = ""  # version of the chart that the data in the stores has been brought to, as far as the place knows
-
-
-class Flavour(Protocol):
-    """Which Sentry: its chart, and what kit brings along for it."""
-
-    @property
-    def is_stand_in(self) -> bool: ...
-
-    def chart(self) -> Chart: ...
-
-    def values(self, given: Mapping[str, Any], secrets: Mapping[str, str]) -> Mapping[str, Any]:
-        """The module's values with what the chart needs besides. `secrets` are texts whose change must roll the pods."""
-
-    def applied(self) -> tuple[Document, ...]:
-        """Objects of its own that must be there before Helm runs. Hold secrets in clear."""
-
-    def added(self) -> tuple[Document, ...]:
-        """Objects of its own that belong to the release."""
-
-    def made_from(self) -> Mapping[str, str]:
-        """What `values` and `added` are made from, for the fingerprint."""
-
-    def notes(self) -> tuple[str, ...]:
-        """What a check of the release should say of its chart."""
-
-    def finish(self, installation: Installation, note: Note) -> None:
-        """Whatever is to be done once the pods are up."""
-
-    def receiver(self) -> Receiver | None:
-        """None where kit does not know how the release is reached from here."""
-
-
 class Installation:
-    def __init__(self, site: Site, flavour: Flavour, api: KubeApi, helm: Helm) -> None:
+    def __init__(self, site: Site, flavour: Flavour) -> None:
         self.site = site
         self.flavour = flavour
-        self.api = api
-        self.helm = helm
+
+    @property
+    def api(self) -> KubeApi:
+        return self.site.api
+
+    @property
+    def helm(self) -> Helm:
+        return self.site.helm
+
+    @property
+    def _stack(self) -> str:
+        return self.site.stack.name
+
+    @property
+    def _own(self) -> OwnValues:
+        return self.site.stack.sentry.values
 
     # -- what the release is made from
 
@@ -156,8 +114,10 @@ class Installation:
     def credentials(self) -> tuple[Document, ...]:
         """What does not depend on the manifests: trust, passwords, keys, code."""
         site = self.site
-        made = credentials.documents(site.stack, site.endpoints, site.trust, site.logins, site.vroom, site.given_secrets)
-        code = nodestore.document(site.stack, site.assets)
+        vroom = site.vroom_certificate() if site.size == "full" else None
+        logins = credentials.Logins(site.secrets["sentry_django_key"], site.secrets["sentry_admin_password"])
+        made = credentials.documents(self._stack, site.endpoints, site.trust_texts, logins, vroom, site.given_secrets)
+        code = nodestore.document(self._stack, site.machine.assets)
         return (*made, code, *self.flavour.applied())
 
     @functools.cached_property
@@ -167,8 +127,8 @@ class Installation:
         code = {path.name: path.read_bytes() for path in map(Path, rooms)}
         return files.digest(
             {
-                "values": self.site.values_made_from,
-                "own values": self.site.own.text,
+                "values": self._module_values.made_from,
+                "own values": self._own.text,
                 "chart": f"{self.chart.name} {self.chart.version} {self.chart.digest}",
                 "wiring": json.dumps(dict(self.site.profile.wiring), sort_keys=True),
                 **{f"credential {name}": text for name, text in self._secret_texts().items()},
@@ -191,15 +151,19 @@ class Installation:
         return {each["metadata"]["name"]: json.dumps(each, sort_keys=True) for each in self.credentials}
 
     @functools.cached_property
+    def _module_values(self) -> ModuleValues:
+        return self.site.values(lambda: "" if self.flavour.is_stand_in else self.chart.version)
+
+    @functools.cached_property
     def values(self) -> Mapping[str, Any]:
         """The module's, what the flavour adds, and the user's over both. Raises `OwnValuesUnfit`."""
-        if self.site.own.document:
-            own_values.check_shape(self.site.own, keys.known_keys(self.chart.path))
-        return own_values.merged(self._values_made, self.site.own)
+        if self._own.document:
+            own_values.check_shape(self._own, keys.known_keys(self.chart.path))
+        return own_values.merged(self._values_made, self._own)
 
     @functools.cached_property
     def _values_made(self) -> Mapping[str, Any]:
-        return self.flavour.values(self.site.values(), self._secret_texts())
+        return self.flavour.values(values.parse(self._module_values.text()), self._secret_texts())
 
     @functools.cached_property
     def rendered(self) -> tuple[Document, ...]:
@@ -207,7 +171,7 @@ class Installation:
         try:
             return charts.render(self.chart, RELEASE, NAMESPACE, self.values, self.helm)
         except charts.ChartInvalid as error:
-            if not self.site.own.document:
+            if not self._own.document:
                 raise
             charts.render(self.chart, RELEASE, NAMESPACE, self._values_made, self.helm)  # not to be rendered anyway: that is told
             raise own_values.OwnValuesUnrendered(error.why) from error
@@ -233,7 +197,8 @@ class Installation:
     @functools.cached_property
     def topics(self) -> Mapping[str, Mapping[str, str]]:
         """The topics that kit makes for this release: name → settings."""
-        return {topic.name: topic.settings for topic in self.site.topics}
+        wanted = topics.wanted(self.site.profile, self.site.machine.assets, self.site.stack.sentry.topics)
+        return {topic.name: topic.settings for topic in wanted}
 
     # -- what is said about it before anything runs
 
@@ -251,13 +216,13 @@ class Installation:
             topics=self.topics,
             wiring=self.wiring,
             size="" if self.flavour.is_stand_in else self.site.size,
-            sandboxes=self.site.sandboxes,
+            sandboxes=sandbox.of_profile(self.site.machine, self.site.profile.name, trusted=self.site.stack.trusts_chart),
         )
-        return own_values.located(replace(looked, notes=self.flavour.notes()), self.site.own)
+        return own_values.located(replace(looked, notes=self.flavour.notes()), self._own)
 
     def check(self) -> rules.Looked:
         """Raises `ValuesUnfit`, `UpgradePath`. Asks no cluster."""
-        self.check_upgrade(self.site.migrated)
+        self.check_upgrade(self.migrated)
         found = self.look()
         if found.stopping:
             raise ValuesUnfit(found.stopping)
@@ -269,16 +234,21 @@ class Installation:
             for version in before:
                 upgrade_path.check(version, self.chart.version)
 
+    @property
+    def migrated(self) -> str:
+        """The version of the chart that the data in the stores has been brought to, as far as that is remembered."""
+        return markers.load(self.site.markers).get(MIGRATED, "")
+
     def installed_version(self) -> str:
         """Of this chart in the cluster; "" where there is none of it."""
         there = installed(self.api)
         return there.version if there and there.chart == self.chart.name else ""
 
-    # -- deeds
+    # -- done in the cluster
 
     def prepare(self) -> None:
         """The namespace and what stands in it before Helm comes."""
-        self.api.apply(namespace(self.site.stack, restricted=self.flavour.is_stand_in))
+        self.api.apply(namespace(self._stack, restricted=self.flavour.is_stand_in))
         for document in self.applied:
             self.api.apply(document)
 
@@ -286,7 +256,7 @@ class Installation:
         """Every component's connections, tried in the cluster. What a failed one means the caller decides."""
         self.prepare()
         release = preflight.Release(
-            stack=self.site.stack,
+            stack=self._stack,
             documents=self.wired(),
             app_version=self.site.profile.app_version,
             probe_image=self.site.probe_image,
@@ -303,7 +273,7 @@ class Installation:
 
         Raises `UpgradePath`, `RolloutFailed`, `RolloutSlow`, or what Helm ended with.
         """
-        self.check_upgrade(self.site.migrated, self.installed_version())
+        self.check_upgrade(self.migrated, self.installed_version())
         documents = self.documents()
         self._make_room(documents, note)
         self.prepare()
@@ -350,7 +320,7 @@ class Installation:
 
     def wait(self, note: Note = lambda said: None, sleep: Callable[[float], None] = cancel.wait) -> str:
         """Until Sentry's address answers; where it is. Then, and not before, the release counts as installed."""
-        self.flavour.finish(self, note)
+        self.flavour.finish(self.wired, note)
         where = self._answering(note, sleep)
         metadata = {"name": RECORD, "namespace": NAMESPACE, "annotations": {FINISHED: self.fingerprint}}
         self.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
@@ -358,8 +328,6 @@ class Installation:
 
     def _answering(self, note: Note, sleep: Callable[[float], None]) -> str:
         receiver = self.flavour.receiver()
-        if receiver is None:
-            return "rolled out; nothing here knows its address"
         started = time.monotonic()
         while True:
             answer: Ready | NotYet = receiver.probe()
@@ -383,61 +351,7 @@ class Installation:
         site = self.site
         made_from = {"fingerprint": self.fingerprint, "profile": site.profile.name, "size": site.size}
         of_chart = {"chart": self.chart.name, "version": self.chart.version, "app_version": self.chart.app_version}
-        return config_map(site.stack, RECORD, {**made_from, **of_chart})
-
-
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """What the cluster says about the release."""
-
-    fingerprint: str
-    profile: str
-    size: str
-    chart: str
-    version: str
-    complaint: str | None  # None: all of it is up
-
-
-def installed(api: KubeApi) -> Installed | None:
-    """The release in the cluster, or None. Asks for its record, and for the Deployments that are not up.
-
-    Helm writes the record before it changes a pod, and runs hooks after that: alone it does not say that it came to its end.
-    """
-    record = api.get("ConfigMap", RECORD, NAMESPACE)
-    if record is None:
-        return None
-    data = record.get("data") or {}
-    said = {key: str(data.get(key, "")) for key in ("fingerprint", "profile", "size", "chart", "version")}
-    is_finished = (record["metadata"].get("annotations") or {}).get(FINISHED) == said["fingerprint"]
-    return Installed(**said, complaint=complaint(api) or (None if is_finished else "its installation did not come to its end"))
-
-
-def complaint(api: KubeApi) -> str | None:
-    """Which Deployments of the release are not rolled out, and why the first is not."""
-    from kit.sentry.rollout.pods import is_rolled_out, newest, pod_trouble
-
-    late = [each for each in api.list("Deployment", NAMESPACE) if not is_rolled_out(each)]
-    if not late:
-        return None
-    labels = late[0]["spec"]["selector"].get("matchLabels") or {}
-    pod = newest(api.list("Pod", NAMESPACE, ",".join(f"{key}={value}" for key, value in labels.items())))
-    reason = pod_trouble(pod).reason if pod else "no pod yet"
-    more = f" (and {len(late) - 1} more)" if len(late) > 1 else ""
-    return f"{late[0]['metadata']['name']}: {reason}{more}"
-
-
-def forget_interrupted(api: KubeApi) -> tuple[str, ...]:
-    """Remove the records of Helm runs that were killed, which would have it refuse every further one; returns their names.
-
-    The stack's lock is held, so no other `kit` is in the middle of one. What such a run made is adopted by the next: it bears
-    the release's name.
-    """
-    pending = "status in (pending-install,pending-upgrade,pending-rollback)"
-    records = api.list("Secret", NAMESPACE, f"owner=helm,name={RELEASE},{pending}")
-    names = tuple(record["metadata"]["name"] for record in records)
-    for name in names:
-        api.delete("Secret", name, NAMESPACE)
-    return names
+        return config_map(self._stack, RECORD, {**made_from, **of_chart})
 
 
 def known_secrets(site: Site) -> tuple[Secret, ...]:
@@ -445,20 +359,5 @@ def known_secrets(site: Site) -> tuple[Secret, ...]:
     ends = site.endpoints
     logins = (ends.kafka.password, ends.postgres.password, ends.redis.password, ends.clickhouse.password)
     keys_of_buckets = (ends.s3.filestore.secret_key, ends.s3.nodestore.secret_key)
-    own = (site.logins.django_key, site.logins.admin_password, *site.given_secrets.every)
+    own = (site.secrets["sentry_django_key"], site.secrets["sentry_admin_password"], *site.given_secrets.every)
     return (*logins, *keys_of_buckets, *own)
-
-
-def addresses(endpoints: Endpoints) -> dict[str, frozenset[tuple[str, int]]]:
-    """Store → where pods must look for it; of ClickHouse, which has two protocols, also where each of them is spoken."""
-    kafka, clickhouse = endpoints.kafka, endpoints.clickhouse
-    native, https = (clickhouse.host, clickhouse.native_port), (clickhouse.host, clickhouse.https_port)
-    return {
-        "kafka": frozenset((host, kafka.port) for host in (kafka.host, *kafka.more_hosts)),
-        "postgres": frozenset({(endpoints.postgres.host, endpoints.postgres.port)}),
-        "redis": frozenset({(endpoints.redis.host, endpoints.redis.port)}),
-        "clickhouse": frozenset({native, https}),
-        "clickhouse native": frozenset({native}),
-        "clickhouse https": frozenset({https}),
-        "s3": frozenset({(endpoints.s3.host, endpoints.s3.port)}),
-    }

@@ -8,6 +8,7 @@ from typing import Any
 
 NAMESPACE = RELEASE = "sentry"
 STACK_LABEL = "dev.kit.stack"
+KUBERNETES = "1.34.0"  # what templates are rendered for; the minor version of the local cluster's node
 
 Document = Mapping[str, Any]
 

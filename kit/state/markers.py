@@ -24,6 +24,11 @@ def load(path: Path) -> Mapping[str, str]:
         return {}
 
 
+def migrated(store: str) -> str:
+    """The marker for the version of Sentry's chart that a store's data has been brought to."""
+    return f"migrated/{store}"
+
+
 def record(path: Path, subject: str, mark: str) -> None:
     with _writing:
         files.write_json(path, {**load(path), subject: mark})

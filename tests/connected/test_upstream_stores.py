@@ -22,6 +22,7 @@ from kit.pki import folder
 from kit.state import markers
 from kit.stores.contract import Ready
 from kit.stores.wire.tls import Deadline
+from kit.targets.local import teardown
 from kit.targets.local.target import LocalTarget
 
 # The suite of the stores, over these images: whatever is named here runs with the fixture `local` of this module.
@@ -77,7 +78,7 @@ def local(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
         stack.up(target)
         yield target
     finally:
-        target.purge()
+        teardown.purge(target)
 
 
 def container(local: LocalTarget, store: str) -> str:

@@ -32,6 +32,7 @@ from kit.sentry.installation import Installation
 from kit.sentry.preflight.verdict import Preflight
 from kit.stores import kafka_records
 from kit.stores.kafka_records import Tail
+from kit.targets.local import site
 from kit.targets.local.target import LocalTarget
 
 HERE = Path(__file__).parent
@@ -102,7 +103,7 @@ class Rig:
     def installation(self) -> Installation:
         """As `kit up --sentry chart --chart …` makes it, but for Relay's image and the shell's."""
         wanted = SentryWanted(flavour="chart", profile=self.profile, chart=str(self.chart), size="errors-only")
-        made = self.local.wanting(wanted).sentry.installation()
+        made = site.release(self.local.wanting(wanted)).installation()
         values = copy.deepcopy(dict(made.values))
         values.setdefault("images", {})["relay"] = _parts(self.reference(self.image))
         values["relay"]["configRender"] = {"image": _parts(self.reference("debian-trixie"))}

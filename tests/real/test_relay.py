@@ -13,9 +13,11 @@ from uuid import uuid4
 
 import pytest
 
+from kit.sentry import claims
 from kit.sentry.demo import relay_delivery
 from kit.sentry.demo.demo import DemoNotDelivered
 from kit.stores import kafka, kafka_admin
+from kit.targets.local import site
 from tests.real.conftest import LINES, Stage
 from tests.real.looked import Outcome
 from tests.real.rig import KEY, NAMESPACE, NARROW_KEY, RELAY, Mistake, Rig, is_ready, until
@@ -104,7 +106,7 @@ def refused(rig: Rig) -> str:
 
 def test_verify_claims_the_delivery_through_relay_where_one_runs(rig: Rig) -> None:
     """Through HTTPS in front of it, with the stack's own DSN."""
-    (claim,) = rig.local.sentry.delivery_checks()
+    (claim,) = claims.of_delivery(site.release(rig.local))
     assert claim.claim == "an event reaches Kafka through Relay"
     assert claim.holds, claim.said
     assert re.search(r"event [0-9a-f]{32} in ingest-events \d+:\d+, \d+\.\d s after it was raised", claim.said)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from kit.sentry import claims
+from kit.targets.local import site
 from tests.real.conftest import LINES, Stage
 from tests.real.looked import Outcome
 from tests.real.rig import NAMESPACE, RELAY, Mistake, Rig, is_ready, until
@@ -46,7 +48,7 @@ def test_its_password_stands_in_the_secret_alone(rig: Rig) -> None:
 
 
 def test_verify_claims_the_delivery_through_relay_where_one_runs(rig: Rig) -> None:
-    (claim,) = rig.local.sentry.delivery_checks()
+    (claim,) = claims.of_delivery(site.release(rig.local))
     assert claim.holds, claim.said
 
 

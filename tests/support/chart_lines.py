@@ -31,6 +31,7 @@ from kit.endpoints import (
     RedisEndpoint,
     S3Endpoint,
     Secret,
+    addresses,
 )
 from kit.sentry import credentials, nodestore
 from kit.sentry.chart import chart as charts
@@ -41,7 +42,6 @@ from kit.sentry.chart.wiring import from_document, wire
 from kit.sentry.check.check import Looked, look, stand_ins
 from kit.sentry.check.keys import known_keys
 from kit.sentry.check.sandbox import PlainChild, Sandbox, sandboxes
-from kit.sentry.installation import addresses
 from kit.sentry.lines import profiles, topics
 from kit.sentry.lines.profiles import Profile
 from kit.sentry.stand_in import lite
@@ -186,13 +186,11 @@ def measured_lite(name: str) -> Measured:
         stack="test",
         sentry_version=profile.app_version,
         url=PLACE.url,
-        hosts=("sentry.example.org",),
         bugsink_image="kit.local/bugsink:2",
         probe_image="kit.local/probe:1",
         dsn_key=Secret("dsn-in-clear"),
         api_token=Secret("token-in-clear"),
-        certificate="",
-        key=Secret("key-in-clear"),
+        certificate=credentials.Certificate("", Secret("key-in-clear")),
     )
     rendered = charts.render(chart, "sentry", "sentry", {**found, "lite": lite.section(stand_in, {})}, helm())
     return held(chart, profile, SIZES[0], rendered, (*applied(), *lite.documents(stand_in)), (PlainChild(),))

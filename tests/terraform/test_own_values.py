@@ -15,14 +15,14 @@ from kit.blueprint.stack import Stack
 from kit.sentry.chart.own_values import OwnValuesUnfit, OwnValuesUnrendered
 from kit.sentry.check.check import Looked
 from kit.sentry.check.rule import Finding
-from kit.targets import values
+from kit.sentry.preview import Preview
+from kit.targets.local import previews
 from kit.targets.local.target import LocalTarget
-from kit.targets.values import SentryValues
 from tests.support import fixture_chart
 from tests.support.program import Program
 from tests.support.terraform import program
 
-Made = Callable[[str], SentryValues]
+Made = Callable[[str], Preview]
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +32,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     home = tmp_path_factory.mktemp("home")
     chart = fixture_chart.write(tmp_path_factory.mktemp("chart"))
 
-    def make(text: str) -> SentryValues:
+    def make(text: str) -> Preview:
         described = file.parse(text, "kit.yaml", name="own-values")
         wanted = dataclasses.replace(described.sentry, flavour="chart", chart=str(chart))
         space = dataclasses.replace(workspace.find(described.name), home=home)
-        return values.of_local(LocalTarget(dataclasses.replace(described, sentry=wanted), space), wanted)
+        return previews.of_stack(LocalTarget(dataclasses.replace(described, sentry=wanted), space), wanted)
 
     return make
 

@@ -14,6 +14,7 @@ from kit.sentry import credentials
 from kit.state import given, secrets
 from kit.targets import given as targets
 from kit.targets.given import MailPasswordMissing
+from kit.targets.local import plan
 from kit.targets.local.target import LocalTarget
 from kit.workspace import Workspace
 from tests.support.holding import holding
@@ -93,7 +94,7 @@ def test_a_login_without_its_password_is_missed_before_anything_is_made(local: L
     """The first thing that a plan asks: no engine has been looked at by then."""
     local.__dict__["docker"] = None
     with pytest.raises(MailPasswordMissing) as refused:
-        local.plan()
+        plan.plan(local)
     assert (refused.value.code, refused.value.exit_code) == ("KIT-MAIL-PASSWORD", 17)
     assert "kit secrets set mail" in refused.value.fix
 

@@ -15,7 +15,7 @@ from kit.blueprint.stack import Mail, SentryWanted, Stack
 from kit.cli import app
 from kit.errors import KitError
 from kit.sentry.chart import values
-from kit.targets.cloud import checks
+from kit.targets.cloud import checks, plan
 from kit.targets.cloud.changes import Sums
 from kit.targets.cloud.errors import (
     ApiNotReached,
@@ -90,7 +90,7 @@ def test_a_contradiction_is_found_before_anything_is_planned(tmp_path: Path, mon
     monkeypatch.setenv("TF_VAR_size", "ha")
     target = CloudTarget(Stack(cloud={"domain": "a.example.com", "size": "demo"}), space(tmp_path), rehearses=True)
     with pytest.raises(ShellContradicts, match="TF_VAR_size"):
-        target.plan()
+        plan.plan(target)
 
 
 def test_mail_is_one_variable_for_both_targets() -> None:

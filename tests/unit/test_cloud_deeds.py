@@ -20,9 +20,8 @@ from kit.plan.events import StepEvent
 from kit.plan.steps import Step
 from kit.state import markers, secrets
 from kit.targets.cloud import apply as deeds
-from kit.targets.cloud import checks, teardown
+from kit.targets.cloud import checks, site, teardown
 from kit.targets.cloud import plan as planned
-from kit.targets.cloud import sentry as clouds
 from kit.targets.cloud.errors import ApplyInterrupted, ApplyStopped, AuthorityMissing, Kept, NoCloudStack, StillStands
 from kit.targets.cloud.rehearsal import AUTHORITY_FILE
 from kit.targets.cloud.target import CloudTarget
@@ -83,7 +82,7 @@ def target(tmp_path: Path) -> Iterator[CloudTarget]:
     made = CloudTarget(Stack(cloud={"domain": "a.example.com"}), space, rehearses=False)
     with holding(space):
         made.place.prepare()
-        secrets.ensure(made.place.secrets, clouds.secret_makers())
+        secrets.ensure(made.place.secrets, site.secret_makers())
         yield made
 
 
@@ -224,7 +223,7 @@ def test_what_is_protected_is_named_and_nothing_is_removed(target: CloudTarget) 
     markers.record(target.place.markers, checks.MARK, "yes")
     target.place.state.write_text('{"resources": []}')
     with pytest.raises(Kept) as kept:
-        target.plan_down()
+        planned.down(target)
     assert KAFKA in kept.value.why
     assert BUCKET in kept.value.why
     assert terraform.plans == []
@@ -233,16 +232,16 @@ def test_what_is_protected_is_named_and_nothing_is_removed(target: CloudTarget) 
 def test_down_of_nothing_says_so(target: CloudTarget) -> None:
     given(target, Terraform())
     with pytest.raises(NoCloudStack):
-        target.plan_down()
+        planned.down(target)
 
 
 def test_down_names_the_data_lets_full_buckets_go_and_forgets_the_place(target: CloudTarget) -> None:
     terraform = given(target, Terraform([resource(NETWORK), resource(KAFKA), resource(BUCKET, force_destroy=False)]))
     markers.record(target.place.markers, checks.MARK, "yes")
     target.place.state.write_text('{"resources": []}')
-    steps = target.plan_down()
+    steps = planned.down(target)
     assert {step.subject for step in steps if step.destructive} == {KAFKA, BUCKET}
-    assert target.down(steps, quiet) == ()
+    assert teardown.down(target, steps, quiet) == ()
     assert [each["targets"] for each in terraform.plans] == [(), (BUCKET,), ()]
     assert [each["destroy"] for each in terraform.plans] == [True, False, True]
     assert terraform.applied == 2
@@ -253,11 +252,11 @@ def test_what_still_stands_is_not_forgotten_by_a_purge(target: CloudTarget) -> N
     given(target, Terraform([resource(KAFKA)]))
     target.place.state.write_text("{}")
     with pytest.raises(StillStands) as refused:
-        target.purge()
+        teardown.purge(target)
     assert KAFKA in refused.value.why
     assert target.place.state.exists()
     given(target, Terraform())
-    target.purge()
+    teardown.purge(target)
     assert not target.place.root.exists()
 
 
@@ -315,7 +314,7 @@ def test_what_kubernetes_made_goes_before_the_cluster_or_is_named(
 
 def test_a_lock_that_was_left_behind_is_broken_by_its_name(target: CloudTarget) -> None:
     terraform = given(target, Terraform())
-    target.unlock("4a2b")
+    target.around.configuration.force_unlock("4a2b")
     assert terraform.asked == ["4a2b"]
 
 
@@ -353,7 +352,7 @@ def test_the_images_go_into_the_node_as_soon_as_there_is_one_and_a_first_failure
     tries: list[str] = []
     loaded = threading.Event()
 
-    def load(note: object) -> None:
+    def load(cloud: object, note: object) -> None:
         tries.append("load")
         if len(tries) == 1:
             raise KitError(what="no", why="containerd does not answer yet", fix="")
@@ -361,7 +360,7 @@ def test_the_images_go_into_the_node_as_soon_as_there_is_one_and_a_first_failure
 
     monkeypatch.setattr(deeds, "LOAD_POLL_S", 0.01)
     monkeypatch.setattr(deeds.rehearsal, "has_node", lambda local: True)
-    monkeypatch.setattr(made.sentry, "load_images", load)
+    monkeypatch.setattr(deeds, "load_images", load)
     heard: list[StepEvent] = []
     with deeds._images_meanwhile(made, heard.append) as listen:
         listen(StepEvent(Step("create", "yandex_vpc_network.sentry", ""), "started"))

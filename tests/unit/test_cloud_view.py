@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from kit.sentry.claims import of_probe
 from kit.sentry.preflight.verdict import Preflight, Probe
-from kit.targets.cloud.sentry import claims
 from kit.targets.cloud.status import store
 
 PROBE = Probe(
@@ -56,9 +56,9 @@ def test_a_store_that_no_preflight_has_seen_is_not_called_ready(preflight: Prefl
 
 
 def test_a_connection_is_two_claims_and_each_can_fail() -> None:
-    assert [claim.holds for claim in claims(PROBE)] == [True, True]
-    unreached = claims(replace(PROBE, cause="login", said="no", foreign="not needed"))
+    assert [claim.holds for claim in of_probe(PROBE)] == [True, True]
+    unreached = of_probe(replace(PROBE, cause="login", said="no", foreign="not needed"))
     assert [claim.holds for claim in unreached] == [False]
-    careless = claims(replace(PROBE, cause="not-verifying", said="took it", foreign="accepted"))
+    careless = tuple(of_probe(replace(PROBE, cause="not-verifying", said="took it", foreign="accepted")))
     assert [claim.holds for claim in careless] == [False, False]
     assert careless[0].subject == "sentry-web → kafka"

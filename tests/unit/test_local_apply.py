@@ -69,7 +69,11 @@ class Recorder:
             credentials=lambda: None,
         )
         monkeypatch.setattr(layout, "mounted_secrets", lambda store, logins: {})
-        monkeypatch.setattr(apply, "markers", SimpleNamespace(load=markers.load, record=self.record, forget=self.forget))
+        monkeypatch.setattr(
+            apply,
+            "markers",
+            SimpleNamespace(load=markers.load, migrated=markers.migrated, record=self.record, forget=self.forget),
+        )
 
     def engine(self, *words: object, **options: object) -> None:
         self.done.append(ENGINE)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +14,11 @@ import pytest
 from kit.adapters.helm import Release
 from kit.sentry.chart import manifests
 from kit.sentry.chart.chart import Chart
-from kit.sentry.installation import FINISHED, RECORD, Installation, installed
+from kit.sentry.installation import Installation
+from kit.sentry.installed import FINISHED, RECORD, installed
 from kit.sentry.lines.upgrade_path import UpgradePath
+from kit.state import markers
+from kit.stores.contract import Ready, Tls
 
 HOOK = {"helm.sh/hook": "post-install,post-upgrade"}
 
@@ -50,9 +55,12 @@ class Helm:
         self.uninstalled = True
 
 
-def installation(helm: Helm, migrated: str = "", version: str = "33.8.0", is_stand_in: bool = False) -> Installation:
+def installation(
+    helm: Helm, version: str = "33.8.0", is_stand_in: bool = False, remembered: Path = Path("nowhere")
+) -> Installation:
     flavour: Any = SimpleNamespace(is_stand_in=is_stand_in)
-    made = Installation(SimpleNamespace(migrated=migrated), flavour, Cluster(), helm)  # type: ignore[arg-type]
+    site: Any = SimpleNamespace(api=Cluster(), helm=helm, markers=remembered)
+    made = Installation(site, flavour)
     made.__dict__["chart"] = Chart(SimpleNamespace(), "sentry", version, "")  # type: ignore[arg-type]
     return made
 
@@ -90,13 +98,17 @@ def test_where_nothing_is_installed_nothing_goes() -> None:
 
 
 @pytest.mark.parametrize(("migrated", "version"), [("33.9.0", "33.8.0"), ("26.15.1", "33.8.0"), ("", "31.0.0")])
-def test_data_of_another_version_is_refused_before_the_manifests_are_looked_at(migrated: str, version: str) -> None:
+def test_data_of_another_version_is_refused_before_the_manifests_are_looked_at(
+    migrated: str, version: str, tmp_path: Path
+) -> None:
+    remembered = tmp_path / "markers.json"
+    markers.record(remembered, "migrated/postgres", migrated)
     with pytest.raises(UpgradePath):
-        installation(Helm(None), migrated, version).check()
+        installation(Helm(None), version, remembered=remembered).check()
 
 
 def test_the_stand_in_has_a_schema_of_its_own_and_follows_any_version() -> None:
-    installation(Helm(None), "33.9.0", "0.1.0", is_stand_in=True).check_upgrade("33.9.0")
+    installation(Helm(None), "0.1.0", is_stand_in=True).check_upgrade("33.9.0")
 
 
 class Documents:
@@ -118,8 +130,12 @@ class Documents:
 
 
 def test_a_release_is_installed_once_it_was_waited_for_and_not_as_soon_as_helm_has_written_its_record() -> None:
-    api, flavour = Documents(), SimpleNamespace(finish=lambda made, note: None, receiver=lambda: None)
-    made = Installation(SimpleNamespace(), flavour, api, Helm(None))  # type: ignore[arg-type]
+    api, receiver = (
+        Documents(),
+        SimpleNamespace(url="https://it", probe=lambda: Ready(Tls("TLSv1.3", "kit", datetime.max, ""), 1.0)),
+    )
+    flavour: Any = SimpleNamespace(finish=lambda wired, note: None, receiver=lambda: receiver)
+    made = Installation(SimpleNamespace(api=api, helm=Helm(None)), flavour)  # type: ignore[arg-type]
     made.__dict__["fingerprint"] = "f2"
     api.record = {"metadata": {"name": RECORD, "annotations": {FINISHED: "f1"}}, "data": {"fingerprint": "f2"}}
     seen = installed(api)  # type: ignore[arg-type]

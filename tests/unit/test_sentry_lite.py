@@ -6,22 +6,20 @@ import base64
 import json
 
 from kit.endpoints import Secret
-from kit.sentry import objects
+from kit.sentry import credentials, objects
+from kit.sentry.credentials import Certificate
 from kit.sentry.stand_in import lite
 from kit.sentry.stand_in.lite import Lite
-from kit.targets.local import sentry
 
 WANTED = Lite(
     stack="kit",
     sentry_version="26.8.0",
     url="https://127.0.0.1:9443",
-    hosts=("sentry", "127.0.0.1", "::1"),
     bugsink_image="bugsink:1",
     probe_image="probe:1",
     dsn_key=Secret("d" * 32),
     api_token=Secret("a" * 40),
-    certificate="LEAF",
-    key=Secret("LEAF-KEY"),
+    certificate=Certificate("LEAF", Secret("LEAF-KEY")),
 )
 SECRETS = ("d" * 32, "a" * 40, "LEAF-KEY")
 
@@ -60,7 +58,7 @@ def test_dsn_is_of_the_address_and_hides_itself() -> None:
 
 
 def test_secrets_have_the_forms_that_sentry_and_bugsink_demand() -> None:
-    made = {name: make() for name, make in sentry.secret_makers().items()}
+    made = {name: make() for name, make in credentials.makers().items()}
     assert {name: len(text) for name, text in made.items() if name != "sentry_admin_password"} == {
         "sentry_django_key": 64, "sentry_dsn_key": 32, "sentry_api_token": 40
     }  # fmt: skip

@@ -13,12 +13,13 @@ import pytest
 import yaml
 
 from kit.blueprint import file
-from kit.blueprint.stack import OwnValues
+from kit.blueprint.stack import OwnValues, SentryWanted, Stack
 from kit.sentry.chart import own_values, values
 from kit.sentry.chart.own_values import OwnValuesUnfit, merged
 from kit.sentry.check.check import Looked
 from kit.sentry.check.rule import Finding
 from kit.sentry.installation import Installation
+from kit.sentry.site import ModuleValues
 
 FIXTURE = Path(__file__).parents[1] / "charts" / "sentry"
 GIVEN = {
@@ -174,8 +175,12 @@ class Flavour:
 
 
 def installation(mine: OwnValues, section: Mapping[str, Any] | None = None, chart: Path = FIXTURE) -> Installation:
-    site = SimpleNamespace(values=lambda: GIVEN, values_made_from="1", own=mine, profile=SimpleNamespace(wiring={}), stack="kit")
-    made = Installation(site, Flavour(section or {}), None, None)  # type: ignore[arg-type]
+    site: Any = SimpleNamespace(
+        values=lambda version: ModuleValues("1", lambda: yaml.safe_dump(GIVEN)),
+        profile=SimpleNamespace(wiring={}),
+        stack=Stack(sentry=SentryWanted(values=mine)),
+    )
+    made = Installation(site, Flavour(section or {}))  # type: ignore[arg-type]
     made.__dict__.update(chart=SimpleNamespace(name="sentry", version="1", digest="d", path=chart), credentials=())
     return made
 

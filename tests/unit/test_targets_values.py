@@ -16,13 +16,15 @@ from kit import workspace
 from kit.blueprint import file
 from kit.blueprint.stack import SentryWanted, Stack
 from kit.endpoints import Secret
+from kit.sentry.preview import STAND_IN, NoRelease, Preview, StandInSite
 from kit.state import given
-from kit.targets import values
+from kit.targets.cloud import plan
+from kit.targets.cloud.commands import CloudCommands
 from kit.targets.cloud.target import CloudTarget
-from kit.targets.cloud.values import CloudValues
 from kit.targets.given import MailPasswordMissing
+from kit.targets.local import previews
+from kit.targets.local.previews import EndpointsUnreadable
 from kit.targets.local.target import LocalTarget
-from kit.targets.values import EndpointsUnreadable, NoRelease, SentryValues
 from kit.workspace import Workspace
 from tests.support.elsewhere import ENDPOINTS
 from tests.support.holding import holding
@@ -49,15 +51,20 @@ def local(tmp_path: Path) -> LocalTarget:
     return LocalTarget(Stack(), Workspace("kit", tmp_path, tmp_path, tmp_path / "cache"))
 
 
-def wanted(local: LocalTarget, running: Running, said: str, with_cluster: bool = True) -> SentryValues:
-    made = values.of_local(local, SentryWanted())
-    installation = SimpleNamespace(values=yaml.safe_load(said))
-    made.__dict__.update(helm=running, installation=installation)  # in place of what the properties would open
+def wanted(local: LocalTarget, running: Running, said: str, with_cluster: bool = True) -> Preview:
     local.__dict__["kube"] = running
+    made = previews.of_stack(local, SentryWanted())
+    made.__dict__["installation"] = SimpleNamespace(values=yaml.safe_load(said))  # in place of what would be opened
+    made.release.site.__dict__["helm"] = running
     if with_cluster:
         local.workspace.kubeconfig.parent.mkdir(parents=True)
         local.workspace.kubeconfig.write_text("")
     return made
+
+
+def site(preview: Preview) -> StandInSite:
+    assert isinstance(preview.release.site, StandInSite)
+    return preview.release.site
 
 
 def test_a_running_release_is_compared_line_by_line(local: LocalTarget) -> None:
@@ -85,21 +92,21 @@ def test_where_nothing_runs_that_is_said(local: LocalTarget, running: Running, w
 
 
 def test_the_local_stores_are_known_before_they_run(local: LocalTarget) -> None:
-    made = values.of_local(local, SentryWanted(retention_days=30))
+    made = site(previews.of_stack(local, SentryWanted(retention_days=30)))
     assert made.variables["endpoints"]["kafka"]["brokers"] == ["kafka:9091"]
     assert made.variables["url"] == "https://127.0.0.1:9443"
     assert made.variables["retention_days"] == 30
-    assert values.STAND_IN not in json.dumps(made.variables)
+    assert STAND_IN not in json.dumps(made.variables)
 
 
 def test_a_fixed_port_is_in_the_url(tmp_path: Path) -> None:
     local = LocalTarget(Stack(ports={"sentry.https": 1234}), Workspace("kit", tmp_path, tmp_path, tmp_path))
-    assert values.of_local(local, SentryWanted()).variables["url"] == "https://127.0.0.1:1234"
+    assert site(previews.of_stack(local, SentryWanted())).variables["url"] == "https://127.0.0.1:1234"
 
 
 def test_a_file_goes_to_the_module_as_it_is(local: LocalTarget, tmp_path: Path) -> None:
     (tmp_path / "e.json").write_text(json.dumps(ENDPOINTS))
-    made = values.of_file(local, SentryWanted(), tmp_path / "e.json", URL)
+    made = site(previews.of_file(local, SentryWanted(), tmp_path / "e.json", URL))
     assert made.variables["endpoints"] == ENDPOINTS
     assert made.endpoints.kafka.brokers == ("a.example.net:9091", "b.example.net:9091")
     assert (made.endpoints.s3.host, made.endpoints.s3.port) == ("storage.example.net", 443)
@@ -107,7 +114,7 @@ def test_a_file_goes_to_the_module_as_it_is(local: LocalTarget, tmp_path: Path) 
 
 def test_a_file_that_is_not_there_is_named(local: LocalTarget, tmp_path: Path) -> None:
     with pytest.raises(EndpointsUnreadable) as refused:
-        values.of_file(local, SentryWanted(), tmp_path / "none.json", URL)
+        previews.of_file(local, SentryWanted(), tmp_path / "none.json", URL)
     assert "none.json" in refused.value.what
 
 
@@ -115,9 +122,10 @@ def test_a_file_that_is_not_there_is_named(local: LocalTarget, tmp_path: Path) -
 
 
 def in_the_cloud(text: str, made: str) -> Any:
-    described = file.parse(text, "kit.yaml")
-    outputs = SimpleNamespace(document={"values": made})
-    return CloudValues(SimpleNamespace(stack=described, outputs=outputs))  # type: ignore[arg-type]
+    cloud = CloudTarget(file.parse(text, "kit.yaml"), workspace.find("kit"), rehearses=True)
+    cloud._outputs = SimpleNamespace(document={"values": made})  # type: ignore[assignment]
+    cloud.require_applied = lambda: None  # type: ignore[method-assign]
+    return CloudCommands(cloud).preview()
 
 
 def test_the_users_values_lie_over_those_of_the_cloud_too() -> None:
@@ -139,7 +147,7 @@ def test_a_cloud_stack_is_not_begun_without_the_mail_servers_password(tmp_path: 
     space = replace(workspace.find("kit"), home=tmp_path)
     cloud = CloudTarget(described, space, rehearses=True)
     with pytest.raises(MailPasswordMissing) as refused:
-        cloud.plan()
+        plan.plan(cloud)
     assert "kit secrets set mail --cloud --rehearse" in refused.value.fix
     with holding(space):
         given.keep(cloud.place.given, given.MAIL, "hunter2")

@@ -38,12 +38,13 @@ def release(session: Any, whose: str | None, **chosen: str | None) -> tuple[Char
     from kit.sentry.chart import chart
     from kit.sentry.chart import images as chart_images
     from kit.sentry.objects import NAMESPACE, RELEASE
-    from kit.targets import values
+    from kit.targets.local import previews
 
     wanted = dataclasses.replace(session.stack.sentry, flavour="chart", **given)
-    found = values.of_local(session.local, wanted)
-    documents = chart.render(found.chart, RELEASE, NAMESPACE, found.data, found.helm)
-    return found.chart, chart_images.images_of(documents)
+    found = previews.of_stack(session.local, wanted)
+    there = found.release.flavour.chart()
+    documents = chart.render(there, RELEASE, NAMESPACE, found.data, found.release.site.helm)
+    return there, chart_images.images_of(documents)
 
 
 def bring(session: Any, used: tuple[Used, ...]) -> None:

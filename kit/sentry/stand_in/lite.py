@@ -15,12 +15,15 @@ from typing import Any
 
 from kit import files
 from kit.endpoints import Secret
+from kit.sentry.credentials import Certificate
 from kit.sentry.objects import RELEASE, Document, secret
 
 CHART = Path("kind/charts/sentry-lite")  # below the shipped files
 IMAGES = ("bugsink", "probe")
 PROJECT_ID, PROJECT_NAME = 1, "demo"
 NODE_PORT = 30443
+# By which whoever ends TLS before Sentry is reached on this computer: the host's names, and the Service's.
+HOSTS = ("sentry", "sentry.sentry", "sentry.sentry.svc", "localhost", "127.0.0.1", "::1")
 
 SETTINGS_SECRET, CERTIFICATE_SECRET = "sentry-lite", "sentry-lite-tls"
 
@@ -32,13 +35,11 @@ class Lite:
     stack: str
     sentry_version: str  # of the release that it stands in for
     url: str  # https://127.0.0.1:9443
-    hosts: tuple[str, ...]  # the names that it answers to
     bugsink_image: str
     probe_image: str
     dsn_key: Secret
     api_token: Secret
-    certificate: str  # PEM of the leaf and its intermediate
-    key: Secret  # PEM of the leaf's key
+    certificate: Certificate
 
 
 def documents(lite: Lite) -> tuple[Document, ...]:
@@ -47,13 +48,13 @@ def documents(lite: Lite) -> tuple[Document, ...]:
     settings = {"project": project, "token": lite.api_token.reveal()}
     return (
         secret(lite.stack, SETTINGS_SECRET, {"bugsink.json": json.dumps(settings, sort_keys=True)}),
-        certificate(lite.stack, lite.certificate, lite.key),
+        certificate(lite.stack, lite.certificate),
     )
 
 
-def certificate(stack: str, chain: str, key: Secret) -> Document:
+def certificate(stack: str, leaf: Certificate) -> Document:
     """What whoever ends TLS in front of Sentry serves: the stand-in itself, or the front of the chart."""
-    return secret(stack, CERTIFICATE_SECRET, {"tls.crt": chain, "tls.key": key.reveal()}, "kubernetes.io/tls")
+    return secret(stack, CERTIFICATE_SECRET, {"tls.crt": leaf.chain, "tls.key": leaf.key.reveal()}, "kubernetes.io/tls")
 
 
 def section(lite: Lite, secrets: Mapping[str, str]) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def section(lite: Lite, secrets: Mapping[str, str]) -> dict[str, Any]:
         "sentryVersion": lite.sentry_version,
         "images": {"bugsink": lite.bugsink_image, "probe": lite.probe_image},
         "baseUrl": lite.url,
-        "hosts": [name for name in lite.hosts if ":" not in name] + ["[::1]"],
+        "hosts": [name for name in HOSTS if ":" not in name] + ["[::1]"],
         "nodePort": NODE_PORT,
         "secrets": {"settings": SETTINGS_SECRET, "certificate": CERTIFICATE_SECRET},
         "hashes": {"secrets": files.digest(secrets)},

@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING
 from kit import cancel, files
 from kit.errors import KitError
 from kit.plan.events import Listener, StepEvent
-from kit.plan.execute import execute
+from kit.plan.execute import Action, Note, execute
 from kit.plan.steps import Plan, Step
 from kit.state import choice, given, markers
-from kit.targets.cloud import changes, checks, errors, refusals, rehearsal
+from kit.targets.cloud import changes, checks, errors, refusals, rehearsal, site
 from kit.targets.cloud import plan as planned
 from kit.targets.cloud.errors import ApplyInterrupted, ApplyStopped, AuthorityMissing
 from kit.targets.cloud.plan import SETTLED, CloudPlan
 from kit.targets.cloud.progress import Progress
+from kit.targets.local import apply as local_apply
+from kit.targets.local.plan import SUPPLY, supplier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from kit.targets.cloud.target import CloudTarget
 
@@ -39,8 +41,6 @@ def up(cloud: CloudTarget, wanted: CloudPlan, listen: Listener) -> None:
     choice.save(cloud.place.root, cloud.stack.sentry)
     given.keep_variable(cloud.place.given)
     if wanted.supply:
-        from kit.targets.local.plan import SUPPLY, supplier
-
         execute(wanted.supply, {SUPPLY: supplier(cloud.around.backing, listen)}, listen)
     if wanted.resources:
         with _images_meanwhile(cloud, listen) as heard:
@@ -54,7 +54,17 @@ def up(cloud: CloudTarget, wanted: CloudPlan, listen: Listener) -> None:
     publish_trust(cloud)
     steps = planned.sentry(cloud, is_settled=True) if wanted.resources else wanted.sentry
     if steps:
-        execute(steps, cloud.sentry.actions(), listen)
+        execute(steps, actions(cloud), listen)
+
+
+def actions(cloud: CloudTarget) -> Mapping[str, Action]:
+    """Kind of step → action."""
+    return {"load cluster": lambda step, note: load_images(cloud, note), **site.release(cloud).actions()}
+
+
+def load_images(cloud: CloudTarget, note: Note) -> str | None:
+    """Only a rehearsal's cluster takes its images from this computer."""
+    return local_apply.load_images(cloud.around.backing, cloud.place.markers)
 
 
 @contextmanager
@@ -86,7 +96,7 @@ def _load(cloud: CloudTarget, listen: Listener, over: threading.Event) -> None:
         started = time.monotonic()
         with suppress(KitError):
             if rehearsal.has_node(cloud.around.backing) and not over.wait(LOAD_POLL_S):
-                cloud.sentry.load_images(lambda said: None)
+                load_images(cloud, lambda said: None)
                 listen(StepEvent(LOADING, "started"))  # told once it has come to something
                 listen(StepEvent(LOADING, "done", time.monotonic() - started))
                 return

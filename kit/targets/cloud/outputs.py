@@ -5,25 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from kit.endpoints import (
-    Bucket,
-    ClickHouseEndpoint,
-    Endpoints,
-    KafkaEndpoint,
-    PostgresEndpoint,
-    RedisEndpoint,
-    S3Endpoint,
-    Secret,
-)
+from kit.endpoints import Endpoints, Secret, from_terraform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kit.adapters.yandex.client import Yandex
-
-HTTPS = 443
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +34,4 @@ class Outputs:
         return self._payloads[identity][place["key"]]
 
     def endpoints(self) -> Endpoints:
-        said = self.document["endpoints"]
-        kafka, postgres, clickhouse, s3 = (said[name] for name in ("kafka", "postgres", "clickhouse", "s3"))
-        hosts, ports = zip(*(broker.rsplit(":", 1) for broker in kafka["brokers"]), strict=True)
-        address = urlsplit(s3["endpoint"])
-        return Endpoints(
-            kafka=KafkaEndpoint(hosts[0], int(ports[0]), kafka["username"], self.secret("kafka_password"), tuple(hosts[1:])),
-            postgres=PostgresEndpoint(
-                postgres["host"], postgres["port"], postgres["database"], postgres["username"], self.secret("postgres_password")
-            ),
-            redis=RedisEndpoint(said["redis"]["host"], said["redis"]["port"], "default", self.secret("redis_password")),
-            clickhouse=ClickHouseEndpoint(
-                clickhouse["host"],
-                clickhouse["https_port"],
-                clickhouse["native_port"],
-                clickhouse["database"],
-                clickhouse["username"],
-                self.secret("clickhouse_password"),
-            ),
-            s3=S3Endpoint(
-                address.hostname or "",
-                address.port or HTTPS,
-                s3["region"],
-                self._bucket(s3["filestore"]["bucket"], "filestore"),
-                self._bucket(s3["nodestore"]["bucket"], "nodestore"),
-            ),
-        )
-
-    def _bucket(self, name: str, use: str) -> Bucket:
-        return Bucket(name, self.secret(f"{use}_access_key").reveal(), self.secret(f"{use}_secret_key"))
+        return from_terraform(self.document["endpoints"], self.secret)

@@ -72,6 +72,11 @@ class Place:
         return self.root / "ca.crt"
 
     @property
+    def certs(self) -> Path:
+        """Of an authority of the stack's own, for clients that must have a certificate which nobody asks for."""
+        return self.root / "certs"
+
+    @property
     def state(self) -> Path:
         """Where it lies while no other backend was chosen."""
         return self.configuration / STATE

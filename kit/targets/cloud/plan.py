@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,10 @@ from kit.errors import KitError
 from kit.plan import cluster, release
 from kit.plan.release import ReleaseSeen, ReleaseWanted
 from kit.plan.steps import Plan, Step, linked
-from kit.sentry import installation as installations
 from kit.sentry.check import sandbox
 from kit.sentry.lines import profiles
-from kit.state import markers, secrets
-from kit.targets.cloud import changes, checks, refusals
-from kit.targets.cloud import sentry as clouds
+from kit.state import secrets
+from kit.targets.cloud import changes, checks, refusals, site
 from kit.targets.cloud.changes import Sums
 from kit.targets.cloud.errors import ChartNotRehearsed, Kept, some
 
@@ -55,7 +52,7 @@ def plan(cloud: CloudTarget) -> CloudPlan:
     supply = _supply(cloud)
     folder_id = cloud.around.setting("folder_id") or cloud.around.environment.get("YC_FOLDER_ID") or ""
     folder = checks.cloud(cloud.around.yandex, folder_id, cloud.around.setting("kubernetes_version"))
-    secrets.ensure(cloud.place.secrets, clouds.secret_makers())
+    secrets.ensure(cloud.place.secrets, site.secret_makers())
     resources, sums, is_changed = _resources(cloud, destroy=False)
     created = Counter(step.subject.partition(".")[0] for step in resources if step.verb == "create")
     left_out = checks.quotas(cloud.around.yandex, folder.cloud_id, created, None if cloud.is_applied else sums) if created else ()
@@ -76,7 +73,7 @@ def _check(cloud: CloudTarget) -> None:
             wanted,
             api_cidrs=around.setting("kubernetes_api_cidrs"),
             is_reached=lambda: cloud.place.kubeconfig.exists() and around.kube.complaint() is None,
-            probe_image=os.environ.get(clouds.PROBE_IMAGE),
+            probe_image=os.environ.get(site.PROBE_IMAGE),
             reference=lambda: _reference(cloud, f"probe-{wanted.profile}"),
         )
         # The check of the values comes after the cloud was made.
@@ -125,28 +122,11 @@ def sentry(cloud: CloudTarget, *, is_settled: bool) -> Plan:
     """Known only while the resources stay as they are; else all of it is to be done."""
     if "sentry" not in cloud.stack.parts:
         return ()
-    place, marks = cloud.place, markers.load(cloud.place.markers)
     wanted, seen, there = ReleaseWanted("unknown", "unknown"), ReleaseSeen(), frozenset[str]()
-    if is_settled and place.kubeconfig.exists() and place.ca_file.exists():
-        made = cloud.sentry.installation()
-        wanted = ReleaseWanted(made.fingerprint, made.preflight_fingerprint)
-        found = _asked(lambda: installations.installed(cloud.around.kube))
-        seen = ReleaseSeen(
-            fingerprint=found.fingerprint if found else None,
-            complaint=found.complaint if found else None,
-            values=marks.get("values"),
-            preflight=marks.get("preflight"),
-            demo=marks.get("demo"),
-        )
-        there = _images_there(cloud)
+    if is_settled and cloud.place.kubeconfig.exists() and cloud.place.ca_file.exists():
+        made = site.release(cloud)
+        wanted, seen, there = made.wanted(), made.seen(), _images_there(cloud)
     return linked([*cluster.load(_images(cloud), there), *release.steps(wanted, seen)])
-
-
-def _asked(question: Callable[[], installations.Installed | None]) -> installations.Installed | None:
-    try:
-        return question()
-    except KitError:  # the cluster does not answer: then it is as if nothing were in it
-        return None
 
 
 def _images(cloud: CloudTarget) -> tuple[str, ...]:

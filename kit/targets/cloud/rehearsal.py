@@ -14,22 +14,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kit import cancel
 from kit.adapters import process
 from kit.blueprint.stack import Stack
-from kit.endpoints import Secret
 from kit.errors import KitError
 from kit.machine import Machine
 from kit.state import lock
+from kit.state.ports import LOOPBACK
 from kit.targets.cloud.place import Place
+from kit.targets.local import layout, observe, teardown
+from kit.targets.local.target import LocalTarget
 from kit.workspace import Workspace
-
-if TYPE_CHECKING:
-    from kit.sentry.installation import Flavour
-    from kit.sentry.lines.profiles import Profile
-    from kit.targets.local.target import LocalTarget
 
 START_S = 90.0  # it looks after what an earlier one left half-made, on a machine that may be busy
 RUNS = "KIT-YANDEX-RUNS"
@@ -120,8 +116,6 @@ def backing_name(stack: str) -> str:
 
 def backing(place: Place, stack: Stack, machine: Machine) -> LocalTarget:
     """The local stack that stands behind the emulator: its node takes the images, its port leads to the stand-in."""
-    from kit.targets.local.target import LocalTarget
-
     name = backing_name(stack.name)
     workspace = replace(place.workspace, stack=name)
     return LocalTarget(Stack(name=name, sentry=stack.sentry, parts=stack.parts), workspace, machine)
@@ -129,50 +123,13 @@ def backing(place: Place, stack: Stack, machine: Machine) -> LocalTarget:
 
 def url(local: LocalTarget) -> str:
     """Of Sentry in the rehearsal's cluster, from this computer."""
-    from kit.state.ports import LOOPBACK
-    from kit.targets.local import layout
-
     return f"https://{LOOPBACK}:{local.ports()[layout.SENTRY_KEY]}"
 
 
 def has_node(local: LocalTarget) -> bool:
     """Whether the rehearsal's cluster has begun to be."""
-    from kit.targets.local import observe
-
     node = observe.ask_engine(local).node(local.stack.name)
     return node is not None and node.state == "running"
-
-
-def stand_in(place: Place, local: LocalTarget, own: Mapping[str, Secret], profile: Profile) -> Flavour:
-    """The light Sentry in the rehearsal's cluster, with a leaf of the rehearsal's own authority."""
-    from datetime import UTC, datetime
-
-    from kit.pki import folder
-    from kit.sentry.flavours import StandIn
-    from kit.sentry.stand_in.lite import Lite
-    from kit.targets.local import layout
-
-    # Of the authority of the stack behind, whose own files the emulator writes: the leaf lies with the rehearsal's.
-    authority = folder.load_authority(local.workspace.certs, datetime.now(UTC))
-    assert authority is not None  # its stores have leaf certificates of it
-    certs, own_space = place.root / "certs", place.workspace
-    if folder.leaf_complaint(certs, layout.SENTRY_HOLDER, authority, layout.SENTRY_NAMES, datetime.now(UTC)):
-        with lock.held(own_space.lock_file, own_space.stack, "up --cloud --rehearse", wait_s=START_S):
-            folder.make_leaf(certs, local.stack.name, layout.SENTRY_HOLDER, authority, layout.SENTRY_NAMES, datetime.now(UTC))
-    leaf = certs / layout.SENTRY_HOLDER / "current"
-    made = Lite(
-        stack=place.workspace.stack,
-        sentry_version=profile.app_version,
-        url=url(local),
-        hosts=layout.SENTRY_NAMES,
-        bugsink_image=local.supply.image("bugsink").reference,
-        probe_image=local.supply.image("probe").reference,
-        dsn_key=own["sentry_dsn_key"],
-        api_token=own["sentry_api_token"],
-        certificate=(leaf / "tls.crt").read_text(),
-        key=Secret((leaf / "tls.key").read_text()),
-    )
-    return StandIn(made, place.workspace.assets, local.trust())
 
 
 # -- what a rehearsal leaves on this computer
@@ -185,8 +142,6 @@ def emulators_own(place: Place) -> Path:
 
 def sweep(local: LocalTarget) -> bool:
     """After everything was removed: the empty stack behind goes too, with its authority and passwords. False: it is not."""
-    from kit.targets.local import layout, observe
-
     name = local.stack.name
     try:
         with lock.held(local.workspace.lock_file, name, "down --cloud --rehearse", wait_s=0):
@@ -194,7 +149,7 @@ def sweep(local: LocalTarget) -> bool:
             holds_data = any(volume.labels.get(layout.STACK_LABEL) == name for volume in seen.volumes)
             if seen.store_containers(name) or seen.node(name) or holds_data:
                 return False
-            local.purge()
+            teardown.purge(local)
             return True
     except lock.Locked:  # an emulator that somebody else started runs on it
         return False
@@ -202,7 +157,7 @@ def sweep(local: LocalTarget) -> bool:
 
 def belongings(place: Place, local: LocalTarget) -> tuple[str, ...]:
     """What there is of the rehearsal, in words."""
-    behind = tuple(f"{part} of {local.stack.name}" for part in local.belongings())
+    behind = tuple(f"{part} of {local.stack.name}" for part in teardown.belongings(local))
     ours = {
         "terraform's state of the rehearsal": place.root.exists(),
         "the emulator's journal": emulators_own(place).exists(),
@@ -213,7 +168,7 @@ def belongings(place: Place, local: LocalTarget) -> tuple[str, ...]:
 def purge(place: Place, local: LocalTarget) -> None:
     """All of it, without asking the emulator: what it would remove is removed where it is."""
     with lock.held(local.workspace.lock_file, local.stack.name, "purge --cloud --rehearse", wait_s=START_S):
-        local.purge()
+        teardown.purge(local)
     own = place.workspace
     for folder in (place.root, emulators_own(place)):
         shutil.rmtree(folder, ignore_errors=True)

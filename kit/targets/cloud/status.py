@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kit.blueprint.stack import STORES
 from kit.errors import KitError
-from kit.sentry import installation
 from kit.sentry.preflight import preflight
-from kit.status import Component, State, Status, TlsSeen
-from kit.stores.contract import NotYet
+from kit.status import Component, State, Status
+from kit.targets.cloud import site
 
 if TYPE_CHECKING:
     from kit.sentry.preflight.verdict import Preflight
@@ -24,7 +22,7 @@ def look(cloud: CloudTarget) -> Status:
     document = cloud.outputs.document
     seen = _last_preflight(cloud)
     stores = tuple(store(name, document, seen) for name in STORES)
-    return Status(cloud.stack.name, "cloud", (*stores, _cluster(cloud, document), _application(cloud, seen)))
+    return Status(cloud.stack.name, "cloud", (*stores, _cluster(cloud, document), site.release(cloud).component()))
 
 
 def _last_preflight(cloud: CloudTarget) -> Preflight | None:
@@ -52,30 +50,3 @@ def _cluster(cloud: CloudTarget, document: Mapping[str, Any]) -> Component:
     complaint = cloud.around.kube.complaint() if cloud.place.kubeconfig.exists() else "no kubeconfig yet"
     state: State = "degraded" if complaint else "ready"
     return Component("kubernetes", "cluster", state, document["kubernetes"]["endpoint"], reason=complaint)
-
-
-def _application(cloud: CloudTarget, seen: Preflight | None) -> Component:
-    try:
-        found = installation.installed(cloud.around.kube)
-    except KitError as error:
-        return Component("sentry", "application", "degraded", reason=error.why)
-    if found is None:
-        return Component("sentry", "application", "absent", reason="not installed")
-    shown = Component(
-        "sentry",
-        "application",
-        "starting",
-        url=cloud.sentry.url,
-        release={"chart": found.chart, "version": found.version, "profile": found.profile, "size": found.size},
-        preflight={"passed": seen.passed, "finished_at": f"{seen.finished_at:%Y-%m-%dT%H:%M:%SZ}"} if seen else None,
-        reason=found.complaint,
-    )
-    if found.complaint:
-        return shown
-    answer = cloud.sentry.receiver().probe()
-    if isinstance(answer, NotYet):
-        return replace(shown, state="degraded", reason=answer.reason)
-    tls = TlsSeen(answer.tls.version, True, answer.tls.issuer, answer.tls.not_after)
-    passed = seen is not None and seen.passed
-    reason = None if passed else "the preflight has not passed"
-    return replace(shown, state="ready" if passed else "degraded", tls=tls, latency_ms=round(answer.latency_ms, 1), reason=reason)

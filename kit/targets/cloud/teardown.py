@@ -40,6 +40,11 @@ def down(cloud: CloudTarget, steps: Plan, listen: Listener) -> tuple[str, ...]:
     return left
 
 
+def sweep(cloud: CloudTarget) -> bool:
+    """After `down`, once the target was closed: the stack behind a rehearsal. False: something is in it."""
+    return rehearsal.sweep(cloud.around.backing) if cloud.place.rehearses else True
+
+
 def leave_cluster(cloud: CloudTarget, listen: Listener) -> None:
     """Disks and load balancers that Kubernetes itself made: terraform knows none of them, and each goes on costing money.
 

@@ -22,7 +22,7 @@ from kit.plan.execute import Action, Note
 from kit.plan.steps import Step
 from kit.state import markers, secrets
 from kit.stores.contract import NotYet, Ready
-from kit.targets.local import layout, node_image, observe, registries, teardown
+from kit.targets.local import layout, node_image, observe, registries, site, teardown, topics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,13 +66,9 @@ def actions(local: LocalTarget) -> Mapping[str, Action]:
         "create cluster": _create_cluster,
         "load cluster": lambda local, step, note: load_images(local, local.markers_file),
         "set-up cluster": _set_up_registries,
-        "check values": lambda local, step, note: local.sentry.check_values(note),
-        "check preflight": lambda local, step, note: local.sentry.preflight(note),
-        "install sentry": lambda local, step, note: local.sentry.install(note),
-        "wait sentry": lambda local, step, note: local.sentry.wait(note),
-        "prove demo": lambda local, step, note: local.sentry.prove(note),
     }
-    return {kind: functools.partial(action, local) for kind, action in of_this_stack.items()}
+    of_stack = {kind: functools.partial(action, local) for kind, action in of_this_stack.items()}
+    return {**of_stack, **site.release(local).actions()}
 
 
 def _issue_authority(local: LocalTarget, step: Step, note: Note) -> str:
@@ -119,7 +115,7 @@ def _create_volume(local: LocalTarget, step: Step, note: Note) -> None:
     name, labels = layout.volume_name(local.stack, step.name), layout.labels(local.stack, local.workspace)
     if name not in {volume.name for volume in local.docker.volumes()}:
         markers.record(local.markers_file, f"format/{step.name}", "")  # none yet; of a volume that exists it stays as it is
-        markers.forget(local.markers_file, layout.migrated_marker(step.name))
+        markers.forget(local.markers_file, markers.migrated(step.name))
     local.docker.create_volume(name, labels)  # the engine gives back the one that exists
     image = local.supply.image(layout.VOLUME_TOOL_IMAGE).reference
     argv = ["chown", f"{owner.uid}:{owner.gid}", "/volume"]
@@ -188,7 +184,7 @@ def _ready(local: LocalTarget, name: str, note: Note) -> Ready:
 
 
 def _mend_topics(local: LocalTarget, step: Step, note: Note) -> str:
-    changed = local.mend_topics()
+    changed = topics.mend(local)
     return f"{len(changed)} changed, as this Sentry needs them" if changed else "all as this Sentry needs them"
 
 
@@ -205,7 +201,7 @@ def _poll(local: LocalTarget, name: str, note: Note, enough: Callable[[Ready | N
         now = time.monotonic()
         is_dead = False
         if now - looked > LOOK_AT_CONTAINER_S:
-            looked, is_dead = now, local.is_dead(name)
+            looked, is_dead = now, observe.is_dead(local, name)
         if is_dead or now - started > STORE_TIMEOUT_S:
             raise StoreNotReady(store=name, why=reason, waited_s=now - started, detail=local.log_tail(name, LOG_LINES))
         cancel.wait(POLL_S)

@@ -17,6 +17,7 @@ from kit import files, stores
 from kit.blueprint.stack import SENTRY_PORT, STORES, SentryWanted, Stack
 from kit.endpoints import Endpoints, Secret
 from kit.sentry.lines import profiles
+from kit.sentry.stand_in.lite import HOSTS
 from kit.state import secrets
 from kit.state.ports import LOOPBACK
 from kit.stores.contract import Credentials, Port
@@ -32,8 +33,6 @@ HOME_LABEL = "dev.kit.home"  # the folder whose kit runs the stack
 SENTRY_HOLDER = "sentry"
 VROOM_HOLDER = "vroom"  # a client's leaf: vroom speaks TLS to Kafka only if it has one
 SENTRY_KEY = "sentry.https"
-SENTRY_NAMES = ("sentry", "sentry.sentry", "sentry.sentry.svc", "localhost", "127.0.0.1", "::1")  # the host's, and the Service's
-KUBERNETES = "1.34.0"  # what templates are rendered for; the node's minor version
 # A store's image bears the store's name, unless a profile says how new a line of it the release's clients can use.
 OLDER_LINES = {("kafka", "3.9"): "kafka-3"}
 LINED = frozenset(
@@ -80,15 +79,6 @@ API_TOKENS_CONFIG = """\
 """
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Login:
-    """Where a person opens Sentry, and as whom."""
-
-    url: str
-    username: str
-    password: Secret
-
-
 def store_image(store: str, profile: Profile) -> str:
     """The supply's name of a store's image."""
     newest = profile.newest.get(store)
@@ -109,11 +99,6 @@ def volume_name(stack: Stack, store: str) -> str:
     return f"{stack.name}-{store}"
 
 
-def migrated_marker(store: str) -> str:
-    """The marker for the version of the chart that the data on a store's volume has been brought to."""
-    return f"migrated/{store}"
-
-
 def labels(stack: Stack, workspace: Workspace) -> Mapping[str, str]:
     """What everything of the stack bears."""
     return {STACK_LABEL: stack.name, HOME_LABEL: str(workspace.home)}
@@ -129,7 +114,7 @@ def holders(stack: Stack) -> Mapping[str, tuple[str, ...]]:
     """Who gets a leaf, and for which names."""
     of_stores = {name: (*stores.module(name).names(), *stack.names.get(name, ())) for name in STORES}
     clients = {VROOM_HOLDER: (VROOM_HOLDER,)} if stack.sentry.size == "full" else {}
-    return {**of_stores, SENTRY_HOLDER: SENTRY_NAMES, **clients}
+    return {**of_stores, SENTRY_HOLDER: HOSTS, **clients}
 
 
 def makers() -> Mapping[str, Callable[[], str]]:

@@ -17,12 +17,14 @@ from kit.errors import KitError
 from kit.pki import folder
 from kit.plan.cluster import ClusterSeen
 from kit.plan.stores import ContainerSeen, Serves, StoreSeen
+from kit.sentry.lines.topics import complaint
 from kit.state import markers
 from kit.state.ports import LOOPBACK
 from kit.stores import module as module_of
 from kit.stores.wire import tls
 from kit.supply.resolve import OURS, source_of
 from kit.targets.local.layout import CONFIG_LABEL, KEEPING_FORMAT, LINES_BEFORE, STACK_LABEL, STORE_LABEL, line, volume_name
+from kit.targets.local.topics import compare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +68,12 @@ def ask_engine(local: LocalTarget) -> EngineSeen:
     with ThreadPoolExecutor(max_workers=3) as pool:
         containers, networks, volumes = pool.submit(docker.containers), pool.submit(docker.networks), pool.submit(docker.volumes)
         return EngineSeen(containers.result(), networks.result(), volumes.result())
+
+
+def is_dead(local: LocalTarget, store: str) -> bool:
+    """Whether a store's container has ended, or keeps being restarted."""
+    container = ask_engine(local).store_containers(local.stack.name).get(store)
+    return container is None or container.state in ("exited", "dead", "restarting")
 
 
 def certificates(seen: EngineSeen, local: LocalTarget) -> Mapping[str, Serves]:
@@ -131,13 +139,11 @@ def formats_after(marks: Mapping[str, str], store: str, line: str) -> str:
 
 def topics(seen: EngineSeen, local: LocalTarget) -> str | None:
     """Why the broker's topics are to be mended; None also where it cannot be asked, for then its start is in the plan."""
-    from kit.sentry.lines import topics
-
     container = seen.store_containers(local.stack.name).get("kafka")
     if container is None or container.state != "running" or "setup/kafka" not in markers.load(local.markers_file):
         return None
     try:
-        return topics.complaint(local.compare_topics())
+        return complaint(compare(local))
     except KitError as error:
         return f"they could not be read: {error.why}"
 

@@ -19,7 +19,8 @@ from kit.plan.steps import Plan, Step
 from kit.plan.stores import StoreWanted
 from kit.state import choice, given, lock, markers, ports
 from kit.supply.errors import NotSupplied
-from kit.targets.local import foreign, layout, node_image, observe, registries
+from kit.targets.local import foreign, layout, node_image, observe, registries, site
+from kit.targets.local.apply import actions
 from kit.targets.local.errors import NoStack
 from kit.targets.supply_events import SupplyEvents
 
@@ -34,10 +35,8 @@ def plan(local: LocalTarget) -> Plan:
     return _look(local)[1]
 
 
-def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], None]) -> None:
+def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], None] = lambda plan: None) -> None:
     """Supply first, if something is missing: only then is it known which images the containers are to be made from."""
-    from kit.targets.local.apply import actions
-
     local, steps = _look(local)
     allowed(steps)
     if any(step.kind == SUPPLY for step in steps):
@@ -46,7 +45,7 @@ def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], No
         local, steps = _look(local)
         allowed(steps)
     if "sentry" in local.stack.parts:
-        local.sentry.check_upgrade()  # before a store is moved to another line for a release that cannot follow
+        site.release(local).check_upgrade()  # before a store is moved to another line for a release that cannot follow
     remember(local)
     # Not only what runs: a step may wait for another kit, which makes the same node image.
     execute(steps, actions(local), listen)
@@ -71,7 +70,7 @@ def _look(local: LocalTarget) -> tuple[LocalTarget, Plan]:
     seen = observe.ask_engine(local)
     local = with_chosen_ports(local, seen)
     needs = {need.key: need for need in local.supply.plan(local.supply_names())}
-    if "sentry" in local.stack.parts:
+    if {"sentry", "stores"} <= set(local.stack.parts):
         _check_clickhouse(local, needs)
     observed = _observed(local, seen, needs)
     return local, stack.plan(_desired(local, needs, observed.cluster), observed)
@@ -81,7 +80,7 @@ def _check_clickhouse(local: LocalTarget, needs: Mapping[str, Need]) -> None:
     """Before an hour is spent on it. Where Helm is yet to be made the chart cannot be looked at; the next look does."""
     try:
         need = needs.get("image/clickhouse")
-        local.sentry.check_clickhouse(need.source.version if need else local.supply.image("clickhouse").version)
+        site.release(local).check_clickhouse(need.source.version if need else local.supply.image("clickhouse").version)
     except NotSupplied:
         return
 
@@ -117,10 +116,13 @@ def _desired(local: LocalTarget, needs: Mapping[str, Need], seen: ClusterSeen | 
         stores=_stores(local, needs) if "stores" in parts else {},
         topics="stores" in parts,
         cluster=_cluster(local, needs, seen) if "cluster" in parts else None,
-        release=ReleaseWanted(_or_unknown(local.sentry.fingerprint), _or_unknown(local.sentry.preflight_fingerprint))
-        if "sentry" in parts
-        else None,
+        release=_release(local) if "sentry" in parts else None,
     )
+
+
+def _release(local: LocalTarget) -> ReleaseWanted:
+    made = site.release(local).installation()
+    return ReleaseWanted(_or_unknown(lambda: made.fingerprint), _or_unknown(lambda: made.preflight_fingerprint))
 
 
 def _stores(local: LocalTarget, needs: Mapping[str, Need]) -> Mapping[str, StoreWanted]:
@@ -168,7 +170,6 @@ def _or_unknown(fingerprint: Callable[[], str]) -> str:
 def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, Need]) -> Observed:
     certs, parts, marks = local.workspace.certs, local.stack.parts, markers.load(local.markers_file)
     authority = folder.load_authority(certs, datetime.now(UTC))
-    sentry = local.sentry.seen() if "sentry" in parts else None
     return Observed(
         missing=tuple(Missing(need.key, need.what) for need in needs.values()),
         authority=authority is not None,
@@ -179,9 +180,7 @@ def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, 
         stores=observe.stores(seen, local.stack, marks, observe.certificates(seen, local)),
         topics=observe.topics(seen, local) if "stores" in parts else None,
         cluster=observe.cluster(seen, local.stack.name, marks, local.kube.complaint) if "cluster" in parts else None,
-        release=ReleaseSeen(sentry.fingerprint, sentry.complaint, sentry.values, sentry.preflight, sentry.demo)
-        if sentry
-        else ReleaseSeen(),
+        release=site.release(local).seen() if "sentry" in parts else ReleaseSeen(),
     )
 
 

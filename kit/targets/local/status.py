@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from kit import stores
 from kit.adapters.docker.observed import Container
 from kit.blueprint.stack import STORES
+from kit.sentry.release import absent
 from kit.state.ports import LOOPBACK
 from kit.status import Component, State, Status, TlsSeen
 from kit.stores.contract import Ready
 from kit.supply.resolve import source_of
-from kit.targets.local import foreign, observe
+from kit.targets.local import foreign, observe, site
 
 if TYPE_CHECKING:
     from kit.targets.local.target import LocalTarget
@@ -30,7 +31,7 @@ def look(local: LocalTarget) -> Status:
         if "cluster" in local.stack.parts:
             parts.append(pool.submit(_cluster, local, seen))
         if "sentry" in local.stack.parts:
-            parts.append(pool.submit(local.sentry.component, seen))
+            parts.append(pool.submit(_application, local, seen))
         return Status(local.stack.name, local.stack.target, tuple(part.result() for part in parts))
 
 
@@ -69,3 +70,10 @@ def _cluster(local: LocalTarget, seen: observe.EngineSeen) -> Component:
     tls = local.kube.tls()
     seen_tls = TlsSeen(tls.version, True, tls.issuer, tls.not_after)
     return Component("kubernetes", "cluster", "ready", address, tls=seen_tls, image=image, latency_ms=latency_ms)
+
+
+def _application(local: LocalTarget, seen: observe.EngineSeen) -> Component:
+    node = seen.node(local.stack.name)
+    if node is None or node.state != "running":
+        return absent("no cluster to run in")
+    return site.release(local).component()

@@ -1,27 +1,25 @@
 """The local target: five stores by Compose, a cluster by Kind, on one network of this computer.
 
-`LocalTarget` is the face that the commands see. What it knows of the world it asks for when it is needed, and no more:
-`kit status` opens neither Compose nor Kind, `kit env` not even the engine.
+`LocalTarget` is the stack's own data: names, files, ports, secrets, endpoints, and clients that are made on first use: `kit
+status` opens neither Compose nor Kind, `kit env` not even the engine. What is done with a stack stands in the modules beside this
+one, which take it as their argument.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit import files, stores
+from kit import files
 from kit.blueprint.stack import STORES, Part, SentryWanted, Stack
 from kit.endpoints import Endpoints, Secret, Trust
-from kit.host.trust import client_variables
 from kit.machine import Machine
-from kit.plan.steps import Plan
 from kit.state import given, ports, secrets
 from kit.stores.contract import Credentials
-from kit.targets import kubectl
 from kit.targets.local import layout
 from kit.targets.local.errors import NoStack
 from kit.workspace import Workspace
@@ -30,13 +28,8 @@ if TYPE_CHECKING:
     from kit.adapters.compose import Compose
     from kit.adapters.docker.client import Docker
     from kit.adapters.kubernetes.api import KubeApi
-    from kit.plan.events import Listener
     from kit.sentry.credentials import GivenSecrets
-    from kit.sentry.demo.demo import DemoResult
-    from kit.status import Check, Status
-    from kit.stores.kafka_topics import Comparison, Topic
     from kit.supply import Supply
-    from kit.targets.local.sentry import LocalSentry
 
 
 class LocalTarget:
@@ -91,12 +84,6 @@ class LocalTarget:
         return KubeApi(self.workspace.kubeconfig)
 
     @functools.cached_property
-    def sentry(self) -> LocalSentry:
-        from kit.targets.local.sentry import LocalSentry
-
-        return LocalSentry(self)
-
-    @functools.cached_property
     def store_images(self) -> Mapping[str, str]:
         """Store → the supply's name of its image."""
         from kit.sentry.lines import profiles
@@ -135,9 +122,9 @@ class LocalTarget:
         return self.workspace.state / "ports.json"
 
     def secret_makers(self) -> Mapping[str, Callable[[], str]]:
-        from kit.targets.local import sentry
+        from kit.sentry import credentials
 
-        return {**layout.makers(), **sentry.secret_makers()}
+        return {**layout.makers(), **credentials.makers()}
 
     def secrets(self) -> Mapping[str, Secret]:
         return secrets.load(self.secrets_file)
@@ -212,8 +199,6 @@ class LocalTarget:
     def cluster_images(self) -> tuple[str, ...]:
         return tuple(self.supply.image(name).reference for name in layout.cluster_images(self.stack.sentry))
 
-    # -- plan and its execution
-
     def supply_names(self) -> tuple[str, ...]:
         """What the wanted parts need from the supply."""
         names: list[str] = []
@@ -225,106 +210,5 @@ class LocalTarget:
             names += [*layout.cluster_images(self.stack.sentry), "helm", "terraform"]
         return tuple(names)
 
-    def plan(self) -> Plan:
-        from kit.targets.local import plan as planned
-
-        return planned.plan(self)
-
-    def up(self, listen: Listener, allowed: Callable[[Plan], None] = lambda plan: None) -> None:
-        """Bring everything wanted to its desired state; `allowed` may refuse a plan by raising."""
-        from kit.targets.local import plan as planned
-
-        planned.carry_out(self, listen, allowed)
-
-    def check_foreign(self) -> None:
-        from kit.targets.local import foreign, observe
-
-        seen = observe.ask_engine(self)
-        foreign.check_foreign(self, seen)
-
-    def is_dead(self, store: str) -> bool:
-        """Whether a store's container has ended, or keeps being restarted."""
-        from kit.targets.local import observe
-
-        container = observe.ask_engine(self).store_containers(self.stack.name).get(store)
-        return container is None or container.state in ("exited", "dead", "restarting")
-
     def log_tail(self, store: str, lines: int) -> str:
         return self.docker.logs(f"{self.stack.name}-{store}", tail=lines)
-
-    # -- topics
-
-    def wanted_topics(self) -> tuple[Topic, ...]:
-        """Those that the profile's Sentry needs, and the user's own."""
-        from kit.sentry.lines import profiles, topics
-
-        wanted = self.stack.sentry
-        return topics.wanted(profiles.load(wanted.profile), self.workspace.assets, wanted.topics)
-
-    def compare_topics(self) -> Comparison:
-        from kit.sentry.lines import topics
-
-        return topics.read(self.endpoints().kafka, self.credentials(), self.trust(), self.wanted_topics())
-
-    def mend_topics(self) -> tuple[str, ...]:
-        """What was created or set, in words."""
-        from kit.sentry.lines import topics
-
-        return topics.mend(self.endpoints().kafka, self.credentials(), self.trust(), self.wanted_topics())
-
-    def delete_topics(self, names: tuple[str, ...]) -> None:
-        from kit.sentry.lines import topics
-
-        topics.delete(self.endpoints().kafka, self.credentials(), self.trust(), names)
-
-    # -- the rest of the user's view
-
-    def status(self) -> Status:
-        from kit.targets.local import status
-
-        return status.look(self)
-
-    def verify(self) -> tuple[Check, ...]:
-        from kit import verify as checks
-
-        self.credentials()  # no stack: say so before anything is tried
-        found = checks.from_host(self.endpoints(), self.ports(), self.trust(), self.stack.name)
-        return (*found, *self.sentry.probe_checks(), *self.sentry.delivery_checks())
-
-    def client_env(self) -> Mapping[str, str]:
-        endpoints, trust = self.endpoints(), self.trust()
-        found: dict[str, str] = {}
-        for name in STORES:
-            found |= stores.module(name).client_env(endpoints.store(name), trust)
-        found |= self.sentry.client_env()
-        found |= client_variables(self.workspace.bundle_file)
-        if self.workspace.kubeconfig.exists():
-            found["KUBECONFIG"] = str(self.workspace.kubeconfig)
-            found |= kubectl.on_path(self.supply)
-        return found
-
-    def login(self) -> layout.Login | None:
-        return self.sentry.login()
-
-    def demo(self) -> DemoResult:
-        return self.sentry.demo()
-
-    def logs(self, component: str, tail: int, follow: bool) -> Iterator[str]:
-        from kit.targets.local import logs
-
-        return logs.read(self, component, tail, follow)
-
-    def down(self) -> tuple[str, ...]:
-        from kit.targets.local import teardown
-
-        return teardown.down(self)
-
-    def belongings(self) -> tuple[str, ...]:
-        from kit.targets.local import teardown
-
-        return teardown.belongings(self)
-
-    def purge(self) -> None:
-        from kit.targets.local import teardown
-
-        teardown.purge(self)

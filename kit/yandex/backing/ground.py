@@ -193,7 +193,7 @@ class Ground:
         while isinstance(answer := probe(local), NotYet):
             now, is_dead = time.monotonic(), False
             if now - looked > LOOK_AT_CONTAINER_S:
-                looked, is_dead = now, local.is_dead(store)
+                looked, is_dead = now, observe.is_dead(local, store)
             if is_dead or now - started > STORE_TIMEOUT_S:
                 raise StoreNotReady(
                     store=store, why=answer.reason, waited_s=now - started, detail=local.log_tail(store, LOG_LINES)

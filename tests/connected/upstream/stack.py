@@ -14,6 +14,7 @@ from kit.blueprint.stack import STORES
 from kit.plan.events import StepEvent
 from kit.supply import Supply
 from kit.supply.resolve import Image, Way
+from kit.targets.local import plan
 from kit.targets.local.layout import STACK_LABEL
 from kit.targets.local.target import LocalTarget
 from tests.connected.upstream import recipes
@@ -62,7 +63,7 @@ def target(program: Program, references: Mapping[str, str], way: Way) -> LocalTa
 def up(local: LocalTarget) -> list[StepEvent]:
     """Bring it up; returns what happened."""
     events: list[StepEvent] = []
-    local.up(events.append)
+    plan.carry_out(local, events.append)
     return events
 
 

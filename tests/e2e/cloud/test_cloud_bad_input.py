@@ -26,9 +26,10 @@ from kit.blueprint.stack import Stack
 from kit.errors import KitError
 from kit.state import secrets
 from kit.targets.cloud import apply as deeds
+from kit.targets.cloud import plan
 from kit.targets.cloud import plan as planned
 from kit.targets.cloud.errors import ApplyStopped
-from kit.targets.cloud.sentry import secret_makers
+from kit.targets.cloud.site import secret_makers
 from kit.targets.cloud.target import CloudTarget
 from kit.yandex.engine.journal import Journal
 from tests.support.emulator import ALWAYS, Running
@@ -231,7 +232,7 @@ def test_what_stands_between_kit_and_the_api_is_told_as_what_it_is(
     with kit.emulator(), target.opened():
         target.around.changes = {**target.around.changes, variable: value}
         with pytest.raises(asked) as first:
-            target.plan()
+            plan.plan(target)
         assert variable in first.value.fix
         secrets.ensure(target.place.secrets, secret_makers())
         with pytest.raises((TerraformFailed, ApplyStopped)) as refused:

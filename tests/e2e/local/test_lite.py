@@ -21,6 +21,7 @@ from kit.sentry.chart.manifests import containers, parse
 from kit.sentry.objects import NAMESPACE, RELEASE, Document
 from kit.sentry.preflight import preflight
 from kit.sentry.stand_in import lite
+from kit.targets.local import site
 from kit.targets.local.target import LocalTarget
 from tests.e2e.local.browser import newest_issue
 from tests.support.program import Program
@@ -35,7 +36,7 @@ def local(whole: Program) -> LocalTarget:
 @pytest.fixture(scope="module")
 def manifests(local: LocalTarget) -> tuple[Document, ...]:
     """As they are applied."""
-    return local.sentry.installation().wired()
+    return site.release(local).installation().wired()
 
 
 def postgres(local: LocalTarget) -> psycopg.Connection:
@@ -103,7 +104,7 @@ def test_namespace_takes_no_pod_that_is_root(local: LocalTarget) -> None:
 
 def test_sentry_speaks_tls_to_postgres(local: LocalTarget) -> None:
     """The server's own word about every session that comes from the cluster."""
-    server = local.sentry.receiver()
+    server = site.release(local).receiver()
     server.find("0" * 32)  # makes Sentry hold at least one session
     with postgres(local) as session:
         sessions = "select ssl, version from pg_stat_ssl join pg_stat_activity using (pid)"
@@ -164,7 +165,7 @@ def test_cluster_shows_the_fingerprint_of_what_is_wanted(local: LocalTarget) -> 
     seen = installation.installed(local.kube)
     assert seen is not None
     assert (seen.complaint, seen.chart, seen.profile) == (None, "sentry-lite", "current")
-    assert seen.fingerprint == local.sentry.fingerprint()
+    assert seen.fingerprint == site.release(local).installation().fingerprint
 
 
 def test_a_helm_that_was_killed_does_not_stop_the_next(local: LocalTarget) -> None:
@@ -175,8 +176,8 @@ def test_a_helm_that_was_killed_does_not_stop_the_next(local: LocalTarget) -> No
     with pytest.raises(ToolFailed) as refused:
         helm.upgrade(RELEASE, local.workspace.assets / lite.CHART, NAMESPACE, {"lite": {"images": {"bugsink": "none"}}})
     assert "in progress" in refused.value.why
-    local.sentry.install(lambda reason: None)
-    local.sentry.wait(lambda reason: None)
+    site.release(local).install(lambda reason: None)
+    site.release(local).wait(lambda reason: None)
     again = helm.release(RELEASE, NAMESPACE)
     assert again is not None
     assert (again.status, again.revision) == ("deployed", deployed.revision + 1)
@@ -209,7 +210,7 @@ def test_its_values_are_checked_and_compared_as_the_chart_s_are(whole: Program, 
 
 def test_browser_shows_the_issue_after_login(whole: Program, local: LocalTarget) -> None:
     whole.must("demo")
-    login = local.login()
+    login = site.release(local).login()
     assert login is not None
     seen = newest_issue(login.url, login.username, login.password.reveal(), local.workspace.ca_file)
     assert seen.listed == "OrderRejected: order A-1002 has an unreadable price"

@@ -25,6 +25,7 @@ from kit.sentry import credentials, installation
 from kit.sentry.chart import manifests
 from kit.sentry.objects import NAMESPACE, RELEASE
 from kit.stores import s3
+from kit.targets.local import site
 from kit.targets.local.target import LocalTarget
 from tests.support import fixture_chart
 from tests.support.program import Program, Ran
@@ -61,7 +62,7 @@ class Stack:
     def install_unchecked(self, chart: Path) -> None:
         """As somebody else would have, who keeps no rules: the chart with a Deployment as hook, which `kit up` refuses."""
         wanted = replace(self.local.stack.sentry, flavour="chart", chart=str(chart))
-        self.local.wanting(wanted).sentry.installation().install()
+        site.release(self.local.wanting(wanted)).installation().install()
 
     @property
     def helm(self) -> Helm:

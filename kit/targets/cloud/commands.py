@@ -1,0 +1,55 @@
+"""Answers the commands for the stack in the cloud, or for its rehearsal. Top of its package: nothing in it imports this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kit.host.trust import client_variables
+from kit.sentry import claims
+from kit.sentry.preview import Preview
+from kit.sentry.release import SentryRelease, quiet
+from kit.sentry.site import Note
+from kit.status import Check, Status
+from kit.targets import kubectl
+from kit.targets.cloud import site, status, teardown
+from kit.targets.cloud.target import CloudTarget
+
+
+@dataclass(frozen=True, slots=True)
+class CloudCommands:
+    """`kit.targets.contract.Target`."""
+
+    cloud: CloudTarget
+
+    @property
+    def sentry(self) -> SentryRelease:
+        """Raises `NoCloudStack`."""
+        self.cloud.require_applied()
+        return site.release(self.cloud)
+
+    def status(self) -> Status:
+        return status.look(self.cloud)
+
+    def verify(self, note: Note = quiet) -> tuple[Check, ...]:
+        """By the preflight, in the cluster: from here the managed stores cannot be reached."""
+        return (*claims.of_preflight(self.sentry, note), *claims.of_delivery(self.sentry))
+
+    def client_env(self) -> Mapping[str, str]:
+        """Of what is reached from here: the cluster and Sentry. The stores have names inside the cloud's network alone."""
+        cloud = self.cloud
+        found = {**self.sentry.client_env(), "KUBECONFIG": str(cloud.place.kubeconfig)}
+        if cloud.place.rehearses:
+            found |= client_variables(cloud.around.backing.workspace.bundle_file)
+        return {**found, **kubectl.on_path(cloud.around.supply)}
+
+    def preview(self) -> Preview:
+        made = self.sentry
+        text = made.site.values(lambda: "").text
+        return Preview(made, text, f"kit up --cloud{self.cloud.option}")
+
+    def belongings(self) -> tuple[str, ...]:
+        return teardown.belongings(self.cloud)
+
+    def purge(self) -> None:
+        teardown.purge(self.cloud)
