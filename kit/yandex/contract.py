@@ -164,7 +164,7 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyRights:
-    """The buckets that a static key may read from and write to, by name (`BucketState.may`)."""
+    """The buckets that a static key may read from and write to, by name (`s3.buckets.Buckets.may`)."""
 
     key: AccessKey
     reads: frozenset[str]
@@ -238,7 +238,7 @@ class Backing(Protocol):
 
     def put_keys(self, keys: tuple[KeyRights, ...]) -> None:
         """All static keys: what is not among them opens nothing any more. Called at the emulator's start and whenever a key, a
-        bucket or an access binding has changed; `BucketState` looks at all pairs of keys and buckets."""
+        bucket or an access binding has changed; all pairs of keys and buckets were looked at."""
         ...
 
     def object_store(self) -> ObjectStore | None:
@@ -282,10 +282,6 @@ class NoBacking:
         return None
 
 
-# Buckets are reached by S3 (`s3/requests.py`) and by gRPC (`services/storage.py`). Both use `BucketState`, which lies in the
-# journal: a bucket that one of them makes is there for the other, and survives a restart with its settings.
-
-
 class S3Refused(Exception):
     """A refused S3 request. `code` is S3's: AccessDenied, NoSuchBucket, SignatureDoesNotMatch, MalformedXML …"""
 
@@ -311,52 +307,6 @@ class Bucket:
     folder_id: str
     created_s: int
     documents: Mapping[str, str] = field(default_factory=dict)
-
-
-class BucketState(Protocol):
-    """Implemented by `kit/yandex/s3/buckets.py` over the journal and the backing; thread-safe. Raises `S3Refused`."""
-
-    def get(self, name: str) -> Bucket | None:
-        """None too when the backing says that it has gone."""
-        ...
-
-    def all(self, folder_id: str | None = None) -> tuple[Bucket, ...]: ...
-
-    def create(self, name: str, folder_id: str) -> Bucket:
-        """An empty `folder_id` (S3, asked with a token) means the emulator's own folder."""
-        ...
-
-    def delete(self, name: str) -> None: ...
-
-    def set_document(self, name: str, sub_resource: str, body: str | None) -> None:
-        """None deletes it."""
-        ...
-
-    def access_key(self, key_id: str) -> AccessKey | None:
-        """A service account's static key; None if there is none of that id (any more)."""
-        ...
-
-    def is_token(self, token: str) -> bool:
-        """Whether `X-YaCloud-SubjectToken` is one of ours."""
-        ...
-
-    def may(self, service_account_id: str, bucket: str, *, write: bool) -> bool:
-        """By the folder's and the bucket's access bindings (storage.admin, storage.editor, storage.uploader, storage.viewer…)."""
-        ...
-
-
-class S3Server(Protocol):
-    """What `object_storage.start(state: BucketState, backing: Backing, port: int) -> S3Server` returns; port 0 takes a free one.
-
-    It listens on 127.0.0.1 alone, as forward proxy for `http://storage.yandexcloud.net` and `http://<bucket>.storage.yandexcloud.net`
-    and by path (`http://127.0.0.1:<port>/<bucket>`). Sub-resources come from `state`, whatever the backing; objects from the
-    backing. A taken port is `PortTaken`.
-    """
-
-    @property
-    def port(self) -> int: ...
-
-    def stop(self) -> None: ...
 
 
 class PortTaken(KitError):

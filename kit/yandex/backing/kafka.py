@@ -10,16 +10,33 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewPartitions,
+    ResourcePatternType,
+    ResourceType,
+    ScramMechanism,
+    UserScramCredentialDeletion,
+)
+
 from kit.stores import kafka as store
+from kit.stores import kafka_admin, kafka_topics
 from kit.stores.contract import NotYet, Ready, StoreError
+from kit.stores.kafka_admin import finish
 from kit.stores.wire.tls import Deadline
 from kit.yandex.backing.managed import PartVerbs
 from kit.yandex.contract import Cluster, Grant, Inventory, NotPossible, Topic, User
 
 if TYPE_CHECKING:
-    from confluent_kafka.admin import AclBinding, AclBindingFilter, AdminClient
-
-    from kit.stores import kafka_topics
     from kit.targets.local.target import LocalTarget
     from kit.yandex.backing.ground import Ground
 
@@ -78,8 +95,6 @@ class Kafka:
 
     def observe(self) -> Inventory:
         """Without topics and users where the broker does not answer at this moment."""
-        from confluent_kafka import KafkaException
-
         admin = self._connected()
         try:
             topics = frozenset(
@@ -94,8 +109,6 @@ class Kafka:
     # -- topics
 
     def _put_topic(self, topic: Topic) -> None:
-        from kit.stores import kafka_topics
-
         admin, wanted = self._connected(), kafka_topics.Topic(topic.name, topic.partitions, _possible(topic))
         present = admin.list_topics(timeout=TIMEOUT_S).topics
         if topic.name not in present:
@@ -107,8 +120,6 @@ class Kafka:
             self._grow(topic.name, topic.partitions)
 
     def _remove_topic(self, name: str) -> None:
-        from kit.stores import kafka_topics
-
         admin = self._connected()
         if name in admin.list_topics(timeout=TIMEOUT_S).topics:
             kafka_topics.delete(admin, [name])
@@ -116,10 +127,6 @@ class Kafka:
 
     def _set_anew(self, wanted: kafka_topics.Topic) -> None:
         """The topic's settings as asked for: what it has of its own beside them goes back to the broker's default."""
-        from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ConfigSource, ResourceType
-
-        from kit.stores.kafka_admin import finish
-
         admin, resource = self._connected(), ConfigResource(ResourceType.TOPIC, wanted.name)
         (held,) = finish("reading a topic's settings", admin.describe_configs([resource]).values())
         own = {name: entry for name, entry in held.items() if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value}
@@ -136,46 +143,32 @@ class Kafka:
             finish("setting a topic", admin.incremental_alter_configs([change]).values())
 
     def _grow(self, name: str, partitions: int) -> None:
-        from confluent_kafka.admin import NewPartitions
-
-        from kit.stores.kafka_admin import finish
-
         finish("adding partitions", self._connected().create_partitions([NewPartitions(name, partitions)]).values())
 
     # -- users
 
     def _put_user(self, user: User) -> None:
-        from kit.stores import kafka_admin
-
         admin = self._connected()
         kafka_admin.set_password(admin, user.name, user.password)
         _until(lambda: user.name in _users(admin))
         wanted = _bindings(user.name, user.grants)
-        (held,) = kafka_admin.finish("reading rights", [admin.describe_acls(kafka_admin.all_of(user.name))])
+        (held,) = finish("reading rights", [admin.describe_acls(kafka_admin.all_of(user.name))])
         if lacking := [binding for binding in wanted if binding not in held]:
-            kafka_admin.finish("granting rights", admin.create_acls(lacking).values())
+            finish("granting rights", admin.create_acls(lacking).values())
         if surplus := [_filter(binding) for binding in held if binding not in wanted]:
-            kafka_admin.finish("taking rights back", admin.delete_acls(surplus).values())
+            finish("taking rights back", admin.delete_acls(surplus).values())
 
     def _remove_user(self, name: str) -> None:
-        from confluent_kafka.admin import ScramMechanism, UserScramCredentialDeletion
-
-        from kit.stores import kafka_admin
-
         admin = self._connected()
-        kafka_admin.finish("taking rights back", admin.delete_acls([kafka_admin.all_of(name)]).values())
+        finish("taking rights back", admin.delete_acls([kafka_admin.all_of(name)]).values())
         if name in _users(admin):
             change = UserScramCredentialDeletion(name, ScramMechanism.SCRAM_SHA_512)
-            kafka_admin.finish("removing a user", admin.alter_user_scram_credentials([change]).values())
+            finish("removing a user", admin.alter_user_scram_credentials([change]).values())
             _until(lambda: name not in _users(admin))
 
     # -- the broker
 
     def _take(self, settings: Mapping[str, str | int | float | bool]) -> None:
-        from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
-
-        from kit.stores import kafka_admin
-
         entries = [
             ConfigEntry(SETTINGS[name], _text(value), incremental_operation=AlterConfigOpType.SET)
             for name, value in settings.items()
@@ -183,12 +176,10 @@ class Kafka:
         ]
         if entries:
             order = ConfigResource(ResourceType.BROKER, kafka_admin.NODE_ID, incremental_configs=entries)
-            kafka_admin.finish("setting the broker", self._connected().incremental_alter_configs([order]).values())
+            finish("setting the broker", self._connected().incremental_alter_configs([order]).values())
 
     def _connected(self) -> AdminClient:
         """One client for all calls: each has threads and a login of its own."""
-        from kit.stores import kafka_admin
-
         local = self._ground.local()
         endpoint = store.admin_endpoint(local.endpoints().kafka, local.credentials())
         if self._admin is None or self._admin[0] != endpoint.port:
@@ -208,8 +199,6 @@ def _until(is_seen: Callable[[], bool]) -> None:
 
 
 def _users(admin: AdminClient) -> frozenset[str]:
-    from kit.stores.kafka_admin import finish
-
     asked: Any = admin.describe_user_scram_credentials()  # of everyone: one answer for all
     (described,) = finish("listing users", [asked])
     return frozenset(described)
@@ -227,8 +216,6 @@ def _text(value: str | int | float | bool) -> str:
 
 def _bindings(username: str, grants: tuple[Grant, ...]) -> list[AclBinding]:
     """Every right once, in a fixed order."""
-    from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
-
     rights = [
         right
         for grant in grants
@@ -258,8 +245,6 @@ def _role(grant: Grant) -> str:
 
 
 def _filter(binding: AclBinding) -> AclBindingFilter:
-    from confluent_kafka.admin import AclBindingFilter
-
     return AclBindingFilter(
         binding.restype,
         binding.name,

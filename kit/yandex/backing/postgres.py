@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import psycopg
+from psycopg import sql
+
 from kit.endpoints import PostgresEndpoint
 from kit.stores import postgres as store
 from kit.stores.contract import NotYet, Ready, StoreError
@@ -18,8 +21,6 @@ from kit.yandex.backing.managed import PartVerbs
 from kit.yandex.contract import Cluster, Database, Inventory, User
 
 if TYPE_CHECKING:
-    import psycopg
-
     from kit.targets.local.target import LocalTarget
     from kit.yandex.backing.ground import Ground
 
@@ -44,8 +45,6 @@ class Postgres:
     def forget(self) -> None: ...
 
     def observe(self) -> Inventory:
-        import psycopg
-
         try:
             with self._server() as server:
                 users = {row[0] for row in server.execute("SELECT rolname FROM pg_roles WHERE rolcanlogin")} - {store.ADMIN}
@@ -55,8 +54,6 @@ class Postgres:
         return Inventory(exists=True, users=frozenset(users), databases=frozenset(databases))
 
     def _put_user(self, user: User) -> None:
-        from psycopg import sql
-
         def change(server: psycopg.Connection[Any]) -> None:
             name = sql.Identifier(user.name)
             if not server.execute("SELECT FROM pg_roles WHERE rolname = %s", (user.name,)).rowcount:
@@ -70,8 +67,6 @@ class Postgres:
         self._do("setting up a user", change)
 
     def _remove_user(self, name: str) -> None:
-        from psycopg import sql
-
         def change(server: psycopg.Connection[Any]) -> None:
             if not server.execute("SELECT FROM pg_roles WHERE rolname = %s", (name,)).rowcount:
                 return
@@ -85,8 +80,6 @@ class Postgres:
         self._do("removing a user", change)
 
     def _put_database(self, database: Database) -> None:
-        from psycopg import sql
-
         def change(server: psycopg.Connection[Any]) -> None:
             name = sql.Identifier(database.name)
             if not server.execute("SELECT FROM pg_roles WHERE rolname = %s", (database.name,)).rowcount:
@@ -105,8 +98,6 @@ class Postgres:
         self._do("setting extensions", lambda inside: _extend(inside, database), database.name)
 
     def _remove_database(self, name: str) -> None:
-        from psycopg import sql
-
         def change(server: psycopg.Connection[Any]) -> None:
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
             if server.execute("SELECT FROM pg_roles WHERE rolname = %s AND NOT rolcanlogin", (name,)).rowcount:
@@ -116,8 +107,6 @@ class Postgres:
 
     def _let_in(self, server: psycopg.Connection[Any], user: User) -> None:
         """Membership in exactly the databases that the user was given, and those it owns."""
-        from psycopg import sql
-
         databases = {row[0] for row in server.execute("SELECT datname FROM pg_database")} - OWN_DATABASES
         owned = "SELECT datname FROM pg_database JOIN pg_roles owner ON owner.oid = datdba WHERE owner.rolname = %s"
         wanted = {grant.subject for grant in user.grants} & databases
@@ -134,8 +123,6 @@ class Postgres:
             server.execute(sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(database), name))
 
     def _do(self, doing: str, change: Callable[[psycopg.Connection[Any]], Result], database: str = MAINTENANCE) -> Result:
-        import psycopg
-
         try:
             with self._server(database) as server:
                 return change(server)
@@ -150,8 +137,6 @@ class Postgres:
 
 
 def _extend(inside: psycopg.Connection[Any], database: Database) -> None:
-    from psycopg import sql
-
     held = {row[0] for row in inside.execute("SELECT extname FROM pg_extension")} - {OWN_EXTENSION}
     for extension in set(database.extensions) - held:
         inside.execute(sql.SQL("CREATE EXTENSION {} CASCADE").format(sql.Identifier(extension)))

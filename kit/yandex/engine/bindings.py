@@ -9,7 +9,7 @@ from kit.yandex.engine import descriptors, pages, refusal
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import BINDINGS, Resource
+from kit.yandex.engine.resource import BINDINGS, Resource, operation
 from kit.yandex.engine.state import Call, EmulatorState
 
 ADD, REMOVE = 1, 2  # access.AccessBindingAction
@@ -23,19 +23,16 @@ def register(registry: Registry, resource: Resource, find: Callable[[EmulatorSta
 
     find = find or resource.find
 
-    def change(state: EmulatorState, call: Call) -> Any:
-        def prepare(written: Change) -> OperationPlan:
-            return _prepare(state, call, find(state, call.request.resource_id).key, written)
-
-        return state.operations.run(state, call, prepare)
+    def change(state: EmulatorState, call: Call, written: Change) -> OperationPlan:
+        return _prepare(state, call, find(state, call.request.resource_id).key, written)
 
     def listed(state: EmulatorState, call: Call) -> Any:
         owner = find(state, call.request.resource_id)
         return pages.page(_bindings(state, owner.key), call.request, call.method.answer(), "access_bindings")
 
     registry.add(resource.service, "ListAccessBindings", listed, resource.level)
-    registry.add(resource.service, "SetAccessBindings", change, resource.level)
-    registry.add(resource.service, "UpdateAccessBindings", change, resource.level)
+    registry.add(resource.service, "SetAccessBindings", operation(change), resource.level)
+    registry.add(resource.service, "UpdateAccessBindings", operation(change), resource.level)
 
 
 def roles(state: EmulatorState, resource_id: str, subject_id: str) -> Iterator[str]:

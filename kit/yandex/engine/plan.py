@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from kit.yandex.engine.journal import Change, Record
 
 ResponsePatch = Callable[[Any], None]  # sets in the resource what only the backing knows: a cluster's address
+SideEffect = Callable[[], ResponsePatch | None]
 
 
 @dataclass(slots=True)
@@ -24,6 +25,6 @@ class OperationPlan:
     names: dict[str, str] = field(default_factory=dict)  # fields of the metadata beyond those of the request
     lists: dict[str, list[str]] = field(default_factory=dict)
     subject: str = ""  # operations with the same subject run one after the other; "": no such limit
-    side_effects: list[Callable[[], ResponsePatch | None]] = field(default_factory=list)
+    side_effects: list[SideEffect] = field(default_factory=list)
     undo: Callable[[], None] | None = None
     response: Message | None = None

@@ -7,16 +7,23 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kit.yandex.contract import Backing
 from kit.yandex.engine import descriptors, ids, pages, references, refusal
 from kit.yandex.engine.descriptors import OPERATION, Method
 from kit.yandex.engine.fields import copy_fields, copy_path, counterparts
-from kit.yandex.engine.journal import Change, Record
-from kit.yandex.engine.plan import OperationPlan
+from kit.yandex.engine.journal import Change, Journal, Record
+from kit.yandex.engine.plan import OperationPlan, SideEffect
 from kit.yandex.engine.registry import MODELLED, Registry
 from kit.yandex.engine.state import Call, EmulatorState, now
 from kit.yandex.rules import quotas
 
 Hook = Callable[["MutationContext"], None]
+Handler = Callable[[EmulatorState, Call], Any]
+
+
+def operation(prepare: Callable[[EmulatorState, Call, Change], OperationPlan]) -> Handler:
+    """A handler that runs the plan which `prepare` makes."""
+    return lambda state, call: state.operations.run(state, call, lambda change: prepare(state, call, change))
 
 
 @dataclass(slots=True)
@@ -33,9 +40,29 @@ class MutationContext:
 
     @property
     def request(self) -> Any:
+        """The message of the call."""
         return self.call.request
 
+    @property
+    def journal(self) -> Journal:
+        """The journal as it is before this change."""
+        return self.state.journal
+
+    @property
+    def backing(self) -> Backing:
+        """What makes resources real."""
+        return self.state.backing
+
+    def then(self, side_effect: SideEffect) -> None:
+        """Call the backing once the change is planned."""
+        self.plan.side_effects.append(side_effect)
+
+    def delete_with_children(self, record: Record) -> None:
+        """Delete a record and everything in it."""
+        delete_with_children(self.state, self.change, record)
+
     def touches(self, *prefixes: str) -> bool:
+        """Whether the update mask names such a field."""
         return any(path.startswith(prefix) for path in self.paths for prefix in prefixes)
 
 
@@ -78,15 +105,14 @@ class Resource:
         return record
 
     def register(self, registry: Registry) -> None:
-        """Answer those of the five that the service has, and its list of operations."""
-        handlers = {"Get": self.get, "List": self.list, "Create": self.create, "Update": self.update, "Delete": self.delete}
+        """Answer the common methods that the service has."""
+        handlers: dict[str, Handler] = {"Get": self.get, "List": self.list, "ListOperations": self.list_operations}
+        plans = {"Create": self.plan_create, "Update": self._plan_update, "Delete": self.plan_delete, "Move": self._plan_move}
+        handlers |= {name: operation(plan) for name, plan in plans.items()}
         for name, method in descriptors.methods(self.service).items():
-            if name in handlers and (method.is_operation or name in ("Get", "List")):
-                registry.add(self.service, name, handlers[name], self.level, self.backed)
-            elif name == "ListOperations":
-                registry.add(self.service, name, self.list_operations, self.level)
-            elif name == "Move" and method.is_operation:
-                registry.add(self.service, name, self.move, self.level)
+            if name in handlers and (method.is_operation or name not in plans):
+                backed = "" if name in ("Move", "ListOperations") else self.backed
+                registry.add(self.service, name, handlers[name], self.level, backed)
 
     def get(self, state: EmulatorState, call: Call) -> Any:
         return self.find(state, self.key(call.request)).message
@@ -112,10 +138,7 @@ class Resource:
         owners = state.journal.children(self.parent, request.folder_id)
         return [record for owner in owners for record in state.journal.children(self.message, owner.key)]
 
-    def create(self, state: EmulatorState, call: Call) -> Any:
-        return state.operations.run(state, call, lambda change: self.prepare_create(state, call, change))
-
-    def prepare_create(self, state: EmulatorState, call: Call, change: Change) -> OperationPlan:
+    def plan_create(self, state: EmulatorState, call: Call, change: Change) -> OperationPlan:
         request = call.request
         parent = getattr(request, self.scope) if self.scope else ""
         if self.scope and not parent:
@@ -134,58 +157,55 @@ class Resource:
         key = f"{parent}/{fresh.name}" if self.is_named else fresh.id
         return self.run_hook(state, call, change, Record(key, parent, fresh, {}), "create", self.build).plan
 
-    def update(self, state: EmulatorState, call: Call) -> Any:
-        def prepare(change: Change) -> OperationPlan:
-            record = self.find(state, self.key(call.request))
-            references.check(state, call.request)
-            paths = paths_to_update(call.request, self.key_fields, call.method)
-            fresh = record.copy()
-            for path in paths:
-                copy_path(call.request, path, fresh)
-            self._check_name(state, fresh, record.parent, record.key)
-            replaced = Record(record.key, record.parent, fresh, dict(record.extra))
-            return self.run_hook(state, call, change, replaced, "update", self.change, paths).plan
+    def _plan_update(self, state: EmulatorState, call: Call, change: Change) -> OperationPlan:
+        record = self.find(state, self.key(call.request))
+        references.check(state, call.request)
+        paths = paths_to_update(call.request, self.key_fields, call.method)
+        fresh = record.copy()
+        for path in paths:
+            copy_path(call.request, path, fresh)
+        self._check_name(state, fresh, record.parent, record.key)
+        replaced = Record(record.key, record.parent, fresh, dict(record.extra))
+        return self.run_hook(state, call, change, replaced, "update", self.change, paths).plan
 
-        return state.operations.run(state, call, prepare)
+    def plan_delete(self, state: EmulatorState, call: Call, change: Change) -> OperationPlan:
+        record = self.find(state, self.key(call.request))
+        check_protection(record, self.noun)
+        references.check_free(state, self.message, record.key, self.noun)
+        context = self.run_hook(state, call, change, record, "delete", self.remove)
+        change.delete(self.message, record.key)
+        change.delete(BINDINGS, record.key)
+        return context.plan
 
-    def delete(self, state: EmulatorState, call: Call) -> Any:
-        def prepare(change: Change) -> OperationPlan:
-            record = self.find(state, self.key(call.request))
-            check_protection(record, self.noun)
-            references.check_free(state, self.message, record.key, self.noun)
-            context = self.run_hook(state, call, change, record, "delete", self.remove)
-            change.delete(self.message, record.key)
-            change.delete(BINDINGS, record.key)
-            return context.plan
-
-        return state.operations.run(state, call, prepare)
-
-    def move(self, state: EmulatorState, call: Call) -> Any:
+    def _plan_move(self, state: EmulatorState, call: Call, change: Change) -> OperationPlan:
         """Into another folder."""
+        record = self.find(state, self.key(call.request))
+        target = call.request.destination_folder_id
+        state.find(references.FOLDER, target, "Folder")
+        fresh = record.copy()
+        fresh.folder_id = target
+        self._check_name(state, fresh, target, record.key)
+        moved = Record(record.key, target, fresh, dict(record.extra))
+        return self.run_hook(state, call, change, moved, "update", None).plan
 
-        def prepare(change: Change) -> OperationPlan:
-            record = self.find(state, self.key(call.request))
-            target = call.request.destination_folder_id
-            state.find(references.FOLDER, target, "Folder")
-            fresh = record.copy()
-            fresh.folder_id = target
-            self._check_name(state, fresh, target, record.key)
-            moved = Record(record.key, target, fresh, dict(record.extra))
-            return self.run_hook(state, call, change, moved, "update", None).plan
-
-        return state.operations.run(state, call, prepare)
-
-    def action(self, hook: Hook) -> Callable[[EmulatorState, Call], Any]:
+    def action(self, hook: Hook) -> Handler:
         """A handler for another method that changes one resource: `hook` says how."""
 
-        def handler(state: EmulatorState, call: Call) -> Any:
-            def prepare(change: Change) -> OperationPlan:
-                record = self.find(state, self.key(call.request))
-                references.check(state, call.request)
-                fresh = Record(record.key, record.parent, record.copy(), dict(record.extra))
-                return self.run_hook(state, call, change, fresh, "update", hook).plan
+        def prepare(state: EmulatorState, call: Call, change: Change) -> OperationPlan:
+            record = self.find(state, self.key(call.request))
+            references.check(state, call.request)
+            fresh = Record(record.key, record.parent, record.copy(), dict(record.extra))
+            return self.run_hook(state, call, change, fresh, "update", hook).plan
 
-            return state.operations.run(state, call, prepare)
+        return operation(prepare)
+
+    def lister(self, kind: str) -> Handler:
+        """A handler that lists the records of a kind which lie in one resource."""
+
+        def handler(state: EmulatorState, call: Call) -> Any:
+            key = self.find(state, self.key(call.request)).key
+            found = [record.message for record in state.journal.children(kind, key)]
+            return pages.page(found, call.request, call.method.answer())
 
         return handler
 
@@ -265,6 +285,18 @@ class Resource:
 
 
 BINDINGS = "access.ListAccessBindingsResponse"  # as a record's message: a list of bindings, kept under the resource's key
+
+
+def set_status(value: int) -> Hook:
+    """A hook that gives a resource this status, and refuses one that has it already."""
+
+    def hook(context: MutationContext) -> None:
+        if context.message.status == value:
+            noun = type(context.message).__name__.lower()
+            raise refusal.precondition(f"{noun} {context.message.id} is so already")
+        context.message.status = value
+
+    return hook
 
 
 def paths_to_update(request: Any, key_fields: Iterable[str], method: Method) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from kit.yandex import contract
 from kit.yandex.engine import bindings, descriptors, ids, pages, refusal
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import MutationContext, Resource, delete_with_children
+from kit.yandex.engine.resource import MutationContext, Resource, set_status
 from kit.yandex.engine.state import Call, EmulatorState, now
 from kit.yandex.managed import connections, hosts
 from kit.yandex.managed.hosts import ALIVE
@@ -34,13 +34,11 @@ def clusters(product: Product, *inline: Inline) -> Resource:
     def remove(context: MutationContext) -> None:
         gone = cluster_of(context.state, product, context.message, context.extra)
         connections.remove_all(context.state, context.change, context.message.id)
-        for backup in context.state.journal.all(
-            f"{product.package}.Backup"
-        ):  # the cloud keeps them for a week; here nothing stays
+        for backup in context.journal.all(f"{product.package}.Backup"):  # the cloud keeps them for a week; here nothing stays
             if backup.message.source_cluster_id == context.message.id:
                 context.change.delete(backup.kind, backup.key)
-        delete_with_children(context.state, context.change, context.state.find(product.cluster, context.message.id, "Cluster"))
-        context.plan.side_effects.append(lambda: context.state.backing.remove_cluster(gone))
+        context.delete_with_children(context.state.find(product.cluster, context.message.id, "Cluster"))
+        context.then(lambda: context.backing.remove_cluster(gone))
 
     def is_there(state: EmulatorState, record: Record) -> bool:
         return inventory(state, product, record).exists
@@ -62,9 +60,9 @@ def register(registry: Registry, product: Product, resource: Resource) -> None:
     bindings.register(registry, resource)
     methods = descriptors.methods(product.service)
     alike = {
-        "ListHosts": hosts.list_hosts(product, resource),
-        "Start": resource.action(_status(RUNNING)),
-        "Stop": resource.action(_status(STOPPED)),
+        "ListHosts": resource.lister(product.host),
+        "Start": resource.action(set_status(RUNNING)),
+        "Stop": resource.action(set_status(STOPPED)),
         "AddHosts": resource.action(lambda context: hosts.add_hosts(product, context)),
         "DeleteHosts": resource.action(lambda context: hosts.delete_hosts(product, context)),
         "UpdateHosts": resource.action(lambda context: hosts.update_hosts(product, context)),
@@ -98,7 +96,7 @@ def _build(product: Product, inline: Iterable[Inline], context: MutationContext)
     for host in placed:
         context.change.put(Record(host.name, message.id, host))
     wanted = put_cluster(product, context, placed)
-    context.plan.undo = lambda: context.state.backing.remove_cluster(wanted)
+    context.plan.undo = lambda: context.backing.remove_cluster(wanted)
     for make in inline:
         make(context, wanted)
 
@@ -106,15 +104,6 @@ def _build(product: Product, inline: Iterable[Inline], context: MutationContext)
 def _check_resources(product: Product, message: Any) -> None:
     resources = product.resources(message)
     offers.check_preset(resources.resource_preset_id, "config_spec.resources.resource_preset_id")
-
-
-def _status(value: int) -> Any:
-    def hook(context: MutationContext) -> None:
-        if context.message.status == value:
-            raise refusal.precondition(f"cluster {context.message.id} is so already")
-        context.message.status = value
-
-    return hook
 
 
 def _backup(product: Product, context: MutationContext) -> None:

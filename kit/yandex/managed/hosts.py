@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from kit.yandex.engine import descriptors, ids, pages, references, refusal
+from kit.yandex.engine import descriptors, ids, references, refusal
 from kit.yandex.engine.journal import Record
-from kit.yandex.engine.resource import MutationContext, Resource
-from kit.yandex.engine.state import Call, EmulatorState
+from kit.yandex.engine.resource import MutationContext
 from kit.yandex.managed.product import Product, put_cluster, role_of
 
 ALIVE = 1
@@ -19,24 +18,13 @@ def place_host(context: MutationContext, product: Product, zone_id: str, subnet_
         name=ids.host(zone_id), cluster_id=context.message.id, zone_id=zone_id, subnet_id=subnet_id, health=ALIVE
     )
     if not subnet_id:
-        subnets = [record.message for record in context.state.journal.all(references.SUBNET)]
+        subnets = [record.message for record in context.journal.all(references.SUBNET)]
         here = [found for found in subnets if found.network_id == context.message.network_id and found.zone_id == zone_id]
         if not here:
             raise refusal.invalid("zone_id", f"network {context.message.network_id} has no subnet in zone {zone_id}")
         host.subnet_id = here[0].id
     host.resources.CopyFrom(product.resources(context.message))
     return host
-
-
-def list_hosts(product: Product, resource: Resource) -> Any:
-    """The handler of ListHosts."""
-
-    def handler(state: EmulatorState, call: Call) -> Any:
-        resource.find(state, call.request.cluster_id)
-        found = [record.message for record in state.journal.children(product.host, call.request.cluster_id)]
-        return pages.page(found, call.request, call.method.answer(), "hosts")
-
-    return handler
 
 
 def add_hosts(product: Product, context: MutationContext) -> None:
@@ -58,13 +46,13 @@ def add_hosts(product: Product, context: MutationContext) -> None:
             host.shard_name = "shard1"
         added.append(host)
         context.change.put(Record(host.name, context.message.id, host))
-    before = [record.message for record in context.state.journal.children(product.host, context.message.id)]
+    before = [record.message for record in context.journal.children(product.host, context.message.id)]
     _hosts_changed(product, context, [*before, *added], [host.name for host in added])
 
 
 def delete_hosts(product: Product, context: MutationContext) -> None:
     """DeleteHosts: where the master goes, another host becomes it. The last one stays."""
-    hosts = {record.key: record.message for record in context.state.journal.children(product.host, context.message.id)}
+    hosts = {record.key: record.message for record in context.journal.children(product.host, context.message.id)}
     for index, name in enumerate(context.request.host_names):
         if name not in hosts:
             raise refusal.invalid(f"host_names[{index}]", f"cluster {context.message.id} has no host {name}")
@@ -84,7 +72,7 @@ def delete_hosts(product: Product, context: MutationContext) -> None:
 
 def update_hosts(product: Product, context: MutationContext) -> None:
     """UpdateHosts: each by an update mask of its own."""
-    hosts = {record.key: record for record in context.state.journal.children(product.host, context.message.id)}
+    hosts = {record.key: record for record in context.journal.children(product.host, context.message.id)}
     for index, spec in enumerate(context.request.update_host_specs):
         if spec.host_name not in hosts:
             raise refusal.invalid(f"update_host_specs[{index}].host_name", f"cluster {context.message.id} has no such host")

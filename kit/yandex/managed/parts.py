@@ -129,12 +129,12 @@ class Parts:
     def _removed(self, context: MutationContext) -> None:
         if self.remove is not None:
             self.remove(context)
-        backing, cluster, name = context.state.backing, self._cluster(context), context.message.name
-        context.plan.side_effects.append(lambda: backing.remove_part(cluster, self.kind, name))
+        backing, cluster, name = context.backing, self._cluster(context), context.message.name
+        context.then(lambda: backing.remove_part(cluster, self.kind, name))
 
     def _put(self, context: MutationContext, cluster: contract.Cluster) -> None:
-        backing, part = context.state.backing, self.shape(context.message, context.extra)
-        context.plan.side_effects.append(lambda: backing.put_part(cluster, part))
+        backing, part = context.backing, self.shape(context.message, context.extra)
+        context.then(lambda: backing.put_part(cluster, part))
 
     def _cluster(self, context: MutationContext) -> contract.Cluster:
         return owner_of(context.state, self.product, context.message.cluster_id)[1]

@@ -87,9 +87,9 @@ def put_cluster(product: Product, context: MutationContext, hosts: Iterable[Any]
     wanted = cluster_of(context.state, product, context.message, context.extra, hosts)
 
     def put() -> None:
-        context.state.backing.put_cluster(wanted)
+        context.backing.put_cluster(wanted)
 
-    context.plan.side_effects.append(put)
+    context.then(put)
     return wanted
 
 

@@ -37,7 +37,7 @@ def users(
     def check_permissions(context: MutationContext, permissions: Iterable[Any], path: str) -> None:
         for index, found in enumerate(permissions if DATABASE in permission else ()):
             name = found.database_name
-            if context.state.journal.get(f"{product.package}.Database", f"{context.message.cluster_id}/{name}") is None:
+            if context.journal.get(f"{product.package}.Database", f"{context.message.cluster_id}/{name}") is None:
                 raise refusal.not_found("Database", f"{name} ({path}[{index}].{DATABASE})")
 
     def check(new: NewPart) -> None:

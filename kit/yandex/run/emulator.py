@@ -15,14 +15,16 @@ from kit.errors import KitError
 from kit.pki import folder as pki
 from kit.targets.cloud.rehearsal import EMULATOR_LEAF
 from kit.yandex import methods
-from kit.yandex.contract import Backing, PortTaken, S3Server
+from kit.yandex.contract import Backing, PortTaken
 from kit.yandex.engine.journal import Journal
 from kit.yandex.engine.operations import Operations
 from kit.yandex.engine.state import EmulatorState, Options
 from kit.yandex.run import recovery, server
 from kit.yandex.run.environment import Address
 from kit.yandex.run.faults import Faults
+from kit.yandex.s3 import server as object_storage
 from kit.yandex.s3.buckets import Buckets
+from kit.yandex.s3.server import StorageServer
 from kit.yandex.services import platform
 
 Served = TypeVar("Served")
@@ -51,7 +53,7 @@ class Emulator:
     port: int
     s3_port: int
     _api: server.Server
-    _s3: S3Server
+    _s3: StorageServer
 
     def stop(self) -> None:
         self._s3.stop()
@@ -91,8 +93,6 @@ def running(settings: Settings, backing: Backing) -> Iterator[Emulator]:
 
 
 def start(settings: Settings, backing: Backing) -> Emulator:
-    from kit.yandex.s3 import server as object_storage
-
     journal = Journal(settings.folder / "journal.jsonl" if settings.folder else None)
     operations = Operations()
     state = EmulatorState(journal, backing, settings.options, operations)

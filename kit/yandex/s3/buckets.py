@@ -1,4 +1,8 @@
-"""The state of buckets, shared by the S3 server and the gRPC service: `BucketState` over the journal and the backing."""
+"""The state of buckets, over the journal and the backing.
+
+Buckets are reached by S3 (`s3/requests.py`) and by gRPC (`services/storage.py`): a bucket that one of them makes is there for
+the other, and survives a restart with its settings.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ READERS = {"storage.viewer", "storage.editor", "storage.admin", "viewer", "edito
 
 
 class Buckets:
-    """Thread-safe. Buckets by S3 without a folder go into the emulator's own."""
+    """Thread-safe; raises `S3Refused`."""
 
     def __init__(self, state: EmulatorState) -> None:
         self._state = state
@@ -28,6 +32,7 @@ class Buckets:
         self._records: dict[str, str] = {}  # id of a static key → key of its record
 
     def get(self, name: str) -> Bucket | None:
+        """None too when the backing says that it has gone."""
         record = self._state.journal.get(BUCKET, name)
         if record is None:
             return None
@@ -42,6 +47,7 @@ class Buckets:
         return tuple(_bucket(record) for record in records if folder_id in (None, record.parent))
 
     def create(self, name: str, folder_id: str) -> Bucket:
+        """An empty `folder_id` (S3, asked with a token) means the emulator's own folder."""
         check_name(name)
         folder = folder_id or ids.FOLDER
         with self._state.journal.lock:
@@ -70,6 +76,7 @@ class Buckets:
         self._state.publish_keys()
 
     def set_document(self, name: str, sub_resource: str, body: str | None) -> None:
+        """Keep the body of a setting as S3 sent it; None deletes it."""
         with self._state.journal.transaction() as change:
             record = self._state.journal.get(BUCKET, name)
             if record is None:
@@ -80,6 +87,7 @@ class Buckets:
             change.put(Record(name, record.parent, record.message, {**record.extra, "documents": documents}))
 
     def access_key(self, key_id: str) -> AccessKey | None:
+        """A service account's static key; None if there is none of that id (any more)."""
         record = self._state.journal.get(ACCESS_KEY, self._records.get(key_id, ""))
         if record is None:  # new, or deleted
             self._records = {each.message.key_id: each.key for each in self._state.journal.all(ACCESS_KEY)}
@@ -87,9 +95,11 @@ class Buckets:
         return self._key(record) if record else None
 
     def is_token(self, token: str) -> bool:
+        """Whether it is a valid token of this emulator."""
         return tokens.is_token(token) and not tokens.is_expired(token)
 
     def may(self, service_account_id: str, bucket: str, *, write: bool) -> bool:
+        """By the folder's and the bucket's access bindings (storage.admin, storage.editor, storage.viewer …)."""
         record = self._state.journal.get(BUCKET, bucket)
         account = self._state.journal.get(ACCOUNT, service_account_id)
         # A bucket that is not there yet, or no more, is the account's own folder's: it may be made, and missed.

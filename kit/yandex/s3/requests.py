@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 
 from kit.endpoints import Secret
 from kit.errors import KitError
-from kit.yandex.contract import Backing, Bucket, BucketState, S3Refused
+from kit.yandex.contract import Backing, Bucket, S3Refused
 from kit.yandex.s3 import documents
+from kit.yandex.s3.buckets import Buckets
 from kit.yandex.s3.documents import SETTINGS
 from kit.yandex.s3.objects import BrokenChunks, Unreachable, forward
 from kit.yandex.s3.signature import HttpRequest, verify
@@ -86,8 +87,8 @@ def _xml(text: str) -> Answer:
 
 
 class S3RequestHandler:
-    def __init__(self, state: BucketState, backing: Backing) -> None:
-        self._state = state
+    def __init__(self, buckets: Buckets, backing: Backing) -> None:
+        self._state = buckets
         self._backing = backing
 
     def answer(self, request: S3Request) -> Answer:

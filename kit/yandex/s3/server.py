@@ -16,8 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from kit.state.ports import LOOPBACK
-from kit.yandex.contract import STORAGE_HOST, Backing, BucketState, PortTaken
+from kit.yandex.contract import STORAGE_HOST, Backing, PortTaken
 from kit.yandex.s3 import documents
+from kit.yandex.s3.buckets import Buckets
 from kit.yandex.s3.requests import Answer, S3Request, S3RequestHandler, error_answer
 from kit.yandex.s3.signature import HttpRequest
 
@@ -38,7 +39,7 @@ class Address:
     key: str
 
 
-def start(state: BucketState, backing: Backing, port: int) -> StorageServer:
+def start(buckets: Buckets, backing: Backing, port: int) -> StorageServer:
     """Listen on 127.0.0.1; port 0 takes a free one. Raises `PortTaken`."""
     try:
         server = _Server((LOOPBACK, port), _Handler)
@@ -46,7 +47,7 @@ def start(state: BucketState, backing: Backing, port: int) -> StorageServer:
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(port, "--s3-port") from error
         raise
-    server.requests = S3RequestHandler(state, backing)
+    server.requests = S3RequestHandler(buckets, backing)
     return StorageServer(server)
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from kit.yandex import contract
 from kit.yandex.contract import Engine
-from kit.yandex.engine import descriptors, pages, refusal
+from kit.yandex.engine import descriptors, refusal
 from kit.yandex.engine.fields import add_user_config_layer, copy_fields, copy_path, set_default_messages
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import GENERIC, Registry
-from kit.yandex.engine.resource import MutationContext, Resource, paths_to_update
+from kit.yandex.engine.resource import MutationContext, Resource, operation, paths_to_update
 from kit.yandex.engine.state import Call, EmulatorState
 from kit.yandex.managed import clusters
 from kit.yandex.managed.hosts import place_host
@@ -38,15 +38,15 @@ ABSENT_UNLESS_SET_OF_MERGE_TREE = (
 def register(registry: Registry) -> None:
     clusters.register(registry, PRODUCT, CLUSTERS)
     service = PRODUCT.service
-    registry.add(service, "ListShards", _listed(SHARD, "shards"))
+    registry.add(service, "ListShards", CLUSTERS.lister(SHARD))
     registry.add(service, "GetShard", get_shard)
     registry.add(service, "AddShards", CLUSTERS.action(_add_shards), backed=BACKED)
     registry.add(service, "DeleteShards", CLUSTERS.action(_delete_shards), backed=BACKED)
     registry.add(service, "UpdateShard", update_shard)
-    registry.add(service, "ListShardGroups", _listed(GROUP, "shard_groups"))
-    registry.add(service, "ListExternalDictionaries", _nothing)
+    registry.add(service, "ListShardGroups", CLUSTERS.lister(GROUP))
+    registry.add(service, "ListExternalDictionaries", CLUSTERS.lister("mdb.clickhouse.v1.ExternalDictionary"))
     registry.add(service, "AddZookeeper", CLUSTERS.action(_add_coordinators), backed=BACKED)
-    registry.add("mdb.clickhouse.v1.ClusterExtensionService", "List", _nothing)
+    registry.add("mdb.clickhouse.v1.ClusterExtensionService", "List", CLUSTERS.lister("mdb.clickhouse.v1.ClusterExtension"))
     DATABASES.register(registry)
     USERS.register(registry)
     for name, message, noun in (("FormatSchemaService", "FormatSchema", "Format schema"), ("MlModelService", "MlModel", "Model")):
@@ -86,7 +86,7 @@ def _configure(context: MutationContext) -> None:
         config.backup_retain_period_days.value = 7
     config.connection_manager.enabled.value = True
     if context.plan.verb == "update":
-        for record in context.state.journal.children(SHARD, context.message.id):
+        for record in context.journal.children(SHARD, context.message.id):
             fresh = record.copy()
             _complete_shard(context.message, fresh)
             context.change.put(Record(record.key, record.parent, fresh))
@@ -129,7 +129,7 @@ def _host(context: MutationContext, spec: Any) -> Any:
 
 def _own_coordinators(context: MutationContext) -> list[Any]:
     """Replicas without a coordinator: the service adds three ZooKeeper hosts by itself."""
-    zones = sorted({record.message.zone_id for record in context.state.journal.all("vpc.v1.Subnet")})
+    zones = sorted({record.message.zone_id for record in context.journal.all("vpc.v1.Subnet")})
     hosts = []
     for index in range(COORDINATOR_HOSTS):
         host = place_host(context, PRODUCT, zones[index % len(zones)])
@@ -187,28 +187,26 @@ def get_shard(state: EmulatorState, call: Call) -> Any:
     return state.find(SHARD, f"{call.request.cluster_id}/{call.request.shard_name}", "Shard").message
 
 
-def update_shard(state: EmulatorState, call: Call) -> Any:
-    def prepare(change: Change) -> OperationPlan:
-        request = call.request
-        record = state.find(SHARD, f"{request.cluster_id}/{request.shard_name}", "Shard")
-        fresh = record.copy()
-        for path in paths_to_update(request, ("cluster_id", "shard_name"), call.method):
-            copy_path(request, path, fresh)
-        _complete_shard(CLUSTERS.find(state, request.cluster_id).message, fresh)
-        primary = Record(record.key, record.parent, fresh)
-        change.put(primary)
-        names = {"cluster_id": request.cluster_id, "shard_name": request.shard_name}
-        return OperationPlan("update", change, primary, names=names, subject=request.cluster_id)
-
-    return state.operations.run(state, call, prepare)
+@operation
+def update_shard(state: EmulatorState, call: Call, change: Change) -> OperationPlan:
+    request = call.request
+    record = state.find(SHARD, f"{request.cluster_id}/{request.shard_name}", "Shard")
+    fresh = record.copy()
+    for path in paths_to_update(request, ("cluster_id", "shard_name"), call.method):
+        copy_path(request, path, fresh)
+    _complete_shard(CLUSTERS.find(state, request.cluster_id).message, fresh)
+    primary = Record(record.key, record.parent, fresh)
+    change.put(primary)
+    names = {"cluster_id": request.cluster_id, "shard_name": request.shard_name}
+    return OperationPlan("update", change, primary, names=names, subject=request.cluster_id)
 
 
 def _add_shards(context: MutationContext) -> None:
-    hosts = [record.message for record in context.state.journal.children(PRODUCT.host, context.message.id)]
+    hosts = [record.message for record in context.journal.children(PRODUCT.host, context.message.id)]
     added = [_host_of_shard(context, spec) for spec in context.request.host_specs]
     answer = descriptors.message("mdb.clickhouse.v1.Shards")()
     for spec in context.request.shard_specs:
-        if context.state.journal.get(SHARD, f"{context.message.id}/{spec.name}") is not None:
+        if context.journal.get(SHARD, f"{context.message.id}/{spec.name}") is not None:
             raise refusal.already_exists("Shard", spec.name)
         shard = descriptors.message(SHARD)(name=spec.name, cluster_id=context.message.id)
         copy_fields(spec.config_spec, shard.config)
@@ -233,7 +231,7 @@ def _delete_shards(context: MutationContext) -> None:
     for name in gone:
         context.state.find(SHARD, f"{context.message.id}/{name}", "Shard")
         context.change.delete(SHARD, f"{context.message.id}/{name}")
-    records = context.state.journal.children(PRODUCT.host, context.message.id)
+    records = context.journal.children(PRODUCT.host, context.message.id)
     kept = [record.message for record in records if record.message.shard_name not in gone]
     if not any(host.type == DATA for host in kept):
         raise refusal.precondition(f"the last shard of cluster {context.message.id} cannot be deleted")
@@ -246,25 +244,10 @@ def _delete_shards(context: MutationContext) -> None:
 
 def _add_coordinators(context: MutationContext) -> None:
     context.message.config.zookeeper.resources.CopyFrom(context.request.resources)
-    hosts = [record.message for record in context.state.journal.children(PRODUCT.host, context.message.id)]
+    hosts = [record.message for record in context.journal.children(PRODUCT.host, context.message.id)]
     added = [_host_of_shard(context, spec) for spec in context.request.host_specs]
     for host in added:
         host.type, host.shard_name = COORDINATORS[0], ""
         host.resources.CopyFrom(context.request.resources)
         context.change.put(Record(host.name, context.message.id, host))
     put_cluster(PRODUCT, context, [*hosts, *added])
-
-
-def _listed(kind: str, field: str) -> Any:
-    def handler(state: EmulatorState, call: Call) -> Any:
-        CLUSTERS.find(state, call.request.cluster_id)
-        found = [record.message for record in state.journal.children(kind, call.request.cluster_id)]
-        return pages.page(found, call.request, call.method.answer(), field)
-
-    return handler
-
-
-def _nothing(state: EmulatorState, call: Call) -> Any:
-    """A list of what cannot be made here, of a cluster that is there."""
-    CLUSTERS.find(state, call.request.cluster_id)
-    return call.method.answer()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from kit.yandex import contract
-from kit.yandex.engine import bindings, descriptors, pages, refusal
+from kit.yandex.engine import bindings, descriptors, refusal
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import MutationContext, Resource, delete_with_children
+from kit.yandex.engine.resource import MutationContext, Resource, operation
 from kit.yandex.engine.state import Call, EmulatorState
 
 ZONE, RECORDS = "dns.v1.DnsZone", "dns.v1.RecordSet"
@@ -22,7 +22,7 @@ def register(registry: Registry) -> None:
     ZONES.register(registry)
     bindings.register(registry, ZONES)
     registry.add(SERVICE, "GetRecordSet", get)
-    registry.add(SERVICE, "ListRecordSets", list_sets)
+    registry.add(SERVICE, "ListRecordSets", ZONES.lister(RECORDS))
     registry.add(SERVICE, "UpdateRecordSets", change_sets, backed=ANSWERED)
     registry.add(SERVICE, "UpsertRecordSets", change_sets, backed=ANSWERED)
     registry.add(SERVICE, "UpdatePrivateNetworks", ZONES.action(_networks))
@@ -31,7 +31,7 @@ def register(registry: Registry) -> None:
 def _zone(context: MutationContext) -> None:
     """The zone must be absolute; the cloud adds SOA and NS."""
     zone = context.message
-    for record in context.state.journal.all(ZONE):
+    for record in context.journal.all(ZONE):
         if (
             record.message.zone == zone.zone
             and zone.HasField("public_visibility")
@@ -47,8 +47,8 @@ def _zone(context: MutationContext) -> None:
 
 def _zone_gone(context: MutationContext) -> None:
     owner = context.state.find(ZONE, context.message.id, "DNS zone")
-    delete_with_children(context.state, context.change, owner)
-    context.plan.side_effects.append(lambda: context.state.backing.put_records(_all(context.state, context.change)))
+    context.delete_with_children(owner)
+    context.then(lambda: context.backing.put_records(_all(context.state, context.change)))
 
 
 def _networks(context: MutationContext) -> None:
@@ -67,29 +67,20 @@ def get(state: EmulatorState, call: Call) -> Any:
     return state.find(RECORDS, _key(zone.id, absolute(call.request.name, zone.zone), call.request.type), "Record set").message
 
 
-def list_sets(state: EmulatorState, call: Call) -> Any:
-    ZONES.find(state, call.request.dns_zone_id)
-    found = [record.message for record in state.journal.children(RECORDS, call.request.dns_zone_id)]
-    return pages.page(found, call.request, call.method.answer(), "record_sets")
-
-
-def change_sets(state: EmulatorState, call: Call) -> Any:
+@operation
+def change_sets(state: EmulatorState, call: Call, change: Change) -> OperationPlan:
     """UpdateRecordSets: what is deleted must be there as said, what is added must not. UpsertRecordSets: replaces and merges."""
-
-    def prepare(change: Change) -> OperationPlan:
-        zone = ZONES.find(state, call.request.dns_zone_id)
-        difference = descriptors.message("dns.v1.RecordSetDiff")()
-        for index, found in enumerate(call.request.deletions):
-            _delete(state, change, zone.message, found, f"deletions[{index}]")
-            difference.deletions.append(found)
-        for name in ("additions", "replacements", "merges"):
-            for index, found in enumerate(getattr(call.request, name, [])):
-                difference.additions.append(_add(state, change, zone.message, found, name, index))
-        plan = OperationPlan("update", change, zone, names={"dns_zone_id": zone.key}, response=difference)
-        plan.side_effects.append(lambda: state.backing.put_records(_all(state, change)))
-        return plan
-
-    return state.operations.run(state, call, prepare)
+    zone = ZONES.find(state, call.request.dns_zone_id)
+    difference = descriptors.message("dns.v1.RecordSetDiff")()
+    for index, found in enumerate(call.request.deletions):
+        _delete(state, change, zone.message, found, f"deletions[{index}]")
+        difference.deletions.append(found)
+    for name in ("additions", "replacements", "merges"):
+        for index, found in enumerate(getattr(call.request, name, [])):
+            difference.additions.append(_add(state, change, zone.message, found, name, index))
+    plan = OperationPlan("update", change, zone, names={"dns_zone_id": zone.key}, response=difference)
+    plan.side_effects.append(lambda: state.backing.put_records(_all(state, change)))
+    return plan
 
 
 def absolute(name: str, zone: str) -> str:

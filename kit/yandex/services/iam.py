@@ -9,7 +9,7 @@ from kit.yandex.engine.fields import copy_fields
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.references import ACCOUNT
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import MutationContext, Resource, delete_with_children
+from kit.yandex.engine.resource import MutationContext, Resource, operation
 from kit.yandex.engine.state import Call, EmulatorState, now
 
 ACCESS_KEY = "iam.v1.awscompatibility.AccessKey"
@@ -29,11 +29,11 @@ def register(registry: Registry) -> None:
     ACCESS_KEYS.register(registry)
     service = ACCESS_KEYS.service
     registry.add(service, "Create", create_access_key, backed="S3 takes the key")
-    registry.add(service, "List", _keys_of_account(ACCESS_KEY, "access_keys"))
-    registry.add(service, "Delete", ACCESS_KEYS.delete, backed="S3 refuses the key")
+    registry.add(service, "List", ACCOUNTS.lister(ACCESS_KEY))
+    registry.add(service, "Delete", operation(ACCESS_KEYS.plan_delete), backed="S3 refuses the key")
     KEYS.register(registry)
     registry.add(KEYS.service, "Create", create_key)
-    registry.add(KEYS.service, "List", _keys_of_account("iam.v1.Key", "keys"))
+    registry.add(KEYS.service, "List", ACCOUNTS.lister("iam.v1.Key"))
     registry.add("iam.v1.RoleService", "Get", get_role)
     registry.add("iam.v1.RoleService", "List", list_roles)
 
@@ -41,7 +41,7 @@ def register(registry: Registry) -> None:
 def _account_gone(context: MutationContext) -> None:
     """With its keys, and its name in all bindings of the API's own resources."""
     record = context.state.find(ACCOUNT, context.message.id, "Service account")
-    delete_with_children(context.state, context.change, record)
+    context.delete_with_children(record)
 
 
 ACCOUNTS = Resource(
@@ -78,16 +78,6 @@ def create_key(state: EmulatorState, call: Call) -> Any:
     with state.journal.transaction() as change:
         change.put(Record(fresh.id, request.service_account_id, fresh))
     return call.method.answer(key=fresh, private_key=private)
-
-
-def _keys_of_account(kind: str, field: str) -> Any:
-    def handler(state: EmulatorState, call: Call) -> Any:
-        owner = call.request.service_account_id
-        state.find(ACCOUNT, owner, "Service account")
-        found = [record.message for record in state.journal.children(kind, owner)]
-        return pages.page(found, call.request, call.method.answer(), field)
-
-    return handler
 
 
 def get_role(state: EmulatorState, call: Call) -> Any:

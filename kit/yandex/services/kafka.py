@@ -39,7 +39,7 @@ def _hosts(context: MutationContext) -> list[Any]:
     config = context.message.config
     if not config.zone_id:
         raise refusal.invalid("config_spec.zone_id", "at least one zone must be given")
-    subnets = {record.key: record.message for record in context.state.journal.all("vpc.v1.Subnet")}
+    subnets = {record.key: record.message for record in context.journal.all("vpc.v1.Subnet")}
     chosen = {subnets[key].zone_id: key for key in context.request.subnet_id}
     hosts = []
     for zone in config.zone_id:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from kit.yandex.engine import bindings, descriptors, ids, pages
+from kit.yandex.engine import bindings, descriptors, ids
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.references import KEY
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import MutationContext, Resource, delete_with_children
-from kit.yandex.engine.state import Call, EmulatorState, now
+from kit.yandex.engine.resource import MutationContext, Resource
+from kit.yandex.engine.state import now
 
 VERSION = "kms.v1.SymmetricKeyVersion"
 SERVICE = "kms.v1.SymmetricKeyService"
@@ -19,7 +17,7 @@ ACTIVE, VERSION_ACTIVE, AES_128 = 2, 1, 1
 def register(registry: Registry) -> None:
     KEYS.register(registry)
     bindings.register(registry, KEYS)
-    registry.add(SERVICE, "ListVersions", list_versions)
+    registry.add(SERVICE, "ListVersions", KEYS.lister(VERSION))
     registry.add(SERVICE, "Rotate", KEYS.action(_rotate))
 
 
@@ -31,7 +29,7 @@ def _key(context: MutationContext) -> None:
 
 
 def _rotate(context: MutationContext) -> None:
-    for record in context.state.journal.children(VERSION, context.message.id):
+    for record in context.journal.children(VERSION, context.message.id):
         fresh = record.copy()
         fresh.primary = False
         context.change.put(Record(record.key, record.parent, fresh))
@@ -51,13 +49,7 @@ def _add_version(context: MutationContext) -> None:
 
 
 def _key_gone(context: MutationContext) -> None:
-    delete_with_children(context.state, context.change, context.state.find(KEY, context.message.id, "Symmetric key"))
+    context.delete_with_children(context.state.find(KEY, context.message.id, "Symmetric key"))
 
 
 KEYS = Resource(SERVICE, KEY, "Symmetric key", "abj", is_unique=False, build=_key, remove=_key_gone)
-
-
-def list_versions(state: EmulatorState, call: Call) -> Any:
-    KEYS.find(state, call.request.key_id)
-    found = [record.message for record in state.journal.children(VERSION, call.request.key_id)]
-    return pages.page(found, call.request, call.method.answer(), "key_versions")

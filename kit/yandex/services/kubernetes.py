@@ -7,12 +7,12 @@ from typing import Any
 
 from kit.yandex import contract
 from kit.yandex.contract import Engine
-from kit.yandex.engine import bindings, ids, pages, refusal
+from kit.yandex.engine import bindings, ids, refusal
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.plan import ResponsePatch
 from kit.yandex.engine.references import SUBNET
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import MutationContext, Resource, delete_with_children
+from kit.yandex.engine.resource import MutationContext, Resource, set_status
 from kit.yandex.engine.state import Call, EmulatorState
 from kit.yandex.rules import offers
 
@@ -28,9 +28,9 @@ def register(registry: Registry) -> None:
     for resource in (CLUSTERS, GROUPS):
         resource.register(registry)
     bindings.register(registry, CLUSTERS)
-    registry.add(CLUSTERS.service, "ListNodeGroups", list_groups)
-    registry.add(CLUSTERS.service, "Start", CLUSTERS.action(_status(RUNNING)))
-    registry.add(CLUSTERS.service, "Stop", CLUSTERS.action(_status(STOPPED)))
+    registry.add(CLUSTERS.service, "ListNodeGroups", CLUSTERS.lister(GROUP))
+    registry.add(CLUSTERS.service, "Start", CLUSTERS.action(set_status(RUNNING)))
+    registry.add(CLUSTERS.service, "Stop", CLUSTERS.action(set_status(STOPPED)))
     registry.add("k8s.v1.VersionService", "List", list_versions)
 
 
@@ -55,8 +55,8 @@ def _cluster(context: MutationContext) -> None:
         master.scale_policy.auto_scale.min_resource_preset_id = "s-c2-m8"
     _addresses(message)
     wanted = cluster_of(message)
-    context.plan.side_effects.append(lambda: _made(context.state, wanted, bool(_is_public(spec))))
-    context.plan.undo = lambda: context.state.backing.remove_cluster(wanted)
+    context.then(lambda: _made(context.state, wanted, bool(_is_public(spec))))
+    context.plan.undo = lambda: context.backing.remove_cluster(wanted)
 
 
 def _place(context: MutationContext, spec: Any, master: Any) -> None:
@@ -83,7 +83,7 @@ def _place(context: MutationContext, spec: Any, master: Any) -> None:
 
 
 def _subnet_in(context: MutationContext, zone: str) -> str:
-    for record in context.state.journal.all(SUBNET):
+    for record in context.journal.all(SUBNET):
         if record.message.zone_id == zone and record.message.network_id == context.message.network_id:
             return record.key
     raise refusal.invalid("master_spec.locations", f"network {context.message.network_id} has no subnet in zone {zone}")
@@ -155,10 +155,10 @@ def _upgrade(target: Any, wanted: Any, field: str) -> None:
 
 def _cluster_gone(context: MutationContext) -> None:
     gone = cluster_of(context.message)
-    for record in context.state.journal.children(GROUP, context.message.id):
+    for record in context.journal.children(GROUP, context.message.id):
         context.change.delete(record.kind, record.key)
-    delete_with_children(context.state, context.change, context.state.find(CLUSTER, context.message.id, "Cluster"))
-    context.plan.side_effects.append(lambda: context.state.backing.remove_cluster(gone))
+    context.delete_with_children(context.state.find(CLUSTER, context.message.id, "Cluster"))
+    context.then(lambda: context.backing.remove_cluster(gone))
 
 
 def cluster_of(message: Any) -> contract.Cluster:
@@ -225,12 +225,6 @@ GROUPS = Resource(
 )
 
 
-def list_groups(state: EmulatorState, call: Call) -> Any:
-    CLUSTERS.find(state, call.request.cluster_id)
-    found = [record.message for record in state.journal.children(GROUP, call.request.cluster_id)]
-    return pages.page(found, call.request, call.method.answer(), "node_groups")
-
-
 def list_versions(state: EmulatorState, call: Call) -> Any:
     answer = call.method.answer()
     for number, name in CHANNELS.items():
@@ -242,12 +236,3 @@ def list_versions(state: EmulatorState, call: Call) -> Any:
 def _newest(channel: int) -> str:
     open_ones = [version.id for version in offers.open_versions("k8s") if CHANNELS[channel] in version.channels]
     return open_ones[-1]
-
-
-def _status(value: int) -> Any:
-    def hook(context: MutationContext) -> None:
-        if context.message.status == value:
-            raise refusal.precondition(f"cluster {context.message.id} is so already")
-        context.message.status = value
-
-    return hook

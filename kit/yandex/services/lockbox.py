@@ -8,11 +8,11 @@ import string
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kit.yandex.engine import bindings, descriptors, ids, pages, refusal
+from kit.yandex.engine import bindings, descriptors, ids, refusal
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import MutationContext, Resource, delete_with_children
+from kit.yandex.engine.resource import MutationContext, Resource, delete_with_children, operation
 from kit.yandex.engine.state import Call, EmulatorState, now
 
 SECRET, VERSION = "lockbox.v1.Secret", "lockbox.v1.Version"
@@ -27,7 +27,7 @@ def register(registry: Registry) -> None:
     bindings.register(registry, SECRETS)
     registry.add(SERVICE, "Activate", SECRETS.action(_status(ACTIVE)))
     registry.add(SERVICE, "Deactivate", SECRETS.action(_status(INACTIVE)))
-    registry.add(SERVICE, "ListVersions", list_versions)
+    registry.add(SERVICE, "ListVersions", SECRETS.lister(VERSION))
     registry.add(SERVICE, "AddVersion", add_version)
     registry.add(SERVICE, "SetCurrentVersion", SECRETS.action(_set_current))
     registry.add(SERVICE, "ScheduleVersionDestruction", _destruction(True))
@@ -69,7 +69,7 @@ def _secret(context: MutationContext) -> None:
 
 
 def _secret_gone(context: MutationContext) -> None:
-    delete_with_children(context.state, context.change, context.state.find(SECRET, context.message.id, "Secret"))
+    context.delete_with_children(context.state.find(SECRET, context.message.id, "Secret"))
 
 
 def _status(value: int) -> Any:
@@ -89,31 +89,23 @@ def _set_current(context: MutationContext) -> None:
 SECRETS = Resource(SERVICE, SECRET, "Secret", "e6q", is_unique=False, build=_secret, remove=_secret_gone)
 
 
-def add_version(state: EmulatorState, call: Call) -> Any:
-    def prepare(change: Change) -> OperationPlan:
-        request = call.request
-        owner = SECRETS.find(state, request.secret_id)
-        if owner.message.status != ACTIVE:
-            raise refusal.precondition(f"Secret {owner.key} is not active")
-        base = dict(_version(state, owner.key, request.base_version_id).extra["entries"]) if request.base_version_id else {}
-        secret = owner.copy()
-        removed = {found.key for found in request.payload_entries if found.WhichOneof("value") is None}
-        entries = {key: value for key, value in {**base, **_entries(request.payload_entries)}.items() if key not in removed}
-        if not entries and secret.WhichOneof("payload_specification"):
-            entries = _generated(secret.password_payload_specification)
-        version = _add(change, secret, request.description, entries)
-        primary = Record(owner.key, owner.parent, secret, owner.extra)
-        change.put(primary)
-        names = {"secret_id": owner.key, "version_id": version.id}
-        return OperationPlan("update", change, primary, names=names, response=version)
-
-    return state.operations.run(state, call, prepare)
-
-
-def list_versions(state: EmulatorState, call: Call) -> Any:
-    SECRETS.find(state, call.request.secret_id)
-    found = [record.message for record in state.journal.children(VERSION, call.request.secret_id)]
-    return pages.page(found, call.request, call.method.answer(), "versions")
+@operation
+def add_version(state: EmulatorState, call: Call, change: Change) -> OperationPlan:
+    request = call.request
+    owner = SECRETS.find(state, request.secret_id)
+    if owner.message.status != ACTIVE:
+        raise refusal.precondition(f"Secret {owner.key} is not active")
+    base = dict(_version(state, owner.key, request.base_version_id).extra["entries"]) if request.base_version_id else {}
+    secret = owner.copy()
+    removed = {found.key for found in request.payload_entries if found.WhichOneof("value") is None}
+    entries = {key: value for key, value in {**base, **_entries(request.payload_entries)}.items() if key not in removed}
+    if not entries and secret.WhichOneof("payload_specification"):
+        entries = _generated(secret.password_payload_specification)
+    version = _add(change, secret, request.description, entries)
+    primary = Record(owner.key, owner.parent, secret, owner.extra)
+    change.put(primary)
+    names = {"secret_id": owner.key, "version_id": version.id}
+    return OperationPlan("update", change, primary, names=names, response=version)
 
 
 def get_payload(state: EmulatorState, call: Call) -> Any:

@@ -86,7 +86,7 @@ def _settings(message: Any) -> Mapping[str, Any]:
 
 
 def _failover(context: MutationContext) -> None:
-    hosts = context.state.journal.children(PRODUCT.host, context.message.id)
+    hosts = context.journal.children(PRODUCT.host, context.message.id)
     replicas = [record for record in hosts if record.message.role == REPLICA]
     chosen = next(
         (record for record in replicas if record.key == context.request.host_name or not context.request.host_name), None
@@ -117,7 +117,7 @@ def _complete_user(user: Any, spec: Any) -> None:
 
 
 def _refuse_to_remove_an_owner(context: MutationContext) -> None:
-    for record in context.state.journal.children(DATABASES.message, context.message.cluster_id):
+    for record in context.journal.children(DATABASES.message, context.message.cluster_id):
         if record.message.owner == context.message.name:
             raise refusal.precondition(f"User {context.message.name} owns database {record.message.name}")
 
@@ -146,7 +146,7 @@ def _complete_database(new: NewPart) -> None:
 
 def _check_owner(new: NewPart) -> None:
     owner = new.message.owner
-    if new.context.state.journal.get(USERS.message, f"{new.message.cluster_id}/{owner}") is None:
+    if new.context.journal.get(USERS.message, f"{new.message.cluster_id}/{owner}") is None:
         raise refusal.not_found("User", f"{owner} (database_spec.owner)")
 
 
@@ -157,7 +157,7 @@ def _refuse_to_rename(context: MutationContext) -> None:
 
 def _revoke_permissions(context: MutationContext) -> None:
     """With a database go the permissions on it."""
-    for record in context.state.journal.children(USERS.message, context.message.cluster_id):
+    for record in context.journal.children(USERS.message, context.message.cluster_id):
         kept = [found for found in record.message.permissions if found.database_name != context.message.name]
         if len(kept) != len(record.message.permissions):
             fresh = record.copy()

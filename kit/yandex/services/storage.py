@@ -14,7 +14,7 @@ from kit.yandex.engine import bindings, descriptors, pages, references, refusal
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import MutationContext, Resource
+from kit.yandex.engine.resource import MutationContext, Resource, operation
 from kit.yandex.engine.state import Call, EmulatorState, now
 from kit.yandex.s3 import buckets as storage
 from kit.yandex.s3.buckets import BUCKET
@@ -52,8 +52,8 @@ def _bucket(context: MutationContext) -> None:
     storage.complete(context.message)
     context.extra["documents"] = {}
     _to_documents(context, {field.name for field, _ in context.request.ListFields()})
-    context.plan.side_effects.append(lambda: context.state.backing.put_bucket(name))
-    context.plan.undo = lambda: context.state.backing.remove_bucket(name)
+    context.then(lambda: context.backing.put_bucket(name))
+    context.plan.undo = lambda: context.backing.remove_bucket(name)
 
 
 def _bucket_changed(context: MutationContext) -> None:
@@ -64,7 +64,7 @@ def _bucket_changed(context: MutationContext) -> None:
 def _bucket_gone(context: MutationContext) -> None:
     name = context.message.name
     storage.drop(context.change, name)
-    context.plan.side_effects.append(lambda: context.state.backing.remove_bucket(name))
+    context.then(lambda: context.backing.remove_bucket(name))
 
 
 def _by_resource_id(state: EmulatorState, resource_id: str) -> Record:
@@ -109,28 +109,24 @@ def get_https(state: EmulatorState, call: Call) -> Any:
     return state.find(HTTPS, call.request.name, "HTTPS configuration of bucket").message
 
 
-def set_https(state: EmulatorState, call: Call) -> Any:
-    def prepare(change: Change) -> OperationPlan:
-        owner = BUCKETS.find(state, call.request.name)
-        config = descriptors.message(HTTPS)(name=owner.key)
-        which = call.request.WhichOneof("params")
-        config.source_type = {"self_managed": 1, "certificate_manager": 2}[which]
-        config.certificate_id = call.request.certificate_manager.certificate_id
-        config.not_before.CopyFrom(now())
-        record = Record(owner.key, owner.key, config)
-        change.put(record)
-        return OperationPlan("update", change, record, names={"name": owner.key}, response=config)
-
-    return state.operations.run(state, call, prepare)
+@operation
+def set_https(state: EmulatorState, call: Call, change: Change) -> OperationPlan:
+    owner = BUCKETS.find(state, call.request.name)
+    config = descriptors.message(HTTPS)(name=owner.key)
+    which = call.request.WhichOneof("params")
+    config.source_type = {"self_managed": 1, "certificate_manager": 2}[which]
+    config.certificate_id = call.request.certificate_manager.certificate_id
+    config.not_before.CopyFrom(now())
+    record = Record(owner.key, owner.key, config)
+    change.put(record)
+    return OperationPlan("update", change, record, names={"name": owner.key}, response=config)
 
 
-def delete_https(state: EmulatorState, call: Call) -> Any:
-    def prepare(change: Change) -> OperationPlan:
-        record = state.find(HTTPS, call.request.name, "HTTPS configuration of bucket")
-        change.delete(HTTPS, record.key)
-        return OperationPlan("delete", change, record, names={"name": record.key})
-
-    return state.operations.run(state, call, prepare)
+@operation
+def delete_https(state: EmulatorState, call: Call, change: Change) -> OperationPlan:
+    record = state.find(HTTPS, call.request.name, "HTTPS configuration of bucket")
+    change.delete(HTTPS, record.key)
+    return OperationPlan("delete", change, record, names={"name": record.key})
 
 
 def _to_documents(context: MutationContext, fields: set[str]) -> None:

@@ -11,7 +11,7 @@ from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.references import GATEWAY, GROUP, NETWORK, ROUTES, SUBNET
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import MutationContext, Resource
+from kit.yandex.engine.resource import MutationContext, Resource, operation
 from kit.yandex.engine.state import Call, EmulatorState, now
 
 ADDRESS = "vpc.v1.Address"
@@ -72,7 +72,7 @@ def _check_blocks(context: MutationContext, blocks: Any) -> None:
             wanted = ipaddress.ip_network(block)
         except ValueError as error:
             raise refusal.invalid(f"v4_cidr_blocks[{index}]", str(error)) from None
-        for record in context.state.journal.all(SUBNET):
+        for record in context.journal.all(SUBNET):
             if record.message.network_id != context.message.network_id or record.key == context.message.id:
                 continue
             for taken in record.message.v4_cidr_blocks:
@@ -86,7 +86,7 @@ def _address(context: MutationContext) -> None:
     if spec.WhichOneof("address_spec") == "internal_ipv4_address_spec":
         address.type = 1
         raise refusal.invalid("internal_ipv4_address_spec", "this emulator hands out external addresses only")
-    taken = {record.message.external_ipv4_address.address for record in context.state.journal.all(ADDRESS)}
+    taken = {record.message.external_ipv4_address.address for record in context.journal.all(ADDRESS)}
     wanted = spec.external_ipv4_address_spec.address
     if wanted in taken:
         raise refusal.already_exists("Address", wanted)
@@ -144,28 +144,24 @@ def _update_rules(context: MutationContext) -> None:
     context.plan.lists["added_rule_ids"] = [rule.id for rule in added]
 
 
-def _update_rule(state: EmulatorState, call: Call) -> Any:
-    def prepare(change: Change) -> OperationPlan:
-        record = GROUPS.find(state, call.request.security_group_id)
-        fresh = record.copy()
-        rule = next((rule for rule in fresh.rules if rule.id == call.request.rule_id), None)
-        if rule is None:
-            raise refusal.not_found("Rule", call.request.rule_id)
-        for path in call.request.update_mask.paths or ("description", "labels"):
-            if path == "description":
-                rule.description = call.request.description
-            elif path == "labels":
-                rule.labels.clear()
-                rule.labels.update(call.request.labels)
-            else:
-                raise refusal.invalid("update_mask", f"there is no field {path}")
-        replaced = Record(record.key, record.parent, fresh, record.extra)
-        change.put(replaced)
-        return OperationPlan(
-            "update", change, replaced, names={"security_group_id": record.key, "rule_id": rule.id}, response=rule
-        )
-
-    return state.operations.run(state, call, prepare)
+@operation
+def _update_rule(state: EmulatorState, call: Call, change: Change) -> OperationPlan:
+    record = GROUPS.find(state, call.request.security_group_id)
+    fresh = record.copy()
+    rule = next((rule for rule in fresh.rules if rule.id == call.request.rule_id), None)
+    if rule is None:
+        raise refusal.not_found("Rule", call.request.rule_id)
+    for path in call.request.update_mask.paths or ("description", "labels"):
+        if path == "description":
+            rule.description = call.request.description
+        elif path == "labels":
+            rule.labels.clear()
+            rule.labels.update(call.request.labels)
+        else:
+            raise refusal.invalid("update_mask", f"there is no field {path}")
+    replaced = Record(record.key, record.parent, fresh, record.extra)
+    change.put(replaced)
+    return OperationPlan("update", change, replaced, names={"security_group_id": record.key, "rule_id": rule.id}, response=rule)
 
 
 def _rule(spec: Any) -> Any:
