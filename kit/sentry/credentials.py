@@ -29,13 +29,9 @@ class PasswordUnfit(KitError):
 
     code = "KIT-PASSWORD-UNFIT"
     exit_code = 17
-
-    def __init__(self) -> None:
-        super().__init__(
-            what="Redis' password cannot be used by the chart",
-            why="it stands unescaped in rediss://:…@host, and has characters other than letters, digits and . _ ~ -",
-            fix="give Redis another password",
-        )
+    what = "Redis' password cannot be used by the chart"
+    why = "it stands unescaped in rediss://:…@host, and has characters other than letters, digits and . _ ~ -"
+    fix = "give Redis another password"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,11 +32,8 @@ class FirstRunFailed(KitError):
 
     code = "KIT-FIRST-RUN"
     exit_code = 53
-
-    def __init__(self, why: str, log: str) -> None:
-        super().__init__(
-            what="Sentry's project key could not be set", why=why, fix="the same command again tries once more", detail=log
-        )
+    what = "Sentry's project key could not be set"
+    fix = "the same command again tries once more"
 
 
 class Flavour(Protocol):
@@ -189,7 +186,7 @@ class FullChart:
             late = time.monotonic() - started > first_run.DEADLINE_S
             if late or any(each["type"] == "Failed" and each["status"] == "True" for each in status.get("conditions", ())):
                 log = api.logs(pod["metadata"]["name"], NAMESPACE, pod["spec"]["containers"][0]["name"], 20) if pod else ""
-                raise FirstRunFailed(pod_trouble(pod).reason if pod else "its Job has no pod", log)
+                raise FirstRunFailed(why=pod_trouble(pod).reason if pod else "its Job has no pod", detail=log)
             note("making the project key known")
             cancel.wait(POLL_S)
 

@@ -55,14 +55,19 @@ class ValuesUnfit(KitError):
 
     code = "KIT-VALUES-UNFIT"
     exit_code = 14
+    what = "{place}: {found}{more}"
+    why = "{rule}: {reason}"
+    fix = "{remedy}; kit values check shows all of it"
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         first = findings[0]
-        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
         super().__init__(
-            what=f"{first.place}: {first.found}{more}",
-            why=f"{first.rule}: {first.why}",
-            fix=f"{first.fix}; kit values check shows all of it",
+            place=first.place,
+            found=first.found,
+            more=f" (and {len(findings) - 1} more)" if len(findings) > 1 else "",
+            rule=first.rule,
+            reason=first.why,
+            remedy=first.fix,
             detail="\n".join(f"{each.rule}  {each.place}: {each.found}" for each in findings),
         )
 
@@ -72,11 +77,8 @@ class SentrySilent(KitError):
 
     code = "KIT-SENTRY-NOT-READY"
     exit_code = 53
-
-    def __init__(self, url: str, reason: str, waited_s: float) -> None:
-        super().__init__(
-            what=f"Sentry at {url} did not answer within {waited_s:.0f} s", why=reason, fix="kit status, kit logs sentry"
-        )
+    what = "Sentry at {url} did not answer within {waited_s:.0f} s"
+    fix = "kit status, kit logs sentry"
 
 
 class Installation:
@@ -174,7 +176,7 @@ class Installation:
             if not self._own.document:
                 raise
             charts.render(self.chart, RELEASE, NAMESPACE, self._values_made, self.helm)  # not to be rendered anyway: that is told
-            raise own_values.OwnValuesUnrendered(error.why) from error
+            raise own_values.OwnValuesUnrendered(why=error.why) from error
 
     def wired(self) -> tuple[Document, ...]:
         """The chart's objects as they are applied."""
@@ -335,7 +337,7 @@ class Installation:
                 return receiver.url
             waited_s = time.monotonic() - started
             if waited_s > ANSWER_TIMEOUT_S:
-                raise SentrySilent(receiver.url, answer.reason, waited_s)
+                raise SentrySilent(url=receiver.url, why=answer.reason, waited_s=waited_s)
             note(answer.reason)
             sleep(POLL_S)
 

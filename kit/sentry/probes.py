@@ -38,9 +38,8 @@ class ProbesBroken(KitError):
 
     code = "KIT-PROBES-JOB"
     exit_code = 55
-
-    def __init__(self, why: str, log: str) -> None:
-        super().__init__(what="the probes' Job gave no result", why=why, fix="kubectl -n sentry describe jobs", detail=log)
+    what = "the probes' Job gave no result"
+    fix = "kubectl -n sentry describe jobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ def parse(log: str) -> tuple[Probe, ...]:
     try:
         return tuple(Probe(**fields) for fields in json.loads(lines[-1])["probes"])
     except (IndexError, ValueError, KeyError, TypeError) as error:
-        raise ProbesBroken("its last line is not what finished probes print", log) from error
+        raise ProbesBroken(why="its last line is not what finished probes print", detail=log) from error
 
 
 def _finished(job: str, api: KubeApi, note: Callable[[str], None], sleep: Callable[[float], None]) -> str:
@@ -138,6 +137,6 @@ def _finished(job: str, api: KubeApi, note: Callable[[str], None], sleep: Callab
             return api.logs(pod["metadata"]["name"], NAMESPACE, CONTAINER)
         trouble = pod_trouble(pod) if pod else Trouble("no pod yet")
         if trouble.is_final or time.monotonic() - started > TIMEOUT_S:
-            raise ProbesBroken(trouble.reason, api.logs(pod["metadata"]["name"], NAMESPACE, CONTAINER) if pod else "")
+            raise ProbesBroken(why=trouble.reason, detail=api.logs(pod["metadata"]["name"], NAMESPACE, CONTAINER) if pod else "")
         note("the probes are running" if phase == "Running" else trouble.reason)
         sleep(POLL_S)

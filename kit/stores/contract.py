@@ -92,13 +92,11 @@ class StoreError(KitError):
 
     code = "KIT-STORE-FAILED"
     exit_code = 40
+    what = "{store}: {doing} failed"
+    fix = "kit status, then kit logs {store}"
 
     def __init__(self, store: str, doing: str, said: object) -> None:
-        super().__init__(
-            what=f"{store}: {doing} failed",
-            why=" ".join(str(said).split())[:300] or type(said).__name__,
-            fix=f"kit status, then kit logs {store}",
-        )
+        super().__init__(store=store, doing=doing, why=" ".join(str(said).split())[:300] or type(said).__name__)
 
 
 class Store(Protocol):

@@ -38,15 +38,11 @@ class ChartMissing(KitError):
 
     code = "KIT-CHART-MISSING"
     exit_code = 15
-
-    def __init__(self, profile: Profile, said: str) -> None:
-        version = f"{profile.chart_name} {profile.chart_version}"
-        super().__init__(
-            what=f"the chart {version} is not on this computer and could not be fetched",
-            why=said,
-            fix="give one: --chart DIRECTORY or --chart FILE.tgz; or, on a connected machine, `kit images save --for chart FILE` "
-            "and here `kit images load FILE`",
-        )
+    what = "the chart {name} {version} is not on this computer and could not be fetched"
+    fix = (
+        "give one: --chart DIRECTORY or --chart FILE.tgz; or, on a connected machine, `kit images save --for chart FILE` "
+        "and here `kit images load FILE`"
+    )
 
 
 class ChartInvalid(KitError):
@@ -54,13 +50,8 @@ class ChartInvalid(KitError):
 
     code = "KIT-CHART-INVALID"
     exit_code = 15
-
-    def __init__(self, reference: str, why: str) -> None:
-        super().__init__(
-            what=f"{reference} cannot be used as the chart",
-            why=why,
-            fix="--chart takes a folder with a Chart.yaml and its dependencies (helm dependency build), a .tgz, or oci://…",
-        )
+    what = "{reference} cannot be used as the chart"
+    fix = "--chart takes a folder with a Chart.yaml and its dependencies (helm dependency build), a .tgz, or oci://…"
 
 
 class ChartForeign(KitError):
@@ -68,14 +59,9 @@ class ChartForeign(KitError):
 
     code = "KIT-CHART-VERSION"
     exit_code = 15
-
-    def __init__(self, chart: Chart, profile: Profile) -> None:
-        wanted = f"{profile.chart_name} {profile.chart_range}"
-        super().__init__(
-            what=f"{chart.path.name} is {chart.name} {chart.version}, and profile {profile.name} is written for {wanted}",
-            why="values of one line of the chart are ignored without a word by another",
-            fix=f"--chart with {profile.chart_name} {profile.chart_version}, or the other profile: --profile",
-        )
+    what = "{file} is {found}, and profile {profile} is written for {chart} {range}"
+    why = "values of one line of the chart are ignored without a word by another"
+    fix = "--chart with {chart} {version}, or the other profile: --profile"
 
 
 class ChartAltered(KitError):
@@ -83,13 +69,9 @@ class ChartAltered(KitError):
 
     code = "KIT-CHART-DIGEST"
     exit_code = 15
-
-    def __init__(self, path: Path, profile: Profile, found: str, source: str) -> None:
-        super().__init__(
-            what=f"{path.name} is another archive than the one that profile {profile.name} names",
-            why=f"its sha256 is {found}, and chart.sha256 is {profile.chart_sha256}",
-            fix=f"find out who changed it at {source}; if it is meant, write the new sha256 into the profile",
-        )
+    what = "{path.name} is another archive than the one that profile {profile} names"
+    why = "its sha256 is {found}, and chart.sha256 is {wanted}"
+    fix = "find out who changed it at {source}; if it is meant, write the new sha256 into the profile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +95,17 @@ def find(reference: str | None, profile: Profile, cache: Path, helm: Helm) -> Ch
     else:
         path = Path(reference).expanduser()
         if not path.exists():
-            raise ChartInvalid(reference, "there is no such file or folder")
+            raise ChartInvalid(reference=reference, why="there is no such file or folder")
     chart = read(path)
     if chart.name != profile.chart_name or not versions.satisfies(chart.version, profile.chart_range):
-        raise ChartForeign(chart, profile)
+        raise ChartForeign(
+            file=chart.path.name,
+            found=f"{chart.name} {chart.version}",
+            profile=profile.name,
+            chart=profile.chart_name,
+            range=profile.chart_range,
+            version=profile.chart_version,
+        )
     return chart
 
 
@@ -146,9 +135,9 @@ def read(path: Path) -> Chart:
             path, str(said["name"]), str(said["version"]), str(said.get("appVersion", "")), dict(said.get("annotations") or {})
         )
     except (OSError, tarfile.TarError, StopIteration) as error:
-        raise ChartInvalid(str(path), "there is no Chart.yaml in it") from error
+        raise ChartInvalid(reference=str(path), why="there is no Chart.yaml in it") from error
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise ChartInvalid(str(path), "its Chart.yaml says neither name nor version") from error
+        raise ChartInvalid(reference=str(path), why="its Chart.yaml says neither name nor version") from error
 
 
 def _chart_file(path: Path) -> str:
@@ -175,9 +164,9 @@ def _kept_or_fetched(reference: str | None, profile: Profile, folder: Path, helm
         else:
             helm.pull(profile.chart_name, profile.chart_version, folder, repository=source)
     except ToolFailed as error:
-        raise ChartMissing(profile, f"{source}: {_last_line(error)}") from error
+        raise _missing(profile, f"{source}: {_last_line(error)}") from error
     if not path.is_file():
-        raise ChartMissing(profile, f"{source} delivered something else than {path.name}")
+        raise _missing(profile, f"{source} delivered something else than {path.name}")
     try:
         _check_digest(path, profile, source)
     except ChartAltered:
@@ -188,11 +177,15 @@ def _kept_or_fetched(reference: str | None, profile: Profile, folder: Path, helm
 
 def _check_digest(path: Path, profile: Profile, source: str) -> None:
     if profile.chart_sha256 and (found := _sha256(path)) != profile.chart_sha256:
-        raise ChartAltered(path, profile, found, source)
+        raise ChartAltered(path=path, profile=profile.name, found=found, wanted=profile.chart_sha256, source=source)
 
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _missing(profile: Profile, why: str) -> ChartMissing:
+    return ChartMissing(name=profile.chart_name, version=profile.chart_version, why=why)
 
 
 def _last_line(error: KitError) -> str:
@@ -207,7 +200,7 @@ def render(chart: Chart, release: str, namespace: str, values: Mapping[str, Any]
     try:
         return manifests.parse(helm.template(release, chart.path, namespace, values))
     except ToolFailed as error:
-        raise ChartInvalid(str(chart.path), _last_line(error)) from error
+        raise ChartInvalid(reference=str(chart.path), why=_last_line(error)) from error
 
 
 def write_wrapper(folder: Path, chart: Chart, documents: Iterable[Document]) -> Path:

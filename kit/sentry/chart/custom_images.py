@@ -38,13 +38,8 @@ class BaseUnknown(KitError):
 
     code = "KIT-CUSTOM-BASE"
     exit_code = 18
-
-    def __init__(self, name: str, why: str) -> None:
-        super().__init__(
-            what=f"there is no base for a custom image of {name}",
-            why=why,
-            fix=f"kit images build --custom {name} --base REPOSITORY@sha256:…; or kit images lock, where a registry answers",
-        )
+    what = "there is no base for a custom image of {name}"
+    fix = "kit images build --custom {name} --base REPOSITORY@sha256:…; or kit images lock, where a registry answers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +63,14 @@ def base_of(name: str, profile: str, given: str | None, assets: Path) -> PulledI
     """The image to stand on: by digest, by its id in the engine, or one of the supply's own. Raises `BaseUnknown`."""
     if given is not None:
         if not (BY_CONTENT.fullmatch(given) or given.startswith(OURS)):
-            raise BaseUnknown(name, f"{given} names no content: a tag can be moved to another image")
+            raise BaseUnknown(name=name, why=f"{given} names no content: a tag can be moved to another image")
         repository, _, digest = given.rpartition("@")
         return PulledImage(repository or given, digest if repository else None)
     entry = read(assets / UPSTREAM).find(f"{name}-{profile}")
     pulled = entry.pulled_images[0] if entry and entry.pulled_images else None
     if pulled is None or pulled.digest is None:
         reference = pulled.reference if pulled else f"{name} of profile {profile}"
-        raise BaseUnknown(name, f"the digest of {reference} is not known: {UPSTREAM} has none")
+        raise BaseUnknown(name=name, why=f"the digest of {reference} is not known: {UPSTREAM} has none")
     return pulled
 
 
@@ -143,7 +138,7 @@ def has_shell(docker: Docker, image: str) -> bool:
 def _base_here(docker: Docker, name: str, base: PulledImage, fetch: Callable[[PulledImage, str], None]) -> str:
     if base.digest is None:
         if docker.images.find(base.reference) is None:
-            raise BaseUnknown(name, f"the engine has no image {base.reference}")
+            raise BaseUnknown(name=name, why=f"the engine has no image {base.reference}")
         return base.reference
     local = f"{PREFIX}upstream-{name}:{base.digest.removeprefix('sha256:')[:SHORT]}"
     if docker.images.find(local) is None:

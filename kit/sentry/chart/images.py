@@ -33,13 +33,9 @@ class ImageNotPublished(KitError):
 
     code = "KIT-CHART-IMAGE"
     exit_code = 23
-
-    def __init__(self, reference: str) -> None:
-        super().__init__(
-            what=f"the registry has no image {reference}",
-            why="the chart names it, and nobody publishes it under that name (any more)",
-            fix="name another in the values (images.<component>), or point KIT_REGISTRY_PREFIX at a mirror that has it",
-        )
+    what = "the registry has no image {reference}"
+    why = "the chart names it, and nobody publishes it under that name (any more)"
+    fix = "name another in the values (images.<component>), or point KIT_REGISTRY_PREFIX at a mirror that has it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +72,7 @@ def bring(
         name, _, digest = reference.partition("@")
         found = digest or registry.digest(name)
         if found is None:
-            raise ImageNotPublished(reference)
+            raise ImageNotPublished(reference=reference)
         say(f"· {reference}  {found[:19]}")
         registry.pull(PulledImage(name, found), local_name(reference), log=log, interrupted=interrupted)
         pulled.append(reference)

@@ -33,11 +33,8 @@ class ManifestsUnreadable(KitError):
 
     code = "KIT-MANIFESTS"
     exit_code = 14
-
-    def __init__(self, why: str) -> None:
-        super().__init__(
-            what="the chart did not render Kubernetes objects", why=why, fix="helm template with the same values shows it"
-        )
+    what = "the chart did not render Kubernetes objects"
+    fix = "helm template with the same values shows it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +82,10 @@ def parse(text: str) -> tuple[Document, ...]:
             if document is None:
                 continue
             if not isinstance(document, dict) or "kind" not in document or "metadata" not in document:
-                raise ManifestsUnreadable(f"a document without kind and metadata: {str(document)[:80]}")
+                raise ManifestsUnreadable(why=f"a document without kind and metadata: {str(document)[:80]}")
             found += document["items"] if document["kind"] == "List" else [document]
     except yaml.YAMLError as error:
-        raise ManifestsUnreadable(" ".join(str(error).split())) from error
+        raise ManifestsUnreadable(why=" ".join(str(error).split())) from error
     return tuple(found)
 
 

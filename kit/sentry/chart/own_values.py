@@ -35,14 +35,9 @@ class OwnValuesUnfit(KitError):
 
     code = "KIT-VALUES-OWN"
     exit_code = 10
-
-    def __init__(self, where: str, path: tuple[str, ...], is_there: str, should_be: str) -> None:
-        name = ".".join(path)
-        super().__init__(
-            what=f"{where or 'sentry.values'} makes {name} {is_there}",
-            why=f"it is {should_be} in the chart, whose templates would fail at it or pass it by",
-            fix=f"write {should_be} below {name}; kit values show prints what stands there",
-        )
+    what = "{where} makes {key} {is_there}"
+    why = "it is {should_be} in the chart, whose templates would fail at it or pass it by"
+    fix = "write {should_be} below {key}; kit values show prints what stands there"
 
 
 class OwnValuesUnrendered(KitError):
@@ -50,13 +45,8 @@ class OwnValuesUnrendered(KitError):
 
     code = "KIT-VALUES-UNRENDERED"
     exit_code = 14
-
-    def __init__(self, said: str) -> None:
-        super().__init__(
-            what="the chart cannot be rendered with the values of kit.yaml",
-            why=said,
-            fix="mend the key of sentry.values that the words name; without them it renders",
-        )
+    what = "the chart cannot be rendered with the values of kit.yaml"
+    fix = "mend the key of sentry.values that the words name; without them it renders"
 
 
 def merged(given: Mapping[str, Any], own: OwnValues) -> dict[str, Any]:
@@ -71,7 +61,7 @@ def _merged(given: dict[str, Any], over: Mapping[str, Any], own: OwnValues, path
         if value is None or known is None:
             given[key] = value
         elif isinstance(known, Mapping) != isinstance(value, Mapping) or isinstance(known, list) != isinstance(value, list):
-            raise OwnValuesUnfit(own.place(here), here, _shape(value), _shape(known))
+            raise _unfit(own, here, value, _shape(known))
         elif isinstance(value, Mapping):
             given[key] = _merged(dict(known), value, own, here)
         else:
@@ -86,13 +76,18 @@ def check_shape(own: OwnValues, known: Mapping[str, Any]) -> None:
     _check_shape(own.document, known, own, ())
 
 
+def _unfit(own: OwnValues, path: tuple[str, ...], value: Any, should_be: str) -> OwnValuesUnfit:
+    where, key = own.place(path) or "sentry.values", ".".join(path)
+    return OwnValuesUnfit(where=where, key=key, is_there=_shape(value), should_be=should_be)
+
+
 def _check_shape(given: Mapping[str, Any], known: Mapping[str, Any], own: OwnValues, path: tuple[str, ...]) -> None:
     for key, value in given.items():
         default, here = known.get(key), (*path, key)
         if value is None or not isinstance(default, Mapping) or not default:
             continue
         if not isinstance(value, Mapping):
-            raise OwnValuesUnfit(own.place(here), here, _shape(value), "a map")
+            raise _unfit(own, here, value, "a map")
         _check_shape(value, default, own, here)
 
 

@@ -26,11 +26,8 @@ class ValuesRefused(KitError):
 
     code = "KIT-VALUES"
     exit_code = 14
-
-    def __init__(self, error: TerraformFailed) -> None:
-        super().__init__(
-            what="the values cannot be made from this", why=error.why, fix="mend what the reason names", detail=error.detail
-        )
+    what = "the values cannot be made from this"
+    fix = "mend what the reason names"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,7 @@ def written(terraform: Terraform, module_folder: Path, inputs: Mapping[str, Any]
         said: str = terraform.outputs(module_folder, inputs)["values"]
         return said
     except TerraformFailed as error:
-        raise ValuesRefused(error) from error
+        raise ValuesRefused(why=error.why, detail=error.detail) from error
 
 
 def render(terraform: Terraform, module_folder: Path, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,9 +33,8 @@ class WiringInvalid(KitError):
 
     code = "KIT-WIRING"
     exit_code = 14
-
-    def __init__(self, profile: str, why: str) -> None:
-        super().__init__(what=f"profile {profile} has no valid wiring", why=why, fix="compare it with the other profiles' files")
+    what = "profile {profile} has no valid wiring"
+    fix = "compare it with the other profiles' files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def from_document(profile: str, document: Mapping[str, Any]) -> Wiring:
             requests=dict(document.get("requests") or {}),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise WiringInvalid(profile, f"{type(error).__name__}: {error}") from error
+        raise WiringInvalid(profile=profile, why=f"{type(error).__name__}: {error}") from error
 
 
 def _for_image(entry: Mapping[str, Any]) -> ForImage:

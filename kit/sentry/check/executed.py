@@ -46,15 +46,8 @@ class SettingsUnrun(KitError):
 
     code = "KIT-SETTINGS"
     exit_code = 14
-
-    def __init__(self, reason: str, whose: str, said: str) -> None:
-        did, look_for = UNRUN[reason]
-        super().__init__(
-            what=f"the rendered settings of {whose} could not be executed",
-            why=did,
-            fix=f"{look_for} in config.sentryConfPy, config.snubaSettingsPy or the chart",
-            detail=said,
-        )
+    what = "the rendered settings of {whose} could not be executed"
+    fix = "{look_for} in config.sentryConfPy, config.snubaSettingsPy or the chart"
 
 
 def execute_all(containers: Iterable[Container], files: Files, sandboxes: Sequence[Sandbox]) -> tuple[connections.Executed, ...]:
@@ -142,7 +135,8 @@ def _found(
             break
     for key in runs:
         if key not in found:
-            raise SettingsUnrun(reason, _name(sharing[key]), _last_words(outcome))
+            why, look_for = UNRUN[reason]
+            raise SettingsUnrun(whose=_name(sharing[key]), why=why, look_for=look_for, detail=_last_words(outcome))
     return found
 
 

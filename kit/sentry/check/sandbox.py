@@ -61,14 +61,12 @@ class NoSandbox(KitError):
 
     code = "KIT-SETTINGS-SANDBOX"
     exit_code = 14
-
-    def __init__(self, reasons: Sequence[str]) -> None:
-        super().__init__(
-            what="the chart's settings cannot be executed where they reach nothing",
-            why="; ".join(reasons) or "none was given",
-            fix="kit setup and kit images build for the profile's probe image, or install bubblewrap; "
-            f"for a chart of your own making: {OPTION}, which runs its code as you",
-        )
+    what = "the chart's settings cannot be executed where they reach nothing"
+    why = "{reasons:; }"
+    fix = (
+        "kit setup and kit images build for the profile's probe image, or install bubblewrap; "
+        f"for a chart of your own making: {OPTION}, which runs its code as you"
+    )
 
 
 def sandboxes(docker: Docker, image: Callable[[], str], *, trusted: bool) -> tuple[Sandbox, ...]:
@@ -85,7 +83,7 @@ def require(chosen: Sequence[Sandbox]) -> None:
     """Said before anything is made that the settings are executed for. Raises `NoSandbox` where none can be used."""
     reasons = [reason for sandbox in chosen if (reason := sandbox.missing())]
     if len(reasons) == len(chosen):
-        raise NoSandbox(reasons)
+        raise NoSandbox(reasons=reasons or ["none was given"])
 
 
 def run(chosen: Sequence[Sandbox], request: Any) -> Bounded:
@@ -96,7 +94,7 @@ def run(chosen: Sequence[Sandbox], request: Any) -> Bounded:
             return sandbox.run(sources(), request)
         except Unavailable as error:
             reasons.append(str(error))
-    raise NoSandbox(reasons)
+    raise NoSandbox(reasons=reasons or ["none was given"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,6 @@ class Bugsink:
     def _get(self, collection: str, **query: Any) -> list[dict[str, Any]]:
         status, body = https.get(self.url, f"/api/canonical/0/{collection}/?{urlencode(query)}", self.token, self.trust)
         if status != 200:
-            raise SentryRefused(self.url, f"HTTP {status} for {collection}")
+            raise SentryRefused(url=self.url, why=f"HTTP {status} for {collection}")
         results: list[dict[str, Any]] = json.loads(body)["results"]
         return results

@@ -16,7 +16,7 @@ from pathlib import Path
 from kit import cancel
 from kit.adapters.process import Runner, run
 from kit.endpoints import Secret, Trust
-from kit.errors import KitError
+from kit.errors import KitError, first_line
 from kit.sentry.demo.receiver import Receiver
 
 SCRIPT = Path("examples/python/main.py")  # below the shipped files
@@ -29,15 +29,8 @@ class DemoNotDelivered(KitError):
 
     code = "KIT-DEMO-NOT-DELIVERED"
     exit_code = 57
-
-    def __init__(self, said: str) -> None:
-        lines = said.strip().splitlines() or ["the sender said nothing"]
-        super().__init__(
-            what="the exception was not delivered",
-            why=lines[0].removeprefix("not delivered: "),
-            fix="kit status, kit logs sentry",
-            detail="\n".join(lines),
-        )
+    what = "the exception was not delivered"
+    fix = "kit status, kit logs sentry"
 
 
 class DemoNotSeen(KitError):
@@ -45,13 +38,9 @@ class DemoNotSeen(KitError):
 
     code = "KIT-DEMO-NOT-SEEN"
     exit_code = 58
-
-    def __init__(self, event_id: str, waited_s: float) -> None:
-        super().__init__(
-            what=f"event {event_id} was accepted, and Sentry does not show it",
-            why=f"its API did not list it within {waited_s:.0f} s",
-            fix="kit logs sentry",
-        )
+    what = "event {event_id} was accepted, and Sentry does not show it"
+    why = "its API did not list it within {waited_s:.0f} s"
+    fix = "kit logs sentry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +70,7 @@ def prove(
         if seen:
             return DemoResult(event_id, seen.url, elapsed_s)
         if elapsed_s > VISIBLE_TIMEOUT_S:
-            raise DemoNotSeen(event_id, elapsed_s)
+            raise DemoNotSeen(event_id=event_id, waited_s=elapsed_s)
         sleep(POLL_S)
 
 
@@ -89,7 +78,8 @@ def send(script: Path, dsn: Secret, trust: Trust, *, runner: Runner = run) -> st
     """The id of an event that was accepted at the DSN's address. Raises `DemoNotDelivered`."""
     sent = runner([sys.executable, str(script)], env=_environment(dsn, trust), secrets=(dsn.reveal(),), check=False)
     if sent.exit_code != 0:
-        raise DemoNotDelivered(sent.stderr.replace(dsn.reveal(), "***"))
+        said = sent.stderr.replace(dsn.reveal(), "***").strip() or "the sender said nothing"
+        raise DemoNotDelivered(why=first_line(said).removeprefix("not delivered: "), detail=said)
     return sent.stdout.strip().splitlines()[-1]
 
 

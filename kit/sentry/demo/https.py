@@ -49,6 +49,6 @@ def get(url: str, path: str, token: Secret, trust: Trust) -> tuple[int, bytes]:
         response = connection.getresponse()
         return response.status, response.read()
     except (OSError, http.client.HTTPException) as error:
-        raise SentryRefused(url, tls.not_yet(error).reason) from error
+        raise SentryRefused(url=url, why=tls.not_yet(error).reason) from error
     finally:
         connection.close()

@@ -15,9 +15,8 @@ class SentryRefused(KitError):
 
     code = "KIT-SENTRY-API"
     exit_code = 56
-
-    def __init__(self, url: str, why: str) -> None:
-        super().__init__(what=f"Sentry at {url} did not answer as it should", why=why, fix="kit status, kit logs sentry")
+    what = "Sentry at {url} did not answer as it should"
+    fix = "kit status, kit logs sentry"
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,7 @@ def parse(log: str, event_id: str, timeout_s: float) -> Delivery:
         found = said["record"]
         record = None if found is None else Record(TOPIC, int(found["partition"]), int(found["offset"]), b"")
     except (IndexError, ValueError, KeyError, TypeError) as error:
-        raise ProbesBroken("its last line is not what it prints at its end", log) from error
+        raise ProbesBroken(why="its last line is not what it prints at its end", detail=log) from error
     return Delivery(event_id, record, None, timeout_s)
 
 
@@ -166,5 +166,5 @@ def _said(job_name: str, api: KubeApi, timeout_s: float, sleep: Callable[[float]
         trouble = pod_trouble(pod) if pod else None
         if (trouble and trouble.is_final) or time.monotonic() > end:
             log = api.logs(pod["metadata"]["name"], NAMESPACE, NAME) if pod else ""
-            raise ProbesBroken(trouble.reason if trouble else "it did not end in time", log)
+            raise ProbesBroken(why=trouble.reason if trouble else "it did not end in time", detail=log)
         sleep(POLL_S)

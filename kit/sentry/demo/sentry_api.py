@@ -33,6 +33,6 @@ class SentryApi:
         if status == 404:
             return None
         if status != 200:
-            raise SentryRefused(self.url, f"HTTP {status} for event {wanted}")
+            raise SentryRefused(url=self.url, why=f"HTTP {status} for event {wanted}")
         issue = json.loads(body).get("groupID") or ""
         return EventSeen(wanted, f"{self.url}/organizations/{ORGANIZATION}/issues/{issue}/events/{wanted}/")

@@ -19,13 +19,9 @@ class ClickHouseUnfit(KitError):
 
     code = "KIT-CLICKHOUSE-VERSION"
     exit_code = 41
-
-    def __init__(self, version: str, wanted: str, profile: str) -> None:
-        super().__init__(
-            what=f"ClickHouse {version} does not fit Sentry of the profile {profile}, which works with {wanted}",
-            why="Snuba refuses an older one, and a newer one refuses Snuba's migrations",
-            fix="take ClickHouse from a registry: kit images pull clickhouse; without one, kit up --local --sentry lite",
-        )
+    what = "ClickHouse {version} does not fit Sentry of the profile {profile}, which works with {wanted}"
+    why = "Snuba refuses an older one, and a newer one refuses Snuba's migrations"
+    fix = "take ClickHouse from a registry: kit images pull clickhouse; without one, kit up --local --sentry lite"
 
 
 def wanted(profile: Profile, chart: Chart) -> str:
@@ -46,4 +42,4 @@ def _of_line(version: str, bound: str) -> str:
 def check(version: str, profile: Profile, chart: Chart) -> None:
     """Raises `ClickHouseUnfit`."""
     if not fits(version, wanted(profile, chart)):
-        raise ClickHouseUnfit(version, wanted(profile, chart), profile.name)
+        raise ClickHouseUnfit(version=version, wanted=wanted(profile, chart), profile=profile.name)

@@ -26,11 +26,9 @@ class ProfileUnknown(KitError):
 
     code = "KIT-PROFILE-UNKNOWN"
     exit_code = 10
-
-    def __init__(self, name: str, known: tuple[str, ...]) -> None:
-        super().__init__(
-            what=f"there is no profile {name}", why=f"known are {', '.join(known)}", fix="--profile with one of them"
-        )
+    what = "there is no profile {name}"
+    why = "known are {known}"
+    fix = "--profile with one of them"
 
 
 class ProfileInvalid(KitError):
@@ -38,9 +36,8 @@ class ProfileInvalid(KitError):
 
     code = "KIT-PROFILE-INVALID"
     exit_code = 10
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(what=f"{path.name} is no valid profile", why=why, fix="compare it with the other files of its folder")
+    what = "{path.name} is no valid profile"
+    fix = "compare it with the other files of its folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +88,13 @@ def load(name: str, folder: Path | None = None) -> Profile:
     path = place / f"{name}.yaml"
     known = tuple(sorted(each.stem for each in place.glob("*.yaml")))
     if name not in known:
-        raise ProfileUnknown(name, known)
+        raise ProfileUnknown(name=name, known=known)
     try:
         return _profile(yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except yaml.YAMLError as error:
-        raise ProfileInvalid(path, " ".join(str(error).split())) from error
+        raise ProfileInvalid(path=path, why=" ".join(str(error).split())) from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ProfileInvalid(path, f"{type(error).__name__}: {error}") from error
+        raise ProfileInvalid(path=path, why=f"{type(error).__name__}: {error}") from error
 
 
 def _profile(document: Mapping[str, Any]) -> Profile:

@@ -27,13 +27,9 @@ class SchemasMissing(KitError):
 
     code = "KIT-TOPICS-SCHEMAS"
     exit_code = 10
-
-    def __init__(self, profile: str, version: str, file: Path) -> None:
-        super().__init__(
-            what=f"the profile {profile} needs the topics of sentry-kafka-schemas {version}, which are not here",
-            why=f"there is no {file}",
-            fix=f"python terraform/topics/make.py {version}; or correct `schemas` in the profile",
-        )
+    what = "the profile {profile} needs the topics of sentry-kafka-schemas {version}, which are not here"
+    why = "there is no {file}"
+    fix = "python terraform/topics/make.py {version}; or correct `schemas` in the profile"
 
 
 def wanted(profile: Profile, assets: Path, own: Mapping[str, Mapping[str, str]]) -> tuple[Topic, ...]:
@@ -45,7 +41,7 @@ def wanted(profile: Profile, assets: Path, own: Mapping[str, Mapping[str, str]])
     found: dict[str, Topic] = {}
     for version in profile.schemas:
         if not (file := schemas(assets, version)).is_file():
-            raise SchemasMissing(profile.name, version, file)
+            raise SchemasMissing(profile=profile.name, version=version, file=file)
         found |= {topic.name: topic for topic in kafka_topics.of_schemas(file)}
     for further in (profile.topics, own):
         found |= {name: Topic(name, 1, {key: str(value) for key, value in given.items()}) for name, given in further.items()}

@@ -39,32 +39,31 @@ class Skip:
 
 
 class UpgradePath(KitError):
-    """An upgrade that Sentry's database would not survive."""
+    """An upgrade that passes over a version of the chart, which Sentry's database would not survive."""
 
     code = "KIT-UPGRADE-PATH"
     exit_code = 17
+    what = "from chart {installed} there is no direct way to {wanted}"
+    why = "{reasons:; }"
+    fix = "first {stops:, then }; then {wanted}"
 
-    @classmethod
-    def through(cls, installed: str, wanted: str, stops: tuple[Stop, ...]) -> UpgradePath:
-        way = ", then ".join(f"chart {stop.chart} (Sentry {stop.app}) {_how(stop)}" for stop in stops)
-        return cls(
-            what=f"from chart {installed} there is no direct way to {wanted}",
-            why="; ".join(f"{stop.chart}: {stop.why}" for stop in stops),
-            fix=f"first {way}; then {wanted}",
-            detail="\n".join(f"{stop.chart}  Sentry {stop.app}  {stop.source}" for stop in stops),
-        )
 
-    @classmethod
-    def back(cls, installed: str, wanted: str) -> UpgradePath:
-        return cls(
-            what=f"chart {installed} is installed, and {wanted} is older",
-            why="Sentry's and Snuba's migrations only go forward",
-            fix="keep the newer chart, or start anew: kit purge, then kit up (docs/sentry-release.md)",
-        )
+class UpgradeBackwards(UpgradePath):
+    """An older chart is to be installed than the one that is."""
 
-    @classmethod
-    def broken(cls, wanted: str, skip: Skip) -> UpgradePath:
-        return cls(what=f"chart {wanted} should not be installed", why=f"{skip.why} ({skip.source})", fix=f"take {skip.instead}")
+    code = "KIT-UPGRADE-BACKWARDS"
+    what = "chart {installed} is installed, and {wanted} is older"
+    why = "Sentry's and Snuba's migrations only go forward"
+    fix = "keep the newer chart, or start anew: kit purge, then kit up (docs/sentry-release.md)"
+
+
+class ChartBroken(UpgradePath):
+    """A version of the chart is to be installed that is known not to work."""
+
+    code = "KIT-UPGRADE-BROKEN"
+    what = "chart {wanted} should not be installed"
+    why = "{reason} ({source})"
+    fix = "take {instead}"
 
 
 def _how(stop: Stop) -> str:
@@ -85,13 +84,19 @@ def check(installed: str, wanted: str, file: Path = FILE) -> None:
     """Raise `UpgradePath` unless `wanted` may be installed over `installed` ("" where nothing is)."""
     for skip in _known(file)[1]:
         if _plain(wanted) in skip.versions:
-            raise UpgradePath.broken(wanted, skip)
+            raise ChartBroken(wanted=wanted, reason=skip.why, source=skip.source, instead=skip.instead)
     if not installed:
         return
     if satisfies(wanted, f"<{_plain(installed)}"):
-        raise UpgradePath.back(installed, wanted)
+        raise UpgradeBackwards(installed=installed, wanted=wanted)
     if stops := required(installed, wanted, file):
-        raise UpgradePath.through(installed, wanted, stops)
+        raise UpgradePath(
+            installed=installed,
+            wanted=wanted,
+            reasons=[f"{stop.chart}: {stop.why}" for stop in stops],
+            stops=[f"chart {stop.chart} (Sentry {stop.app}) {_how(stop)}" for stop in stops],
+            detail="\n".join(f"{stop.chart}  Sentry {stop.app}  {stop.source}" for stop in stops),
+        )
 
 
 @cache

@@ -38,14 +38,17 @@ class ReleaseUnfit(KitError):
 
     code = "KIT-PREFLIGHT-RELEASE"
     exit_code = 54
+    what = "{component}: {trouble}"
+    fix = "{remedy}; kit preflight shows all of it"
 
     def __init__(self, result: Preflight) -> None:
         first = result.wrong[0]
         count = len({probe.component for probe in result.wrong})
         super().__init__(
-            what=f"{first.component}: {first.what}" + (f" ({first.store})" if first.store else ""),
+            component=first.component,
+            trouble=first.what + (f" ({first.store})" if first.store else ""),
             why=first.said + (f"; {count - 1} more components have trouble" if count > 1 else ""),
-            fix=f"{first.fix}; kit preflight shows all of it",
+            remedy=first.fix,
             detail="\n".join(f"{probe.words}\n  fix  {probe.fix}" for probe in result.wrong),
         )
 

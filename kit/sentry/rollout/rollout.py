@@ -45,18 +45,15 @@ class RolloutFailed(KitError):
 
     code = "KIT-ROLLOUT"
     exit_code = 59
+    what = "Sentry's {component} does not come up"
+    fix = "the last lines below say more; then run the same command again: it goes on from there"
 
     def __init__(self, part: Part, match: failures.Match | None, log: str) -> None:
         place, reason = part.wanted.place, part.trouble.reason
         why = f"{place}: {match.failure.cause} ({reason})" if match else f"{place}: {reason}"
-        fix = (
-            match.failure.advice
-            if match
-            else "the last lines below say more; then run the same command again: it goes on from there"
-        )
         evidence = f"{match.line}\n\n" if match and match.failure.where == "log" and match.line not in log else ""
-        super().__init__(what=f"Sentry's {part.wanted.component} does not come up", why=why, fix=fix, detail=evidence + log)
-        self.part = part
+        fix = match.failure.advice if match else None
+        super().__init__(component=part.wanted.component, why=why, fix=fix, detail=evidence + log)
         self.match = match
 
 
@@ -65,15 +62,9 @@ class RolloutSlow(KitError):
 
     code = "KIT-ROLLOUT-SLOW"
     exit_code = 59
-
-    def __init__(self, found: Iterable[Part], waited_s: float) -> None:
-        late = [part for part in found if part.is_open]
-        super().__init__(
-            what=f"Sentry is not up after {waited_s / 60:.0f} minutes",
-            why="; ".join(f"{part.wanted.component}: {part.trouble.reason}" for part in late[:5]),
-            fix="run the same command again: it goes on from there; kit status shows how far it is",
-            detail="\n".join(f"{part.wanted.place}: {part.trouble.reason}" for part in late),
-        )
+    what = "Sentry is not up after {minutes:.0f} minutes"
+    why = "{late:; }"
+    fix = "run the same command again: it goes on from there; kit status shows how far it is"
 
 
 @dataclass
@@ -306,7 +297,12 @@ def watch(
         if is_over and not any(part.is_open for part in found):
             return waited_s
         if waited_s > timeout_s:
-            raise RolloutSlow(found, waited_s)
+            late = [part for part in found if part.is_open]
+            raise RolloutSlow(
+                minutes=waited_s / 60,
+                late=[f"{part.wanted.component}: {part.trouble.reason}" for part in late[:5]],
+                detail="\n".join(f"{part.wanted.place}: {part.trouble.reason}" for part in late),
+            )
         note(parts.line(found, watching.said()))
         sleep(POLL_S)
 

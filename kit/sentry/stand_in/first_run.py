@@ -28,20 +28,16 @@ class NoWebPod(KitError):
 
     code = "KIT-NO-WEB"
     exit_code = 53
-
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            what=f"the release has no Deployment {name}",
-            why="the project key is made from inside the web server's pod",
-            fix="turn `sentry.web.enabled` on in the values",
-        )
+    what = "the release has no Deployment {name}"
+    why = "the project key is made from inside the web server's pod"
+    fix = "turn `sentry.web.enabled` on in the values"
 
 
 def documents(release: Iterable[Document], name: str, namespace: str, script: str) -> tuple[Document, ...]:
     """ConfigMap with the script, and the Job. `release` is the wired release, `name` Helm's name for it."""
     web = of_kind(release, "Deployment").get(f"{name}-web")
     if web is None:
-        raise NoWebPod(f"{name}-web")
+        raise NoWebPod(name=f"{name}-web")
     metadata = {"name": NAME, "namespace": namespace}
     return (
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {SCRIPT.name: script}},
