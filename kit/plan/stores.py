@@ -15,7 +15,7 @@ Serves = Literal["current", "former", "nothing"]
 class StoreWanted:
     image: str  # reference
     config: str  # fingerprint of everything its container is made from
-    setup: str  # fingerprint of what `bootstrap` makes inside it
+    setup: str | None = None  # fingerprint of what `bootstrap` makes inside it; None: nothing is made by the plan
     line: str = ""  # images of one line can be exchanged for each other on the same volume
     opens: tuple[str, ...] = ()  # image lines whose on-disk format this image can read; empty: any
 
@@ -82,7 +82,7 @@ def _store(name: str, wanted: StoreWanted, seen: StoreSeen, has_new_certificate:
         started = "new certificate" if has_new_certificate else "it serves a former certificate"
         found.append(Step("restart", subject, started, (f"issue leaf/{name}", "publish trust")))
     new = is_new_volume or seen.setup is None
-    if new or seen.setup != wanted.setup:
+    if wanted.setup is not None and (new or seen.setup != wanted.setup):
         cause = "new volume" if new else "what Sentry needs has changed"
         found.append(Step("set-up", subject, cause, (f"start {subject}", f"restart {subject}", "make secrets", "publish trust")))
     if started or (seen.container and seen.container.serves == "nothing"):

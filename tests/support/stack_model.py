@@ -228,7 +228,7 @@ def situation(desired: Desired, observed: Observed) -> StackModel:
     before = Certificate(1, 1)
     certificates: dict[str, Certificate | None] = dict.fromkeys(holders, before)
     for holder, why in observed.certificates.items():
-        certificates[holder] = None if why == "no certificate yet" else before._replace(is_due="expires" in why)
+        certificates[holder] = None if why == "no certificate yet" else before._replace(is_due="another authority" not in why)
     for name in desired.stores:
         seen = observed.stores.get(name)
         made = seen.container if seen else None

@@ -108,13 +108,15 @@ def _reachable(model: StackModel, name: str) -> None:
 def set_up_store(model: StackModel, step: Step) -> Iterator[StackModel]:
     _reachable(model, step.name)
     wanted = model.wanted.stores[step.name].setup
+    assert wanted is not None
     yield (model := model.store(step.name, answers=True, setup=wanted))
     yield model.mark(f"setup/{step.name}", wanted)
 
 
 def wait_store(model: StackModel, step: Step) -> Iterator[StackModel]:
     _reachable(model, step.name)
-    _demand(model.stores[step.name].setup is not None, "nobody can log in")
+    wanted = model.wanted.stores[step.name]
+    _demand(wanted.setup is None or model.stores[step.name].setup is not None, "nobody can log in")
     if model.stores[step.name].serves != model.certificates[step.name]:
         *states, model = restart_store(model, step)
         yield from states

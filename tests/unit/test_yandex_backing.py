@@ -11,9 +11,9 @@ from kit.cli.context import Session
 from kit.endpoints import Secret
 from kit.supply.schedule import Progress
 from kit.yandex.backing import buckets, kafka
-from kit.yandex.backing.ground import LONGEST_NAME, stack_name
 from kit.yandex.backing.local import LocalBacking
 from kit.yandex.backing.memory import Memory, Owner
+from kit.yandex.backing.stack import LONGEST_NAME, stack_name
 from kit.yandex.contract import AccessKey, Grant, KeyRights, NotPossible, Record, Topic
 
 KEY = AccessKey("YCAJE1", Secret("secret"), "aje1", "b1g1")

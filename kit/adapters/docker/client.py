@@ -159,7 +159,10 @@ class Docker:
             self.api.create_volume(name, labels=dict(labels))
 
     def remove_volume(self, name: str) -> None:
-        with self.doing(f"remove the volume {name}"):
+        """One that has gone already is no error."""
+        from docker.errors import NotFound
+
+        with self.doing(f"remove the volume {name}"), suppress(NotFound):
             self.api.remove_volume(name)
 
     def create_network(self, name: str, labels: Mapping[str, str]) -> None:

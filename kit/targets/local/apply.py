@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from kit.targets.local.target import LocalTarget
 
+Probe = Callable[[], Ready | NotYet]
+
 POLL_S = 0.075
 LOOK_AT_CONTAINER_S = 1.0
 STORE_TIMEOUT_S = 120.0
@@ -170,17 +172,22 @@ def _expire_events(local: LocalTarget) -> tuple[str, ...]:
 
 
 def _wait_store(local: LocalTarget, step: Step, note: Note) -> str:
-    answer = _ready(local, step.name, note)
-    if answer.tls.fingerprint != folder.fingerprint(local.workspace.certs, step.name):
-        _restart_store(local, step, note)  # it was still starting with a former certificate
-        answer = _ready(local, step.name, note)
+    answer = ready(local, step.name, note)
     return f"{answer.tls.version}, {answer.latency_ms:.0f} ms"
 
 
-def _ready(local: LocalTarget, name: str, note: Note) -> Ready:
-    answer = _poll(local, name, note, enough=lambda answer: isinstance(answer, Ready))
+def ready(local: LocalTarget, name: str, note: Note, probe: Probe | None = None) -> Ready:
+    """Wait until a store is ready, by its own probe or another one, with its present certificate. Raises `StoreNotReady`."""
+    answer = _poll(local, name, note, _is_ready, probe)
+    if isinstance(answer, Ready) and answer.tls.fingerprint != folder.fingerprint(local.workspace.certs, name):
+        _restart_store(local, Step("restart", f"store/{name}", ""), note)  # it was still starting with a former certificate
+        answer = _poll(local, name, note, _is_ready, probe)
     assert isinstance(answer, Ready)
     return answer
+
+
+def _is_ready(answer: Ready | NotYet) -> bool:
+    return isinstance(answer, Ready)
 
 
 def _mend_topics(local: LocalTarget, step: Step, note: Note) -> str:
@@ -188,12 +195,14 @@ def _mend_topics(local: LocalTarget, step: Step, note: Note) -> str:
     return f"{len(changed)} changed, as this Sentry needs them" if changed else "all as this Sentry needs them"
 
 
-def _poll(local: LocalTarget, name: str, note: Note, enough: Callable[[Ready | NotYet], bool]) -> Ready | NotYet:
+def _poll(
+    local: LocalTarget, name: str, note: Note, enough: Callable[[Ready | NotYet], bool], probe: Probe | None = None
+) -> Ready | NotYet:
     """Ask the store's own probe until its answer is enough, saying the last reason; give up early on a dead container."""
     module, endpoint, trust = stores.module(name), local.endpoints().store(name), local.trust()
     started = looked = time.monotonic()
     while True:
-        answer: Ready | NotYet = module.probe(endpoint, trust)
+        answer: Ready | NotYet = probe() if probe else module.probe(endpoint, trust)
         if enough(answer):
             return answer
         reason = "" if isinstance(answer, Ready) else answer.reason

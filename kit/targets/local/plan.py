@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -113,7 +114,7 @@ def _owner(port: int, seen: observe.EngineSeen, others: Mapping[int, str]) -> st
 def _desired(local: LocalTarget, needs: Mapping[str, Need], seen: ClusterSeen | None) -> Desired:
     parts = local.stack.parts
     return Desired(
-        stores=_stores(local, needs) if "stores" in parts else {},
+        stores=stores(local, needs) if "stores" in parts else {},
         topics="stores" in parts,
         cluster=_cluster(local, needs, seen) if "cluster" in parts else None,
         release=_release(local) if "sentry" in parts else None,
@@ -125,7 +126,7 @@ def _release(local: LocalTarget) -> ReleaseWanted:
     return ReleaseWanted(_or_unknown(lambda: made.fingerprint), _or_unknown(lambda: made.preflight_fingerprint))
 
 
-def _stores(local: LocalTarget, needs: Mapping[str, Need]) -> Mapping[str, StoreWanted]:
+def stores(local: LocalTarget, needs: Mapping[str, Need]) -> Mapping[str, StoreWanted]:
     fingerprints = local.container_fingerprints()
     return {
         name: StoreWanted(
@@ -168,19 +169,27 @@ def _or_unknown(fingerprint: Callable[[], str]) -> str:
 
 
 def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, Need]) -> Observed:
-    certs, parts, marks = local.workspace.certs, local.stack.parts, markers.load(local.markers_file)
+    parts, marks = local.stack.parts, markers.load(local.markers_file)
+    return dataclasses.replace(
+        foundations(local, seen),
+        missing=tuple(Missing(need.key, need.what) for need in needs.values()),
+        stores=observe.stores(seen, local.stack, marks, observe.certificates(seen, local)),
+        topics=observe.topics(seen, local) if "stores" in parts else None,
+        cluster=observe.cluster(seen, local.stack.name, marks, local.kube.complaint) if "cluster" in parts else None,
+        release=site.release(local).seen() if "sentry" in parts else ReleaseSeen(),
+    )
+
+
+def foundations(local: LocalTarget, seen: observe.EngineSeen) -> Observed:
+    """What stores and cluster stand on: authority, certificates, passwords, network."""
+    certs = local.workspace.certs
     authority = folder.load_authority(certs, datetime.now(UTC))
     return Observed(
-        missing=tuple(Missing(need.key, need.what) for need in needs.values()),
         authority=authority is not None,
         trust=folder.trust_complaint(certs, authority) if authority else None,
         certificates=local.leaf_complaints(),
         secrets_missing=bool(set(local.secret_makers()) - set(local.secrets())),
         network=any(network.name == local.stack.name for network in seen.networks),
-        stores=observe.stores(seen, local.stack, marks, observe.certificates(seen, local)),
-        topics=observe.topics(seen, local) if "stores" in parts else None,
-        cluster=observe.cluster(seen, local.stack.name, marks, local.kube.complaint) if "cluster" in parts else None,
-        release=site.release(local).seen() if "sentry" in parts else ReleaseSeen(),
     )
 
 

@@ -26,7 +26,7 @@ from kit.yandex.contract import STORAGE_HOST, BackingFailed, BucketNotEmpty, Key
 
 if TYPE_CHECKING:
     from kit.targets.local.target import LocalTarget
-    from kit.yandex.backing.ground import Ground
+    from kit.yandex.backing.stack import BackingStack
 
 NAMES = (STORAGE_HOST, f"*.{STORAGE_HOST}")  # by path and by subdomain
 OWNER = Owner("storage", NAMES)  # nobody's in particular: all buckets share the server
@@ -39,15 +39,15 @@ WRITE = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion",
 
 
 class Buckets:
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, stack: BackingStack) -> None:
+        self._stack = stack
         self._wanted: tuple[KeyRights, ...] = ()
         self._settled: dict[str, KeyRights] | None = None  # None: what the server has is not known
         self._looks: dict[str, tuple[float, int, bool]] = {}  # bucket → when, after how many changes, whether it was there
         self._changes = 0
 
     def put(self, name: str) -> None:
-        with self._ground.store_lock(store.NAME):
+        with self._stack.store_lock(store.NAME):
             self._serve()
             s3_admin.make_bucket(*self._root(), name)
             self._changes += 1
@@ -61,9 +61,9 @@ class Buckets:
         self._settle_keys()
 
     def _remove(self, name: str) -> None:
-        with self._ground.store_lock(store.NAME):
-            if self._ground.container(store.NAME) is None:
-                self._ground.remove_store(store.NAME)  # what is left of it
+        with self._stack.store_lock(store.NAME):
+            if self._stack.container(store.NAME) is None:
+                self._stack.remove_store(store.NAME)  # what is left of it
                 return
             answer = self._ask("DELETE", f"/{name}")
             if answer.code == "BucketNotEmpty":
@@ -71,7 +71,7 @@ class Buckets:
             if answer.status >= 300 and answer.code != "NoSuchBucket":
                 raise StoreError(store.NAME, f"removing bucket {name}", f"{answer.code or answer.status} {answer.message}")
             if not self._names():
-                self._ground.remove_store(store.NAME)
+                self._stack.remove_store(store.NAME)
                 self._settled = None
 
     def has(self, name: str) -> bool:
@@ -80,7 +80,7 @@ class Buckets:
         looked_s, then, there = self._looks.get(name, (float("-inf"), 0, False))
         if time.monotonic() - looked_s < LOOK_AGAIN_S and then == changes:
             return there
-        if self._ground.container(store.NAME) is None:
+        if self._stack.container(store.NAME) is None:
             return False
         answer = self._ask("HEAD", f"/{name}")
         if answer.status not in (200, 404):
@@ -94,32 +94,32 @@ class Buckets:
         self._settle_keys()
 
     def object_store(self) -> ObjectStore | None:
-        if self._ground.container(store.NAME) is None:
+        if self._stack.container(store.NAME) is None:
             return None
-        local = self._ground.local()
+        local = self._stack.local()
         port = local.endpoints().s3.port
         return ObjectStore(LOOPBACK, port, store.REGION, store.ROOT, local.credentials().s3_root, local.workspace.ca_file)
 
     def _serve(self) -> None:
-        if self._ground.container(store.NAME) is None or store.NAME not in self._ground.memory.owners():
-            self._ground.memory.own(store.NAME, OWNER)
+        if self._stack.container(store.NAME) is None or store.NAME not in self._stack.memory.owners():
+            self._stack.memory.own(store.NAME, OWNER)
             self._settled = None
-            self._ground.put_store(store.NAME, _answers)
+            self._stack.put_store(store.NAME, _answers)
 
     def _settle_keys(self) -> None:
         """Bring the server's users in line with the keys, unless somebody is at it: then that one sees these keys too."""
-        lock = self._ground.store_lock(store.NAME)
+        lock = self._stack.store_lock(store.NAME)
         while self._settled is None or self._settled != {rights.key.id: rights for rights in self._wanted}:
             if not lock.acquire(blocking=False):
                 return
             try:
-                if (container := self._ground.container(store.NAME)) is None:
+                if (container := self._stack.container(store.NAME)) is None:
                     return
                 wanted = self._wanted
                 mark = _mark(container.id, wanted)
-                if mark != self._ground.memory.mark(KEYS):
+                if mark != self._stack.memory.mark(KEYS):
                     self._settle(wanted)
-                    self._ground.memory.put_mark(KEYS, mark)
+                    self._stack.memory.put_mark(KEYS, mark)
                 self._settled = {rights.key.id: rights for rights in wanted}
             finally:
                 lock.release()
@@ -143,11 +143,11 @@ class Buckets:
             admin.user_remove(key_id)
 
     def _root(self) -> tuple[S3Endpoint, Key, Any]:
-        local = self._ground.local()
+        local = self._stack.local()
         return local.endpoints().s3, Key(store.ROOT, local.credentials().s3_root.reveal()), local.trust()
 
     def _ask(self, method: str, path: str) -> Answer:
-        return _ask(self._ground.local(), method, path)
+        return _ask(self._stack.local(), method, path)
 
     def _names(self) -> tuple[str, ...]:
         endpoint, root, trust = self._root()

@@ -18,7 +18,7 @@ from kit.yandex.contract import Cluster, Database, Inventory, NotPossible, User
 
 if TYPE_CHECKING:
     from kit.targets.local.target import LocalTarget
-    from kit.yandex.backing.ground import Ground
+    from kit.yandex.backing.stack import BackingStack
 
 SECRET = "clickhouse_sentry"
 ALWAYS_THERE = "system"  # a database that every user may read
@@ -28,20 +28,20 @@ OWN_DATABASES = frozenset({ALWAYS_THERE, "default", "information_schema", "INFOR
 class ClickHouse:
     store = store.NAME
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, stack: BackingStack) -> None:
+        self._stack = stack
         self.parts: PartVerbs = {User: (self._put_user, self._remove_user), Database: (self._put_database, self._remove_database)}
 
     def put(self, cluster: Cluster) -> None:
         if cluster.password is not None:
             why = "the ClickHouse behind this emulator takes no users by SQL"
             raise NotPossible(f"user admin of ClickHouse cluster {cluster.name}", why, "leave sql_user_management off")
-        self._ground.put_store(self.store, _answers)
+        self._stack.put_store(self.store, _answers)
 
     def forget(self) -> None: ...
 
     def observe(self) -> Inventory:
-        local = self._ground.local()
+        local = self._stack.local()
         try:
             found = store.ask(local.endpoints().clickhouse, local.trust(), "SELECT name FROM system.databases", ALWAYS_THERE)
         except StoreError:  # it starts, or stops
@@ -58,25 +58,25 @@ class ClickHouse:
 
     def _remove_user(self, name: str) -> None:
         """Nobody knows its password any more."""
-        if name == store.USER and self._ground.container(self.store):
+        if name == store.USER and self._stack.container(self.store):
             self._log_in_with(Secret(password()))
 
     def _put_database(self, database: Database) -> None:
         if database.name != store.DATABASE:
             raise _only("database", database.name, store.DATABASE)
-        local = self._ground.local()
+        local = self._stack.local()
         query = f"CREATE DATABASE IF NOT EXISTS {store.DATABASE}"
         store.ask(local.endpoints().clickhouse, local.trust(), query, ALWAYS_THERE)
 
     def _remove_database(self, name: str) -> None:
-        local = self._ground.local()
+        local = self._stack.local()
         if name == store.DATABASE:
             store.ask(local.endpoints().clickhouse, local.trust(), f"DROP DATABASE IF EXISTS {name}", ALWAYS_THERE)
 
     def _log_in_with(self, secret: Secret) -> None:
-        if self._ground.local().credentials().clickhouse_sentry != secret:
-            self._ground.change_secret(SECRET, secret)
-        self._ground.put_store(self.store, _answers)
+        if self._stack.local().credentials().clickhouse_sentry != secret:
+            self._stack.change_secret(SECRET, secret)
+        self._stack.put_store(self.store, _answers)
 
 
 def _only(kind: str, asked: str, there: str) -> NotPossible:

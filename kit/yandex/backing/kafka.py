@@ -38,7 +38,7 @@ from kit.yandex.contract import Cluster, Grant, Inventory, NotPossible, Topic, U
 
 if TYPE_CHECKING:
     from kit.targets.local.target import LocalTarget
-    from kit.yandex.backing.ground import Ground
+    from kit.yandex.backing.stack import BackingStack
 
 TIMEOUT_S = 15.0
 LOOK_TIMEOUT_S = 3.0
@@ -81,13 +81,13 @@ BESIDE: Mapping[str, tuple[tuple[str, str, str], ...]] = {
 class Kafka:
     store = store.NAME
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, stack: BackingStack) -> None:
+        self._stack = stack
         self.parts: PartVerbs = {Topic: (self._put_topic, self._remove_topic), User: (self._put_user, self._remove_user)}
         self._admin: tuple[int, AdminClient] | None = None
 
     def put(self, cluster: Cluster) -> None:
-        self._ground.put_store(self.store, _answers)
+        self._stack.put_store(self.store, _answers)
         self._take(cluster.settings)
 
     def forget(self) -> None:
@@ -180,7 +180,7 @@ class Kafka:
 
     def _connected(self) -> AdminClient:
         """One client for all calls: each has threads and a login of its own."""
-        local = self._ground.local()
+        local = self._stack.local()
         endpoint = store.admin_endpoint(local.endpoints().kafka, local.credentials())
         if self._admin is None or self._admin[0] != endpoint.port:
             self._admin = (endpoint.port, kafka_admin.connect(endpoint, local.trust()))

@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, Any
 from kit import files
 from kit.adapters.kubernetes.api import ClusterUnreachable, KubeApi
 from kit.adapters.kubernetes.kubeconfig import read_kubeconfig
-from kit.plan.steps import Step
+from kit.plan.cluster import ClusterWanted
+from kit.plan.stack import Desired, Observed
 from kit.state import markers
 from kit.stores import s3
 from kit.targets.local import layout, observe, teardown
-from kit.targets.local.apply import actions
 from kit.yandex.backing import names
 from kit.yandex.backing.buckets import OWNER
-from kit.yandex.backing.ground import KUBERNETES, quiet
 from kit.yandex.backing.managed import PartVerbs
+from kit.yandex.backing.stack import KUBERNETES
 from kit.yandex.contract import BackingFailed, Cluster, Inventory, KubernetesAccess, Record
 
 if TYPE_CHECKING:
     from kit.adapters.docker.observed import Container
-    from kit.yandex.backing.ground import Ground
+    from kit.yandex.backing.stack import BackingStack
 
 API_PORT = 6443  # Kind's, in the node
 DNS, DNS_NAMESPACE = "coredns", "kube-system"
@@ -43,8 +43,8 @@ class Kubernetes:
     store = KUBERNETES
     parts: PartVerbs = {}  # noqa: RUF012 - nothing is made inside
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, stack: BackingStack) -> None:
+        self._stack = stack
         self._names_lock = threading.Lock()
         self._node_id = ""
         self._applied: dict[tuple[str, str], names.Document] | None = None  # None: what the cluster has is not known
@@ -52,46 +52,43 @@ class Kubernetes:
 
     @property
     def _api(self) -> KubeApi:
-        return KubeApi(self._ground.workspace.kubeconfig)
+        return KubeApi(self._stack.workspace.kubeconfig)
 
     def put(self, cluster: Cluster) -> KubernetesAccess:
-        with self._ground.store_lock(KUBERNETES):
-            self._ground.prepare()
-            local = self._ground.local()
-            found = observe.cluster(
-                self._ground.look_anew(), local.stack.name, markers.load(local.markers_file), local.kube.complaint
-            )
-            if found is not None and found.complaint:
-                teardown.remove_cluster(local)
-                found = None
+        with self._stack.store_lock(KUBERNETES):
+            self._stack.prepare()
+            local = self._stack.local()
             self._let_the_token_in()
-            if found is None:
-                actions(local)["create cluster"](Step("create", "cluster", ""), quiet)
-                self._ground.look_anew()
+            seen = observe.cluster(
+                self._stack.look_anew(), local.stack.name, markers.load(local.markers_file), local.kube.complaint
+            )
+            # A managed cluster stays as it was made, whatever a newer kit would make.
+            wanted = ClusterWanted(seen.config if seen else local.cluster_fingerprint())
+            self._stack.carry_out(local, Desired(cluster=wanted), Observed(cluster=seen))
             self.settle_names()
             return self._access()
 
     def _let_the_token_in(self) -> None:
         """Kind knows no IAM: its API server is told the one token that this emulator's environment names."""
-        line = f'{self._ground.token},kit,kit,"system:masters"\n'
-        path = self._ground.workspace.state / layout.API_TOKENS
+        line = f'{self._stack.token},kit,kit,"system:masters"\n'
+        path = self._stack.workspace.state / layout.API_TOKENS
         if not path.exists() or path.read_text() != line:
             files.write(path, line, files.PRIVATE)
 
     def remove(self) -> None:
-        with self._ground.store_lock(KUBERNETES):
-            local = self._ground.local()
-            if self._ground.look_anew().node(self._ground.name):
+        with self._stack.store_lock(KUBERNETES):
+            local = self._stack.local()
+            if self._stack.look_anew().node(self._stack.name):
                 teardown.remove_cluster(local)
             for mark in ("cluster", "cluster-images"):
                 markers.forget(local.markers_file, mark)
-            self._ground.memory.disown(KUBERNETES)
-            self._ground.look_anew()
+            self._stack.memory.disown(KUBERNETES)
+            self._stack.look_anew()
 
     def node(self) -> Container | None:
         """The node, while it is on the stack's network."""
-        node = self._ground.node()
-        return node if node is not None and self._ground.name in node.addresses else None
+        node = self._stack.node()
+        return node if node is not None and self._stack.name in node.addresses else None
 
     def forget(self) -> None: ...
 
@@ -99,27 +96,27 @@ class Kubernetes:
         return Inventory(exists=True)
 
     def _access(self) -> KubernetesAccess:
-        access = read_kubeconfig(self._ground.workspace.kubeconfig)
-        node = self._ground.node()
+        access = read_kubeconfig(self._stack.workspace.kubeconfig)
+        node = self._stack.node()
         assert node is not None  # it was made or found before
-        internal = f"https://{node.addresses[self._ground.name]}:{API_PORT}"
+        internal = f"https://{node.addresses[self._stack.name]}:{API_PORT}"
         return KubernetesAccess(f"https://{access.server}", internal, access.authority)
 
     # -- names
 
     def settle_names_if_there(self) -> None:
         """Where there is no cluster, or none that answers, nobody asks for names; the call that makes it settles them."""
-        if self._ground.workspace.kubeconfig.exists() and self.node():
+        if self._stack.workspace.kubeconfig.exists() and self.node():
             with suppress(ClusterUnreachable):
                 self.settle_names(even_if_known=False)
 
     def settle_names(self, *, even_if_known: bool = True) -> None:
         """Every name of every store, and every record, answered inside the cluster."""
         with self._names_lock:
-            node, services, records = self._ground.node(), self._services(), self._ground.memory.records()
+            node, services, records = self._stack.node(), self._services(), self._stack.memory.records()
             node_id = node.id if node else ""
             mark = files.digest({"node": node_id, "services": json.dumps(list(services.values())), "records": repr(records)})
-            if mark == self._ground.memory.mark(NAMES) and not even_if_known:
+            if mark == self._stack.memory.mark(NAMES) and not even_if_known:
                 return
             if node_id != self._node_id:
                 self._node_id, self._applied, self._answered = node_id, None, None
@@ -127,7 +124,7 @@ class Kubernetes:
             if records != self._answered:
                 self._settle_dns(records)
                 self._answered = records
-            self._ground.memory.put_mark(NAMES, mark)
+            self._stack.memory.put_mark(NAMES, mark)
 
     def _settle_services(self, wanted: dict[tuple[str, str], names.Document]) -> None:
         """Only what differs from what was applied to this very node: the next cluster's names are a few among many."""
@@ -146,12 +143,12 @@ class Kubernetes:
 
     def _services(self) -> dict[tuple[str, str], names.Document]:
         """Kind and name → what there shall be. In the order in which it is applied."""
-        owners = self._ground.memory.owners()
+        owners = self._stack.memory.owners()
         documents = [names.namespace()]
         for store, owner in owners.items():
             if store not in (KUBERNETES, s3.NAME):
                 documents += [names.alias(name, store) for name in owner.names]
-        if owners.get(s3.NAME) == OWNER and (address := self._ground.address(s3.NAME)):
+        if owners.get(s3.NAME) == OWNER and (address := self._stack.address(s3.NAME)):
             documents += [names.storage(), names.storage_slice(address, s3.PORTS[0].container)]
         return {(document["kind"], document["metadata"]["name"]): document for document in documents}
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from kit.yandex.backing.buckets import Buckets
 from kit.yandex.backing.clickhouse import ClickHouse
-from kit.yandex.backing.ground import Ground, made_real
 from kit.yandex.backing.kafka import Kafka
 from kit.yandex.backing.kubernetes import Kubernetes
 from kit.yandex.backing.managed import Managed
@@ -23,6 +22,7 @@ from kit.yandex.backing.memory import Owner
 from kit.yandex.backing.names import unusable
 from kit.yandex.backing.postgres import Postgres
 from kit.yandex.backing.redis import Redis
+from kit.yandex.backing.stack import BackingStack, as_backing_errors
 from kit.yandex.contract import (
     Cluster,
     ClusterPart,
@@ -50,68 +50,68 @@ class LocalBacking:
     is_quick = False
 
     def __init__(self, emulator: str, workspace: Workspace) -> None:
-        self._ground = Ground(emulator, workspace)
-        self._kubernetes = Kubernetes(self._ground)
+        self._stack = BackingStack(emulator, workspace)
+        self._kubernetes = Kubernetes(self._stack)
         self._managed: dict[Engine, Managed] = {
-            Engine.KAFKA: Kafka(self._ground),
-            Engine.POSTGRESQL: Postgres(self._ground),
-            Engine.CLICKHOUSE: ClickHouse(self._ground),
-            Engine.REDIS: Redis(self._ground),
+            Engine.KAFKA: Kafka(self._stack),
+            Engine.POSTGRESQL: Postgres(self._stack),
+            Engine.CLICKHOUSE: ClickHouse(self._stack),
+            Engine.REDIS: Redis(self._stack),
             Engine.KUBERNETES: self._kubernetes,
         }
-        self._buckets = Buckets(self._ground)
+        self._buckets = Buckets(self._stack)
         self._seen: dict[str, tuple[float, int, Inventory]] = {}  # cluster → when, after how many changes, what
         self._changes: Counter[str] = Counter()
         self._looking = {engine: threading.Lock() for engine in Engine}
 
     @property
     def name(self) -> str:
-        return f"the local stack {self._ground.name}"
+        return f"the local stack {self._stack.name}"
 
     @property
     def local(self) -> LocalTarget:
         """The stack behind, for whoever must reach it from this computer: ports, authority, kubeconfig, images of the cluster."""
-        return self._ground.local()
+        return self._stack.local()
 
     @property
     def ca_file(self) -> Path:
         """What clients of the managed databases trust: the cloud's CA.pem."""
-        return self._ground.workspace.ca_file
+        return self._stack.workspace.ca_file
 
     def missing(self) -> tuple[str, ...]:
         """Tools and images that have to be made before anything can be real."""
-        local = self._ground.local()
+        local = self._stack.local()
         return tuple(need.key for need in local.supply.plan(local.supply_names()))
 
     def prepare(self, progress: Progress | None = None) -> None:
         """Optional: what the first cluster would otherwise wait for, tools and images above all."""
-        with made_real("the emulator's backing"):
-            self._ground.prepare(progress)
+        with as_backing_errors("the emulator's backing"):
+            self._stack.prepare(progress)
 
     def purge(self) -> None:
         """Everything: containers, volumes, cluster, network, certificates, passwords."""
-        self._ground.purge()
+        self._stack.purge()
         self._seen.clear()
         for managed in self._managed.values():
             managed.forget()
 
     def forget_clusters_except(self, cluster_ids: frozenset[str]) -> None:
         stores = {managed.store: managed for managed in self._managed.values()}
-        for store, owner in self._ground.memory.owners().items():
+        for store, owner in self._stack.memory.owners().items():
             if owner.id in cluster_ids or store not in stores:
                 continue
-            with made_real(f"the removal of {store}, which no cluster owns"), self._ground.store_lock(store):
+            with as_backing_errors(f"the removal of {store}, which no cluster owns"), self._stack.store_lock(store):
                 self._remove(stores[store])
-            self._ground.remove_if_empty()
-        if self._ground.memory.owners():  # an engine that was restarted meanwhile gave containers other addresses
-            with made_real("names in the cluster"):
+            self._stack.remove_if_empty()
+        if self._stack.memory.owners():  # an engine that was restarted meanwhile gave containers other addresses
+            with as_backing_errors("names in the cluster"):
                 self._kubernetes.settle_names_if_there()
 
     # -- clusters
 
     def put_cluster(self, cluster: Cluster) -> KubernetesAccess | None:
         managed = self._managed[cluster.engine]
-        with made_real(_subject(cluster)), self._ground.store_lock(managed.store):
+        with as_backing_errors(_subject(cluster)), self._stack.store_lock(managed.store):
             is_new = self._take(managed, cluster)
             try:
                 access = managed.put(cluster)
@@ -126,16 +126,16 @@ class LocalBacking:
 
     def remove_cluster(self, cluster: Cluster) -> None:
         managed = self._managed[cluster.engine]
-        with made_real(_subject(cluster)), self._ground.store_lock(managed.store):
+        with as_backing_errors(_subject(cluster)), self._stack.store_lock(managed.store):
             if not self._owns(cluster):
                 return
             self._remove(managed)
             self._kubernetes.settle_names_if_there()
             self._has_changed(cluster)
-        self._ground.remove_if_empty()
+        self._stack.remove_if_empty()
 
     def observe_cluster(self, cluster: Cluster) -> Inventory:
-        with made_real(_subject(cluster)), self._looking[cluster.engine]:
+        with as_backing_errors(_subject(cluster)), self._looking[cluster.engine]:
             changes = self._changes[cluster.id]
             looked_s, then, seen = self._seen.get(cluster.id, (float("-inf"), 0, Inventory(exists=False)))
             if time.monotonic() - looked_s < LOOK_AGAIN_S and then == changes:
@@ -159,25 +159,25 @@ class LocalBacking:
         return managed.observe() if container.state == "running" else Inventory(exists=True)
 
     def _owns(self, cluster: Cluster) -> bool:
-        owner = self._ground.memory.owners().get(self._managed[cluster.engine].store)
+        owner = self._stack.memory.owners().get(self._managed[cluster.engine].store)
         return owner is not None and owner.id == cluster.id
 
     def _container(self, managed: Managed) -> Container | None:
-        return self._kubernetes.node() if managed is self._kubernetes else self._ground.container(managed.store)
+        return self._kubernetes.node() if managed is self._kubernetes else self._stack.container(managed.store)
 
     def _take(self, managed: Managed, cluster: Cluster) -> bool:
         """Make the store this cluster's; true when it was not before. The store of one that has gone is cleared for the next."""
-        store, owner = managed.store, self._ground.memory.owners().get(managed.store)
+        store, owner = managed.store, self._stack.memory.owners().get(managed.store)
         is_new = owner is None or owner.id != cluster.id
         if owner is not None and is_new:
             if self._container(managed) is not None:
                 raise NotPossible(
                     f"a second {cluster.engine} cluster",
                     f"one {store} stands behind this emulator, and cluster {owner.id} has it",
-                    f"delete that one first; if nobody knows it any more: kit purge --stack {self._ground.name}",
+                    f"delete that one first; if nobody knows it any more: kit purge --stack {self._stack.name}",
                 )
             self._remove(managed)
-        self._ground.memory.own(store, Owner(cluster.id, _names(cluster)))
+        self._stack.memory.own(store, Owner(cluster.id, _names(cluster)))
         return is_new
 
     def _remove(self, managed: Managed) -> None:
@@ -185,17 +185,17 @@ class LocalBacking:
         if managed is self._kubernetes:
             self._kubernetes.remove()
         else:
-            self._ground.remove_store(managed.store)
+            self._stack.remove_store(managed.store)
 
     def put_part(self, cluster: Cluster, part: ClusterPart) -> None:
-        with made_real(f"{type(part).__name__.lower()} {part.name}"):
+        with as_backing_errors(f"{type(part).__name__.lower()} {part.name}"):
             put, _ = self._managed[cluster.engine].parts[type(part)]
             put(part)
         self._has_changed(cluster)
 
     def remove_part(self, cluster: Cluster, kind: type[ClusterPart], name: str) -> None:
         if self._observe(cluster).exists:
-            with made_real(f"the removal of {kind.__name__.lower()} {name}"):
+            with as_backing_errors(f"the removal of {kind.__name__.lower()} {name}"):
                 _, remove = self._managed[cluster.engine].parts[kind]
                 remove(name)
         self._has_changed(cluster)
@@ -206,35 +206,35 @@ class LocalBacking:
         for record in records:
             if why := unusable(record):
                 raise NotPossible(f"DNS record {record.name}", why)
-        if records == self._ground.memory.records():
+        if records == self._stack.memory.records():
             return
-        with made_real("DNS records"):
-            self._ground.memory.keep_records(records)
+        with as_backing_errors("DNS records"):
+            self._stack.memory.keep_records(records)
             self._kubernetes.settle_names_if_there()
 
     # -- object storage
 
     def put_bucket(self, name: str) -> None:
-        with made_real(f"bucket {name}"):
+        with as_backing_errors(f"bucket {name}"):
             self._buckets.put(name)
             self._kubernetes.settle_names_if_there()
 
     def remove_bucket(self, name: str) -> None:
-        with made_real(f"the removal of bucket {name}"):
+        with as_backing_errors(f"the removal of bucket {name}"):
             self._buckets.remove(name)
             self._kubernetes.settle_names_if_there()
-        self._ground.remove_if_empty()
+        self._stack.remove_if_empty()
 
     def has_bucket(self, name: str) -> bool:
-        with made_real(f"bucket {name}"):
+        with as_backing_errors(f"bucket {name}"):
             return self._buckets.has(name)
 
     def put_keys(self, keys: tuple[KeyRights, ...]) -> None:
-        with made_real("static keys"):
+        with as_backing_errors("static keys"):
             self._buckets.put_keys(keys)
 
     def object_store(self) -> ObjectStore | None:
-        with made_real("object storage"):
+        with as_backing_errors("object storage"):
             return self._buckets.object_store()
 
 

@@ -22,7 +22,7 @@ from kit.yandex.contract import Cluster, Database, Inventory, User
 
 if TYPE_CHECKING:
     from kit.targets.local.target import LocalTarget
-    from kit.yandex.backing.ground import Ground
+    from kit.yandex.backing.stack import BackingStack
 
 MAINTENANCE = "postgres"  # the database that is always there
 OWN_DATABASES = frozenset({MAINTENANCE, "template0", "template1"})
@@ -35,12 +35,12 @@ Result = TypeVar("Result")
 class Postgres:
     store = store.NAME
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, stack: BackingStack) -> None:
+        self._stack = stack
         self.parts: PartVerbs = {User: (self._put_user, self._remove_user), Database: (self._put_database, self._remove_database)}
 
     def put(self, cluster: Cluster) -> None:
-        self._ground.put_store(self.store, _answers)
+        self._stack.put_store(self.store, _answers)
 
     def forget(self) -> None: ...
 
@@ -60,7 +60,7 @@ class Postgres:
                 server.execute(sql.SQL("CREATE ROLE {}").format(name))
             limit = int(user.settings.get(CONNECTION_LIMIT) or 0) or UNLIMITED
             server.execute(sql.SQL("ALTER ROLE {} LOGIN CONNECTION LIMIT {}").format(name, sql.Literal(limit)))
-            endpoint = self._ground.local().endpoints().postgres
+            endpoint = self._stack.local().endpoints().postgres
             store.set_password(server, replace(endpoint, username=user.name, password=user.password))
             self._let_in(server, user)
 
@@ -131,7 +131,7 @@ class Postgres:
 
     @contextmanager
     def _server(self, database: str = MAINTENANCE) -> Iterator[psycopg.Connection[Any]]:
-        local = self._ground.local()
+        local = self._stack.local()
         with store.connected(_as_admin(local, database), local.trust()) as server:
             yield server
 

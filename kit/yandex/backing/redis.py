@@ -11,7 +11,7 @@ from kit.yandex.contract import Cluster, Inventory, NotPossible, User
 
 if TYPE_CHECKING:
     from kit.targets.local.target import LocalTarget
-    from kit.yandex.backing.ground import Ground
+    from kit.yandex.backing.stack import BackingStack
 
 SECRET = "redis_sentry"
 
@@ -19,15 +19,15 @@ SECRET = "redis_sentry"
 class Redis:
     store = store.NAME
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, stack: BackingStack) -> None:
+        self._stack = stack
         self.parts: PartVerbs = {User: (self._put_user, self._remove_user)}
 
     def put(self, cluster: Cluster) -> None:
-        self._ground.prepare()  # there are passwords to change
-        if cluster.password is not None and self._ground.local().credentials().redis_sentry != cluster.password:
-            self._ground.change_secret(SECRET, cluster.password)
-        self._ground.put_store(self.store, _answers)
+        self._stack.prepare()  # there are passwords to change
+        if cluster.password is not None and self._stack.local().credentials().redis_sentry != cluster.password:
+            self._stack.change_secret(SECRET, cluster.password)
+        self._stack.put_store(self.store, _answers)
 
     def forget(self) -> None: ...
 

@@ -1,7 +1,6 @@
-"""The local stack that managed resources stand on: its foundations once, and each store when a cluster asks for it.
+"""Starts and removes the containers behind the emulated clusters, one at a time, by plan and actions of `kit up --local`.
 
-The deeds are those of `kit up --local` (volume, leaf, container), store by store instead of by plan: the cloud's clusters come
-and go on their own. Nothing is set up inside a store here; users, topics and databases are the API's to make.
+Nothing is set up inside a store here: users, topics and databases are made by the calls of the cloud's API.
 """
 
 from __future__ import annotations
@@ -11,21 +10,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kit.adapters.docker.observed import Container
 from kit.blueprint.stack import STORES, Stack
 from kit.endpoints import Secret
 from kit.errors import KitError
-from kit.pki import folder
+from kit.plan import stack
+from kit.plan.execute import execute
+from kit.plan.stack import Desired
 from kit.plan.steps import Step
 from kit.state import markers, secrets
 from kit.stores.contract import NotYet, Ready
 from kit.supply import schedule
-from kit.targets.local import layout, observe, teardown
+from kit.targets.local import apply, observe, teardown
 from kit.targets.local import plan as planned
-from kit.targets.local.apply import LOG_LINES, LOOK_AT_CONTAINER_S, POLL_S, STORE_TIMEOUT_S, StoreNotReady, actions
 from kit.targets.local.target import LocalTarget
 from kit.workspace import Workspace
 from kit.yandex.backing.memory import Memory
@@ -47,8 +46,8 @@ def stack_name(emulator: str) -> str:
 
 
 @contextmanager
-def made_real(subject: str) -> Iterator[None]:
-    """Whatever fails below is told as the seam says it."""
+def as_backing_errors(subject: str) -> Iterator[None]:
+    """Converts every failure into `BackingFailed`."""
     try:
         yield
     except BackingFailed:
@@ -59,12 +58,8 @@ def made_real(subject: str) -> Iterator[None]:
         raise BackingFailed(subject, str(error) or type(error).__name__) from error
 
 
-def quiet(reason: str) -> None:
-    """For deeds that may say what they wait for."""
-
-
-class Ground:
-    """Thread-safe: foundations and the look at the engine are behind one lock, each store behind its own."""
+class BackingStack:
+    """Thread-safe: foundations and the engine's lists are behind one lock, each store behind its own."""
 
     def __init__(self, emulator: str, workspace: Workspace) -> None:
         self.workspace = replace(workspace, stack=stack_name(emulator))
@@ -73,7 +68,7 @@ class Ground:
         self._base = LocalTarget(Stack(name=self.workspace.stack, parts=("stores", "cluster")), self.workspace)
         self._lock = threading.RLock()
         self._store_locks: Mapping[str, threading.RLock] = {name: threading.RLock() for name in (*STORES, KUBERNETES)}
-        self._is_prepared = False
+        self._has_supply = False
         self._looked_s = 0.0
         self._seen: EngineSeen | None = None
 
@@ -118,26 +113,21 @@ class Ground:
     # -- foundations
 
     def prepare(self, progress: schedule.Progress | None = None) -> None:
-        """Tools and images, ports, authority, passwords, network. The first call does the work; it may take long where images are
-        missing."""
+        """Tools and images, ports, authority, passwords, network. The first call may take long, where images are missing."""
         with self._lock:
-            if not self._is_prepared:
-                self._lay_foundations(progress or schedule.Silent())
-                self._is_prepared = True
-            if all(network.name != self.name for network in self.look_anew().networks):
-                self._base.docker.create_network(self.name, layout.labels(self._base.stack, self.workspace))
+            local, seen = self._base, self.look_anew()
+            if not self._has_supply:
+                if local.supply.plan(local.supply_names()):
+                    local.supply.ensure(local.supply_names(), progress or schedule.Silent())
+                planned.remember(planned.with_chosen_ports(local, seen))
+                self._has_supply = True
+            # Certificates carry the names of managed clusters, so each store's is issued with the store.
+            observed = replace(planned.foundations(local, seen), certificates={})
+            self.carry_out(local, Desired(), observed)
 
-    def _lay_foundations(self, progress: schedule.Progress) -> None:
-        local, now = self._base, datetime.now(UTC)
-        if local.supply.plan(local.supply_names()):
-            local.supply.ensure(local.supply_names(), progress)
-        planned.remember(planned.with_chosen_ports(local, self.look_anew()))
-        authority = folder.load_authority(self.workspace.certs, now)
-        if authority is None:
-            folder.make_authority(self.workspace.certs, self.name, now)
-        elif folder.trust_complaint(self.workspace.certs, authority):
-            folder.publish_trust(self.workspace.certs, authority)
-        secrets.ensure(local.secrets_file, layout.makers())
+    def carry_out(self, local: LocalTarget, desired: Desired, observed: stack.Observed) -> None:
+        execute(stack.plan(desired, observed), apply.actions(local), lambda event: None)
+        self.look_anew()
 
     def remove_if_empty(self) -> None:
         """The network, once nothing stands on it; passwords and certificates stay until `purge`."""
@@ -151,7 +141,7 @@ class Ground:
     def purge(self) -> None:
         with self._lock:
             teardown.purge(self._base)
-            self._is_prepared, self._seen = False, None
+            self._has_supply, self._seen = False, None
 
     # -- one store
 
@@ -165,51 +155,25 @@ class Ground:
         with self.store_lock(store):
             self.prepare()
             local = self.local()
-            deeds = actions(local)
-            is_new_leaf = self._put_leaf(local, store)
-            if not observe.stores(self.look_anew(), local.stack, markers.load(local.markers_file), {})[store].volume:
-                deeds["create volume"](Step("create", f"volume/{store}", ""), quiet)
-            container = self.container(store)
-            config = local.container_fingerprints()[store]
-            if container is None or container.state != "running" or container.labels.get(layout.CONFIG_LABEL) != config:
-                deeds["start store"](Step("start", f"store/{store}", ""), quiet)
-            elif is_new_leaf:
-                deeds["restart store"](Step("restart", f"store/{store}", ""), quiet)
-            self._wait(local, store, probe)
+            desired, observed = self._one(local, store)
+            steps = [step for step in stack.plan(desired, observed) if step.kind != "wait store"]  # that asks Sentry's own user
+            execute(tuple(steps), apply.actions(local), lambda event: None)
+            apply.ready(local, store, lambda reason: None, lambda: probe(local))
             self.look_anew()
 
-    def _put_leaf(self, local: LocalTarget, store: str) -> bool:
-        now, certs = datetime.now(UTC), self.workspace.certs
-        names = layout.holders(local.stack)[store]
-        authority = folder.load_authority(certs, now)
-        assert authority is not None  # `prepare` came before
-        if folder.leaf_complaint(certs, store, authority, names, now) is None:
-            return False
-        folder.make_leaf(certs, self.name, store, authority, names, now)
-        return True
-
-    def _wait(self, local: LocalTarget, store: str, probe: Callable[[LocalTarget], Ready | NotYet]) -> None:
-        started = looked = time.monotonic()
-        while isinstance(answer := probe(local), NotYet):
-            now, is_dead = time.monotonic(), False
-            if now - looked > LOOK_AT_CONTAINER_S:
-                looked, is_dead = now, observe.is_dead(local, store)
-            if is_dead or now - started > STORE_TIMEOUT_S:
-                raise StoreNotReady(
-                    store=store, why=answer.reason, waited_s=now - started, detail=local.log_tail(store, LOG_LINES)
-                )
-            time.sleep(POLL_S)
+    def _one(self, local: LocalTarget, store: str) -> tuple[Desired, stack.Observed]:
+        """What is wanted and seen of one store."""
+        seen, complaint = self.look_anew(), local.leaf_complaints().get(store)
+        wanted = replace(planned.stores(local, {})[store], setup=None)
+        marks, shown = markers.load(local.markers_file), observe.certificates(seen, local)
+        certificates = {store: complaint} if complaint else {}
+        return Desired({store: wanted}), stack.Observed(
+            certificates=certificates, stores=observe.stores(seen, local.stack, marks, shown)
+        )
 
     def remove_store(self, store: str) -> None:
         """Container and volume with all data, and what was remembered of them."""
         with self.store_lock(store):
-            local = self._base
-            if any(store == name for name in self.look_anew().store_containers(self.name)):
-                local.docker.stop_and_remove(f"{self.name}-{store}", 0)
-            volume = layout.volume_name(local.stack, store)
-            if any(volume == each.name for each in self.look_anew().volumes):
-                local.docker.remove_volume(volume)
-            for kind in ("volume", "setup"):
-                markers.forget(local.markers_file, f"{kind}/{store}")
+            apply.actions(self._base)["delete volume"](Step("delete", f"volume/{store}", ""), lambda reason: None)
             self.memory.disown(store)
             self.look_anew()
