@@ -117,6 +117,14 @@ class ToolMissing(KitError):
     exit_code = 20
 
 
+class ToolUnusable(KitError):
+    """A program that a step needs is there, and the kernel does not start it."""
+
+    code = "KIT-TOOL-UNUSABLE"
+    exit_code = 20
+    what = "{program} cannot be started"
+
+
 class ToolTimeout(KitError):
     """Another program did not end in the time it had."""
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kit.adapters.child import Environment
 from kit.adapters.environment import Withheld
-from kit.adapters.process import Environment, Runner, run
+from kit.adapters.process import Runner, run
 
 TIMEOUT_S = 120.0
 # Files, profiles and project: docs.docker.com/compose/how-tos/environment-variables/envvars, read 2026-11-28. KIT_*: compose.yaml

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kit.adapters.process import Environment
+    from kit.adapters.child import Environment
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kit.adapters import proxies
+from kit.adapters.child import Environment
 from kit.adapters.environment import Withheld
-from kit.adapters.process import Environment, Runner, run
+from kit.adapters.process import Runner, run
 
 CREATE_TIMEOUT_S = 300.0
 # Another provider, snapshotter, name or kubeconfig: pkg/cluster/internal and pkg/cmd of Kind 0.33, read 2026-11-28.

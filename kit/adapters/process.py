@@ -1,7 +1,7 @@
 """The one door to other programs: an argument list in, a frozen result out, secrets masked on the way to any text.
 
-Nothing else in `kit` imports `subprocess`. There is no shell. A non-zero exit raises `ToolFailed` with a command line that
-can be pasted, unless the caller says that it reads the exit code itself (`check=False`).
+Nothing else in `kit` imports `subprocess`, but `child`. There is no shell. A non-zero exit raises `ToolFailed` with a command
+line that can be pasted, unless the caller says that it reads the exit code itself (`check=False`).
 """
 
 from __future__ import annotations
@@ -20,24 +20,15 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from kit import cancel
+from kit.adapters import child
 from kit.adapters.bounded import Bounded, Bounds, through_pipes
-from kit.errors import ToolFailed, ToolMissing, ToolTimeout
+from kit.adapters.child import Environment
+from kit.errors import ToolFailed, ToolTimeout
 
 OUTPUT_TAIL_LINES = 30
 FOLLOW_EVERY_S = 0.05
 
-END_GRACE_S = 5.0  # from SIGTERM to SIGKILL
 BESIDE_GRACE_S = 30.0  # what runs beside writes down what it keeps
-
-# What runs at this moment and may be ended: all but what is asked to end (terraform).
-_running: set[subprocess.Popen[bytes]] = set()
-
-# Descriptors that hold locks. Programs get them too, so that a lock is held until the last one of them has ended, even when this
-# process is killed. What outlives the command on purpose does not get them.
-_locks: set[int] = set()
-
-
-Environment = Mapping[str, str | None]  # added to this process's own; None takes a variable away
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +80,9 @@ def run(
     """Run a program to its end.
 
     `env` is added to this process's environment, or takes from it. With `log`, stdout and stderr go to that file (appended, as
-    they come) and `Result.stdout` holds its last lines. The program gets a process group of its own, so that time-outs and
-    signals end what it started as well. Raises `Cancelled` where the command was told to end before this program had ended well.
+    they come, secrets masked) and `Result.stdout` holds its last lines. The program gets a process group of its own, so that
+    time-outs and signals end what it started as well. Raises `Cancelled` where the command was told to end before this program
+    had ended well.
     """
     command = tuple(argv)
     if log is not None:
@@ -98,10 +90,11 @@ def run(
         with log.open("ab") as file:
             file.write(f"$ {pasteable(command, secrets)}\n".encode())
             file.flush()
-            exit_code, _, _ = _communicate(command, stdin, env, cwd, timeout_s, secrets, output=file)
+            with _masking(file, secrets) as output:
+                exit_code, _, _ = _communicate(command, stdin, env, cwd, timeout_s, secrets, output, log)
         result = Result(command, exit_code, masked(tail(log.read_text(errors="replace")), secrets), "")
     else:
-        exit_code, stdout, stderr = _communicate(command, stdin, env, cwd, timeout_s, secrets, output=None)
+        exit_code, stdout, stderr = _communicate(command, stdin, env, cwd, timeout_s, secrets)
         result = Result(command, exit_code, stdout, stderr)
     if check and result.exit_code != 0:
         raise failure(result, secrets=secrets, log=log)
@@ -126,9 +119,9 @@ def stream(
     command = tuple(argv)
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         with cancel.current.held_back():
-            process = _started(command, None, env, cwd, stdout=stdout, stderr=stderr)
-            with cancel.current.calling(lambda: _ask(process)):
-                broken = _follow(process, stdout.fileno(), lambda line: on_line(masked(line, secrets)))
+            process = child.start(command, env, cwd, stdout=stdout, stderr=stderr)
+            with cancel.current.calling(lambda: child.ask_to_end(process)):
+                broken = _followed(process, stdout.fileno(), lambda line: on_line(_masked_line(line, secrets)))
         cancel.check()
         if broken is not None:
             raise broken
@@ -138,32 +131,37 @@ def stream(
 def feed(argv: Sequence[str], pieces: Iterable[bytes], *, env: Environment | None = None, timeout_s: float = 60) -> Result:
     """Run a program that reads `pieces` from its stdin as they come. Raises `ToolFailed` and `ToolTimeout`.
 
-    When it ends before it has read them all, the rest stays where it is.
+    When it ends before it has read them all, the rest stays where it is. The pieces are read in a thread of their own, which is
+    left behind where they do not come: it ends when their source does, or with the process.
     """
     command = tuple(argv)
+    broken: list[BaseException] = []
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        process = _started(command, b"", env, None, stdout=stdout, stderr=stderr)
-        assert process.stdin is not None
-        is_late = threading.Event()
+        process = child.start(command, env, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr)
 
-        def give_up() -> None:
-            is_late.set()
-            _end_group(process)
-
-        watch = threading.Timer(timeout_s, give_up)
-        watch.start()
-        try:
-            with _ended_when_cancelled(process):
-                with suppress(BrokenPipeError):
-                    for piece in pieces:
-                        process.stdin.write(piece)
+        def write() -> None:
+            assert process.stdin is not None
+            try:
+                for piece in pieces:
+                    process.stdin.write(piece)
+            except BrokenPipeError:
+                pass  # it has ended, or reads no more
+            except BaseException as error:
+                broken.append(error)
+                child.end_group(process)  # before the end of its input, which it would take for all of it
+            finally:
                 with suppress(BrokenPipeError):
                     process.stdin.close()
-                process.wait()
-        finally:
-            watch.cancel()
-        if is_late.is_set():
-            raise _too_late(command, timeout_s)
+
+        with child.ended_with_command(process):
+            threading.Thread(target=write, daemon=True, name="feed").start()
+            try:
+                process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                child.end_group(process)
+                raise _too_late(command, timeout_s, said=_whole(stderr) or _whole(stdout)) from None
+        if broken:
+            raise broken[0]
         result = Result(command, process.returncode, _whole(stdout), _whole(stderr))
     if result.exit_code != 0:
         raise failure(result)
@@ -176,12 +174,13 @@ def run_alone(argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes, boun
     Whatever it has started is killed when it ends, or when its time or its output is over. `bounds.memory_bytes` is not looked
     at: the program must have been started so that it cannot have more. Raises `ToolMissing`.
     """
-    process = _started(tuple(argv), b"", None, None, stdout=subprocess.PIPE, stderr=subprocess.PIPE, only_env=env)
+    pipe = subprocess.PIPE
+    process = child.start(tuple(argv), None, stdin=pipe, stdout=pipe, stderr=pipe, only_env=env)
     try:
-        with _ended_when_cancelled(process):
+        with child.ended_with_command(process):
             return through_pipes(process.stdin, process.stdout, process.stderr, stdin, bounds)
     finally:
-        _signal_group(process, signal.SIGKILL)
+        child.signal_group(process, signal.SIGKILL)
         process.wait()
 
 
@@ -211,36 +210,11 @@ def tail(text: str, lines: int = OUTPUT_TAIL_LINES) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
-def end_all() -> None:
-    """End every program that runs through this door at this moment, but for those of `stream`; their callers get `ToolFailed`."""
-    for process in tuple(_running):
-        _end_group(process)
-
-
-@contextmanager
-def inherited(descriptor: int) -> Iterator[None]:
-    """Programs that are started in the block get this descriptor of a lock: the lock is free when the last of them has ended."""
-    _locks.add(descriptor)
-    try:
-        yield
-    finally:
-        _locks.discard(descriptor)
-
-
 def spawn(argv: Sequence[str], *, log: Path, env: Environment | None = None) -> int:
     """Start a program that outlives this process (the engine, where no init system would start it); returns its process id."""
-    cancel.check()
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
-        process = subprocess.Popen(
-            tuple(argv),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            env=_complete(env),
-            start_new_session=True,
-            close_fds=True,
-        )
+        process = child.start(tuple(argv), env, stdout=file, stderr=subprocess.STDOUT, holds_locks=False)
     return process.pid
 
 
@@ -251,135 +225,109 @@ def _communicate(
     cwd: Path | None,
     timeout_s: float,
     secrets: Collection[str],
-    output: IO[bytes] | None,
+    output: IO[bytes] | None = None,
+    log: Path | None = None,
 ) -> tuple[int, str, str]:
+    pipe = subprocess.PIPE
     with cancel.current.held_back():  # no signal between the start of the program and the care for its end
-        process = _started(
-            argv, stdin, env, cwd, stdout=output or subprocess.PIPE, stderr=subprocess.STDOUT if output else subprocess.PIPE
+        process = child.start(
+            argv,
+            env,
+            cwd,
+            stdin=subprocess.DEVNULL if stdin is None else pipe,
+            stdout=output or pipe,
+            stderr=subprocess.STDOUT if output else pipe,
         )
-        with _ended_when_cancelled(process):
+        with child.ended_with_command(process):
             try:
                 stdout, stderr = process.communicate(None if stdin is None else stdin.encode(), timeout=timeout_s)
             except subprocess.TimeoutExpired:
-                raise _too_late(argv, timeout_s, secrets) from None
+                said = log.read_text(errors="replace") if log else _rest(process)
+                raise _too_late(argv, timeout_s, secrets, said) from None
     return process.returncode, (stdout or b"").decode(errors="replace"), (stderr or b"").decode(errors="replace")
 
 
-def _too_late(argv: tuple[str, ...], timeout_s: float, secrets: Collection[str] = ()) -> ToolTimeout:
+def _rest(process: subprocess.Popen[bytes]) -> str:
+    """End a program that took too long; what it had said. A pipe may be open in what has left its process group."""
+    child.end_group(process)
+    try:
+        stdout, stderr = process.communicate(timeout=child.END_GRACE_S)
+    except subprocess.TimeoutExpired as late:
+        stdout, stderr = late.stdout or b"", late.stderr or b""
+    return (stderr or stdout).decode(errors="replace")
+
+
+def _too_late(argv: tuple[str, ...], timeout_s: float, secrets: Collection[str] = (), said: str = "") -> ToolTimeout:
     return ToolTimeout(
         what=f"{os.path.basename(argv[0])} did not end within {timeout_s:.0f} s",
         why="it was stopped, with everything it had started",
         fix=f"run it by hand to see what it waits for: {pasteable(argv, secrets)}",
+        detail=masked(tail(said), secrets),
     )
 
 
-def _started(
-    argv: tuple[str, ...],
-    stdin: str | bytes | None,
-    env: Environment | None,
-    cwd: Path | None,
-    *,
-    stdout: IO[bytes] | int,
-    stderr: IO[bytes] | int,
-    only_env: Mapping[str, str] | None = None,
-    locks: Collection[int] | None = None,
-) -> subprocess.Popen[bytes]:
-    """Raises `ToolMissing`, and `Cancelled`: once the command was told to end, no program is started."""
-    cancel.check()
-    try:
-        return subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=stdout,
-            stderr=stderr,
-            env=_complete(env) if only_env is None else dict(only_env),
-            cwd=cwd,
-            start_new_session=True,
-            pass_fds=tuple(_locks if locks is None else locks),
-        )
-    except FileNotFoundError as missing:
-        raise ToolMissing(
-            what=f"{argv[0]} not found",
-            why="it is neither on PATH nor in kit's cache" if cwd is None or cwd.exists() else f"{cwd} does not exist",
-            fix="kit setup",
-        ) from missing
+@contextmanager
+def _masking(file: IO[bytes], secrets: Collection[str]) -> Iterator[IO[bytes]]:
+    """A file for a program's output, which goes on to `file` line by line, without the secrets. A pipe would break when this
+    process is killed."""
+    if not any(secrets):
+        yield file
+        return
+
+    def write(line: str) -> None:
+        file.write(f"{_masked_line(line, secrets)}\n".encode())
+        file.flush()
+
+    with tempfile.TemporaryFile() as output:
+        has_ended = threading.Event()
+        follower = threading.Thread(target=_follow, args=(output.fileno(), has_ended.is_set, write), name="log")
+        follower.start()
+        try:
+            yield output
+        finally:
+            has_ended.set()
+            follower.join()
 
 
-def _complete(env: Environment | None) -> dict[str, str] | None:
-    """None leaves the environment to the system, which hands on this process's own."""
-    if not env:
-        return None
-    return {name: value for name, value in {**os.environ, **env}.items() if value is not None}
+def _masked_line(line: str, secrets: Collection[str]) -> str:
+    """A secret of several lines, as a key is, comes line by line."""
+    return masked(line, sorted({part for secret in secrets for part in secret.splitlines()}, key=len, reverse=True))
 
 
-def _follow(process: subprocess.Popen[bytes], descriptor: int, on_line: Callable[[str], None]) -> Exception | None:
-    """Hand on what is written until the program has ended; returns how the listener failed, after which it is not asked again."""
+def _followed(process: subprocess.Popen[bytes], descriptor: int, on_line: Callable[[str], None]) -> Exception | None:
+    """Hand on what is written until the program has ended; returns how the listener failed, after which it is not asked again
+    and the program is asked to end."""
+    broken: list[Exception] = []
+
+    def heard(line: str) -> None:
+        if not broken:
+            try:
+                on_line(line)
+            except Exception as error:
+                broken.append(error)
+                child.ask_to_end(process)
+
+    _follow(descriptor, lambda: process.poll() is not None, heard)
+    return broken[0] if broken else None
+
+
+def _follow(descriptor: int, has_ended: Callable[[], bool], on_line: Callable[[str], None]) -> None:
+    """Hand on the lines of a file that another program writes, until that has ended, also when the command is cancelled."""
     position = 0  # of the first line that was not handed on; a position of one's own, for the file's is the program's
-    broken: Exception | None = None
     while True:
-        has_ended = process.poll() is not None  # before the read, so that nothing comes after the last one
+        is_last = has_ended()  # before the read, so that nothing comes after the last one
         *lines, unfinished = os.pread(descriptor, os.fstat(descriptor).st_size - position, position).split(b"\n")
-        for line in [*lines, unfinished] if has_ended and unfinished else lines:
+        for line in [*lines, unfinished] if is_last and unfinished else lines:
             position += len(line) + 1
-            if broken is None:
-                try:
-                    on_line(line.decode(errors="replace"))
-                except Exception as error:
-                    broken = error
-                    _ask(process)
-        if has_ended:
-            return broken
-        time.sleep(FOLLOW_EVERY_S)  # also when cancelled: the program ends in its own time
+            on_line(line.decode(errors="replace"))
+        if is_last:
+            return
+        time.sleep(FOLLOW_EVERY_S)
 
 
 def _whole(file: IO[bytes]) -> str:
     file.seek(0)
     return file.read().decode(errors="replace")
-
-
-def _ask(process: subprocess.Popen[bytes]) -> None:
-    """The program alone, not its group: terraform tells its plugins itself, and in its own order."""
-    with suppress(ProcessLookupError):
-        process.send_signal(signal.SIGINT)
-
-
-@contextmanager
-def _ended_when_cancelled(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Whatever happens in the block ends the program: a signal to this process, or an error. Raises `Cancelled` after the former,
-    unless the program had done its work."""
-    kills: list[threading.Timer] = []
-
-    def end() -> None:
-        _signal_group(process, signal.SIGTERM)
-        kills.append(threading.Timer(END_GRACE_S, _signal_group, (process, signal.SIGKILL)))
-        kills[-1].start()
-
-    _running.add(process)
-    try:
-        with cancel.current.calling(end):
-            yield
-    except BaseException:
-        _end_group(process)
-        raise
-    finally:
-        _running.discard(process)
-        for kill in kills:
-            kill.cancel()
-    if process.returncode != 0:
-        cancel.check()
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group that has ended
-        os.killpg(process.pid, number)
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    _signal_group(process, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(END_GRACE_S)
-    _signal_group(process, signal.SIGKILL)  # what it has started, and did not end
-    process.wait()
 
 
 @contextmanager
@@ -391,7 +339,7 @@ def beside(argv: Sequence[str], *, log: Path, env: Environment | None = None) ->
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
-        process = _started(tuple(argv), None, env, None, stdout=file, stderr=subprocess.STDOUT, locks=())
+        process = child.start(tuple(argv), env, stdout=file, stderr=subprocess.STDOUT, holds_locks=False)
         try:
             yield process.poll
         finally:
@@ -400,4 +348,4 @@ def beside(argv: Sequence[str], *, log: Path, env: Environment | None = None) ->
             try:
                 process.wait(BESIDE_GRACE_S)
             except subprocess.TimeoutExpired:
-                _end_group(process)
+                child.end_group(process)

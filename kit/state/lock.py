@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from kit import cancel, files, workspace
-from kit.adapters import process
+from kit.adapters import child
 from kit.errors import KitError
 
 POLL_S = 0.2
@@ -67,7 +67,7 @@ def held(
         _sweep(path)
         files.held_locks[path] += 1
         try:
-            with process.inherited(file.fileno()):
+            with child.inherited(file.fileno()):
                 yield
         finally:
             if cancel.current.is_set:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from kit import files
-from kit.adapters import process
+from kit.adapters import child
 from kit.cancel import Cancel
 
 SHORT = 12  # hex digits of a hash in names
@@ -74,7 +74,7 @@ class Cache:
             while not _taken(file):
                 cancelled.wait(OTHER_KIT_POLL_S)
             try:
-                with process.inherited(file.fileno()):
+                with child.inherited(file.fileno()):
                     yield
             finally:
                 fcntl.flock(file, fcntl.LOCK_UN)  # also for programs that still have the descriptor

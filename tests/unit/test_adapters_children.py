@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from kit.adapters.child import Environment
 from kit.adapters.compose import Compose
 from kit.adapters.docker.client import Docker
 from kit.adapters.kind import Kind
-from kit.adapters.process import Environment, Result
+from kit.adapters.process import Result
 
 TOLD = {"DOCKER_HOST": "unix:///run/some.sock", "DOCKER_CONTEXT": None, "DOCKER_TLS_VERIFY": None}
 

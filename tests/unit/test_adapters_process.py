@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -11,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from kit.adapters import process
-from kit.errors import ToolFailed, ToolMissing, ToolTimeout
+from kit.adapters import child, process
+from kit.errors import ToolFailed, ToolMissing, ToolTimeout, ToolUnusable
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,7 +85,7 @@ def test_everything_that_runs_can_be_ended_at_once() -> None:
     began = time.monotonic()
     worker.start()
     while worker.is_alive() and time.monotonic() - began < 30:
-        process.end_all()
+        child.end_all()
         worker.join(0.05)
     assert len(failures) == 1
 
@@ -189,3 +190,79 @@ def test_what_fails_while_it_is_read_ends_the_fed_program(tmp_path: Path) -> Non
     with pytest.raises(ValueError, match="hung up"):
         process.feed(python(code), pieces())
     assert not ended.exists()
+
+
+# Says something and goes on for ever.
+TALKS = "print('waiting for hunter2', flush=True); import time; time.sleep(3600)"
+
+
+def test_what_a_program_said_is_kept_when_it_takes_too_long(tmp_path: Path) -> None:
+    with pytest.raises(ToolTimeout) as late:
+        process.run(python(TALKS), timeout_s=1, secrets=("hunter2",))
+    assert late.value.detail == "waiting for ***"
+    with pytest.raises(ToolTimeout) as late:
+        process.run(python(TALKS), timeout_s=1, secrets=("hunter2",), log=tmp_path / "log")
+    assert late.value.detail.endswith("waiting for ***")
+    with pytest.raises(ToolTimeout) as late:
+        process.feed(python(TALKS), (), timeout_s=1)
+    assert late.value.detail == "waiting for hunter2"
+
+
+def test_a_log_holds_no_secret_and_what_comes_is_in_it_at_once(tmp_path: Path) -> None:
+    """The program waits until its first line is in the log."""
+    log, key = tmp_path / "log", "line one\nline two"
+    code = f"""
+import pathlib, time
+print("password hunter2", flush=True)
+while "password ***" not in pathlib.Path({str(log)!r}).read_text(): time.sleep(0.01)
+print({key!r}, "end")
+"""
+    result = process.run(python(code), log=log, secrets=("hunter2", key), timeout_s=30)
+    assert log.read_text().splitlines()[-3:] == ["password ***", "***", "*** end"]
+    assert "hunter2" not in result.stdout + log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "why"),
+    [
+        (b"\x7fELF\x02\x01\x01 and no more", 0o755, "written in part, or is for another platform"),
+        (b"#!/bin/sh\n", 0o644, "may not be executed"),
+    ],
+)
+def test_a_program_that_the_kernel_does_not_start_is_told_in_words(tmp_path: Path, content: bytes, mode: int, why: str) -> None:
+    program = tmp_path / "kind"
+    program.write_bytes(content)
+    program.chmod(mode)
+    with pytest.raises(ToolUnusable) as refused:
+        process.run([str(program)])
+    assert refused.value.what == f"{program} cannot be started"
+    assert why in refused.value.why
+    assert str(program) in refused.value.fix
+
+
+def test_a_stream_that_comes_no_further_does_not_hold_what_reads_it_past_its_time() -> None:
+    """An engine that says nothing more, in the middle of what it saves."""
+    stuck = threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        yield b"x"
+        stuck.wait(60)
+
+    try:
+        with pytest.raises(ToolTimeout):
+            process.feed(python("import sys; sys.stdin.buffer.read()"), pieces(), timeout_s=0.5)
+        assert not stuck.is_set()
+    finally:
+        stuck.set()
+
+
+def test_a_program_that_is_ended_leaves_no_open_pipe() -> None:
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("only Linux shows a process's descriptors")
+    kept = []  # as a traceback keeps the process that it is about
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with pytest.raises(ToolTimeout) as late:
+            process.run(python(TALKS), timeout_s=0.2, stdin="x")
+        kept.append(late)
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -25,7 +25,7 @@ COMMAND = '''
 import sys, threading, time
 from pathlib import Path
 from kit import cancel
-from kit.adapters import process
+from kit.adapters import child, process
 from kit.plan.execute import execute
 from kit.plan.steps import Step
 from kit.state import lock
@@ -40,7 +40,7 @@ def ready(name):
     (folder / name).touch()
 
 """
-process.END_GRACE_S = 0.2
+child.END_GRACE_S = 0.2
 
 def touch(name):
     (folder / name).touch()

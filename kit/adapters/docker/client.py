@@ -31,8 +31,8 @@ from kit.adapters.docker.observed import (
 from kit.errors import KitError, ToolFailed, ToolTimeout
 
 if TYPE_CHECKING:
+    from kit.adapters.child import Environment
     from kit.adapters.docker.images import ImageStore
-    from kit.adapters.process import Environment
 
 __all__ = ["Container", "Docker", "Ended", "EngineVersion", "Mount", "Network", "Platform", "PublishedPort", "Volume"]
 

@@ -19,7 +19,7 @@ from kit.adapters.environment import Withheld
 if TYPE_CHECKING:
     from docker.tls import TLSConfig
 
-    from kit.adapters.process import Environment
+    from kit.adapters.child import Environment
 
 USUAL = "unix:///var/run/docker.sock"
 # Of the docker CLI and of what takes its code, such as Compose: engine, platform, API version, signatures

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kit.adapters.child import Environment
 from kit.adapters.environment import Withheld
-from kit.adapters.process import Environment, Result, Runner, Streamer, run, stream
+from kit.adapters.process import Result, Runner, Streamer, run, stream
 from kit.adapters.terraform.errors import document_in, refusal
 
 EVALUATION_S = 60.0

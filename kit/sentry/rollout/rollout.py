@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from kit import cancel
-from kit.adapters import process
+from kit.adapters import child, process
 from kit.adapters.kubernetes.api import KubeApi
 from kit.errors import KitError
 from kit.sentry.chart.manifests import Document
@@ -307,7 +307,7 @@ def watch(
         sleep(POLL_S)
 
 
-def install(helm: Callable[[], T], watching: Callable[[Future[T]], object], stop: Callable[[], None] = process.end_all) -> T:
+def install(helm: Callable[[], T], watching: Callable[[Future[T]], object], stop: Callable[[], None] = child.end_all) -> T:
     """Run Helm, which waits for hooks in silence, beside the watching (`watch` with its `helm`); what Helm returned.
 
     If the watching ends in an error, Helm is stopped: its record is `failed` or pending, and the next run goes on from there.
