@@ -26,16 +26,17 @@ from kit.errors import KitError
 from kit.sentry import credentials, nodestore
 from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.chart import chart as charts
-from kit.sentry.chart import hooks, manifests, own_values, revisions, values, wiring
+from kit.sentry.chart import clickhouse_range, hooks, manifests, own_values, revisions, values, wiring
 from kit.sentry.chart.chart import Chart
 from kit.sentry.chart.manifests import Document
 from kit.sentry.check import check as rules
 from kit.sentry.check import keys, sandbox
+from kit.sentry.check.located import located
 from kit.sentry.check.pods import secret_data
 from kit.sentry.check.rule import Finding
 from kit.sentry.flavours import Flavour
 from kit.sentry.installed import FINISHED, RECORD, forget_interrupted, installed
-from kit.sentry.lines import clickhouse_range, topics, upgrade_path
+from kit.sentry.lines import topics, upgrade_path
 from kit.sentry.objects import NAMESPACE, RELEASE, config_map, namespace
 from kit.sentry.preflight import preflight
 from kit.sentry.preflight.verdict import Preflight
@@ -220,7 +221,7 @@ class Installation:
             size="" if self.flavour.is_stand_in else self.site.size,
             sandboxes=sandbox.of_profile(self.site.machine, self.site.profile.name, trusted=self.site.stack.trusts_chart),
         )
-        return own_values.located(replace(looked, notes=self.flavour.notes()), self._own)
+        return located(replace(looked, notes=self.flavour.notes()), self._own)
 
     def check(self) -> rules.Looked:
         """Raises `ValuesUnfit`, `UpgradePath`. Asks no cluster."""

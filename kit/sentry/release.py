@@ -13,13 +13,13 @@ from kit.errors import KitError
 from kit.plan.release import ReleaseSeen, ReleaseWanted
 from kit.plan.steps import Step
 from kit.sentry import flavours
+from kit.sentry.chart import clickhouse_range
 from kit.sentry.demo import demo
 from kit.sentry.demo.demo import DemoResult
 from kit.sentry.demo.receiver import Receiver
 from kit.sentry.flavours import Flavour
 from kit.sentry.installation import MIGRATED, Installation
 from kit.sentry.installed import installed
-from kit.sentry.lines import clickhouse_range
 from kit.sentry.preflight import preflight
 from kit.sentry.preflight.verdict import Preflight
 from kit.sentry.site import Note, Site

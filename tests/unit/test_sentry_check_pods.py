@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from kit.sentry.chart.families import family_of, program, repository, tag, version
 from kit.sentry.chart.manifests import Container
-from kit.sentry.check.families import family_of, program, repository, tag, version
 from kit.sentry.check.keys import known_keys
 from kit.sentry.check.pods import Files, environment, file_at
 from kit.sentry.check.rules_profile import quantity

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from kit.sentry.chart import clickhouse_range
 from kit.sentry.chart.chart import Chart
-from kit.sentry.lines import clickhouse_range, profiles
-from kit.sentry.lines.clickhouse_range import ClickHouseUnfit
+from kit.sentry.chart.clickhouse_range import ClickHouseUnfit
+from kit.sentry.lines import profiles
 
 CHART = Chart(Path("sentry"), "sentry", "33.8.0", "26.8.0")
 

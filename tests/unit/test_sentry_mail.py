@@ -16,6 +16,7 @@ import pytest
 
 from kit.endpoints import Trust
 from kit.pki import authority
+from kit.sentry.check.executor.mail import connections
 from kit.sentry.preflight import verdict
 from kit.sentry.preflight.clients import smtp
 from kit.sentry.preflight.clients.contract import Wrong
@@ -82,7 +83,7 @@ def mail(server: Server, tls: str = "starttls", host: str = "localhost", **more:
 
 
 def tried(options: dict[str, Any], write: bool = True) -> str:
-    (connection,) = smtp.connections(options, {"SSL_CERT_FILE": "/etc/kit/trust/bundle.crt"})
+    (connection,) = connections(options, {"SSL_CERT_FILE": "/etc/kit/trust/bundle.crt"})
     return smtp.ask(connection, write, None).did
 
 
@@ -182,14 +183,14 @@ def test_kits_handshake_says_that_a_port_wants_tls_at_once(serve: Serve, trust: 
     ],
 )
 def test_tls_is_on_where_exactly_one_of_the_two_says_so(more: dict[str, Any], on: bool) -> None:
-    (connection,) = smtp.connections({"backend": "smtp", "host": "h", "port": 25, **more}, {})
+    (connection,) = connections({"backend": "smtp", "host": "h", "port": 25, **more}, {})
     assert connection["tls"] == {"on": on, "verify": "full" if on else "none", "ca": None, "ca_from": None}
 
 
 @pytest.mark.parametrize("backend", ["dummy", "console", "", None])
 def test_another_backend_sends_nothing(backend: str | None) -> None:
-    assert smtp.connections({"backend": backend, "host": "h", "port": 25}, {}) == []
-    assert smtp.connections({}, {}) == []
+    assert connections({"backend": backend, "host": "h", "port": 25}, {}) == []
+    assert connections({}, {}) == []
 
 
 # -- in the place of a component: the driver, in a process of its own, for it forks and sets variables

@@ -17,6 +17,7 @@ from kit.blueprint.stack import OwnValues, SentryWanted, Stack
 from kit.sentry.chart import own_values, values
 from kit.sentry.chart.own_values import OwnValuesUnfit, merged
 from kit.sentry.check.check import Looked
+from kit.sentry.check.located import located as located_in
 from kit.sentry.check.rule import Finding
 from kit.sentry.installation import Installation
 from kit.sentry.site import ModuleValues
@@ -212,7 +213,7 @@ def test_a_finding_about_a_key_of_the_users_says_its_line() -> None:
 
     given = ("sentry.wbe is read by nothing", "sentry.wbe.x: holds a secret", "sentry is read by nothing", "mail.host is read")
     looked = Looked(tuple(map(finding, given)), 0, 0, 0, 0, {}, 0, 0)
-    located = own_values.located(looked, own("sentry:\n  wbe: {x: 1}"))
+    located = located_in(looked, own("sentry:\n  wbe: {x: 1}"))
     assert [each.found for each in located.findings] == [
         "sentry.wbe is read by nothing (kit.yaml:4)",
         "sentry.wbe.x: holds a secret (kit.yaml:4)",

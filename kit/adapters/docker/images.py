@@ -33,7 +33,7 @@ from kit.adapters.docker.stream import Piece, Silence, abandonable, problem_in, 
 from kit.adapters.docker.transfer import Build, Note, Pull, Throttle
 
 if TYPE_CHECKING:
-    from kit.adapters.docker.client import Docker
+    from kit.adapters.docker.connection import Connection
 
 LOG_TAIL_LINES = 20
 SILENT_PULL_S = 120.0
@@ -53,7 +53,7 @@ class LocalImage:
 
 
 class ImageStore:
-    def __init__(self, docker: Docker) -> None:
+    def __init__(self, docker: Connection) -> None:
         self._docker = docker
 
     def all(self, labels: Mapping[str, str] | None = None) -> tuple[LocalImage, ...]:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from kit.adapters.docker.client import Docker
 from kit.errors import KitError
 from kit.sentry.chart.chart import Chart
+from kit.sentry.chart.families import repository, tag
 from kit.sentry.chart.manifests import Document, containers
-from kit.sentry.check.families import repository, tag
 from kit.supply.lock import PulledImage
 
 if TYPE_CHECKING:

@@ -14,13 +14,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from kit.blueprint.stack import OwnValues
 from kit.errors import KitError
-from kit.sentry.check.check import Looked
-from kit.sentry.check.rule import Finding
 
 # Files that the chart writes and ends with this text: Python that is executed, and Relay's YAML.
 APPENDED = (("config", "sentryConfPy"), ("config", "snubaSettingsPy"), ("config", "relay"))
@@ -98,17 +95,6 @@ def _shape(value: Any) -> str:
 def _after(text: str, added: str) -> str:
     """Without the line of kit.yaml: pods would be replaced when something above it grows."""
     return f"{text.rstrip()}\n\n{BELOW}\n{added.rstrip()}\n" if added.strip() else text
-
-
-def located(looked: Looked, own: OwnValues) -> Looked:
-    """Findings about a key of the values say in which line of kit.yaml it stands, if it is the user's."""
-    return replace(looked, findings=tuple(_located(finding, own) for finding in looked.findings))
-
-
-def _located(finding: Finding, own: OwnValues) -> Finding:
-    word = finding.found.partition(" ")[0].rstrip(":")
-    where = own.places.get(tuple(word.split(".")), "") if finding.object == "values" else ""
-    return replace(finding, found=f"{finding.found} ({where})") if where else finding
 
 
 def shown(text: str, own: OwnValues) -> str:

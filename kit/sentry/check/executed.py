@@ -14,10 +14,10 @@ from typing import Any
 
 from kit.adapters.bounded import Bounded
 from kit.errors import KitError
+from kit.sentry.chart.families import family_of, tag
 from kit.sentry.chart.manifests import Container
 from kit.sentry.check import connections, sandbox
 from kit.sentry.check.executor import relay, sentry_consumers, snuba
-from kit.sentry.check.families import family_of, tag
 from kit.sentry.check.pods import Files, environment, file_at, volume_at
 from kit.sentry.check.sandbox import Sandbox
 

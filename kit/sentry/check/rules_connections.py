@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kit.sentry.chart.families import facts, family_of
 from kit.sentry.check.connections import Connection, Executed
-from kit.sentry.check.families import facts, family_of
 from kit.sentry.check.pods import placeholder
 from kit.sentry.check.rule import Release, Rule, Seen
 from kit.sentry.check.rules_pods import trust_file

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kit.sentry.check.connections import Executed
+from kit.sentry.check.executor import mail
+from kit.sentry.check.executor.contract import Connection
 from kit.sentry.check.rule import Release, Rule, Seen
-from kit.sentry.preflight.clients import smtp
-from kit.sentry.preflight.clients.contract import Connection
 
 NOBODY = ("", "root@localhost")  # the latter is Sentry's own default
 
 
 def _each(release: Release) -> Iterator[tuple[Executed, Connection]]:
     for executed in release.executed:
-        for connection in smtp.connections(executed.settings.get("mail") or {}, {}):
+        for connection in mail.connections(executed.settings.get("mail") or {}, {}):
             yield executed, connection
 
 

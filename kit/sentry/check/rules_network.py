@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kit.sentry.chart.families import facts, family_of, version
 from kit.sentry.chart.manifests import Container
 from kit.sentry.check.connections import Connection, Executed
-from kit.sentry.check.families import facts, family_of, version
 from kit.sentry.check.pods import environment, file_at
 from kit.sentry.check.rule import Release, Rule, Seen
 

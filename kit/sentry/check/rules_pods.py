@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
+from kit.sentry.chart.families import facts, family_of, repository, tag
 from kit.sentry.chart.manifests import Container, of_kind
 from kit.sentry.chart.wiring import TRUST
-from kit.sentry.check.families import facts, family_of, repository, tag
 from kit.sentry.check.pods import secret_data, volume_at
 from kit.sentry.check.rule import Release, Rule, Seen
 

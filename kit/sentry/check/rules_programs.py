@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kit.sentry.chart.families import family_of, tag, version
 from kit.sentry.chart.manifests import Container
-from kit.sentry.check.families import family_of, tag, version
 from kit.sentry.check.pods import environment
 from kit.sentry.check.rule import Release, Rule, Seen
 from kit.sentry.check.rules_pods import said

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kit.sentry.chart.families import facts, family_of
 from kit.sentry.chart.manifests import Container
-from kit.sentry.check.families import facts, family_of
 from kit.sentry.check.pods import secret_data
 from kit.sentry.check.rule import Release, Rule, Seen, name_of
 

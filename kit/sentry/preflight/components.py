@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kit.sentry.chart.families import family_of
 from kit.sentry.chart.manifests import Container, Document, containers
-from kit.sentry.check.families import family_of
 
 PREFIX = "kit-preflight-"  # of everything that is applied for a run only
 LABEL = "dev.kit.preflight"

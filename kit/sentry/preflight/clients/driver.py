@@ -24,8 +24,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kit.sentry.check.executor import mail
 from kit.sentry.check.executor.execute import execute
-from kit.sentry.preflight.clients import consumer_groups, handshakes, smtp
+from kit.sentry.preflight.clients import consumer_groups, handshakes
 from kit.sentry.preflight.clients.contract import NOTE, Connection, NamedTopic, Trouble, Wanted, Wrong, numbers
 from kit.sentry.preflight.clients.demands import STORES, demand
 
@@ -154,8 +155,8 @@ def _paths(place: str, env: Mapping[str, str]) -> list[Path]:
 
 def _connections(found: Mapping[str, Any], env: Mapping[str, str], request: Mapping[str, Any]) -> list[Connection]:
     """The stores', and the mail server's in the one component that tries it: every other one of Sentry's would log in as well."""
-    mail = smtp.connections(found["settings"].get("mail") or {}, env) if request.get("mail") else []
-    return _distinct([*found["connections"], *mail])
+    by_mail = mail.connections(found["settings"].get("mail") or {}, env) if request.get("mail") else []
+    return _distinct([*found["connections"], *by_mail])
 
 
 def _distinct(connections: Sequence[Connection]) -> list[Connection]:
