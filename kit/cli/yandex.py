@@ -70,14 +70,14 @@ def emulate(
 
     space = session.workspace
     rehearsal.ensure_certificate(space, session.wait_lock_s)
-    certificate, key = emulator.leaf(space.certs, session.stack.name)
+    certificate, key = emulator.certificate(space.certs, session.stack.name)
     settings = emulator.Settings(
         folder=environment.folder(space),
         certificate=certificate,
         key=key,
         port=port,
         s3_port=s3_port,
-        last=environment.usual(space),
+        last=environment.last_address(space),
         options=Options(async_s=async_s, is_strict=strict, quotas=quota_module.parse(quotas)),
         faults=fault_module.Faults(tuple(fault_module.parse(text) for text in faults), latency_s),
     )

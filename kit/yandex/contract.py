@@ -1,14 +1,15 @@
-"""The seam between what the API says and what stands behind it.
+"""The interface between the emulated API and what makes its resources real: the types, and the protocol `Backing`.
 
-Above the seam (`kit/yandex/services`, `kit/yandex/s3/buckets.py`): names, ids, rules, operations, the journal. Below it
-(`kit/yandex/backing`): containers, buckets, a cluster. The control plane hands down what is wanted, whole and frozen, and gets
-back what only reality knows. Everything below is idempotent: after a killed emulator the same call comes again.
+Above it (`kit/yandex/services`, `kit/yandex/s3/buckets.py`): names, ids, rules, operations, the journal. Below it
+(`kit/yandex/backing`): containers, buckets, a cluster. The API gives the backing what is wanted, whole and frozen, and gets back
+what only the backing knows. Every call is idempotent: after a killed emulator the same one comes again.
 
-Rules of the seam:
+Rules:
 - Calls for one cluster never overlap; calls for different clusters do, from several threads. They may take minutes.
 - A `put_*` makes or changes, a `remove_*` of what is not there is no error.
 - What cannot be done raises `BackingFailed`: the client sees it as the operation's error, and the resource is not made.
-- `observe_*` is asked before each answer that reads (drift must be seen), so it answers within 50 ms or from a fresh copy.
+- `observe_cluster` and `has_bucket` are called before each answer that reads, for drift must be seen: they answer within 50 ms,
+  or from a fresh copy.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ TOKEN_PREFIX = "t1.emu."  # two dots in all: the provider takes it for an IAM to
 
 
 class BackingFailed(KitError):
-    """What a managed resource stands for could not be made, changed or removed."""
+    """The backing could not make, change or remove what a resource stands for."""
 
     code = "KIT-YANDEX-BACKING"
     exit_code = 60
@@ -38,7 +39,7 @@ class BackingFailed(KitError):
 
 
 class NotPossible(BackingFailed):
-    """What stands behind this emulator cannot have it at all, however often it is asked; the client sees FAILED_PRECONDITION."""
+    """The backing can never do what is asked, however often; the client sees FAILED_PRECONDITION."""
 
     code = "KIT-YANDEX-NOT-POSSIBLE"
     exit_code = 60
@@ -125,7 +126,7 @@ ClusterPart = Topic | Database | User
 
 @dataclass(frozen=True, slots=True)
 class KubernetesAccess:
-    """How Terraform's machine (`external`) and pods (`internal`) reach the API server, and the authority of its certificate."""
+    """The addresses of an API server for this computer (`external`) and for pods (`internal`), and its certificate authority."""
 
     external: str  # https://127.0.0.1:6443
     internal: str
@@ -134,7 +135,7 @@ class KubernetesAccess:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What is really there. `None` for a kind of object: this backing cannot say, so the journal is believed."""
+    """What a cluster really has. `None` for a kind of part: this backing cannot say, so the journal is believed."""
 
     exists: bool
     topics: frozenset[str] | None = None
@@ -184,7 +185,7 @@ class ObjectStore:
 
 
 class Backing(Protocol):
-    """What makes managed resources real. `name` stands on the coverage page and in the ready line."""
+    """Makes managed resources real."""
 
     @property
     def name(self) -> str:
@@ -300,8 +301,8 @@ class BucketNotEmpty(S3Refused):
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """`documents`: S3's sub-resource (`versioning`, `lifecycle`, `policy`, `cors`, `encryption`, `acl`, `tagging`…) → the body of
-    the last PUT. Absent: never set, or deleted."""
+    """A bucket. `documents`: S3's sub-resource (`versioning`, `lifecycle`, `policy`, `cors`, `acl` …) → the body of the last
+    PUT. Absent: never set, or deleted."""
 
     name: str
     folder_id: str

@@ -1,4 +1,4 @@
-"""Which method of the API is answered how: docs/yandex-coverage.md and `kit yandex coverage`, from the registry itself."""
+"""Which method of the API is answered how: the page docs/yandex-coverage.md and `kit yandex coverage`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ the journal alone. Validated against the real Terraform provider, not yet agains
 
 @dataclass(frozen=True, slots=True)
 class Row:
+    """One method, and how it is answered."""
+
     service: str
     method: str
     level: str
@@ -48,12 +50,13 @@ def rows() -> Iterator[Row]:
 
 
 def counts() -> dict[str, int]:
+    """How many methods are answered on each level."""
     found = Counter(row.level for row in rows())
     return {level: found[level] for level in LEVELS}
 
 
 def page() -> str:
-    """Services of which nothing is answered are one line each: their methods would only hide the others."""
+    """The document. Services without an answer are one line each: their methods would only hide the others."""
     lines = [HEAD.format(version=version("yandexcloud"))]
     total = counts()
     whole = sum(total.values())

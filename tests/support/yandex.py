@@ -117,7 +117,7 @@ def emulated(
 
 
 def certificate_of(certs: Path) -> tuple[bytes, bytes, bytes]:
-    chain, key = emulator.leaf(certs, "test")
+    chain, key = emulator.certificate(certs, "test")
     return chain, key, (certs / "ca.crt").read_bytes()
 
 

@@ -55,7 +55,7 @@ resource "yandex_vpc_subnet" "second" {
 def emulated(tmp_path: Path) -> Iterator[Emulator]:
     """A cloud whose operations take their time."""
     certs = tmp_path / "certs"
-    certificate, key = emulator.leaf(certs, "interrupted")
+    certificate, key = emulator.certificate(certs, "interrupted")
     settings = emulator.Settings(None, certificate, key, options=Options(async_s=OPERATION_S))
     with emulator.running(settings, NoBacking()) as running:
         yield running

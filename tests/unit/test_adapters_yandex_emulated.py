@@ -30,7 +30,7 @@ TOKEN = f"{TOKEN_PREFIX}somebody"
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     folder = tmp_path_factory.mktemp("emulator")
-    certificate, key = emulator.leaf(folder, "emulated")
+    certificate, key = emulator.certificate(folder, "emulated")
     with emulator.running(emulator.Settings(None, certificate, key), NoBacking()) as running:
         yield {"YC_ENDPOINT": f"localhost:{running.port}", "SSL_CERT_FILE": str(folder / "ca.crt")}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import threading
@@ -16,7 +17,7 @@ import pytest
 from kit.yandex import coverage
 from kit.yandex.contract import BackingFailed, Cluster, ClusterPart, Inventory, NoBacking, PortTaken
 from kit.yandex.engine import descriptors, ids, operations
-from kit.yandex.engine.journal import Journal, JournalDamaged
+from kit.yandex.engine.journal import Journal, JournalDamaged, Record
 from kit.yandex.engine.state import Options
 from kit.yandex.rules import quotas
 from kit.yandex.rules.quotas import QuotaUnknown
@@ -394,7 +395,7 @@ def test_the_journal_is_private_and_is_compacted(
     certificate: Certificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kit.yandex.engine.journal.SPARE_LINES", 20)
-    monkeypatch.setattr("kit.yandex.engine.operations.KEPT", 3)
+    monkeypatch.setattr("kit.yandex.engine.operations.KEPT_OPERATIONS", 3)
     with emulated(certificate, tmp_path / "state") as cloud:
         network = yandex.network(cloud)
         for number in range(60):
@@ -405,6 +406,50 @@ def test_the_journal_is_private_and_is_compacted(
     assert len(journal.read_text().splitlines()) < 60
     with emulated(certificate, tmp_path / "state") as cloud:
         assert cloud(f"{NETWORK}/Get", network_id=network).description == "59"
+
+
+def _network_record(name: str, description: str = "") -> Record:
+    return Record(name, FOLDER, descriptors.message("vpc.v1.Network")(id=name, description=description))
+
+
+def _put(journal: Journal, record: Record) -> None:
+    with journal.transaction() as change:
+        change.put(record)
+
+
+def _on_disk(path: Path, folder: Path) -> dict[str, str]:
+    """What another emulator would read at this moment."""
+    copied = folder / "copied.jsonl"
+    copied.write_bytes(path.read_bytes())
+    journal = Journal(copied)
+    try:
+        return {record.key: record.message.description for record in journal.all("vpc.v1.Network")}
+    finally:
+        journal.close()
+
+
+def test_every_change_is_on_disk_also_the_one_that_compacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kit.yandex.engine.journal.SPARE_LINES", 5)
+    path = tmp_path / "state" / "journal.jsonl"
+    journal = Journal(path)
+    for number in range(20):
+        _put(journal, _network_record("n", str(number)))
+        assert _on_disk(path, tmp_path) == {"n": str(number)}
+    journal.close()
+
+
+def test_a_change_that_could_not_be_written_never_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state" / "journal.jsonl"
+    journal = Journal(path)
+    _put(journal, _network_record("a"))
+    with monkeypatch.context() as full:
+        full.setattr("os.fdatasync", lambda descriptor: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+        with pytest.raises(OSError, match="No space left"):
+            _put(journal, _network_record("b"))
+    _put(journal, _network_record("c"))
+    assert [record.key for record in journal.all("vpc.v1.Network")] == ["a", "c"]
+    journal.close()
+    assert set(_on_disk(path, tmp_path)) == {"a", "c"}
 
 
 # -- lists, quotas, coverage

@@ -93,7 +93,7 @@ class Cloud:
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     folder: Path = tmp_path_factory.mktemp("buckets")
-    certificate, key = emulator.leaf(folder, "buckets")
+    certificate, key = emulator.certificate(folder, "buckets")
     backing = SlowBacking()
     with emulator.running(emulator.Settings(None, certificate, key), backing) as running:
         yield Cloud(running, backing, (folder / "ca.crt").read_bytes())

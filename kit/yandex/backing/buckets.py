@@ -1,7 +1,7 @@
-"""Object storage on the stack's MinIO: a bucket is a bucket, and a static key is a user whose policy names what it opens.
+"""Object storage on MinIO: makes and removes buckets, and a MinIO user with its own policy for each static key.
 
-MinIO's root key is this side's own and S3's door's; no client ever gets it. The server starts with the first bucket and goes,
-with its data, when the last one has gone.
+MinIO's root key is used by the backing and the S3 server alone; no client ever gets it. MinIO starts with the first bucket and
+goes, with its data, when the last one has gone.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ WRITE = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion",
 
 
 class Buckets:
+    """The buckets and keys of the one MinIO. Thread-safe."""
+
     def __init__(self, stack: BackingStack) -> None:
         self._stack = stack
         self._wanted: tuple[KeyRights, ...] = ()
@@ -75,7 +77,7 @@ class Buckets:
                 self._settled = None
 
     def has(self, name: str) -> bool:
-        """At most a second old, and never from before a change. Raises where the server is there and does not answer."""
+        """Whether the bucket is there: at most a second old, never from before a change. Raises where MinIO does not answer."""
         changes = self._changes
         looked_s, then, there = self._looks.get(name, (float("-inf"), 0, False))
         if time.monotonic() - looked_s < LOOK_AGAIN_S and then == changes:
@@ -89,7 +91,7 @@ class Buckets:
         return answer.status == 200
 
     def put_keys(self, keys: tuple[KeyRights, ...]) -> None:
-        """Nobody waits for a server that is just being started: whoever starts it settles the keys when it answers."""
+        """Set all static keys. Does not wait for a server that is being started: whoever starts it sets them."""
         self._wanted = keys
         self._settle_keys()
 
@@ -107,7 +109,7 @@ class Buckets:
             self._stack.put_store(store.NAME, _answers)
 
     def _settle_keys(self) -> None:
-        """Bring the server's users in line with the keys, unless somebody is at it: then that one sees these keys too."""
+        """Bring MinIO's users in line with the keys, unless another thread is doing it, which then sees these keys too."""
         lock = self._stack.store_lock(store.NAME)
         while self._settled is None or self._settled != {rights.key.id: rights for rights in self._wanted}:
             if not lock.acquire(blocking=False):
@@ -125,7 +127,7 @@ class Buckets:
                 lock.release()
 
     def _settle(self, keys: tuple[KeyRights, ...]) -> None:
-        """The users of exactly these keys, each with a policy of its own under the key's name."""
+        """Make the users of exactly these keys, each with a policy under the key's name."""
         admin = s3_admin.admin_client(*self._root())
         users: dict[str, Any] = json.loads(admin.user_list())
         for rights in keys:
@@ -157,7 +159,7 @@ class Buckets:
 
 
 def policy(rights: KeyRights) -> dict[str, Any] | None:
-    """What a key may do, as MinIO takes it; None for nothing at all."""
+    """The MinIO policy of a static key; None where it opens nothing."""
     statements = []
     for buckets, on_bucket, on_objects in ((rights.reads, LIST, READ), (rights.writes, (), WRITE)):
         for actions, suffix in ((on_bucket, ""), (on_objects, "/*")):
@@ -168,7 +170,7 @@ def policy(rights: KeyRights) -> dict[str, Any] | None:
 
 
 def _mark(container_id: str, keys: tuple[KeyRights, ...]) -> str:
-    """Of everything that `_settle` brings about, in this very container."""
+    """A fingerprint of all users and policies, and of the container that has them."""
     rights = {each.key.id: f"{each.key.secret.reveal()} {sorted(each.reads)} {sorted(each.writes)}" for each in keys}
     return files.digest({"": container_id, **rights})
 
@@ -181,7 +183,7 @@ def _ask(local: LocalTarget, method: str, path: str) -> Answer:
 
 
 def _answers(local: LocalTarget) -> Ready | NotYet:
-    """The root key lists the buckets; `store.probe` asks for two buckets that are not made here."""
+    """Whether MinIO answers its root key. `store.probe` would ask for two buckets that are not made here."""
     started = time.monotonic()
     endpoint = local.endpoints().s3
     root = Key(store.ROOT, local.credentials().s3_root.reveal())

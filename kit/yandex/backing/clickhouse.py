@@ -1,4 +1,4 @@
-"""A managed ClickHouse on the stack's server: one user and one database, both called `sentry`.
+"""ClickHouse on the stack's server: one user and one database, both called `sentry`.
 
 The server reads its users from a file (the oldest version that kit runs has no users by SQL), and that file names these two.
 Other names are refused with that reason, not accepted and forgotten. A new password means a restart of a second or two.
@@ -26,6 +26,8 @@ OWN_DATABASES = frozenset({ALWAYS_THERE, "default", "information_schema", "INFOR
 
 
 class ClickHouse:
+    """`Managed` for ClickHouse."""
+
     store = store.NAME
 
     def __init__(self, stack: BackingStack) -> None:
@@ -57,7 +59,7 @@ class ClickHouse:
         self._log_in_with(user.password)
 
     def _remove_user(self, name: str) -> None:
-        """Nobody knows its password any more."""
+        """Set a password that nobody knows: the server's users stand in a file."""
         if name == store.USER and self._stack.container(self.store):
             self._log_in_with(Secret(password()))
 

@@ -1,4 +1,4 @@
-"""A managed Kafka on the stack's one broker: users by SCRAM, their rights as ACLs, topics with all their settings.
+"""Kafka on the stack's one broker: SCRAM users with ACLs, and topics with all their settings.
 
 One broker can hold one replica of anything. A topic that wants three replicas and two in sync is made with one and one: with its
 own figures every write with `acks=all` would be refused. The API keeps and shows what was asked for.
@@ -79,6 +79,8 @@ BESIDE: Mapping[str, tuple[tuple[str, str, str], ...]] = {
 
 
 class Kafka:
+    """`Managed` for Kafka."""
+
     store = store.NAME
 
     def __init__(self, stack: BackingStack) -> None:
@@ -94,7 +96,7 @@ class Kafka:
         self._admin = None
 
     def observe(self) -> Inventory:
-        """Without topics and users where the broker does not answer at this moment."""
+        """The topics and users; without them where the broker does not answer at this moment."""
         admin = self._connected()
         try:
             topics = frozenset(
@@ -126,7 +128,7 @@ class Kafka:
             _until(lambda: name not in admin.list_topics(timeout=TIMEOUT_S).topics)
 
     def _set_anew(self, wanted: kafka_topics.Topic) -> None:
-        """The topic's settings as asked for: what it has of its own beside them goes back to the broker's default."""
+        """Set the topic's settings; those it has of its own beside them go back to the broker's default."""
         admin, resource = self._connected(), ConfigResource(ResourceType.TOPIC, wanted.name)
         (held,) = finish("reading a topic's settings", admin.describe_configs([resource]).values())
         own = {name: entry for name, entry in held.items() if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value}
@@ -179,7 +181,7 @@ class Kafka:
             finish("setting the broker", self._connected().incremental_alter_configs([order]).values())
 
     def _connected(self) -> AdminClient:
-        """One client for all calls: each has threads and a login of its own."""
+        """The one client for all calls: each has threads and a login of its own."""
         local = self._stack.local()
         endpoint = store.admin_endpoint(local.endpoints().kafka, local.credentials())
         if self._admin is None or self._admin[0] != endpoint.port:
@@ -192,7 +194,7 @@ def _answers(local: LocalTarget) -> Ready | NotYet:
 
 
 def _until(is_seen: Callable[[], bool]) -> None:
-    """The controller has taken a change before the broker tells of it; whoever asked for the change asks the broker next."""
+    """Wait until the broker shows a change that the controller has taken already."""
     deadline = Deadline(TIMEOUT_S)
     while not is_seen():
         time.sleep(min(POLL_S, deadline.remaining_s()))
@@ -205,17 +207,17 @@ def _users(admin: AdminClient) -> frozenset[str]:
 
 
 def _possible(topic: Topic) -> Mapping[str, str]:
-    """The topic's settings on one broker."""
+    """The topic's settings, as far as one broker can have them."""
     return {name: "1" if name == REPLICAS_IN_SYNC else value for name, value in topic.config.items()}
 
 
 def _text(value: str | int | float | bool) -> str:
-    """As a broker reads it: `COMPRESSION_TYPE_ZSTD` is `zstd`."""
+    """A setting as a broker reads it: `COMPRESSION_TYPE_ZSTD` is `zstd`."""
     return str(value).removeprefix("COMPRESSION_TYPE_").lower()
 
 
 def _bindings(username: str, grants: tuple[Grant, ...]) -> list[AclBinding]:
-    """Every right once, in a fixed order."""
+    """The ACLs of a user, each once, in a fixed order."""
     rights = [
         right
         for grant in grants
@@ -237,7 +239,7 @@ def _bindings(username: str, grants: tuple[Grant, ...]) -> list[AclBinding]:
 
 
 def _role(grant: Grant) -> str:
-    """`ACCESS_ROLE_TOPIC_CONSUMER`, `ACCESS_ROLE_CONSUMER`, `CONSUMER`: they differ in the schema registry, and there is none."""
+    """PRODUCER, CONSUMER or ADMIN of `ACCESS_ROLE_TOPIC_CONSUMER`; the others are for a schema registry, and there is none."""
     role = grant.role.removeprefix("ACCESS_ROLE_").removeprefix("TOPIC_")
     if role not in ON_TOPIC:
         raise NotPossible(f"role {role} on {grant.subject}", "there is no schema registry behind this emulator")

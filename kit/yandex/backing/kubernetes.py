@@ -1,4 +1,4 @@
-"""A managed Kubernetes cluster: the Kind cluster of the stack, and in it the names that the cloud would have.
+"""Kubernetes on the stack's Kind cluster, with the cloud's host names in its DNS.
 
 Its authority and its addresses are Kind's own. Kind knows no IAM, but its API server takes the emulator's token, so whoever
 asks kit for a token is let in here as in the cloud.
@@ -40,6 +40,8 @@ NAMES = "names"
 
 
 class Kubernetes:
+    """`Managed` for Kubernetes."""
+
     store = KUBERNETES
     parts: PartVerbs = {}  # noqa: RUF012 - nothing is made inside
 
@@ -69,7 +71,7 @@ class Kubernetes:
             return self._access()
 
     def _let_the_token_in(self) -> None:
-        """Kind knows no IAM: its API server is told the one token that this emulator's environment names."""
+        """Write the emulator's token where Kind's API server reads tokens: Kind knows no IAM."""
         line = f'{self._stack.token},kit,kit,"system:masters"\n'
         path = self._stack.workspace.state / layout.API_TOKENS
         if not path.exists() or path.read_text() != line:
@@ -105,13 +107,13 @@ class Kubernetes:
     # -- names
 
     def settle_names_if_there(self) -> None:
-        """Where there is no cluster, or none that answers, nobody asks for names; the call that makes it settles them."""
+        """Update the names, where there is a cluster that answers; else the call that makes it does."""
         if self._stack.workspace.kubeconfig.exists() and self.node():
             with suppress(ClusterUnreachable):
                 self.settle_names(even_if_known=False)
 
     def settle_names(self, *, even_if_known: bool = True) -> None:
-        """Every name of every store, and every record, answered inside the cluster."""
+        """Make every name of every store, and every record, resolve inside the cluster."""
         with self._names_lock:
             node, services, records = self._stack.node(), self._services(), self._stack.memory.records()
             node_id = node.id if node else ""
@@ -127,7 +129,7 @@ class Kubernetes:
             self._stack.memory.put_mark(NAMES, mark)
 
     def _settle_services(self, wanted: dict[tuple[str, str], names.Document]) -> None:
-        """Only what differs from what was applied to this very node: the next cluster's names are a few among many."""
+        """Apply the Services that differ from those last applied to this node, and delete the others."""
         if wanted == self._applied:
             return
         api, before = self._api, self._applied or {}
@@ -142,7 +144,7 @@ class Kubernetes:
         self._applied = wanted
 
     def _services(self) -> dict[tuple[str, str], names.Document]:
-        """Kind and name → what there shall be. In the order in which it is applied."""
+        """The Services and slices that there should be, by kind and name, in the order in which they are applied."""
         owners = self._stack.memory.owners()
         documents = [names.namespace()]
         for store, owner in owners.items():
@@ -153,7 +155,7 @@ class Kubernetes:
         return {(document["kind"], document["metadata"]["name"]): document for document in documents}
 
     def _settle_dns(self, records: tuple[Record, ...]) -> None:
-        """CoreDNS looks at its file twice a minute; a new set of its pods has it at once."""
+        """Write the Corefile and replace CoreDNS' pods: they would read it twice a minute only."""
         api = self._api
         present = api.get("ConfigMap", DNS, DNS_NAMESPACE)
         if present is None:
@@ -168,7 +170,7 @@ class Kubernetes:
         self._wait_for_dns(api)
 
     def _wait_for_dns(self, api: KubeApi) -> None:
-        """Until pods of the present configuration answer and no other ones do."""
+        """Wait until pods of the present configuration answer, and no others."""
         deadline = time.monotonic() + DNS_TIMEOUT_S
         while (missing := _missing(api.get("Deployment", DNS, DNS_NAMESPACE))) is not None:
             if time.monotonic() > deadline:

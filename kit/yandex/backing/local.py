@@ -1,4 +1,4 @@
-"""Real things behind the cloud's API: containers, a Kind cluster, MinIO, of a local stack named after the emulator's.
+"""The backing on this computer: containers, MinIO and a Kind cluster of a local stack named after the emulator's.
 
 There is one of each kind. A managed cluster owns its store from the call that makes it to the one that removes it; a second one
 of the same kind is refused as what it is, impossible here. What is really there is asked of the engine and of the stores, so a
@@ -45,7 +45,7 @@ LOOK_AGAIN_S = 1.0
 
 
 class LocalBacking:
-    """`kit.yandex.contract.Backing`. `emulator` is the name of the stack whose cloud this is."""
+    """`contract.Backing`. `emulator` is the name of the stack whose cloud this is."""
 
     is_quick = False
 
@@ -66,30 +66,31 @@ class LocalBacking:
 
     @property
     def name(self) -> str:
+        """The local stack, for people."""
         return f"the local stack {self._stack.name}"
 
     @property
     def local(self) -> LocalTarget:
-        """The stack behind, for whoever must reach it from this computer: ports, authority, kubeconfig, images of the cluster."""
+        """The local stack: ports, authority, kubeconfig, images of the cluster."""
         return self._stack.local()
 
     @property
     def ca_file(self) -> Path:
-        """What clients of the managed databases trust: the cloud's CA.pem."""
+        """The authority of the managed databases, which the cloud publishes as CA.pem."""
         return self._stack.workspace.ca_file
 
     def missing(self) -> tuple[str, ...]:
-        """Tools and images that have to be made before anything can be real."""
+        """The tools and images that have to be built or pulled first."""
         local = self._stack.local()
         return tuple(need.key for need in local.supply.plan(local.supply_names()))
 
     def prepare(self, progress: Progress | None = None) -> None:
-        """Optional: what the first cluster would otherwise wait for, tools and images above all."""
+        """Build or pull them, so that the first cluster need not wait for them."""
         with as_backing_errors("the emulator's backing"):
             self._stack.prepare(progress)
 
     def purge(self) -> None:
-        """Everything: containers, volumes, cluster, network, certificates, passwords."""
+        """Remove containers, volumes, cluster, network, certificates and passwords."""
         self._stack.purge()
         self._seen.clear()
         for managed in self._managed.values():
@@ -166,7 +167,7 @@ class LocalBacking:
         return self._kubernetes.node() if managed is self._kubernetes else self._stack.container(managed.store)
 
     def _take(self, managed: Managed, cluster: Cluster) -> bool:
-        """Make the store this cluster's; true when it was not before. The store of one that has gone is cleared for the next."""
+        """Give the store to the cluster; true where another or none had it. What is left of that one is removed."""
         store, owner = managed.store, self._stack.memory.owners().get(managed.store)
         is_new = owner is None or owner.id != cluster.id
         if owner is not None and is_new:
@@ -243,7 +244,7 @@ def _subject(cluster: Cluster) -> str:
 
 
 def _names(cluster: Cluster) -> tuple[str, ...]:
-    """Under which its store answers. Kafka has no special names in the cloud: the first host is what it calls itself."""
+    """The host names of a cluster's store. Kafka has no special names in the cloud: the first host is what it calls itself."""
     if cluster.engine == Engine.KUBERNETES:
         return ()
     hosts = tuple(host.name for host in cluster.hosts) if cluster.engine == Engine.KAFKA else ()

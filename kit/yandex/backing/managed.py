@@ -1,4 +1,4 @@
-"""What the backing knows of one kind of cluster: the store that stands for it, and what can be made inside."""
+"""The protocol of one kind of cluster: start its store, look into it, make and remove what lives inside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the cloud's names come to resolve inside the cluster. Pure: documents and a piece of CoreDNS' configuration.
+"""Documents that make the cloud's host names resolve inside the cluster: Services, and a part of CoreDNS' Corefile. Pure.
 
 A fixed rule in the Corefile turns every cloud name into a Service of one namespace: so a cluster that comes or goes is a Service
 more or less, answered at once, and CoreDNS itself is not touched. A store's Service is an alias of its container's name, which
@@ -27,26 +27,29 @@ Document = Mapping[str, Any]
 
 
 def service_name(name: str) -> str:
-    """The Service that stands for a cloud name: `c-<id>.rw.mdb…` → `c-<id>-rw`, `rc1a-….mdb…` → its first label."""
+    """The name of the Service for a host name: `c-<id>.rw.mdb…` → `c-<id>-rw`, `rc1a-….mdb…` → its first label."""
     special = SPECIAL.match(name)
     return f"{special[1]}-{special[2]}" if special else name.partition(".")[0]
 
 
 def namespace() -> Document:
+    """The namespace of all these Services."""
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": LABELS}}
 
 
 def alias(name: str, container: str) -> Document:
-    """A cloud name that is a container on the stack's network."""
+    """A Service for a host name that is a container on the stack's network."""
     return _service(service_name(name), {"type": "ExternalName", "externalName": container})
 
 
 def storage() -> Document:
+    """The Service of object storage, on port 443."""
     ports = [{"name": "https", "port": STORAGE_PORT, "targetPort": 9000, "protocol": "TCP"}]
     return _service(STORAGE, {"type": "ClusterIP", "ports": ports})
 
 
 def storage_slice(address: str, port: int) -> Document:
+    """Where the Service of object storage leads: an address and a port."""
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
@@ -67,7 +70,7 @@ def _service(name: str, spec: Mapping[str, Any]) -> Document:
 
 
 def corefile(present: str, records: Iterable[Record]) -> str:
-    """The configuration with kit's part in it, in place of the one it had; everything else stays as it is."""
+    """The Corefile with kit's part in it, in place of the one it had; everything else stays as it is."""
     lines = present.splitlines()
     if BEGIN in lines and END in lines:
         del lines[lines.index(BEGIN) : lines.index(END) + 1]

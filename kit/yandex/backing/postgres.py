@@ -1,4 +1,4 @@
-"""A managed PostgreSQL on the stack's server: roles, databases, extensions, and who may enter which database.
+"""PostgreSQL on the stack's server: roles, databases, extensions, and who may enter which database.
 
 The cloud's right to a database is a role of the database's name here (pg_hba.conf lets in whoever is a member of it). Where the
 owner is called like its database, that role is the owner itself.
@@ -33,6 +33,8 @@ Result = TypeVar("Result")
 
 
 class Postgres:
+    """`Managed` for PostgreSQL."""
+
     store = store.NAME
 
     def __init__(self, stack: BackingStack) -> None:
@@ -106,7 +108,7 @@ class Postgres:
         self._do("removing a database", change)
 
     def _let_in(self, server: psycopg.Connection[Any], user: User) -> None:
-        """Membership in exactly the databases that the user was given, and those it owns."""
+        """Make the user a member of exactly the databases that it was given or owns."""
         databases = {row[0] for row in server.execute("SELECT datname FROM pg_database")} - OWN_DATABASES
         owned = "SELECT datname FROM pg_database JOIN pg_roles owner ON owner.oid = datdba WHERE owner.rolname = %s"
         wanted = {grant.subject for grant in user.grants} & databases

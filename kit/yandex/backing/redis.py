@@ -1,4 +1,4 @@
-"""A managed Valkey on the stack's server: the password of the `default` user, and nothing else to set."""
+"""Valkey on the stack's server: sets the password of the `default` user; nothing else can be set."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ SECRET = "redis_sentry"
 
 
 class Redis:
+    """`Managed` for Valkey."""
+
     store = store.NAME
 
     def __init__(self, stack: BackingStack) -> None:

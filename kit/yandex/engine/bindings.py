@@ -1,4 +1,4 @@
-"""Access bindings: who may do what with a resource. The same three methods in every service."""
+"""Access bindings of any resource: who has which role. The same three methods in every service."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ADD, REMOVE = 1, 2  # access.AccessBindingAction
 
 
 def register(registry: Registry, resource: Resource, find: Callable[[EmulatorState, str], Record] | None = None) -> None:
-    """For a service that has the three methods. `find`: how a resource is found by what these requests call its id."""
+    """Answer the three methods, where the service has them. `find`: the resource by what these requests call its id."""
     names = descriptors.methods(resource.service)
     if "ListAccessBindings" not in names:
         return
@@ -26,17 +26,17 @@ def register(registry: Registry, resource: Resource, find: Callable[[EmulatorSta
     def change(state: EmulatorState, call: Call, written: Change) -> OperationPlan:
         return _prepare(state, call, find(state, call.request.resource_id).key, written)
 
-    def listed(state: EmulatorState, call: Call) -> Any:
+    def list_bindings(state: EmulatorState, call: Call) -> Any:
         owner = find(state, call.request.resource_id)
         return pages.page(_bindings(state, owner.key), call.request, call.method.answer(), "access_bindings")
 
-    registry.add(resource.service, "ListAccessBindings", listed, resource.level)
+    registry.add(resource.service, "ListAccessBindings", list_bindings, resource.level)
     registry.add(resource.service, "SetAccessBindings", operation(change), resource.level)
     registry.add(resource.service, "UpdateAccessBindings", operation(change), resource.level)
 
 
 def roles(state: EmulatorState, resource_id: str, subject_id: str) -> Iterator[str]:
-    """What the subject may do with this very resource (not with what is above it)."""
+    """The roles of a subject on this very resource, not on what is above it."""
     for binding in _bindings(state, resource_id):
         if binding.subject.id in (subject_id, "allUsers", "allAuthenticatedUsers"):
             yield binding.role_id

@@ -1,4 +1,4 @@
-"""The API as its own descriptors tell it: services, methods, messages, and what each operation carries.
+"""The methods and messages of the API, read from the descriptors in the `yandexcloud` package.
 
 Nothing is listed by hand but the packages. A newer `yandexcloud` brings newer methods, and the coverage page shows them.
 """
@@ -27,7 +27,7 @@ OPERATION = "operation.Operation"
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method. Names are without `yandex.cloud.`; `metadata` and `response` are set where it returns an operation."""
+    """A method of a service. Names are without `yandex.cloud.`. One that returns an operation has `metadata` and `response`."""
 
     service: str  # vpc.v1.NetworkService
     name: str
@@ -39,16 +39,17 @@ class Method:
 
     @property
     def path(self) -> str:
-        """As on the wire."""
+        """Its path in gRPC."""
         return f"/{ROOT}{self.service}/{self.name}"
 
     @property
     def label(self) -> str:
-        """As a person writes it."""
+        """Its name in messages and options: service/method."""
         return f"{self.service}/{self.name}"
 
     @property
     def is_operation(self) -> bool:
+        """Whether it answers with an operation."""
         return bool(self.answer.DESCRIPTOR.full_name == ROOT + OPERATION)
 
 
@@ -91,7 +92,7 @@ def message(name: str) -> type[Message]:
 
 
 def kind_of(found: Message | type[Message]) -> str:
-    """The name by which a message is kept: without `yandex.cloud.`."""
+    """The name of a message without `yandex.cloud.`: the kind under which the journal keeps it."""
     descriptor: Descriptor = found.DESCRIPTOR
     return str(descriptor.full_name.removeprefix(ROOT))
 
@@ -115,7 +116,7 @@ def _pool() -> Any:
 
 
 def _resolve(name: str, package: str) -> type[Message] | None:
-    """The option names a type as C++ would: from the innermost package outwards."""
+    """The type that an option names. It is looked for as in C++: from the innermost package outwards."""
     if not name:
         return None
     if name == "google.protobuf.Empty":

@@ -1,4 +1,4 @@
-"""From a request's message to a resource's, by the names of their fields.
+"""Copies the fields of a request's message into a resource's message, by name.
 
 The API says `config_spec` when it is asked and `config` when it answers, wraps numbers on one side and not on the other, and
 answers settings three times: what the user set, what the default is, what is in effect. These are all the differences; they
@@ -27,7 +27,7 @@ def copy_fields(source: Message, target: Message) -> None:
 
 
 def copy_path(source: Message, path: str, target: Message) -> None:
-    """One path of an update mask: the field becomes what `source` says, absent included."""
+    """Copy one path of an update mask: the field becomes what `source` says, absent included."""
     _copy_path(source, path.split("."), target, path)
 
 
@@ -40,6 +40,7 @@ def counterparts(name: str, target: Descriptor) -> tuple[str, ...]:
 
 
 def is_setting_set(descriptor: Descriptor | None) -> bool:
+    """Whether the message has settings in three layers: by the user, by default, in effect."""
     return descriptor is not None and {USER, EFFECTIVE} <= set(descriptor.fields_by_name)
 
 
@@ -55,7 +56,7 @@ def set_default_messages(message: Message, depth: int = 0) -> None:
 
 
 def add_user_config_layer(settings: Message) -> None:
-    """Complete a settings set: the default is filled, and in effect is what the user set over the default."""
+    """Fill the default settings, and lay what the user set over them for those in effect."""
     user, effective, default = (getattr(settings, name) for name in (USER, EFFECTIVE, DEFAULT))
     user.SetInParent()
     set_default_messages(default)
@@ -110,7 +111,7 @@ def _copy_path(source: Message, parts: Sequence[str], target: Message, path: str
 
 
 def _set(source: Message, field: FieldDescriptor, target: Message, name: str) -> None:
-    """The field whole: cleared, then copied if the source has it."""
+    """Replace the whole field: cleared, then copied if the source has it."""
     inner = target.DESCRIPTOR.fields_by_name[name].message_type
     if is_setting_set(inner) and not is_setting_set(field.message_type):
         getattr(target, name).ClearField(USER)

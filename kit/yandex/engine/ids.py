@@ -1,4 +1,4 @@
-"""Ids and names in the cloud's own form: twenty characters, the first three tell the service."""
+"""Makes ids and names in the cloud's own form: twenty characters, of which the first three name the service."""
 
 from __future__ import annotations
 
@@ -17,29 +17,30 @@ MARK = "emu"  # after the prefix, in every id: a state that holds other ids belo
 
 
 def new(prefix: str) -> str:
+    """A new id with this prefix."""
     return prefix + MARK + _random(LENGTH - len(prefix) - len(MARK), ALPHABET)
 
 
 def is_foreign(key: str) -> bool:
-    """An id of the cloud's form that is none of this emulator's."""
+    """Whether it has the form of the cloud's ids, and is none of this emulator's."""
     return bool(FORM.fullmatch(key)) and key[3:6] != MARK
 
 
 def host(zone_id: str) -> str:
-    """`rc1a-<16 characters>.mdb.yandexcloud.net` in ru-central1-a."""
+    """A new host name: `rc1a-<16 characters>.mdb.yandexcloud.net` in ru-central1-a."""
     zone = "rc1" + zone_id.rpartition("-")[2][:1] if zone_id else "rc1a"
     return f"{zone}-{_random(16, ALPHABET)}.mdb.yandexcloud.net"
 
 
 def access_key() -> tuple[str, str]:
-    """A static key's id and secret, 25 and 40 characters."""
+    """The id and secret of a new static key, 25 and 40 characters."""
     return "YCA" + _random(22, string.ascii_letters + string.digits), "YC" + _random(
         38, string.ascii_letters + string.digits + "-_"
     )
 
 
 def password(length: int = 20) -> str:
-    """What `generate_password` makes."""
+    """A new password, as `generate_password` makes it."""
     return _random(length, string.ascii_letters + string.digits)
 
 

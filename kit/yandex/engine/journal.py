@@ -1,4 +1,4 @@
-"""What the emulator knows: in memory, and on disk as an append-only journal.
+"""The emulator's database: all resources in memory, and every change on disk in an append-only journal.
 
 One line of JSON is one change, whole or absent. It is on disk before the answer that depends on it leaves. A line cut short by a
 kill is the last one and is dropped; any other damage is an error, for clusters hang on it. The journal is written anew,
@@ -8,6 +8,7 @@ compacted, when most of its lines are history.
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import threading
@@ -44,7 +45,7 @@ class JournalDamaged(KitError):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One resource. `message` is never changed in place: see `copy()`. `extra`: what the API does not show."""
+    """A resource. `message` is never changed in place: see `copy()`. `extra`: what the API does not show."""
 
     key: str
     parent: str
@@ -53,17 +54,20 @@ class Record:
 
     @property
     def kind(self) -> str:
+        """The name of its message."""
         return kind_of(self.message)
 
     @property
     def is_pending(self) -> bool:
-        """An operation works on it: reality may not have it yet."""
+        """Whether an operation works on it: the backing may not have it yet."""
         return bool(self.extra.get(PENDING))
 
-    def settled(self) -> Record:
+    def without_pending(self) -> Record:
+        """The same record, once no operation works on it."""
         return Record(self.key, self.parent, self.message, {name: value for name, value in self.extra.items() if name != PENDING})
 
     def copy(self) -> Any:
+        """A copy of the message, to be changed."""
         fresh = type(self.message)()
         fresh.CopyFrom(self.message)
         return fresh
@@ -71,7 +75,7 @@ class Record:
 
 @dataclass(slots=True)
 class Change:
-    """What one transaction writes."""
+    """The records that one transaction writes and deletes."""
 
     puts: dict[tuple[str, str], Record] = field(default_factory=dict)
     deletes: dict[tuple[str, str], None] = field(default_factory=dict)
@@ -89,7 +93,7 @@ class Change:
 
 
 class Journal:
-    """Thread-safe. `path` None keeps it in memory alone."""
+    """The records by kind and key. Thread-safe. `path` None keeps it in memory alone."""
 
     def __init__(self, path: Path | None) -> None:
         self.lock = threading.RLock()
@@ -110,7 +114,7 @@ class Journal:
             return list(self._records.get(kind, {}).values())
 
     def children(self, kind: str, parent: str) -> list[Record]:
-        """In the order in which they were made."""
+        """The records in a parent, in the order in which they were made."""
         with self.lock:
             return [self._records[kind][key] for key in self._children.get((kind, parent), {})]
 
@@ -122,13 +126,14 @@ class Journal:
 
     @contextmanager
     def transaction(self) -> Iterator[Change]:
-        """Nothing is written if the body raises. Nobody else reads or writes halves of it."""
+        """Write what the body collects; nothing if it raises. Nobody else reads or writes halves of it."""
         change = Change()
         with self.lock:
             yield change
             if change:
                 self._write(change)
-                self._take(change)
+                self._apply(change)
+                self._compact_if_long()
 
     def close(self) -> None:
         with self.lock:
@@ -136,7 +141,7 @@ class Journal:
                 self._file.close()
                 self._file = None
 
-    def _take(self, change: Change) -> None:
+    def _apply(self, change: Change) -> None:
         for kind, key in change.deletes:
             record = self._records.get(kind, {}).pop(key, None)
             if record is not None:
@@ -149,21 +154,29 @@ class Journal:
             self._children.setdefault((kind, record.parent), {})[key] = None
 
     def _write(self, change: Change) -> None:
-        if self._path is None or self._file is None:
+        """One line, whole and on disk; where that fails, the file is as it was before."""
+        if self._file is None:
             return
-        self._file.write(_line(change))
-        self._file.flush()
-        os.fdatasync(self._file.fileno())
+        line, size = _line(change), os.fstat(self._file.fileno()).st_size
+        try:
+            if self._file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+            os.fdatasync(self._file.fileno())
+        except OSError:
+            os.ftruncate(self._file.fileno(), size)
+            raise
         self._lines += 1
-        if self._lines > SPARE_LINES and self._lines > 4 * sum(len(found) for found in self._records.values()):
+
+    def _compact_if_long(self) -> None:
+        alive = sum(len(found) for found in self._records.values())
+        if self._path is not None and self._lines > max(SPARE_LINES, 4 * alive):
             self._compact(self._path)
 
     def _load(self, path: Path) -> None:
         if not path.exists():
             return
         lines = path.read_bytes().split(b"\n")
-        if lines.pop():  # not ended by a newline: the kill came while it was written, and nobody was told of it
-            pass
+        lines.pop()  # empty; or a line without its end: the kill came while it was written, and no client has an answer yet
         for number, line in enumerate(lines, 1):
             try:
                 document = json.loads(line)
@@ -171,7 +184,7 @@ class Journal:
                     if document["version"] != VERSION:
                         raise ValueError(f"version {document['version']}, this program writes {VERSION}")
                     continue
-                self._take(_change(document))
+                self._apply(_change(document))
             except (ValueError, KeyError, TypeError) as error:
                 raise JournalDamaged(path, number, str(error)) from error
 
@@ -186,7 +199,7 @@ class Journal:
         files.write(path, head + b"".join(parts), files.PRIVATE)
         if self._file is not None:
             self._file.close()
-        self._file = path.open("ab")
+        self._file = path.open("ab", buffering=0)
         self._lines = len(parts)
 
 

@@ -29,15 +29,15 @@ from kit.yandex.engine.refusal import Refusal
 from kit.yandex.engine.state import Call, EmulatorState, now
 
 ANSWERED_WITHIN_S = 1.5  # what is made in this time is done in the first answer, and nobody polls for it
-AT_ONCE = "storage.v1."  # the provider reads a bucket out of the first answer, whatever it polls for afterwards
-KEPT = 2000  # finished operations that can still be asked for
+ALWAYS_AWAITED = "storage.v1."  # the provider reads a bucket out of the first answer, whatever it polls for afterwards
+KEPT_OPERATIONS = 2000  # finished operations that can still be asked for
 PREFIXES = {"mdb": "mdb", "vpc": "enp", "k8s": "cat", "iam": "aje", "lockbox": "e6q", "dns": "dns", "storage": "e3e"}
 OPENS_BUCKETS = {"storage.v1.Bucket", "iam.v1.awscompatibility.AccessKey", "access.ListAccessBindingsResponse"}
 Recovery = Callable[[EmulatorState, Record], None]
 
 
 class Operations:
-    """Thread-safe. Finished operations are kept in the journal, the newest `KEPT` of them."""
+    """Thread-safe. Finished operations are kept in the journal, the newest `KEPT_OPERATIONS` of them."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="operation")
@@ -70,47 +70,47 @@ class Operations:
             if key and key in self._by_key and (before := state.journal.get(OPERATION, self._by_key[key])):
                 return before.message
             if state.backing.is_quick and not state.options.async_s:
-                record = self._at_once(state, call, prepare, key)
+                record = self._run_now(state, call, prepare, key)
             else:
-                record, started = self._begin(state, call, prepare, key)
+                record, started = self._start(state, call, prepare, key)
             if key:
                 self._by_key[key] = record.key
-        if started is not None and call.method.service.startswith(AT_ONCE):
+        if started is not None and call.method.service.startswith(ALWAYS_AWAITED):
             wait([started])
         elif started is not None and not state.options.async_s:
             wait([started], timeout=ANSWERED_WITHIN_S)
         current = state.journal.get(OPERATION, record.key)
         return (current or record).message
 
-    def _at_once(self, state: EmulatorState, call: Call, prepare: Callable[[Change], OperationPlan], key: str) -> Record:
+    def _run_now(self, state: EmulatorState, call: Call, prepare: Callable[[Change], OperationPlan], key: str) -> Record:
         with state.journal.transaction() as change:
             plan = prepare(change)
             patches = [patch for side_effect in plan.side_effects if (patch := side_effect()) is not None]
-            _finish(plan, patches)
-            record = _record(call, plan, key)
+            _apply_patches(plan, patches)
+            record = _operation_record(call, plan, key)
             _succeed(record.message, call, plan)
             self._keep(change, record)
         _publish_keys(state, plan)
         return record
 
-    def _begin(
+    def _start(
         self, state: EmulatorState, call: Call, prepare: Callable[[Change], OperationPlan], key: str
     ) -> tuple[Record, Future[None]]:
         planned = Change()
         plan = prepare(planned)
         if state.options.is_strict and (busy := self._busy.get(plan.subject)):
             raise refusal.precondition(f'conflicting operation "{busy}" detected')
-        record = _record(call, plan, key)
+        record = _operation_record(call, plan, key)
         before = {place: state.journal.get(*place) for place in [*planned.puts, *planned.deletes]}
         with state.journal.transaction() as change:
             for made in planned.puts.values():
-                change.put(_transitional(made, plan))
+                change.put(_with_transitional_status(made, plan))
             self._keep(change, record)
         if plan.subject:
             self._busy[plan.subject] = record.key
-        return record, self._pool.submit(self._carry_out, state, call, plan, record, before)
+        return record, self._pool.submit(self._run_later, state, call, plan, record, before)
 
-    def _carry_out(
+    def _run_later(
         self,
         state: EmulatorState,
         call: Call,
@@ -123,7 +123,7 @@ class Operations:
                 if self._stopping.wait(state.options.async_s):
                     return  # journaled as unfinished: the next start deals with it
                 patches = [patch for side_effect in plan.side_effects if (patch := side_effect()) is not None]
-            self._end(state, call, plan, record, patches)
+            self._complete(state, call, plan, record, patches)
         except Exception as error:
             self._fail(state, plan, record, before, error)
         finally:
@@ -131,13 +131,15 @@ class Operations:
                 if self._busy.get(plan.subject) == record.key:
                     del self._busy[plan.subject]
 
-    def _end(self, state: EmulatorState, call: Call, plan: OperationPlan, record: Record, patches: list[ResponsePatch]) -> None:
+    def _complete(
+        self, state: EmulatorState, call: Call, plan: OperationPlan, record: Record, patches: list[ResponsePatch]
+    ) -> None:
         with state.journal.transaction() as change:
             current = state.journal.get(plan.primary.kind, plan.primary.key)
             if plan.verb != "delete" and current is not None:
                 settled = current.copy()
                 _restore_status(settled, plan.primary.message)
-                plan.primary = Record(current.key, current.parent, settled, current.extra).settled()
+                plan.primary = Record(current.key, current.parent, settled, current.extra).without_pending()
                 change.put(plan.primary)
                 for patch in patches:
                     patch(plan.primary.message)
@@ -176,14 +178,14 @@ class Operations:
     def _keep(self, change: Change, record: Record) -> None:
         change.put(record)
         self._order.append(record.key)
-        if len(self._order) > KEPT:
+        if len(self._order) > KEPT_OPERATIONS:
             oldest = self._order.pop(0)
             change.delete(OPERATION, oldest)
             self._by_key = {key: operation for key, operation in self._by_key.items() if operation != oldest}
 
     @contextmanager
     def _exclusively(self, subject: str) -> Iterator[None]:
-        """One operation on a subject at a time. Its lock is forgotten with the last one."""
+        """One operation on a subject at a time. Its lock is on_forget with the last one."""
         with self._guard:
             lock, count = self._locks.get(subject, (threading.Lock(), 0))
             self._locks[subject] = lock, count + 1
@@ -208,7 +210,9 @@ def _recover(state: EmulatorState, record: Record, roll_back: Recovery, repeat: 
     place = record.extra.get("verb"), record.extra.get("kind", ""), record.extra.get("key", "")
     verb, kind, key = place
     current = state.journal.get(kind, key)
-    complaint = "" if current is None else _attempt(state, current, {"create": roll_back, "update": repeat}.get(str(verb)))
+    complaint = (
+        "" if current is None else _why_not_recovered(state, current, {"create": roll_back, "update": repeat}.get(str(verb)))
+    )
     with state.journal.transaction() as change:
         if current is not None and verb == "create":
             change.delete(kind, key)
@@ -218,7 +222,7 @@ def _recover(state: EmulatorState, record: Record, roll_back: Recovery, repeat: 
         elif current is not None:
             settled = current.copy()
             _set_status(settled, ("RUNNING", "ACTIVE"))
-            change.put(Record(current.key, current.parent, settled, current.extra).settled())
+            change.put(Record(current.key, current.parent, settled, current.extra).without_pending())
         failed = Record(record.key, record.parent, record.copy(), record.extra)
         failed.message.done = True
         failed.message.error.CopyFrom(
@@ -227,7 +231,7 @@ def _recover(state: EmulatorState, record: Record, roll_back: Recovery, repeat: 
         change.put(failed)
 
 
-def _attempt(state: EmulatorState, record: Record, recovery: Recovery | None) -> str:
+def _why_not_recovered(state: EmulatorState, record: Record, recovery: Recovery | None) -> str:
     """Run the recovery; returns why it failed. The emulator must start even where its backing cannot be reached."""
     try:
         if recovery is not None:
@@ -237,7 +241,7 @@ def _attempt(state: EmulatorState, record: Record, recovery: Recovery | None) ->
         return f", and what it had begun could not be recovered: {error}"
 
 
-def _record(call: Call, plan: OperationPlan, idempotency: str) -> Record:
+def _operation_record(call: Call, plan: OperationPlan, idempotency: str) -> Record:
     operation = message(OPERATION)()
     operation.id = ids.new(PREFIXES.get(call.method.service.partition(".")[0], "e6e"))
     operation.description = f"{call.method.name} {call.method.service.rpartition('.')[2].removesuffix('Service')}"
@@ -246,14 +250,14 @@ def _record(call: Call, plan: OperationPlan, idempotency: str) -> Record:
     operation.created_by = call.subject
     if call.method.metadata is not None:
         metadata = call.method.metadata()
-        _name(metadata, call.request, plan)
+        _fill_metadata(metadata, call.request, plan)
         _pack(operation.metadata, metadata)
     owner = plan.subject or plan.primary.key
     extra = {"verb": plan.verb, "kind": plan.primary.kind, "key": plan.primary.key}
     return Record(operation.id, owner, operation, {**extra, **({"idempotency": idempotency} if idempotency else {})})
 
 
-def _name(metadata: Any, request: Any, plan: OperationPlan) -> None:
+def _fill_metadata(metadata: Any, request: Any, plan: OperationPlan) -> None:
     for item in metadata.DESCRIPTOR.fields:
         if item.message_type is not None:
             continue
@@ -287,7 +291,7 @@ def _pack(target: Packed, content: Message) -> None:
     target.Pack(content)
 
 
-def _finish(plan: OperationPlan, patches: list[ResponsePatch]) -> None:
+def _apply_patches(plan: OperationPlan, patches: list[ResponsePatch]) -> None:
     for patch in patches:
         fresh = plan.primary.copy()
         patch(fresh)
@@ -295,7 +299,7 @@ def _finish(plan: OperationPlan, patches: list[ResponsePatch]) -> None:
         plan.change.put(plan.primary)
 
 
-def _transitional(record: Record, plan: OperationPlan) -> Record:
+def _with_transitional_status(record: Record, plan: OperationPlan) -> Record:
     if (record.kind, record.key) != (plan.primary.kind, plan.primary.key):
         return record
     fresh = record.copy()

@@ -1,4 +1,4 @@
-"""Lists: the filter and the pages."""
+"""Filters and pages of lists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CLAUSE = re.compile(r"""\s*([a-z_.]+)\s*(=|!=)\s*(?:"([^"]*)"|'([^']*)'|([^\s"']
 
 
 def page(items: Sequence[Any], request: Any, answer: Any, field: str | None = None) -> Any:
-    """Fill the answer's list with the page asked for; a token is good for the same list only."""
+    """Fill the answer's list with the page that is asked for; a token is good for the same list only."""
     name = field or _list_field(answer)
     items = filtered(items, request)
     size = min(getattr(request, "page_size", 0) or DEFAULT_SIZE, MAXIMUM_SIZE)
@@ -26,7 +26,7 @@ def page(items: Sequence[Any], request: Any, answer: Any, field: str | None = No
 
 
 def filtered(items: Sequence[Any], request: Any) -> Sequence[Any]:
-    """`name = "x"`, several joined by AND; other filters of the API are refused, not ignored."""
+    """The items that match `name = "x"`, several joined by AND; other filters of the API are refused, not ignored."""
     text = getattr(request, "filter", "")
     if not text:
         return items

@@ -1,4 +1,4 @@
-"""Who names whom: ids in requests must exist, and what others name cannot be deleted."""
+"""References between resources: ids in requests must exist, and what others refer to cannot be deleted."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ HOLDERS = {
 
 
 def named(message: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
-    """(field's path, field's name, id) for every reference in the message."""
+    """Every reference in a message: the field's path, its name, the id."""
     for field, value in message.ListFields():
         name = f"{path}{field.name}"
         if field.name in FIELDS and field.message_type is None:
@@ -62,6 +62,7 @@ def named(message: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
 
 
 def check(state: EmulatorState, request: Any) -> None:
+    """Raise NOT_FOUND for an id in the request that names nothing."""
     for path, name, found in named(request):
         kind, noun = FIELDS[name]
         if state.journal.get(kind, found) is None:
@@ -69,7 +70,7 @@ def check(state: EmulatorState, request: Any) -> None:
 
 
 def check_free(state: EmulatorState, kind: str, key: str, noun: str) -> None:
-    """FAILED_PRECONDITION where something that is not its own default names it."""
+    """Raise FAILED_PRECONDITION where something that is not its own default refers to it."""
     for holder in HOLDERS.get(kind, ()):
         for record in state.journal.all(holder):
             if record.key == key or getattr(record.message, "default_for_network", False):

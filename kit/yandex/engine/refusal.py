@@ -1,4 +1,4 @@
-"""How the API says no: a gRPC code, a sentence, and for a bad field its path (google.rpc.BadRequest)."""
+"""Refusals of the API: a gRPC code, a message, and for a bad field its path (google.rpc.BadRequest)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 @dataclass(frozen=True, slots=True)
 class Violation:
+    """A field that is not as it must be."""
+
     field: str  # config_spec.resources.disk_size; items are named by position: user_specs[0].name
     description: str
 
 
 class Refusal(Exception):
+    """A refused call."""
+
     def __init__(self, code: grpc.StatusCode, message: str, violations: Sequence[Violation] = ()) -> None:
         super().__init__(message)
         self.code = code
@@ -23,7 +27,7 @@ class Refusal(Exception):
         self.violations = tuple(violations)
 
     def status(self) -> status_pb2.Status:
-        """As `grpc-status-details-bin` and as an operation's error carry it."""
+        """The status, as `grpc-status-details-bin` and an operation's error carry it."""
         status = status_pb2.Status(code=code_pb2.Code.Value(self.code.name), message=self.message)
         if self.violations:
             bad = error_details_pb2.BadRequest(
@@ -50,7 +54,7 @@ def not_found(noun: str, name: str) -> Refusal:
 
 
 def foreign(noun: str, name: str) -> Refusal:
-    """Never NOT_FOUND: terraform would drop from its state, as deleted, what stands in the real cloud."""
+    """For an id of the real cloud. Never NOT_FOUND: terraform would drop from its state, as deleted, what stands there."""
     return Refusal(
         grpc.StatusCode.PERMISSION_DENIED,
         f"{noun} {name} is none of this emulator's: the state seems to be the real cloud's. Give the emulator a state of its own",

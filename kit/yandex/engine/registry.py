@@ -1,4 +1,4 @@
-"""Which method is answered by what. What is not here is UNIMPLEMENTED, and the coverage page says so."""
+"""The handlers of the API's methods. A method without one is UNIMPLEMENTED, and the coverage page says so."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ MODELLED, GENERIC = "modelled", "generic"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
+    """A handler, and what the coverage page says of it."""
+
     handler: Handler
     level: str
     backed: str  # what stands behind it with a real backing; "" for nothing beyond the journal
@@ -23,8 +25,10 @@ class Entry:
 
 @dataclass(slots=True)
 class Registry:
+    """Method's path → handler."""
+
     entries: dict[str, Entry] = field(default_factory=dict)  # path → entry
 
     def add(self, service: str, name: str, handler: Handler, level: str = MODELLED, backed: str = "") -> None:
-        """A later entry replaces an earlier one: a service's own way replaces the generic one. Unknown names are an error."""
+        """Set a method's handler; a service's own replaces the common one. Unknown names are an error."""
         self.entries[descriptors.methods(service)[name].path] = Entry(handler, level, backed)

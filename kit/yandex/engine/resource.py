@@ -1,4 +1,4 @@
-"""Create, get, list, update by mask, delete: alike for every resource, by its descriptors. What differs stands in `services/`."""
+"""The methods that all resources have in common: create, get, list, update, delete, move, and others that change one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def operation(prepare: Callable[[EmulatorState, Call, Change], OperationPlan]) -
 
 @dataclass(slots=True)
 class MutationContext:
-    """What a hook sees and may change while a resource is made, changed or removed."""
+    """What a hook may read and change while a resource is made, changed or removed."""
 
     state: EmulatorState
     call: Call
@@ -68,7 +68,7 @@ class MutationContext:
 
 @dataclass(frozen=True)
 class Resource:
-    """One kind of resource. `scope` is the field that names its parent; `is_named`: kept under parent/name, without an id."""
+    """A kind of resource. `scope` is the field that names its parent; `is_named`: kept under parent/name, without an id."""
 
     service: str
     message: str
@@ -83,23 +83,24 @@ class Resource:
     build: Hook | None = None
     change: Hook | None = None
     remove: Hook | None = None
-    is_there: Callable[[EmulatorState, Record], bool] | None = None  # drift: asked before a resource is shown
-    forgotten: Callable[[EmulatorState, Change, Record], None] | None = None  # what else goes with one that is no longer there
+    exists: Callable[[EmulatorState, Record], bool] | None = None  # drift: asked before a resource is shown
+    on_forget: Callable[[EmulatorState, Change, Record], None] | None = None  # what else goes with one that is no longer there
     default_status: str = ""
 
     @functools.cached_property
     def key_fields(self) -> tuple[str, ...]:
-        """The fields by which requests name one: of the Get request."""
+        """The fields by which requests identify one: those of the Get request."""
         fields = [field.name for field in descriptors.methods(self.service)["Get"].request.DESCRIPTOR.fields]
         return tuple(fields[:2]) if self.is_named else tuple(fields[:1])
 
     def key(self, request: Any) -> str:
+        """The key under which the journal keeps what a request names."""
         return "/".join(getattr(request, name) for name in self.key_fields)
 
     def find(self, state: EmulatorState, key: str) -> Record:
-        """The record, looked for in reality too; NOT_FOUND otherwise."""
+        """The record, if the backing has it too; NOT_FOUND otherwise."""
         record = state.find(self.message, key, self.noun)
-        if not self._exists(state, record):
+        if not self._is_shown(state, record):
             self.forget(state, record)
             raise refusal.not_found(self.noun, key)
         return record
@@ -118,9 +119,10 @@ class Resource:
         return self.find(state, self.key(call.request)).message
 
     def list(self, state: EmulatorState, call: Call) -> Any:
+        """The page asked for; what the backing has no more is forgotten."""
         records = self._candidates(state, call.request)
-        if self.is_there is not None:
-            gone = [record for record in records if not self._exists(state, record)]
+        if self.exists is not None:
+            gone = [record for record in records if not self._is_shown(state, record)]
             for record in gone:
                 self.forget(state, record)
             records = [record for record in records if record not in gone]
@@ -139,6 +141,7 @@ class Resource:
         return [record for owner in owners for record in state.journal.children(self.message, owner.key)]
 
     def plan_create(self, state: EmulatorState, call: Call, change: Change) -> OperationPlan:
+        """The plan of Create."""
         request = call.request
         parent = getattr(request, self.scope) if self.scope else ""
         if self.scope and not parent:
@@ -169,6 +172,7 @@ class Resource:
         return self.run_hook(state, call, change, replaced, "update", self.change, paths).plan
 
     def plan_delete(self, state: EmulatorState, call: Call, change: Change) -> OperationPlan:
+        """The plan of Delete."""
         record = self.find(state, self.key(call.request))
         check_protection(record, self.noun)
         references.check_free(state, self.message, record.key, self.noun)
@@ -178,7 +182,7 @@ class Resource:
         return context.plan
 
     def _plan_move(self, state: EmulatorState, call: Call, change: Change) -> OperationPlan:
-        """Into another folder."""
+        """The plan of Move: into another folder."""
         record = self.find(state, self.key(call.request))
         target = call.request.destination_folder_id
         state.find(references.FOLDER, target, "Folder")
@@ -225,7 +229,7 @@ class Resource:
         hook: Hook | None,
         paths: Iterable[str] = (),
     ) -> MutationContext:
-        """Run the hook over the record, and put what it made of it. Also for one service making resources of another."""
+        """Run the hook over the record, and write what it made of it. Also for one service that makes resources of another."""
         subject = record.key.partition("/")[0] if self.is_named else record.key
         names = dict(zip(self.key_fields, record.key.split("/", 1) if self.is_named else [record.key], strict=True))
         plan = OperationPlan(
@@ -247,15 +251,15 @@ class Resource:
         return context
 
     def forget(self, state: EmulatorState, record: Record) -> None:
-        """It has gone behind our back: drop it, and with a cluster everything in it."""
+        """Delete a record that the backing has no more, and with a cluster everything in it."""
         with state.journal.transaction() as change:
-            if self.forgotten is not None:
-                self.forgotten(state, change, record)
+            if self.on_forget is not None:
+                self.on_forget(state, change, record)
             delete_with_children(state, change, record)
 
-    def _exists(self, state: EmulatorState, record: Record) -> bool:
-        """What is being made is believed: it may be listed before it is real."""
-        return record.is_pending or self.is_there is None or self.is_there(state, record)
+    def _is_shown(self, state: EmulatorState, record: Record) -> bool:
+        """Whether the backing has it. What is being made is shown before it is real."""
+        return record.is_pending or self.exists is None or self.exists(state, record)
 
     def _identify(self, fresh: Any, parent: str) -> None:
         fields = fresh.DESCRIPTOR.fields_by_name
@@ -278,7 +282,7 @@ class Resource:
             siblings = state.journal.children(self.message, parent)
             taken = next((record for record in siblings if record.message.name == name), None)
         if taken is not None and taken.key != own_key:
-            if not self._exists(state, taken):
+            if not self._is_shown(state, taken):
                 self.forget(state, taken)
                 return
             raise refusal.already_exists(self.noun, name)
@@ -312,14 +316,14 @@ def paths_to_update(request: Any, key_fields: Iterable[str], method: Method) -> 
 
 
 def unwrap_spec(request: Any, fresh: Any) -> None:
-    """`topic_spec`, `user_spec`, `database_spec`: the request nests what the resource has at its top."""
+    """Copy what the request nests in `topic_spec`, `user_spec`, `database_spec` to the top of the resource."""
     for field, value in request.ListFields():
         if field.message_type is not None and not field.is_repeated and not counterparts(field.name, fresh.DESCRIPTOR):
             copy_fields(value, fresh)
 
 
 def check_protection(record: Record, noun: str) -> None:
-    """Two spellings: a flag, and for databases and users a wrapper. ClickHouse's modes are an enum."""
+    """Refuse to delete what has deletion protection. Two spellings: a flag, or an enum in ClickHouse."""
     message = record.message
     protected = getattr(message, "deletion_protection", False)
     if hasattr(protected, "value"):
@@ -332,6 +336,7 @@ def check_protection(record: Record, noun: str) -> None:
 
 
 def delete_with_children(state: EmulatorState, change: Change, record: Record) -> None:
+    """Delete a record and everything in it."""
     change.delete(record.kind, record.key)
     for kind in state.journal.kinds():
         if kind != OPERATION:

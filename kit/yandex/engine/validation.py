@@ -1,4 +1,4 @@
-"""The API's own annotations on its messages, enforced: required, pattern, length, size, value, unique, map keys, exactly one.
+"""Checks requests against the API's annotations: required, pattern, length, size, value, unique, map keys, exactly one.
 
 A field that is absent or has its type's zero value is checked for `required` alone: proto3 cannot tell "unset" from zero, and the
 update requests of the API leave unset what their mask does not name.
@@ -38,7 +38,7 @@ DURATION_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def violations(request: Message) -> list[Violation]:
-    """Everything wrong with the message, outermost first."""
+    """What is wrong with a request, outermost first."""
     partial = "update_mask" in request.DESCRIPTOR.fields_by_name
     return list(_walk(request, "", partial))
 
@@ -94,7 +94,7 @@ def _map(rule: Rule, name: str, value: Any, partial: bool) -> Iterator[Violation
 
 
 class Rule:
-    """What the annotations say about one field, compiled."""
+    """The annotations of one field, compiled."""
 
     __slots__ = ("each", "field", "is_map", "keys", "nests", "required", "whole")
 

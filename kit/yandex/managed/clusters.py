@@ -40,7 +40,7 @@ def clusters(product: Product, *inline: Inline) -> Resource:
         context.delete_with_children(context.state.find(product.cluster, context.message.id, "Cluster"))
         context.then(lambda: context.backing.remove_cluster(gone))
 
-    def is_there(state: EmulatorState, record: Record) -> bool:
+    def exists(state: EmulatorState, record: Record) -> bool:
         return inventory(state, product, record).exists
 
     return Resource(
@@ -49,8 +49,8 @@ def clusters(product: Product, *inline: Inline) -> Resource:
         change=change,
         remove=remove,
         backed=BACKED,
-        is_there=is_there,
-        forgotten=lambda state, change, record: connections.remove_all(state, change, record.key),
+        exists=exists,
+        on_forget=lambda state, change, record: connections.remove_all(state, change, record.key),
     )
 
 

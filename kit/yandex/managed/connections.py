@@ -16,8 +16,8 @@ TYPES = {"postgresql": "postgresql", "clickhouse": "clickhouse", "redis": "valke
 
 
 def register(registry: Registry) -> None:
-    registry.add(SERVICE, "Get", get)
-    registry.add(SERVICE, "List", listed)
+    registry.add(SERVICE, "Get", get_connection)
+    registry.add(SERVICE, "List", list_connections)
 
 
 def put(
@@ -57,11 +57,11 @@ def remove_all(state: EmulatorState, change: Change, cluster_id: str) -> None:
         remove(state, change, record.key)
 
 
-def get(state: EmulatorState, call: Call) -> Any:
+def get_connection(state: EmulatorState, call: Call) -> Any:
     return state.find(CONNECTION, call.request.connection_id, "Connection").message
 
 
-def listed(state: EmulatorState, call: Call) -> Any:
+def list_connections(state: EmulatorState, call: Call) -> Any:
     request = call.request
     for name in ("name_pattern_or_id", "author_id", "is_onpremise", "is_manual", "db_type"):
         if any(field.name == name for field, _ in request.ListFields()):

@@ -1,4 +1,4 @@
-"""What the services have on offer: versions, open or closed for new clusters, and host classes. The data lies in `data/`."""
+"""The versions and host classes that the services offer, from versions.yaml and presets.yaml."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ GB = 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Version:
+    """A version of an engine."""
+
     id: str
     status: str  # NEW, ACTUAL, SUPPORTED, DEPRECATED, EOL
     is_closed: bool
@@ -24,12 +26,15 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
+    """A host class."""
+
     id: str
     cores: int
     memory_bytes: int
 
 
 def versions(engine: str) -> tuple[Version, ...]:
+    """All versions of an engine, also those that are closed for new clusters."""
     return tuple(
         Version(row["id"], row["status"], row.get("closed", False), tuple(row.get("channels", ())))
         for row in _read("versions.yaml")[engine]
@@ -37,6 +42,7 @@ def versions(engine: str) -> tuple[Version, ...]:
 
 
 def open_versions(engine: str) -> tuple[Version, ...]:
+    """The versions of an engine that new clusters may have."""
     return tuple(version for version in versions(engine) if not version.is_closed)
 
 
@@ -51,7 +57,7 @@ def check_version(engine: str, wanted: str, field: str) -> None:
 
 
 def preset(name: str) -> Preset | None:
-    """`s3-c2-m8` or `s2.micro`."""
+    """The host class of a name: `s3-c2-m8` or `s2.micro`; None if there is none."""
     if found := re.fullmatch(r"[a-z]+[0-9]+-c([0-9]+)-m([0-9]+)", name):
         return Preset(name, int(found[1]), int(found[2]) * GB)
     family, _, size = name.partition(".")
@@ -63,6 +69,7 @@ def preset(name: str) -> Preset | None:
 
 
 def check_preset(name: str, field: str) -> Preset | None:
+    """INVALID_ARGUMENT unless there is such a host class."""
     if not name:
         return None
     found = preset(name)
@@ -72,6 +79,7 @@ def check_preset(name: str, field: str) -> Preset | None:
 
 
 def presets() -> tuple[Preset, ...]:
+    """The host classes that are listed."""
     return tuple(found for name in _read("presets.yaml")["listed"] if (found := preset(name)) is not None)
 
 

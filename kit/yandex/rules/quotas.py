@@ -1,4 +1,4 @@
-"""Quotas: how many of a kind a cloud may have. Names as in the quota manager; limits of a new cloud unless `--quota` says other.
+"""Quotas: how many resources of a kind a cloud may have. Names as in the quota manager, limits of a new cloud or by `--quota`.
 
 Counted are resources, not cores and bytes: what a `create` adds is known here as one more of its kind.
 """
@@ -16,6 +16,8 @@ from kit.yandex.engine.state import EmulatorState
 
 @dataclass(frozen=True, slots=True)
 class Quota:
+    """A limit on the number of some kinds of resource."""
+
     id: str
     service: str
     kinds: tuple[str, ...]
@@ -56,7 +58,7 @@ class QuotaUnknown(KitError):
 
 
 def parse(texts: tuple[str, ...]) -> dict[str, float]:
-    """`NAME=NUMBER` → limits."""
+    """The limits of `--quota NAME=NUMBER`."""
     found = {}
     for text in texts:
         name, separator, number = text.partition("=")
@@ -67,10 +69,12 @@ def parse(texts: tuple[str, ...]) -> dict[str, float]:
 
 
 def limit(state: EmulatorState, quota: Quota) -> float:
+    """The limit in this emulator."""
     return state.options.quotas.get(quota.id, quota.limit)
 
 
 def usage(state: EmulatorState, quota: Quota) -> int:
+    """How many there are."""
     return sum(state.journal.count(kind) for kind in quota.kinds)
 
 

@@ -1,4 +1,4 @@
-"""One emulator: journal, API, S3's door, on loopback, from one stack's folder."""
+"""Starts and stops one emulator: its journal, the gRPC server and the S3 server, on loopback, in one stack's folder."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class AlreadyRuns(KitError):
 
 @dataclass(slots=True)
 class Emulator:
-    """`port`: gRPC over TLS. `s3_port`: HTTP, forward proxy."""
+    """A running emulator. `port`: gRPC over TLS. `s3_port`: HTTP, forward proxy."""
 
     state: EmulatorState
     port: int
@@ -56,6 +56,7 @@ class Emulator:
     _s3: StorageServer
 
     def stop(self) -> None:
+        """S3 first, then calls, then work, then the journal."""
         self._s3.stop()
         self._api.stop()
 
@@ -75,8 +76,8 @@ class Settings:
     faults: Faults = field(default_factory=Faults)
 
 
-def leaf(certs: Path, stack: str) -> tuple[bytes, bytes]:
-    """The emulator's certificate from the stack's authority, made if need be."""
+def certificate(certs: Path, stack: str) -> tuple[bytes, bytes]:
+    """The chain and key of the emulator's certificate from the stack's authority, made if need be."""
     pki.ensure(certs, stack, EMULATOR_LEAF)
     place = certs / next(iter(EMULATOR_LEAF)) / "current"
     return (place / "tls.crt").read_bytes(), (place / "tls.key").read_bytes()
@@ -93,12 +94,13 @@ def running(settings: Settings, backing: Backing) -> Iterator[Emulator]:
 
 
 def start(settings: Settings, backing: Backing) -> Emulator:
+    """Open the journal, recover what a kill interrupted, and listen."""
     journal = Journal(settings.folder / "journal.jsonl" if settings.folder else None)
     operations = Operations()
     state = EmulatorState(journal, backing, settings.options, operations)
     buckets = Buckets(state)
     state.publish_keys = lambda: backing.put_keys(buckets.rights())
-    platform.seed(state)
+    platform.create_default_folder(state)
     operations.load(state, recovery.roll_back, recovery.repeat)
     backing.forget_clusters_except(
         frozenset(each.key for kind in journal.kinds() if kind.endswith(CLUSTER) for each in journal.all(kind))
@@ -111,20 +113,20 @@ def start(settings: Settings, backing: Backing) -> Emulator:
         return server.start(state, registry, settings.faults, settings.certificate, settings.key, port)
 
     try:
-        api = _at(settings.port, last.port, serve)
+        api = _serve_at(settings.port, last.port, serve)
     except BaseException:
         journal.close()
         raise
     try:
-        s3 = _at(settings.s3_port, last.s3_port, lambda port: object_storage.start(buckets, backing, port))
+        s3 = _serve_at(settings.s3_port, last.s3_port, lambda port: object_storage.start(buckets, backing, port))
     except BaseException:
         api.stop()
         raise
     return Emulator(state, api.port, s3.port, api, s3)
 
 
-def _at(wanted: int | None, last: int, serve: Callable[[int], Served]) -> Served:
-    """At the port that the user fixed; else at the last one, else at a free one."""
+def _serve_at(wanted: int | None, last: int, serve: Callable[[int], Served]) -> Served:
+    """Serve at the port that the user fixed; else at the last one, else at a free one."""
     if wanted is not None:
         return serve(wanted)
     try:

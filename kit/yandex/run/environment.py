@@ -1,4 +1,4 @@
-"""The environment in which terraform, and everything else, takes the emulator for the cloud. It names only loopback.
+"""The environment variables with which terraform, and everything else, takes the emulator for the cloud. They name loopback only.
 
 What could lead to the real cloud, or away from the emulator's trust, is unset: the provider prefers a key file to a token, and
 does not start at all with AWS_CA_BUNDLE.
@@ -51,20 +51,23 @@ class NotRunning(KitError):
 
 @dataclass(frozen=True, slots=True)
 class Address:
+    """The ports of an emulator."""
+
     port: int
     s3_port: int
 
 
 def folder(workspace: Workspace) -> Path:
+    """The emulator's folder, in the stack's state."""
     return workspace.state / FOLDER
 
 
 def publish(workspace: Workspace, address: Address) -> None:
-    """Where a running emulator is; read by `address_of`."""
+    """Write where a running emulator is; read by `address_of`."""
     files.write_json(folder(workspace) / ADDRESS, asdict(address), files.PRIVATE)
 
 
-def usual(workspace: Workspace) -> Address | None:
+def last_address(workspace: Workspace) -> Address | None:
     """Where this stack's emulator was the last time, running or not: it takes the same ports again if it can."""
     try:
         return Address(**json.loads((folder(workspace) / ADDRESS).read_text()))
@@ -73,15 +76,15 @@ def usual(workspace: Workspace) -> Address | None:
 
 
 def address_of(workspace: Workspace) -> Address:
-    """Of the emulator that runs; raises `NotRunning`."""
-    address = usual(workspace)
+    """The address of the emulator that runs; raises `NotRunning`."""
+    address = last_address(workspace)
     if address is None or not _is_held(folder(workspace) / "lock"):
         raise NotRunning(workspace.stack)
     return address
 
 
 def variables(workspace: Workspace, address: Address, cli_configuration: Path | None = None) -> Mapping[str, str | None]:
-    """Name → value; None means that the variable must not be there."""
+    """The variables by name; None means that it must not be there."""
     found: dict[str, str | None] = dict.fromkeys(UNSET)
     proxy = f"http://127.0.0.1:{address.s3_port}"
     found |= {
@@ -104,7 +107,7 @@ def variables(workspace: Workspace, address: Address, cli_configuration: Path | 
 
 
 def token(workspace: Workspace) -> str:
-    """The stack's own, made once: the rehearsal's cluster lets in whoever has it, so it cannot be the same everywhere."""
+    """The stack's own token, made once: the rehearsal's cluster lets in whoever has it, so it cannot be the same everywhere."""
     path = folder(workspace) / "token"
     if not path.exists():
         files.private_folder(folder(workspace))

@@ -1,4 +1,4 @@
-"""Faults on demand, to see how a configuration bears a bad day: `--fail TopicService/Create:UNAVAILABLE:0.3`, `--latency 0.2`."""
+"""Faults on demand: calls that fail or wait (`--fail TopicService/Create:UNAVAILABLE:0.3`, `--latency 0.2`)."""
 
 from __future__ import annotations
 
@@ -29,30 +29,36 @@ class FaultUnknown(KitError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
+    """Calls of some methods fail with a code, at a rate."""
+
     pattern: str  # of the end of a method's label; * and ? as in file names
     code: grpc.StatusCode
     rate: float
 
-    def hits(self, method: Method) -> bool:
+    def matches(self, method: Method) -> bool:
+        """Whether the method is one of those."""
         return fnmatch.fnmatchcase(method.label, f"*{self.pattern}")
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
+    """All faults of one emulator."""
+
     faults: tuple[Fault, ...] = ()
     latency_s: float = 0.0
-    dice: Callable[[], float] = random.random
+    draw: Callable[[], float] = random.random
 
-    def strike(self, method: Method) -> None:
+    def apply(self, method: Method) -> None:
         """Wait, and perhaps raise."""
         if self.latency_s:
             time.sleep(self.latency_s)
         for fault in self.faults:
-            if fault.hits(method) and self.dice() < fault.rate:
+            if fault.matches(method) and self.draw() < fault.rate:
                 raise Refusal(fault.code, f"{method.label} fails on demand (--fail)")
 
 
 def parse(text: str) -> Fault:
+    """The fault of a `--fail`; raises `FaultUnknown`."""
     parts = text.rsplit(":", 2)
     if len(parts) != 3:
         raise FaultUnknown(text, "it must be METHOD:CODE:RATE")

@@ -36,12 +36,14 @@ OPTIONS = (
 
 @dataclass(slots=True)
 class Server:
+    """A running gRPC server."""
+
     port: int
     _server: Any
     _state: EmulatorState
 
     def stop(self, grace_s: float = 1.0) -> None:
-        """Let calls end, then work, then close the journal."""
+        """Let calls end, then operations, then close the journal."""
         self._server.stop(grace_s).wait()
         self._state.operations.stop()
         self._state.journal.close()
@@ -64,7 +66,7 @@ def start(state: EmulatorState, registry: Registry, faults: Faults, certificate:
 
 
 class Dispatch(grpc.GenericRpcHandler):  # type: ignore[misc]
-    """Any method of any service, by its path."""
+    """Finds the handler of any method of any service, by its path."""
 
     def __init__(self, state: EmulatorState, registry: Registry, faults: Faults) -> None:
         self._state = state
@@ -88,7 +90,7 @@ class Dispatch(grpc.GenericRpcHandler):  # type: ignore[misc]
         metadata = dict(context.invocation_metadata())
         try:
             subject = "" if method.service in OPEN else subject_of(metadata.get("authorization", ""))
-            self._faults.strike(method)
+            self._faults.apply(method)
             if not context.is_active():  # the caller was killed while it waited: nobody would learn of what was made for it
                 return None
             if found := validation.violations(request):
@@ -108,7 +110,7 @@ class Dispatch(grpc.GenericRpcHandler):  # type: ignore[misc]
         return None
 
     def _headers(self, method: Method) -> tuple[tuple[str, str], ...]:
-        """Clients poll an operation after as many whole seconds as this header says."""
+        """The headers of an answer. Clients poll an operation after as many whole seconds as one of them says."""
         found = [("x-request-id", secrets.token_hex(8))]
         if method.service == "operation.OperationService":
             found.append(("x-operation-poll-interval", str(max(1, min(5, int(self._state.options.async_s / 2))))))

@@ -109,7 +109,7 @@ class Buckets:
         return any(role in wanted for place in places for role in bindings.roles(self._state, place, service_account_id))
 
     def rights(self) -> tuple[KeyRights, ...]:
-        """Every key with the buckets that it opens, for a backing that checks by itself."""
+        """Every static key with the buckets that it opens, for a backing that checks by itself."""
         names = [record.key for record in self._state.journal.all(BUCKET)]
         found = []
         for record in self._state.journal.all(ACCESS_KEY):
@@ -126,11 +126,13 @@ class Buckets:
 
 
 def check_name(name: str) -> None:
+    """Raise InvalidBucketName."""
     if not NAME.fullmatch(name):
         raise S3Refused("InvalidBucketName", f"The bucket name {name} is not valid: 3-63 of a-z, 0-9, - and .")
 
 
 def new_record(name: str, folder_id: str, documents: Mapping[str, str] | None = None) -> Record:
+    """The record of a new bucket."""
     message = descriptors.message(BUCKET)(id=name, name=name, folder_id=folder_id, created_at=now())
     message.resource_id = ids.new("e3e")
     complete(message)
@@ -138,7 +140,7 @@ def new_record(name: str, folder_id: str, documents: Mapping[str, str] | None = 
 
 
 def complete(message: Any) -> None:
-    """Explicit where the provider looks without asking whether it is there."""
+    """Set the fields that the provider reads without looking whether they are there."""
     message.default_storage_class = message.default_storage_class or "STANDARD"
     for name in ("read", "list", "config_read"):
         flag = getattr(message.anonymous_access_flags, name)
@@ -146,6 +148,7 @@ def complete(message: Any) -> None:
 
 
 def drop(change: Change, name: str) -> None:
+    """Delete a bucket and what belongs to it."""
     change.delete(BUCKET, name)
     change.delete("access.ListAccessBindingsResponse", name)
     change.delete("storage.v1.HTTPSConfig", name)

@@ -1,4 +1,4 @@
-"""The settings of a bucket as S3 speaks of them: which there are, what is answered where none was set, and S3's XML.
+"""The settings of a bucket in S3's XML and JSON: which there are, what is answered where none was set, what is valid.
 
 What was put is kept and given back as it came. The table is what the provider depends on: most settings that were never made
 are a 404 with a code of their own, and some (`tagging` above all) must be an empty 200.
@@ -20,7 +20,7 @@ DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
 AUTHENTICATED = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
 
-CANNED: Mapping[str, tuple[tuple[str, str], ...]] = {  # x-amz-acl → what is granted beside the owner's full control
+CANNED_ACLS: Mapping[str, tuple[tuple[str, str], ...]] = {  # x-amz-acl → what is granted beside the owner's full control
     "private": (),
     "bucket-owner-full-control": (),
     "public-read": ((ALL_USERS, "READ"),),
@@ -76,12 +76,12 @@ LOCKABLE = (
 
 
 def default(setting: str, owner: str) -> str:
-    """What is answered for a setting that is empty until it is made."""
-    return DECLARATION + (access_control(owner) if setting == "acl" else DEFAULTS[setting])
+    """The answer for a setting that is empty until it is made."""
+    return DECLARATION + (access_control_list(owner) if setting == "acl" else DEFAULTS[setting])
 
 
-def checked(setting: str, body: bytes) -> str:
-    """The body of a PUT, when it is of the kind that this setting takes; raises `S3Refused`."""
+def validated(setting: str, body: bytes) -> str:
+    """The body of a PUT, if it is of the kind that this setting takes; raises `S3Refused`."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -114,23 +114,23 @@ def _xml(text: str, root: str) -> str:
     return text
 
 
-def checked_location(body: bytes) -> None:
-    """Of the PUT that makes a bucket; raises `S3Refused` for another region than the only one."""
+def check_location(body: bytes) -> None:
+    """Check the body of the PUT that makes a bucket: there is one region only. Raises `S3Refused`."""
     found = ElementTree.fromstring(_xml(body.decode(errors="replace"), "CreateBucketConfiguration"))
     named = [element.text for element in found.iter() if element.tag.rpartition("}")[2] == "LocationConstraint"]
     if named and named != [REGION]:
         raise S3Refused("InvalidLocationConstraint", f"The specified location constraint is not valid: there is {REGION} only.")
 
 
-def canned_access(word: str, owner: str) -> str:
-    """The document that a word of `x-amz-acl` stands for."""
-    if word not in CANNED:
-        raise S3Refused("InvalidArgument", f"{word} is not a canned ACL.")
-    return DECLARATION + access_control(owner, CANNED[word])
+def canned_acl(name: str, owner: str) -> str:
+    """The access control list that a name in `x-amz-acl` stands for."""
+    if name not in CANNED_ACLS:
+        raise S3Refused("InvalidArgument", f"{name} is not a canned ACL.")
+    return DECLARATION + access_control_list(owner, CANNED_ACLS[name])
 
 
-def access_control(owner: str, groups: Iterable[tuple[str, str]] = ()) -> str:
-    """The owner, its full control, and what groups may do. The provider takes one grant to the owner for `private`."""
+def access_control_list(owner: str, groups: Iterable[tuple[str, str]] = ()) -> str:
+    """The owner with full control, and what groups may do. The provider takes one grant to the owner for `private`."""
     name = escape(owner)
     person = f'<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser"><ID>{name}</ID></Grantee>'
     group = '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Group"><URI>{}</URI></Grantee>'
@@ -146,16 +146,17 @@ def _grant(grantee: str, permission: str) -> str:
 
 
 def error(code: str, message: str, resource: str, request_id: str) -> str:
+    """S3's error document."""
     fields = {"Code": code, "Message": message, "Resource": resource, "RequestId": request_id}
     return f"{DECLARATION}<Error>{''.join(f'<{name}>{escape(text)}</{name}>' for name, text in fields.items())}</Error>"
 
 
-def locations() -> str:
+def location() -> str:
     return f'{DECLARATION}<LocationConstraint xmlns="{NAMESPACE}">{REGION}</LocationConstraint>'
 
 
 def buckets(owner: str, found: Iterable[tuple[str, str]]) -> str:
-    """`found`: name and date of each (ISO 8601)."""
+    """The list of buckets; `found`: name and date of each (ISO 8601)."""
     name = escape(owner)
     rows = "".join(f"<Bucket><Name>{escape(each)}</Name><CreationDate>{date}</CreationDate></Bucket>" for each, date in found)
     return (
@@ -165,7 +166,7 @@ def buckets(owner: str, found: Iterable[tuple[str, str]]) -> str:
 
 
 def empty_listing(bucket: str, kind: str) -> str:
-    """Of a bucket behind which nothing keeps objects. `kind`: objects, versions, uploads."""
+    """The listing of a bucket behind which nothing keeps objects. `kind`: objects, versions, uploads."""
     name = escape(bucket)
     root, named = {
         "objects": ("ListBucketResult", f"<Name>{name}</Name><Prefix></Prefix><KeyCount>0</KeyCount><MaxKeys>1000</MaxKeys>"),

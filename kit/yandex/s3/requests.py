@@ -48,6 +48,8 @@ LIST_OPTIONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class S3Request:
+    """An HTTP request, and the bucket and key that it is for."""
+
     bucket: str
     key: str
     http: HttpRequest
@@ -63,6 +65,8 @@ class S3Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """An HTTP answer."""
+
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Iterator[bytes] = b""
@@ -70,13 +74,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The owner of the token may do everything; a key does what its service account may."""
+    """Who asks. The owner of the token may do everything; a key does what its service account may."""
 
     service_account_id: str | None = None
     folder_id: str = ""
 
 
 def error_answer(status: int, code: str, message: str, resource: str) -> Answer:
+    """An answer with S3's error document."""
     request_id = secrets.token_hex(8)
     body = documents.error(code, message, resource, request_id).encode()
     return Answer(status, {"Content-Type": "application/xml", "x-amz-request-id": request_id}, body)
@@ -87,11 +92,14 @@ def _xml(text: str) -> Answer:
 
 
 class S3RequestHandler:
+    """Answers S3 requests. Thread-safe."""
+
     def __init__(self, buckets: Buckets, backing: Backing) -> None:
         self._state = buckets
         self._backing = backing
 
     def answer(self, request: S3Request) -> Answer:
+        """The answer to any request; refusals become S3's errors."""
         resource = request.http.path
         try:
             return self._answer(request)
@@ -118,7 +126,7 @@ class S3RequestHandler:
         return self._bucket(request, caller)
 
     def _authority(self) -> Answer:
-        """Public in the cloud too: clients fetch what they are to trust before they have a key."""
+        """The databases' authority. Public in the cloud too: clients fetch what they are to trust before they have a key."""
         store = self._backing.object_store()
         if store is None:
             raise S3Refused("NotImplemented", "No managed database stands behind this emulator, so none has an authority.")
@@ -174,7 +182,7 @@ class S3RequestHandler:
             case "GET" if "location" in request.options:
                 self._check_access(caller, request.bucket, write=False)
                 self._existing(request.bucket)
-                return _xml(documents.locations())
+                return _xml(documents.location())
             case "GET" if not set(request.options) - LIST_OPTIONS - set(LISTINGS):
                 return self._objects(request, caller)
             case "POST" if "delete" in request.options:
@@ -188,12 +196,12 @@ class S3RequestHandler:
             raise S3Refused("InvalidBucketName", "The specified bucket is not valid.")
         self._check_access(caller, name, write=True)
         access = request.http.headers.get("x-amz-acl")
-        made = documents.canned_access(access, caller.folder_id) if access and access != "private" else None
+        made = documents.canned_acl(access, caller.folder_id) if access and access != "private" else None
         if request.http.body:
-            documents.checked_location(request.http.body)
+            documents.check_location(request.http.body)
         bucket = self._state.create(name, caller.folder_id)
         if made is not None:
-            self._state.set_document(name, "acl", documents.canned_access(str(access), bucket.folder_id))
+            self._state.set_document(name, "acl", documents.canned_acl(str(access), bucket.folder_id))
         if request.http.headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true":
             self._set(name, "versioning", documents.VERSIONED)
             self._set(name, "object-lock", documents.LOCKABLE)
@@ -215,11 +223,11 @@ class S3RequestHandler:
                 return self._show(bucket, setting)
             case "PUT":
                 access = request.http.headers.get("x-amz-acl")
-                is_word = setting == "acl" and access is not None
+                is_canned = setting == "acl" and access is not None
                 body = (
-                    documents.canned_access(str(access), bucket.folder_id)
-                    if is_word
-                    else documents.checked(setting, request.http.body)
+                    documents.canned_acl(str(access), bucket.folder_id)
+                    if is_canned
+                    else documents.validated(setting, request.http.body)
                 )
                 self._set(bucket.name, setting, body)
                 return Answer(204 if setting == "policy" else 200)
@@ -237,7 +245,7 @@ class S3RequestHandler:
         return _xml(documents.default(setting, bucket.folder_id) if body is None else body)
 
     def _set(self, bucket: str, setting: str, body: str | None) -> None:
-        """Versions change what happens to objects, so the store behind has to know of them too, and first."""
+        """Keep a setting. The store behind has to know of versions too, and first."""
         store = self._backing.object_store()
         if setting == "versioning" and body is not None and store is not None:
             answer = forward(store, HttpRequest("PUT", "/", [("versioning", "")], {}, body.encode()), bucket, "")

@@ -52,6 +52,8 @@ def start(buckets: Buckets, backing: Backing, port: int) -> StorageServer:
 
 
 class StorageServer:
+    """A running S3 server."""
+
     def __init__(self, server: _Server) -> None:
         self._server = server
         self._thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="s3", daemon=True)
@@ -78,7 +80,7 @@ class _Server(ThreadingHTTPServer):
 
 
 def locate(target: str, host_header: str, port: int) -> Address | None:
-    """Where the request line and the Host header point, or None where that is not this server's own."""
+    """The bucket and key that a request is for; None where its host is not this server's own."""
     if target.startswith("/"):
         authority, rest = host_header, urlsplit(f"//host{target}")
     else:

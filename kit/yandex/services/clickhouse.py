@@ -60,7 +60,7 @@ def register(registry: Registry) -> None:
 
 
 def _configure(context: MutationContext) -> None:
-    """Everything set, and every setting in effect with a value: the provider reads them all."""
+    """Set every field that the provider reads, and every setting in effect."""
     config = context.message.config
     if context.plan.verb == "create" or context.touches("config_spec.admin_password"):
         context.extra["password"] = context.request.config_spec.admin_password or context.extra.get("password", "")
@@ -69,8 +69,8 @@ def _configure(context: MutationContext) -> None:
     add_user_config_layer(config.clickhouse.config)
     set_default_messages(config.clickhouse.config.effective_config)
     user, effective = config.clickhouse.config.user_config, config.clickhouse.config.effective_config
-    _leave_out(user, effective, ABSENT_UNLESS_SET)
-    _leave_out(user.merge_tree, effective.merge_tree, ABSENT_UNLESS_SET_OF_MERGE_TREE)
+    _clear_unless_set(user, effective, ABSENT_UNLESS_SET)
+    _clear_unless_set(user.merge_tree, effective.merge_tree, ABSENT_UNLESS_SET_OF_MERGE_TREE)
     config.clickhouse.disk_size_autoscaling.SetInParent()
     set_default_messages(config.clickhouse.disk_size_autoscaling)
     config.zookeeper.resources.SetInParent()
@@ -92,7 +92,7 @@ def _configure(context: MutationContext) -> None:
             context.change.put(Record(record.key, record.parent, fresh))
 
 
-def _leave_out(user: Any, effective: Any, names: tuple[str, ...]) -> None:
+def _clear_unless_set(user: Any, effective: Any, names: tuple[str, ...]) -> None:
     for name in names:
         if not user.HasField(name):
             effective.ClearField(name)
@@ -113,7 +113,7 @@ def _hosts(context: MutationContext) -> list[Any]:
     is_replicated = any(len([host for host in hosts if host.shard_name == name]) > 1 for name in shards)
     has_coordinator = any(host.type in COORDINATORS for host in hosts) or context.message.config.embedded_keeper.value
     if is_replicated and not has_coordinator:
-        hosts += _own_coordinators(context)
+        hosts += _default_coordinators(context)
     return hosts
 
 
@@ -127,8 +127,8 @@ def _host(context: MutationContext, spec: Any) -> Any:
     return host
 
 
-def _own_coordinators(context: MutationContext) -> list[Any]:
-    """Replicas without a coordinator: the service adds three ZooKeeper hosts by itself."""
+def _default_coordinators(context: MutationContext) -> list[Any]:
+    """Three ZooKeeper hosts: the service adds them to replicas without a coordinator."""
     zones = sorted({record.message.zone_id for record in context.journal.all("vpc.v1.Subnet")})
     hosts = []
     for index in range(COORDINATOR_HOSTS):
@@ -140,7 +140,7 @@ def _own_coordinators(context: MutationContext) -> list[Any]:
 
 
 def _complete_shard(cluster: Any, shard: Any) -> None:
-    """Shards show the cluster's configuration, with their own resources if they have any."""
+    """Show the cluster's configuration in the shard, with the shard's own resources if it has any."""
     shown = shard.config.clickhouse
     shown.config.CopyFrom(cluster.config.clickhouse.config)
     if not shown.HasField("resources"):

@@ -1,4 +1,4 @@
-"""Zones and their record sets. A set has no id: zone, name and type are its key. Every change tells the backing all records."""
+"""DNS zones and record sets. The key of a set is zone, name and type; every change gives the backing all records."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ DEFAULT_TTL_S = 3600
 def register(registry: Registry) -> None:
     ZONES.register(registry)
     bindings.register(registry, ZONES)
-    registry.add(SERVICE, "GetRecordSet", get)
+    registry.add(SERVICE, "GetRecordSet", get_set)
     registry.add(SERVICE, "ListRecordSets", ZONES.lister(RECORDS))
     registry.add(SERVICE, "UpdateRecordSets", change_sets, backed=ANSWERED)
     registry.add(SERVICE, "UpsertRecordSets", change_sets, backed=ANSWERED)
-    registry.add(SERVICE, "UpdatePrivateNetworks", ZONES.action(_networks))
+    registry.add(SERVICE, "UpdatePrivateNetworks", ZONES.action(_change_networks))
 
 
-def _zone(context: MutationContext) -> None:
-    """The zone must be absolute; the cloud adds SOA and NS."""
+def _build_zone(context: MutationContext) -> None:
+    """Refuse a second public zone of the name; add SOA and NS as the cloud does."""
     zone = context.message
     for record in context.journal.all(ZONE):
         if (
@@ -45,13 +45,13 @@ def _zone(context: MutationContext) -> None:
     _put(context.change, zone.id, zone.zone, _set(zone.zone, "SOA", DEFAULT_TTL_S, [soa]))
 
 
-def _zone_gone(context: MutationContext) -> None:
+def _remove_zone(context: MutationContext) -> None:
     owner = context.state.find(ZONE, context.message.id, "DNS zone")
     context.delete_with_children(owner)
-    context.then(lambda: context.backing.put_records(_all(context.state, context.change)))
+    context.then(lambda: context.backing.put_records(_all_records(context.state, context.change)))
 
 
-def _networks(context: MutationContext) -> None:
+def _change_networks(context: MutationContext) -> None:
     networks = context.message.private_visibility.network_ids
     kept = [network for network in networks if network not in context.request.private_network_id_deletions]
     kept += [network for network in context.request.private_network_id_additions if network not in kept]
@@ -59,17 +59,17 @@ def _networks(context: MutationContext) -> None:
     networks.extend(kept)
 
 
-ZONES = Resource(SERVICE, ZONE, "DNS zone", "dns", build=_zone, remove=_zone_gone)
+ZONES = Resource(SERVICE, ZONE, "DNS zone", "dns", build=_build_zone, remove=_remove_zone)
 
 
-def get(state: EmulatorState, call: Call) -> Any:
+def get_set(state: EmulatorState, call: Call) -> Any:
     zone = ZONES.find(state, call.request.dns_zone_id).message
     return state.find(RECORDS, _key(zone.id, absolute(call.request.name, zone.zone), call.request.type), "Record set").message
 
 
 @operation
 def change_sets(state: EmulatorState, call: Call, change: Change) -> OperationPlan:
-    """UpdateRecordSets: what is deleted must be there as said, what is added must not. UpsertRecordSets: replaces and merges."""
+    """UpdateRecordSets: what is deleted must be there as given, what is added must not. UpsertRecordSets: replaces and merges."""
     zone = ZONES.find(state, call.request.dns_zone_id)
     difference = descriptors.message("dns.v1.RecordSetDiff")()
     for index, found in enumerate(call.request.deletions):
@@ -79,12 +79,12 @@ def change_sets(state: EmulatorState, call: Call, change: Change) -> OperationPl
         for index, found in enumerate(getattr(call.request, name, [])):
             difference.additions.append(_add(state, change, zone.message, found, name, index))
     plan = OperationPlan("update", change, zone, names={"dns_zone_id": zone.key}, response=difference)
-    plan.side_effects.append(lambda: state.backing.put_records(_all(state, change)))
+    plan.side_effects.append(lambda: state.backing.put_records(_all_records(state, change)))
     return plan
 
 
 def absolute(name: str, zone: str) -> str:
-    """`srv` in `example.com.` is `srv.example.com.`; `@` is the zone itself."""
+    """The absolute name: `srv` in `example.com.` is `srv.example.com.`; `@` is the zone itself."""
     if name in ("@", ""):
         return zone
     return name if name.endswith(".") else f"{name}.{zone}"
@@ -127,7 +127,7 @@ def _key(zone_id: str, name: str, kind: str) -> str:
     return f"{zone_id}/{name}/{kind}"
 
 
-def _all(state: EmulatorState, change: Change) -> tuple[contract.Record, ...]:
+def _all_records(state: EmulatorState, change: Change) -> tuple[contract.Record, ...]:
     """Every record of every zone, with this change on top of the journal."""
     records = {(record.kind, record.key): record for record in state.journal.all(RECORDS)}
     records |= {place: record for place, record in change.puts.items() if place[0] == RECORDS}

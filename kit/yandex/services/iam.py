@@ -1,4 +1,4 @@
-"""Service accounts and what they log in with. A secret is shown once, when it is made."""
+"""Service accounts and their keys. A secret is shown once, when it is made."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def register(registry: Registry) -> None:
     registry.add("iam.v1.RoleService", "List", list_roles)
 
 
-def _account_gone(context: MutationContext) -> None:
-    """With its keys, and its name in all bindings of the API's own resources."""
+def _remove_account(context: MutationContext) -> None:
+    """Delete its keys, and its name in all bindings of the API's own resources."""
     record = context.state.find(ACCOUNT, context.message.id, "Service account")
     context.delete_with_children(record)
 
 
 ACCOUNTS = Resource(
-    "iam.v1.ServiceAccountService", ACCOUNT, "Service account", "aje", remove=_account_gone, default_status="ACTIVE"
+    "iam.v1.ServiceAccountService", ACCOUNT, "Service account", "aje", remove=_remove_account, default_status="ACTIVE"
 )
 ACCESS_KEYS = Resource(
     "iam.v1.awscompatibility.AccessKeyService", ACCESS_KEY, "Access key", "aje", scope="service_account_id", parent=ACCOUNT
@@ -54,7 +54,7 @@ KEYS = Resource("iam.v1.KeyService", "iam.v1.Key", "Key", "aje", scope="service_
 
 
 def create_access_key(state: EmulatorState, call: Call) -> Any:
-    """No operation: the answer holds the key and, this once, its secret."""
+    """Make a static key. No operation: the answer holds the key and, this once, its secret."""
     request = call.request
     state.find(ACCOUNT, request.service_account_id, "Service account")
     fresh = descriptors.message(ACCESS_KEY)(id=ids.new("aje"), created_at=now())
@@ -67,7 +67,7 @@ def create_access_key(state: EmulatorState, call: Call) -> Any:
 
 
 def create_key(state: EmulatorState, call: Call) -> Any:
-    """An authorized key: its private half leaves once, its public half proves the JWTs that are exchanged for tokens."""
+    """Make an authorized key: its private half leaves once, its public half proves the JWTs that are exchanged for tokens."""
     from kit.pki import rsa
 
     request = call.request

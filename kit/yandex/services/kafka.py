@@ -91,7 +91,7 @@ def _change_topic(context: MutationContext) -> None:
 
 
 def topic_of(message: Any, extra: Mapping[str, Any]) -> contract.Topic:
-    """With Kafka's own names of settings: retention_ms → retention.ms, CLEANUP_POLICY_COMPACT_AND_DELETE → compact,delete."""
+    """A topic with Kafka's own names of settings: retention_ms → retention.ms, CLEANUP_POLICY_DELETE → delete."""
     which = message.WhichOneof("topic_config")
     settings = set_values(getattr(message, which)) if which else {}
     config = {name.replace("_", "."): _value(name, value) for name, value in settings.items()}

@@ -1,4 +1,4 @@
-"""Keys of the Key Management Service, as far as others name them: buckets, secrets, clusters. Nothing is encrypted here."""
+"""KMS keys as references only: other resources may name one; data is never encrypted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def register(registry: Registry) -> None:
     registry.add(SERVICE, "Rotate", KEYS.action(_rotate))
 
 
-def _key(context: MutationContext) -> None:
+def _build_key(context: MutationContext) -> None:
     context.message.status = ACTIVE
     context.message.default_algorithm = context.message.default_algorithm or AES_128
     _add_version(context)
@@ -48,8 +48,8 @@ def _add_version(context: MutationContext) -> None:
     context.change.put(Record(version.id, key.id, version))
 
 
-def _key_gone(context: MutationContext) -> None:
+def _remove_key(context: MutationContext) -> None:
     context.delete_with_children(context.state.find(KEY, context.message.id, "Symmetric key"))
 
 
-KEYS = Resource(SERVICE, KEY, "Symmetric key", "abj", is_unique=False, build=_key, remove=_key_gone)
+KEYS = Resource(SERVICE, KEY, "Symmetric key", "abj", is_unique=False, build=_build_key, remove=_remove_key)

@@ -1,4 +1,4 @@
-"""Managed Kubernetes: the master as the API shows it, node groups, versions. Behind it stands the cluster of this computer."""
+"""Managed Kubernetes: the master as the API shows it, node groups, versions. One Kind cluster stands behind it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def register(registry: Registry) -> None:
     registry.add("k8s.v1.VersionService", "List", list_versions)
 
 
-def _cluster(context: MutationContext) -> None:
+def _build_cluster(context: MutationContext) -> None:
     request, message = context.request, context.message
     spec, master = request.master_spec, message.master
     if not spec.WhichOneof("master_type") and not spec.locations:
@@ -45,7 +45,7 @@ def _cluster(context: MutationContext) -> None:
     message.release_channel = message.release_channel or REGULAR
     master.version = version
     master.version_info.current_version = version
-    _place(context, spec, master)
+    _set_locations(context, spec, master)
     if not master.HasField("maintenance_policy"):
         master.maintenance_policy.auto_upgrade = True
     if master.maintenance_policy.maintenance_window.WhichOneof("policy") is None:
@@ -53,14 +53,14 @@ def _cluster(context: MutationContext) -> None:
     master.resources.cores, master.resources.memory, master.resources.core_fraction = 2, 8 * offers.GB, 100
     if spec.scale_policy.WhichOneof("scale_type") is None:
         master.scale_policy.auto_scale.min_resource_preset_id = "s-c2-m8"
-    _addresses(message)
+    _set_address_ranges(message)
     wanted = cluster_of(message)
-    context.then(lambda: _made(context.state, wanted, bool(_is_public(spec))))
+    context.then(lambda: _put_cluster(context.state, wanted, bool(_is_public(spec))))
     context.plan.undo = lambda: context.backing.remove_cluster(wanted)
 
 
-def _place(context: MutationContext, spec: Any, master: Any) -> None:
-    """One zone or a region; the locations are shown in both spellings that the API has had."""
+def _set_locations(context: MutationContext, spec: Any, master: Any) -> None:
+    """Make the master zonal or regional; its locations are shown in both spellings that the API has had."""
     master.etcd_cluster_size = 1
     places = [(location.zone_id, location.subnet_id) for location in spec.locations]
     if spec.WhichOneof("master_type") == "regional_master_spec":
@@ -89,7 +89,7 @@ def _subnet_in(context: MutationContext, zone: str) -> str:
     raise refusal.invalid("master_spec.locations", f"network {context.message.network_id} has no subnet in zone {zone}")
 
 
-def _addresses(message: Any) -> None:
+def _set_address_ranges(message: Any) -> None:
     policy = message.ip_allocation_policy
     policy.cluster_ipv4_cidr_block = policy.cluster_ipv4_cidr_block or "10.112.0.0/16"
     policy.service_ipv4_cidr_block = policy.service_ipv4_cidr_block or "10.96.0.0/16"
@@ -106,7 +106,7 @@ def _is_public(spec: Any) -> bool:
     )
 
 
-def _made(state: EmulatorState, wanted: contract.Cluster, is_public: bool) -> ResponsePatch:
+def _put_cluster(state: EmulatorState, wanted: contract.Cluster, is_public: bool) -> ResponsePatch:
     access = state.backing.put_cluster(wanted)
     assert access is not None  # of a Kubernetes cluster
 
@@ -117,15 +117,15 @@ def _made(state: EmulatorState, wanted: contract.Cluster, is_public: bool) -> Re
             master.endpoints.external_v4_endpoint = access.external
         master.master_auth.cluster_ca_certificate = access.ca_pem
         kind = getattr(master, master.WhichOneof("master_type"))
-        kind.internal_v4_address = _host(access.internal)
+        kind.internal_v4_address = _ip_address(access.internal)
         if is_public:
-            kind.external_v4_address = _host(access.external)
+            kind.external_v4_address = _ip_address(access.external)
 
     return patch
 
 
-def _host(url: str) -> str:
-    """An address for a field that holds addresses: the URL's own if it is one, else one that is nobody's."""
+def _ip_address(url: str) -> str:
+    """The address in a URL, for fields that hold addresses; where it is a name, an address that is nobody's."""
     name = url.partition("://")[2].rpartition(":")[0]
     try:
         return str(ipaddress.ip_address(name))
@@ -133,7 +133,7 @@ def _host(url: str) -> str:
         return str(INTERNAL[1])
 
 
-def _cluster_changed(context: MutationContext) -> None:
+def _change_cluster(context: MutationContext) -> None:
     spec, master = context.request.master_spec, context.message.master
     if context.touches("master_spec.version"):
         _upgrade(context.message.master, spec.version, "master_spec.version.version")
@@ -141,11 +141,11 @@ def _cluster_changed(context: MutationContext) -> None:
         del master.locations[:]
         for location in spec.locations:
             master.locations.add(zone_id=location.zone_id, subnet_id=location.subnet_id or _subnet_in(context, location.zone_id))
-    _addresses(context.message)
+    _set_address_ranges(context.message)
 
 
 def _upgrade(target: Any, wanted: Any, field: str) -> None:
-    """`version` in an update is a message; applied by name it would have landed in a string."""
+    """Set the version. In an update it is a message; copied by name it would have landed in a string."""
     if wanted.version:
         offers.check_version("k8s", wanted.version, field)
         if "version" in target.DESCRIPTOR.fields_by_name:
@@ -153,7 +153,7 @@ def _upgrade(target: Any, wanted: Any, field: str) -> None:
         target.version_info.current_version = wanted.version
 
 
-def _cluster_gone(context: MutationContext) -> None:
+def _remove_cluster(context: MutationContext) -> None:
     gone = cluster_of(context.message)
     for record in context.journal.children(GROUP, context.message.id):
         context.change.delete(record.kind, record.key)
@@ -162,14 +162,15 @@ def _cluster_gone(context: MutationContext) -> None:
 
 
 def cluster_of(message: Any) -> contract.Cluster:
+    """The cluster as the backing gets it."""
     return contract.Cluster(message.id, Engine.KUBERNETES, message.name, message.folder_id, message.master.version)
 
 
-def _cluster_is_there(state: EmulatorState, record: Record) -> bool:
+def _cluster_exists(state: EmulatorState, record: Record) -> bool:
     return record.message.status != RUNNING or state.backing.observe_cluster(cluster_of(record.message)).exists
 
 
-def _group(context: MutationContext) -> None:
+def _build_group(context: MutationContext) -> None:
     message = context.message
     owner = context.state.find(CLUSTER, message.cluster_id, "Cluster").message
     version = context.request.version or owner.master.version
@@ -199,7 +200,7 @@ def _group(context: MutationContext) -> None:
             location.subnet_id = interfaces[0].subnet_ids[0] if interfaces and interfaces[0].subnet_ids else ""
 
 
-def _group_changed(context: MutationContext) -> None:
+def _change_group(context: MutationContext) -> None:
     if context.touches("version"):
         wanted = context.request.version
         if wanted.version:
@@ -210,18 +211,18 @@ def _group_changed(context: MutationContext) -> None:
 
 CLUSTERS = Resource(
     *("k8s.v1.ClusterService", CLUSTER, "Cluster", "cat"),
-    build=_cluster,
-    change=_cluster_changed,
-    remove=_cluster_gone,
+    build=_build_cluster,
+    change=_change_cluster,
+    remove=_remove_cluster,
     backed=BACKED,
-    is_there=_cluster_is_there,
+    exists=_cluster_exists,
 )
 GROUPS = Resource(
     *("k8s.v1.NodeGroupService", GROUP, "Node group", "cat"),
     scope="cluster_id",
     parent=CLUSTER,
-    build=_group,
-    change=_group_changed,
+    build=_build_group,
+    change=_change_group,
 )
 
 

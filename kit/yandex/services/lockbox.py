@@ -1,4 +1,4 @@
-"""Secrets and their versions. The payload lies in the journal (mode 0600) and leaves only through PayloadService."""
+"""Secrets and their versions. Payloads lie in the journal (mode 0600) and leave only through PayloadService."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def register(registry: Registry) -> None:
     registry.add(SERVICE, "ListVersions", SECRETS.lister(VERSION))
     registry.add(SERVICE, "AddVersion", add_version)
     registry.add(SERVICE, "SetCurrentVersion", SECRETS.action(_set_current))
-    registry.add(SERVICE, "ScheduleVersionDestruction", _destruction(True))
-    registry.add(SERVICE, "CancelVersionDestruction", _destruction(False))
+    registry.add(SERVICE, "ScheduleVersionDestruction", _schedule(True))
+    registry.add(SERVICE, "CancelVersionDestruction", _schedule(False))
     registry.add(PAYLOAD, "Get", get_payload)
     registry.add(PAYLOAD, "GetEx", get_payload_ex)
 
@@ -39,36 +39,37 @@ def register(registry: Registry) -> None:
 def put_secret(
     state: EmulatorState, change: Change, folder_id: str, name: str, entries: Mapping[str, str], secret_id: str = ""
 ) -> Any:
-    """A secret of the service's own making (Connection Manager): new, or of this id with one more version. Returns the secret."""
+    """Make a secret for another service (Connection Manager), or add a version to the one of this id. Returns the secret."""
     before = state.journal.get(SECRET, secret_id) if secret_id else None
     if before is None:
         secret = descriptors.message(SECRET)(id=secret_id or ids.new("e6q"), folder_id=folder_id, name=name, created_at=now())
         secret.status = ACTIVE
     else:
         secret = before.copy()
-    _add(change, secret, "", {key: ["text", value] for key, value in entries.items()})
+    _add_version(change, secret, "", {key: ["text", value] for key, value in entries.items()})
     change.put(Record(secret.id, folder_id, secret, {}))
     return secret
 
 
 def remove_secret(state: EmulatorState, change: Change, secret_id: str) -> None:
+    """Delete a secret with its versions."""
     record = state.journal.get(SECRET, secret_id)
     if record is not None:
         delete_with_children(state, change, record)
 
 
-def _secret(context: MutationContext) -> None:
+def _build_secret(context: MutationContext) -> None:
     request, secret = context.request, context.message
     secret.status = ACTIVE
     entries = _entries(request.version_payload_entries)
     if request.WhichOneof("payload_specification"):
-        entries = _generated(request.password_payload_specification)
+        entries = _generate_password(request.password_payload_specification)
     if entries or (request.HasField("create_version") and request.create_version.value):
-        version = _add(context.change, secret, request.version_description, entries)
+        version = _add_version(context.change, secret, request.version_description, entries)
         context.plan.names["version_id"] = version.id
 
 
-def _secret_gone(context: MutationContext) -> None:
+def _remove_secret(context: MutationContext) -> None:
     context.delete_with_children(context.state.find(SECRET, context.message.id, "Secret"))
 
 
@@ -86,7 +87,7 @@ def _set_current(context: MutationContext) -> None:
     context.plan.response = version.message
 
 
-SECRETS = Resource(SERVICE, SECRET, "Secret", "e6q", is_unique=False, build=_secret, remove=_secret_gone)
+SECRETS = Resource(SERVICE, SECRET, "Secret", "e6q", is_unique=False, build=_build_secret, remove=_remove_secret)
 
 
 @operation
@@ -100,8 +101,8 @@ def add_version(state: EmulatorState, call: Call, change: Change) -> OperationPl
     removed = {found.key for found in request.payload_entries if found.WhichOneof("value") is None}
     entries = {key: value for key, value in {**base, **_entries(request.payload_entries)}.items() if key not in removed}
     if not entries and secret.WhichOneof("payload_specification"):
-        entries = _generated(secret.password_payload_specification)
-    version = _add(change, secret, request.description, entries)
+        entries = _generate_password(secret.password_payload_specification)
+    version = _add_version(change, secret, request.description, entries)
     primary = Record(owner.key, owner.parent, secret, owner.extra)
     change.put(primary)
     names = {"secret_id": owner.key, "version_id": version.id}
@@ -109,7 +110,7 @@ def add_version(state: EmulatorState, call: Call, change: Change) -> OperationPl
 
 
 def get_payload(state: EmulatorState, call: Call) -> Any:
-    version = _readable(state, call.request.secret_id, call.request.version_id)
+    version = _readable_version(state, call.request.secret_id, call.request.version_id)
     answer = call.method.answer(version_id=version.key)
     for key, (kind, value) in version.extra["entries"].items():
         entry = answer.entries.add(key=key)
@@ -130,14 +131,14 @@ def get_payload_ex(state: EmulatorState, call: Call) -> Any:
         if len(found) != 1:
             raise refusal.not_found("Secret", wanted.secret_name)
         secret_id = found[0].key
-    version = _readable(state, secret_id, request.version_id)
+    version = _readable_version(state, secret_id, request.version_id)
     answer = call.method.answer(secret_id=secret_id, version_id=version.key)
     for key, (kind, value) in version.extra["entries"].items():
         answer.entries[key] = value.encode() if kind == "text" else base64.b64decode(value)
     return answer
 
 
-def _destruction(is_scheduled: bool) -> Any:
+def _schedule(is_scheduled: bool) -> Any:
     def handler(state: EmulatorState, call: Call) -> Any:
         def prepare(change: Change) -> OperationPlan:
             owner = SECRETS.find(state, call.request.secret_id)
@@ -161,7 +162,7 @@ def _destruction(is_scheduled: bool) -> Any:
     return handler
 
 
-def _add(change: Change, secret: Any, description: str, entries: Mapping[str, Any]) -> Any:
+def _add_version(change: Change, secret: Any, description: str, entries: Mapping[str, Any]) -> Any:
     version = descriptors.message(VERSION)(
         id=ids.new("e6q"), secret_id=secret.id, created_at=now(), description=description, status=VERSION_ACTIVE
     )
@@ -178,7 +179,7 @@ def _version(state: EmulatorState, secret_id: str, version_id: str) -> Record:
     return record
 
 
-def _readable(state: EmulatorState, secret_id: str, version_id: str) -> Record:
+def _readable_version(state: EmulatorState, secret_id: str, version_id: str) -> Record:
     secret = SECRETS.find(state, secret_id).message
     if secret.status != ACTIVE:
         raise refusal.precondition(f"Secret {secret_id} is not active")
@@ -200,7 +201,7 @@ def _entries(changes: Iterable[Any]) -> dict[str, list[str]]:
     }
 
 
-def _generated(spec: Any) -> dict[str, list[str]]:
+def _generate_password(spec: Any) -> dict[str, list[str]]:
     """One password by the specification; every class of characters is in unless it says no."""
 
     def wants(name: str) -> bool:

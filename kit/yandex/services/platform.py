@@ -1,4 +1,4 @@
-"""What every client needs before anything else: where the services are, tokens, operations, clouds and folders, quotas."""
+"""What every client asks first: addresses of the services, tokens, operations, clouds and folders, quotas."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def register(registry: Registry) -> None:
     registry.add(service, "ListServices", list_quota_services)
 
 
-def seed(state: EmulatorState) -> None:
-    """The cloud and the folder that the environment of `kit yandex env` names."""
+def create_default_folder(state: EmulatorState) -> None:
+    """Make the cloud and the folder that the environment of `kit yandex env` names."""
     with state.journal.transaction() as change:
         if state.journal.get(CLOUD, ids.CLOUD) is None:
             cloud = descriptors.message(CLOUD)(id=ids.CLOUD, name="kit", description="emulated", created_at=now())
@@ -55,16 +55,16 @@ def seed(state: EmulatorState) -> None:
             change.put(Record(ids.FOLDER, ids.CLOUD, folder))
 
 
-def _no_organization(context: MutationContext) -> None:
+def _set_organization(context: MutationContext) -> None:
     context.message.organization_id = context.request.organization_id
 
 
-def _active(context: MutationContext) -> None:
+def _set_active(context: MutationContext) -> None:
     context.message.status = 1  # ACTIVE
 
 
-CLOUDS = Resource("resourcemanager.v1.CloudService", CLOUD, "Cloud", "b1g", scope="", parent="", build=_no_organization)
-FOLDERS = Resource("resourcemanager.v1.FolderService", FOLDER, "Folder", "b1g", scope="cloud_id", parent=CLOUD, build=_active)
+CLOUDS = Resource("resourcemanager.v1.CloudService", CLOUD, "Cloud", "b1g", scope="", parent="", build=_set_organization)
+FOLDERS = Resource("resourcemanager.v1.FolderService", FOLDER, "Folder", "b1g", scope="cloud_id", parent=CLOUD, build=_set_active)
 
 
 def list_endpoints(state: EmulatorState, call: Call) -> Any:
@@ -90,7 +90,7 @@ def cancel_operation(state: EmulatorState, call: Call) -> Any:
 
 
 def create_token(state: EmulatorState, call: Call) -> Any:
-    """For a key of an emulated service account (its JWT), or for an emulator's token given as OAuth token."""
+    """Exchange a JWT of a service account's key, or an emulator's token given as OAuth token, for an IAM token."""
     request = call.request
     if request.WhichOneof("identity") == "jwt":
         subject = _account_of(state, request.jwt)

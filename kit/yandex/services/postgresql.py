@@ -34,7 +34,7 @@ def register(registry: Registry) -> None:
 
 
 def _configure(context: MutationContext) -> None:
-    """What the cloud always answers: the provider dereferences all of it."""
+    """Set every field that the provider reads."""
     config = context.message.config
     if _field(config.version) not in config.DESCRIPTOR.fields_by_name:
         raise refusal.invalid("config_spec.version", f"there are no settings for version {config.version}")

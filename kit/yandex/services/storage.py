@@ -1,4 +1,4 @@
-"""Object storage by gRPC: the bucket, and what S3 has no word for. Settings that S3 has lie in its documents, for both doors."""
+"""Object storage by gRPC. Settings that S3 has too are kept as S3's documents."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ BY_S3 = ("cors", "website_settings", "lifecycle_rules", "acl", "object_lock", "l
 def register(registry: Registry) -> None:
     BUCKETS.register(registry)
     bindings.register(registry, BUCKETS, _by_resource_id)
-    registry.add(SERVICE, "Get", get, backed=BACKED)
-    registry.add(SERVICE, "List", listed, backed=BACKED)
+    registry.add(SERVICE, "Get", get_bucket, backed=BACKED)
+    registry.add(SERVICE, "List", list_buckets, backed=BACKED)
     registry.add(SERVICE, "GetHTTPSConfig", get_https)
     registry.add(SERVICE, "SetHTTPSConfig", set_https)
     registry.add(SERVICE, "DeleteHTTPSConfig", delete_https)
 
 
-def _bucket(context: MutationContext) -> None:
+def _build_bucket(context: MutationContext) -> None:
     name = context.request.name
     try:
         storage.check_name(name)
@@ -51,57 +51,55 @@ def _bucket(context: MutationContext) -> None:
         getattr(context.message, field).CopyFrom(value) if field == "created_at" else setattr(context.message, field, value)
     storage.complete(context.message)
     context.extra["documents"] = {}
-    _to_documents(context, {field.name for field, _ in context.request.ListFields()})
+    _keep_settings(context, {field.name for field, _ in context.request.ListFields()})
     context.then(lambda: context.backing.put_bucket(name))
     context.plan.undo = lambda: context.backing.remove_bucket(name)
 
 
-def _bucket_changed(context: MutationContext) -> None:
+def _change_bucket(context: MutationContext) -> None:
     storage.complete(context.message)
-    _to_documents(context, {path.partition(".")[0] for path in context.paths})
+    _keep_settings(context, {path.partition(".")[0] for path in context.paths})
 
 
-def _bucket_gone(context: MutationContext) -> None:
+def _remove_bucket(context: MutationContext) -> None:
     name = context.message.name
     storage.drop(context.change, name)
     context.then(lambda: context.backing.remove_bucket(name))
 
 
 def _by_resource_id(state: EmulatorState, resource_id: str) -> Record:
-    """Bindings call a bucket by its resource id; its name serves too."""
+    """The bucket of a resource id, by which bindings name it; its name serves too."""
     for record in state.journal.all(BUCKET):
         if resource_id in (record.key, record.message.resource_id):
             return BUCKETS.find(state, record.key)
     raise refusal.not_found("Bucket", resource_id)
 
 
-def _is_there(state: EmulatorState, record: Record) -> bool:
+def _exists(state: EmulatorState, record: Record) -> bool:
     return state.backing.has_bucket(record.key)
 
 
 BUCKETS = Resource(
     *(SERVICE, BUCKET, "Bucket"),
     is_unique=False,
-    build=_bucket,
-    change=_bucket_changed,
-    remove=_bucket_gone,
-    is_there=_is_there,
+    build=_build_bucket,
+    change=_change_bucket,
+    remove=_remove_bucket,
+    exists=_exists,
     backed=BACKED,
 )
 
 
-def get(state: EmulatorState, call: Call) -> Any:
-    return _shown(BUCKETS.find(state, call.request.name))
+def get_bucket(state: EmulatorState, call: Call) -> Any:
+    return _with_settings(BUCKETS.find(state, call.request.name))
 
 
-def listed(state: EmulatorState, call: Call) -> Any:
+def list_buckets(state: EmulatorState, call: Call) -> Any:
     state.find(references.FOLDER, call.request.folder_id, "Folder")
     found = [
-        record
-        for record in state.journal.children(BUCKET, call.request.folder_id)
-        if record.is_pending or _is_there(state, record)
+        record for record in state.journal.children(BUCKET, call.request.folder_id) if record.is_pending or _exists(state, record)
     ]
-    return pages.page([_shown(record) for record in found], call.request, call.method.answer(), "buckets")
+    return pages.page([_with_settings(record) for record in found], call.request, call.method.answer(), "buckets")
 
 
 def get_https(state: EmulatorState, call: Call) -> Any:
@@ -129,8 +127,8 @@ def delete_https(state: EmulatorState, call: Call, change: Change) -> OperationP
     return OperationPlan("delete", change, record, names={"name": record.key})
 
 
-def _to_documents(context: MutationContext, fields: set[str]) -> None:
-    """What S3 can say is kept as S3 says it. What this emulator cannot translate is refused by name."""
+def _keep_settings(context: MutationContext, fields: set[str]) -> None:
+    """Keep the settings of a request as S3's documents; refuse by name those that cannot be translated."""
     request, documents = context.request, dict(context.extra.get("documents", {}))
     for name in BY_S3:
         if name in fields and name in request.DESCRIPTOR.fields_by_name and _is_set(request, name):
@@ -139,24 +137,26 @@ def _to_documents(context: MutationContext, fields: set[str]) -> None:
             raise refusal.invalid(name, "this emulator takes it through S3 only")
     if "versioning" in fields:
         word = VERSIONING.get(request.versioning)
-        _keep(
+        _set_or_delete(
             documents,
             "versioning",
             word and f"<VersioningConfiguration {NAMESPACE}><Status>{word}</Status></VersioningConfiguration>",
         )
     if "tags" in fields:
         rows = "".join(f"<Tag><Key>{escape(tag.key)}</Key><Value>{escape(tag.value)}</Value></Tag>" for tag in request.tags)
-        _keep(documents, "tagging", rows and f"<Tagging {NAMESPACE}><TagSet>{rows}</TagSet></Tagging>")
+        _set_or_delete(documents, "tagging", rows and f"<Tagging {NAMESPACE}><TagSet>{rows}</TagSet></Tagging>")
     if "encryption" in fields:
-        _keep(documents, "encryption", _encryption(request.encryption))
+        _set_or_delete(documents, "encryption", _encryption(request.encryption))
     if "policy" in fields:
-        _keep(documents, "policy", json.dumps(json_format.MessageToDict(request.policy)) if request.HasField("policy") else None)
+        _set_or_delete(
+            documents, "policy", json.dumps(json_format.MessageToDict(request.policy)) if request.HasField("policy") else None
+        )
     for name in ("versioning", "tags", "encryption", "policy"):
         context.message.ClearField(name)  # shown from the documents
     context.extra["documents"] = documents
 
 
-def _keep(documents: dict[str, str], name: str, body: str | None) -> None:
+def _set_or_delete(documents: dict[str, str], name: str, body: str | None) -> None:
     if body:
         documents[name] = body
     else:
@@ -173,12 +173,12 @@ def _encryption(wanted: Any) -> str | None:
     return f"<ServerSideEncryptionConfiguration {NAMESPACE}><Rule>{default}</Rule></ServerSideEncryptionConfiguration>"
 
 
-def _shown(record: Record) -> Any:
-    """The bucket with the settings that were made through S3."""
+def _with_settings(record: Record) -> Any:
+    """The bucket with the settings in its documents."""
     message, documents = record.copy(), record.extra["documents"]
     if "versioning" in documents:
-        words = {word: number for number, word in VERSIONING.items()}
-        message.versioning = words.get(_text(documents["versioning"], "Status"), 1)
+        numbers = {word: number for number, word in VERSIONING.items()}
+        message.versioning = numbers.get(_text(documents["versioning"], "Status"), 1)
     if "tagging" in documents:
         for tag in _all(documents["tagging"], "Tag"):
             message.tags.add(key=_child(tag, "Key"), value=_child(tag, "Value"))

@@ -1,4 +1,4 @@
-"""Networks: what the cloud adds to what was asked for (default group, addresses, ids of rules), and what holds what."""
+"""Networks, subnets, addresses, gateways, route tables and security groups."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def register(registry: Registry) -> None:
     registry.add("vpc.v1.SecurityGroupService", "UpdateRule", _update_rule)
 
 
-def _network(context: MutationContext) -> None:
-    """A network comes with a security group that lets everything through inside itself."""
+def _build_network(context: MutationContext) -> None:
+    """Add the security group that lets everything through inside itself."""
     group = descriptors.message(GROUP)(
         id=ids.new("enp"), folder_id=context.message.folder_id, created_at=now(), network_id=context.message.id, status=2
     )
@@ -44,11 +44,11 @@ def _network(context: MutationContext) -> None:
     context.message.default_security_group_id = group.id
 
 
-def _network_gone(context: MutationContext) -> None:
+def _remove_network(context: MutationContext) -> None:
     context.change.delete(GROUP, context.message.default_security_group_id)
 
 
-def _subnet(context: MutationContext) -> None:
+def _build_subnet(context: MutationContext) -> None:
     subnet = context.message
     subnet.id = ids.new(SUBNET_PREFIXES.get(subnet.zone_id.rpartition("-")[2], "e9b"))
     _check_blocks(context, subnet.v4_cidr_blocks)
@@ -80,7 +80,7 @@ def _check_blocks(context: MutationContext, blocks: Any) -> None:
                     raise refusal.precondition(f"CIDR {block} overlaps with {taken} of subnet {record.key}")
 
 
-def _address(context: MutationContext) -> None:
+def _build_address(context: MutationContext) -> None:
     spec, address = context.request, context.message
     address.reserved, address.type, address.ip_version = True, 2, 1  # EXTERNAL, IPV4
     if spec.WhichOneof("address_spec") == "internal_ipv4_address_spec":
@@ -101,25 +101,25 @@ def _address_by_value(state: EmulatorState, call: Call) -> Any:
     raise refusal.not_found("Address", call.request.external_ipv4_address)
 
 
-def _gateway(context: MutationContext) -> None:
+def _complete_gateway(context: MutationContext) -> None:
     context.message.shared_egress_gateway.SetInParent()  # the only kind there is; without it the provider replaces the gateway
 
 
-def _routes(context: MutationContext) -> None:
+def _complete_routes(context: MutationContext) -> None:
     for index, route in enumerate(context.message.static_routes):
         if not route.WhichOneof("next_hop"):
             raise refusal.invalid(f"static_routes[{index}].next_hop", "one of next_hop_address and gateway_id must be given")
 
 
-def _group(context: MutationContext) -> None:
+def _build_group(context: MutationContext) -> None:
     context.message.status = 2  # ACTIVE
     context.message.ClearField("rules")
     for spec in context.request.rule_specs:
         context.message.rules.append(_rule(spec))
 
 
-def _group_changed(context: MutationContext) -> None:
-    """A whole list of rules replaces the old one; a rule that is as before keeps its id."""
+def _change_group(context: MutationContext) -> None:
+    """Replace the list of rules; a rule that is as before keeps its id."""
     if not context.touches("rule_specs"):
         return
     before = list(context.state.find(GROUP, context.message.id, "Security group").message.rules)
@@ -191,9 +191,9 @@ def _of_network(kind: str) -> Any:
     return handler
 
 
-NETWORKS = Resource("vpc.v1.NetworkService", NETWORK, "Network", "enp", build=_network, remove=_network_gone)
-SUBNETS = Resource("vpc.v1.SubnetService", SUBNET, "Subnet", "e9b", build=_subnet)
-ADDRESSES = Resource("vpc.v1.AddressService", ADDRESS, "Address", "e9b", build=_address)
-GATEWAYS = Resource("vpc.v1.GatewayService", GATEWAY, "Gateway", "enp", build=_gateway, change=_gateway)
-ROUTE_TABLES = Resource("vpc.v1.RouteTableService", ROUTES, "Route table", "enp", build=_routes, change=_routes)
-GROUPS = Resource("vpc.v1.SecurityGroupService", GROUP, "Security group", "enp", build=_group, change=_group_changed)
+NETWORKS = Resource("vpc.v1.NetworkService", NETWORK, "Network", "enp", build=_build_network, remove=_remove_network)
+SUBNETS = Resource("vpc.v1.SubnetService", SUBNET, "Subnet", "e9b", build=_build_subnet)
+ADDRESSES = Resource("vpc.v1.AddressService", ADDRESS, "Address", "e9b", build=_build_address)
+GATEWAYS = Resource("vpc.v1.GatewayService", GATEWAY, "Gateway", "enp", build=_complete_gateway, change=_complete_gateway)
+ROUTE_TABLES = Resource("vpc.v1.RouteTableService", ROUTES, "Route table", "enp", build=_complete_routes, change=_complete_routes)
+GROUPS = Resource("vpc.v1.SecurityGroupService", GROUP, "Security group", "enp", build=_build_group, change=_change_group)
