@@ -10,10 +10,10 @@ from kit.cli import yandex
 from kit.cli.context import Session
 from kit.endpoints import Secret
 from kit.supply.schedule import Progress
+from kit.targets.cloud.rehearsal import LONGEST_NAME, backing_name
 from kit.yandex.backing import buckets, kafka
 from kit.yandex.backing.local import LocalBacking
 from kit.yandex.backing.memory import Memory, Owner
-from kit.yandex.backing.stack import LONGEST_NAME, stack_name
 from kit.yandex.contract import AccessKey, Grant, KeyRights, NotPossible, Record, Topic
 
 KEY = AccessKey("YCAJE1", Secret("secret"), "aje1", "b1g1")
@@ -21,7 +21,7 @@ KEY = AccessKey("YCAJE1", Secret("secret"), "aje1", "b1g1")
 
 @pytest.mark.parametrize("name", ["kit", "a" * 30, "a-stack-with-a-very-long-name-indeed"])
 def test_the_stack_behind_has_a_short_name_of_its_own(name: str) -> None:
-    found = stack_name(name)
+    found = backing_name(name)
     assert found != name
     assert len(found) <= LONGEST_NAME
     assert found.endswith("-yc")

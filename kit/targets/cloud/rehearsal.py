@@ -32,8 +32,7 @@ RUNS = "KIT-YANDEX-RUNS"
 # Names a file to use instead of what the cloud publishes: the rehearsal's authority is its own.
 AUTHORITY_FILE = "KIT_CLOUD_CA_FILE"
 POLL_S = 0.05
-# The backing stack is named after the stack: kit.yandex.backing.stack does it the same way.
-SUFFIX, LONGEST_NAME = "-yc", 30
+SUFFIX, LONGEST_NAME = "-yc", 30  # of the backing stack's name, which is part of host names
 # The emulator's certificate: its holder, and the names under which it is reached.
 EMULATOR_LEAF: Mapping[str, tuple[str, ...]] = {"yandex-emulator": ("localhost", "127.0.0.1", "::1")}
 
@@ -111,6 +110,7 @@ def _await_ready(log: Path, exit_code: Callable[[], int | None]) -> None:
 
 
 def backing_name(stack: str) -> str:
+    """The name of the local stack behind the emulator of a stack."""
     return stack[: LONGEST_NAME - len(SUFFIX)] + SUFFIX
 
 

@@ -23,6 +23,7 @@ from kit.plan.steps import Step
 from kit.state import markers, secrets
 from kit.stores.contract import NotYet, Ready
 from kit.supply import schedule
+from kit.targets.cloud.rehearsal import backing_name
 from kit.targets.local import apply, observe, teardown
 from kit.targets.local import plan as planned
 from kit.targets.local.target import LocalTarget
@@ -34,15 +35,8 @@ from kit.yandex.run import environment
 if TYPE_CHECKING:
     from kit.targets.local.observe import EngineSeen
 
-SUFFIX = "-yc"
-LONGEST_NAME = 30
 KUBERNETES = "kubernetes"
 LOOK_AGAIN_S = 0.5
-
-
-def stack_name(emulator: str) -> str:
-    """Of the backing stack of an emulator's stack: its name is part of host names, and those are short."""
-    return emulator[: LONGEST_NAME - len(SUFFIX)] + SUFFIX
 
 
 @contextmanager
@@ -62,7 +56,7 @@ class BackingStack:
     """Thread-safe: foundations and the engine's lists are behind one lock, each store behind its own."""
 
     def __init__(self, emulator: str, workspace: Workspace) -> None:
-        self.workspace = replace(workspace, stack=stack_name(emulator))
+        self.workspace = replace(workspace, stack=backing_name(emulator))
         self.token = environment.token(workspace)
         self.memory = Memory(self.workspace.state / "yandex.json")
         self._base = LocalTarget(Stack(name=self.workspace.stack, parts=("stores", "cluster")), self.workspace)
