@@ -12,6 +12,9 @@ from kit.cli.frame import Group
 from kit.errors import KitError
 
 
+SHOWN_DIGITS = 16  # of a fingerprint: enough to tell certificates apart
+
+
 class NoAuthority(KitError):
     """There are no certificates to show."""
 
@@ -30,15 +33,16 @@ def command() -> None:
 @command.command("show")
 @click.pass_obj
 def show(session: Session) -> int:
-    """Subject, names, issuer, days left, fingerprint and file of every certificate."""
+    """Days left, fingerprint, issuer, file and names of every certificate; with -o json whole fingerprints, and subjects."""
     from kit.pki import folder
+    from kit.report import table
 
     found = folder.inventory(session.local.workspace.certs)
     if not found:
         raise NoAuthority(stack=session.stack.name)
     now = datetime.now(UTC)
     if session.is_json:
-        rows = [
+        documents = [
             {
                 "holder": facts.holder,
                 "subject": facts.subject,
@@ -52,12 +56,20 @@ def show(session: Session) -> int:
             }
             for facts in found
         ]
-        print(json.dumps(rows, indent=2))
+        print(json.dumps(documents, indent=2))
         return 0
-    for facts in found:
-        print(f"{facts.holder:<13} {facts.days_left(now):>5} days left  {facts.subject}")
-        print(f"{'':13} issued by   {facts.issuer}")
-        print(f"{'':13} names       {', '.join(facts.names) or '-'}")
-        print(f"{'':13} sha256      {facts.fingerprint}")
-        print(f"{'':13} file        {facts.file}")
+    rows = [("holder", "days left", "until", "sha256", "issued by", "file", "names")]
+    rows += [
+        (
+            facts.holder,
+            str(facts.days_left(now)),
+            f"{facts.not_after:%Y-%m-%d}",
+            facts.fingerprint[:SHOWN_DIGITS],
+            facts.issuer,
+            str(facts.file),
+            ", ".join(facts.names) or "-",
+        )
+        for facts in found
+    ]
+    print(table.columns(rows), end="")
     return 0

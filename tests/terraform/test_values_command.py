@@ -182,3 +182,33 @@ def test_the_topics_are_those_of_the_profile_that_was_asked_for(kit: Program) ->
     finally:
         (kit.home / "kit.yaml").unlink()
     assert (checked.exit_code, "TOPIC-MADE" in checked.stdout) == (0, False), checked.stdout
+
+
+def test_stores_elsewhere_another_line_and_a_chart_at_hand_go_together(kit: Program, tmp_path: Path) -> None:
+    (tmp_path / "endpoints.json").write_text(json.dumps(ENDPOINTS))
+    given = chart(tmp_path / "sentry", "26.15.1", CARELESS)
+    words = ("--endpoints", str(tmp_path / "endpoints.json"), "--url", "https://sentry.example.net", "--size", "full")
+    shown = yaml.safe_load(kit.must("values", "show", *words, "--profile", "seed", "--chart", str(given)).stdout)
+    assert shown["system"]["url"] == "https://sentry.example.net"
+    assert "vroom" in shown, "what only the full size has"
+    checked = kit("values", "check", *words, "--profile", "seed", "--chart", str(given), "-o", "json")
+    assert checked.exit_code == 14
+    assert "latest" in checked.stdout
+    compared = kit("values", "diff", *words, "--profile", "seed", "--chart", str(given), "-o", "json")
+    assert (compared.exit_code, compared.json["error"]["code"]) == (4, "KIT-NO-RELEASE")
+    lacking = kit("values", "show", "--endpoints", str(tmp_path / "endpoints.json"), "-o", "json")
+    assert (lacking.exit_code, lacking.json["error"]["code"]) == (10, "KIT-USAGE")
+    assert "--endpoints needs --url" in lacking.json["error"]["what"]
+
+
+def test_a_chart_at_hand_is_rendered_as_it_would_be_applied(kit: Program, tmp_path: Path) -> None:
+    given = chart(tmp_path / "sentry", "26.15.1", CARELESS)
+    words = ("chart", "render", "--sentry", "chart", "--profile", "seed", "--size", "full", "--chart")
+    printed = list(yaml.safe_load_all(kit.must(*words, str(given)).stdout))
+    (web,) = [each for each in printed if each and each["kind"] == "Deployment"]
+    assert web["metadata"]["name"] == "sentry-web"
+    assert [each["kind"] for each in kit.must(*words, str(given), "-o", "json").json if each] == [
+        each["kind"] for each in printed
+    ]
+    absent = kit(*words, str(tmp_path / "absent"), "-o", "json")
+    assert (absent.exit_code, absent.json["error"]["code"]) == (15, "KIT-CHART-INVALID")

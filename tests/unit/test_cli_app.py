@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import fcntl
 import inspect
+import io
 import re
 import subprocess
 import sys
@@ -14,13 +15,15 @@ from pathlib import Path
 import click
 import pytest
 
-from kit.cli.app import main
 from kit.cli.frame import Command
 from kit.cli.global_options import OPTIONS, read
 from kit.errors import KitError
+from kit.pki import folder
 from kit.report import failure
+from kit.targets.local.target import LocalTarget
 from tests.support.commands import tree
-from tests.support.program import Program, Ran
+from tests.support.in_process import Kit
+from tests.support.program import Program
 
 HEAVY = (
     "docker",
@@ -38,23 +41,6 @@ HEAVY = (
 
 
 COMMANDS_TREE = list(tree())
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str) -> Ran:
-    """`kit` with these words, in this process."""
-    with pytest.raises(SystemExit) as ended:
-        main(list(words))
-    said = capsys.readouterr()
-    return Ran(int(ended.value.code or 0), said.out, said.err)
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("KIT_HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    for variable in ("KIT_STACK", "KIT_OUTPUT", "KIT_CONFIG"):
-        monkeypatch.delenv(variable, raising=False)
-    return tmp_path
 
 
 @pytest.mark.parametrize(
@@ -89,23 +75,23 @@ FAILURES = [
 @pytest.mark.parametrize(("words", "code"), FAILURES)
 @pytest.mark.parametrize("spelling", [*SPELLINGS, None])
 def test_an_error_is_json_however_json_was_asked_for(
-    words: list[str], code: str, spelling: list[str] | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    words: list[str], code: str, spelling: list[str] | None, here: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if spelling is None:
         monkeypatch.setenv("KIT_OUTPUT", "json")
-    said = [run(capsys, *words)] if spelling is None else [run(capsys, *words, *spelling), run(capsys, *spelling, *words)]
+    said = [here(*words)] if spelling is None else [here(*words, *spelling), here(*spelling, *words)]
     for ran in said:
         error = ran.json["error"]
         assert (error["code"], error["exit_code"]) == (code, ran.exit_code)
         assert f"✗ {error['what']}" in ran.stderr
 
 
-def test_an_error_is_json_where_another_global_option_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "-o", "json", "status", "--stack").json["error"]["code"] == "KIT-USAGE"
+def test_an_error_is_json_where_another_global_option_cannot_be_read(here: Kit) -> None:
+    assert here("-o", "json", "status", "--stack").json["error"]["code"] == "KIT-USAGE"
 
 
-def test_without_json_an_error_leaves_stdout_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    ran = run(capsys, "secrets", "show", "mail", "-o", "table")
+def test_without_json_an_error_leaves_stdout_alone(here: Kit) -> None:
+    ran = here("secrets", "show", "mail", "-o", "table")
     assert (ran.exit_code, ran.stdout) == (10, "")
 
 
@@ -120,8 +106,8 @@ def test_without_json_an_error_leaves_stdout_alone(capsys: pytest.CaptureFixture
         (["--rehears", "up"], "kit has no option --rehears", "--rehearse"),
     ],
 )
-def test_what_is_mistyped_gets_a_suggestion(words: list[str], what: str, guess: str, capsys: pytest.CaptureFixture[str]) -> None:
-    error = run(capsys, *words, "-o", "json").json["error"]
+def test_what_is_mistyped_gets_a_suggestion(words: list[str], what: str, guess: str, here: Kit) -> None:
+    error = here(*words, "-o", "json").json["error"]
     assert error["what"] == what
     assert guess in error["fix"].partition("?")[0].split()
 
@@ -137,13 +123,11 @@ def test_what_is_mistyped_gets_a_suggestion(words: list[str], what: str, guess: 
         (["up", "--prices", "/dev/null"], "--prices goes with --cloud"),
     ],
 )
-def test_options_that_contradict_each_other_are_refused(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str], home: Path
-) -> None:
-    error = run(capsys, *words, "-o", "json").json["error"]
+def test_options_that_contradict_each_other_are_refused(words: list[str], said: str, here: Kit) -> None:
+    error = here(*words, "-o", "json").json["error"]
     assert (error["code"], error["exit_code"]) == ("KIT-USAGE", 10)
     assert said in error["what"]
-    assert list(home.iterdir()) == []
+    assert list(here.home.iterdir()) == []
 
 
 def test_the_stack_on_this_computer_is_every_command_s_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +138,7 @@ def test_the_stack_on_this_computer_is_every_command_s_default(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("path", [path for path, command in COMMANDS_TREE if not isinstance(command, click.Group)])
-def test_variables_are_printed_only_where_there_are_some(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_variables_are_printed_only_where_there_are_some(path: tuple[str, ...], here: Kit) -> None:
     command = dict(COMMANDS_TREE)[path]
     assert isinstance(command, Command)
     assert command.prints_variables == (path[-1] == "env")
@@ -165,8 +149,8 @@ def test_variables_are_printed_only_where_there_are_some(path: tuple[str, ...], 
 
 
 @pytest.mark.parametrize("path", [path for path, _ in COMMANDS_TREE])
-def test_each_help_is_whole_and_shows_the_global_options(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    ran = run(capsys, *path, "--help")
+def test_each_help_is_whole_and_shows_the_global_options(path: tuple[str, ...], here: Kit) -> None:
+    ran = here(*path, "--help")
     assert ran.exit_code == 0
     assert not re.search(r"\.\.\.$", ran.stdout.partition("\n\n")[2], re.MULTILINE), "a text was cut"
     head, _, tail = ran.stdout.partition("Global options")
@@ -201,13 +185,63 @@ def takes_lock(callback: Callable[..., object]) -> bool:
     return False
 
 
-def test_the_lock_is_waited_for_as_long_as_was_said(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = home / ".kit" / "mine.lock"
-    path.parent.mkdir()
-    with path.open("w") as file:  # as another process has it, for this one may hold its own lock twice
-        fcntl.flock(file, fcntl.LOCK_EX)
-        ran = run(capsys, "preflight", "--stack", "mine", "--wait-lock", "0", "-o", "json")
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("up", "up --cloud --yes", "down", "down --cloud", "purge --yes", "topics --mend", "preflight", "verify --cloud"),
+        *("demo --local", "cloud unlock 4a2b", "secrets set mail", "secrets forget mail"),
+        "cloud init-state --bucket b --key k --endpoint https://s3.example.org --region r",
+    ],
+)
+def test_the_lock_is_waited_for_as_long_as_was_said(here: Kit, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("hunter2"))
+    monkeypatch.setattr(LocalTarget, "belongings", lambda self: ("volumes",))
+    file = here.home / ".kit" / "mine.lock"
+    file.parent.mkdir()
+    with file.open("a+") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)  # as another process does: within one, the lock may be taken twice
+        ran = here(*words.split(), "--stack", "mine", "--wait-lock", "0", "-o", "json")
     assert ran.json["error"]["code"] == "KIT-LOCKED"
+
+
+def test_the_description_may_lie_elsewhere(here: Kit, tmp_path: Path) -> None:
+    file = tmp_path / "elsewhere.yaml"
+    file.write_text("name: described\n")
+    assert "stack described has" in here("certs", "show", "--config", str(file), "-o", "json").json["error"]["what"]
+    assert "stack said has" in here("--config", str(file), "certs", "show", "--stack", "said", "-o", "json").json["error"]["what"]
+    missing = here("certs", "show", "--config", str(tmp_path / "missing.yaml"), "-o", "json")
+    assert (missing.exit_code, missing.json["error"]["code"]) == (10, "KIT-BLUEPRINT")
+
+
+def test_a_traceback_is_shown_to_who_asks_for_it(here: Kit) -> None:
+    assert "Traceback" not in here("certs", "show").stderr
+    for words in (("certs", "show", "-v"), ("--verbose", "certs", "show")):
+        assert "Traceback" in here(*words).stderr
+
+
+def test_a_chart_is_trusted_for_one_call(here: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    trusted: list[bool] = []
+
+    def plan(self: LocalTarget) -> tuple[()]:
+        trusted.append(self.stack.trusts_chart)
+        return ()
+
+    monkeypatch.setattr(LocalTarget, "plan", plan)
+    here("up", "--plan", "--trust-chart")
+    here("up", "--plan")
+    assert trusted == [True, False]
+
+
+def test_certificates_are_a_table(here: Kit) -> None:
+    folder.ensure(here.home / "certs" / "kit", "kit", {"kafka": ("kafka", "localhost"), "redis": ("redis",)})
+    head, *rows = here("certs", "show").stdout.splitlines()
+    assert head.split("  ")[0] == "holder"
+    assert [row.split()[0] for row in rows] == ["root", "intermediate", "kafka", "redis"]
+    places = {head.index(title) for title in ("days left", "sha256", "issued by", "file", "names")}
+    assert all(row[place - 1] == " " != row[place] for row in rows for place in places), "columns"
+    assert rows[2].endswith("kafka, localhost")
+    documents = here("certs", "show", "-o", "json").json
+    assert [document["fingerprint"][:16] in row for document, row in zip(documents, rows, strict=True)] == [True] * 4
 
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:

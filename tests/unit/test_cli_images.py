@@ -136,3 +136,28 @@ def test_images_of_another_processor_are_refused_with_what_can_be_done(tmp_path:
     assert f"kit images save --platform {platform} FILE tiny" in refused.value.message
     assert server.requests == []
     assert not (tmp_path / "kit.tar").exists()
+
+
+@pytest.mark.parametrize("option", [("--chart", "c"), ("--profile", "seed"), ("--size", "full")])
+@pytest.mark.parametrize("words", [("list",), ("pull",), ("save", "FILE")])
+def test_what_chooses_a_chart_is_refused_where_the_lock_is_meant(tmp_path: Path, words: tuple[str, ...], option: Any) -> None:
+    with pytest.raises(click.UsageError, match="--for chart"):
+        run(supply(tmp_path), *words, *option)
+
+
+def test_what_no_recipe_makes_is_pruned_and_what_is_current_is_kept(
+    tmp_path: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit.targets.local.node_image.current", lambda supply: frozenset())
+    made = supply(tmp_path, server)
+    run(made, "pull", "tiny")
+    old = made.cache.root / "tools" / "linux-amd64" / f"tiny-{'b' * 12}"
+    old.mkdir(parents=True)
+    fetched = made.cache.go / "pkg"
+    fetched.mkdir(parents=True)
+    pruned = json.loads(run(made, "prune", output="json").stdout)
+    assert (pruned["removed"], pruned["in_use"]) == ([old.name], [])
+    assert made.tool("tiny").exists()
+    assert fetched.exists()
+    assert "MB freed" in run(made, "prune", "--build-cache").stdout
+    assert not fetched.exists()

@@ -13,7 +13,7 @@ import pytest
 
 from kit.yandex.engine import ids
 from kit.yandex.run.environment import UNSET
-from tests.support.program import Program
+from tests.support.program import ROOT, Program
 
 READY_S = 60
 
@@ -86,3 +86,7 @@ def test_coverage_is_data(program: Program) -> None:
         "level": "modelled",
         "backed_by": "topic in the container",
     }
+
+
+def test_the_page_of_the_coverage_is_printed(program: Program) -> None:
+    assert program.must("yandex", "coverage", "--page").stdout == (ROOT / "docs" / "yandex-coverage.md").read_text()

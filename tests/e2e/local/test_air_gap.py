@@ -59,7 +59,7 @@ def test_the_images_are_named_pulled_saved_and_loaded_with_the_chart(
     folder: Path,
     tmp_path: Path,
 ) -> None:
-    words = ("--for", "chart", "--profile", "current", "--chart", str(folder))
+    words = ("--for", "chart", "--profile", "current", "--size", "errors-only", "--chart", str(folder))
     image = f"{mirror.name}:1"
     listed = kit.must("images", "list", *words, "-o", "json").json
     assert listed["images"] == [{"image": image, "containers": 2, "here": False}]

@@ -184,6 +184,21 @@ def test_topics_mend_what_was_changed(whole: Program, variables: dict[str, str])
     assert whole("topics").exit_code == 0
 
 
+def test_topics_that_nobody_asked_for_are_deleted_with_leave_alone(whole: Program) -> None:
+    from confluent_kafka.admin import NewTopic
+
+    from kit.stores import kafka, kafka_admin
+
+    local = local_target(whole)
+    admin = kafka_admin.connect(kafka.admin_endpoint(local.endpoints().kafka, local.credentials()), local.trust())
+    admin.create_topics([NewTopic("of-nobody", 1)])["of-nobody"].result(20)
+    refused = whole("topics", "--delete-extra", "-o", "json")
+    assert (refused.exit_code, refused.json["error"]["code"]) == (16, "KIT-NEEDS-YES")
+    assert "of-nobody" in refused.json["error"]["why"]
+    assert "of-nobody" in whole("topics").stdout
+    assert "of-nobody" not in whole.must("topics", "--delete-extra", "--yes").stdout
+
+
 def test_certs_show_every_holder(whole: Program) -> None:
     rows = whole.must("certs", "show", "-o", "json").json
     assert {row["holder"] for row in rows} == {"root", "intermediate", *STORES, "sentry"}
