@@ -11,7 +11,6 @@ from kit.cli.context import Session
 from kit.cli.frame import Group
 from kit.errors import KitError
 
-
 SHOWN_DIGITS = 16  # of a fingerprint: enough to tell certificates apart
 
 
