@@ -39,15 +39,16 @@ class DataInvalid(KitError):
     code = "KIT-DATA-INVALID"
     exit_code = 12
     what = "{where} is not as kit expects it"
+    fix = "mend that line, or take the file from git"
 
 
 def read(path: Path, error: type[KitError] = DataInvalid) -> Document:
-    """A YAML file in UTF-8. `error` is what is raised for anything wrong with it: a class whose `what` names `where`."""
+    """A YAML file in UTF-8. `error` is raised for anything wrong with it: a class whose `what` names `where`, with a `fix`."""
     try:
         content = path.read_bytes()
     except OSError as refused:
         said = refused.strerror or str(refused)
-        raise error(where=str(path), why=f"the system says: {said}", fix="check the path, and who may read it") from refused
+        raise error(where=str(path), why=f"the system says: {said}") from refused
     if content.startswith(UTF_16) or b"\0" in content[:4]:
         fix = "save it as UTF-8: iconv -f UTF-16 -t UTF-8"
         raise error(where=str(path), why="it is UTF-16, as Windows' shells write it, and not UTF-8", fix=fix)
@@ -85,7 +86,7 @@ class Document:
         self._words: dict[KeyPath, str] = {}
         self._open: set[int] = set()
         self._count = 0
-        self.data = self._made(root, ()) if root else None
+        self.data: Any = self._made(root, ()) if root else None
 
     # -- what it says
 
@@ -120,22 +121,29 @@ class Document:
 
     def to(self, kind: type[T], path: KeyPath = ()) -> T:
         """What stands at `path`, as a type that msgspec knows. Raises the document's error at the line that does not fit."""
-        data = self.plain(path)
+        return self.convert(self.plain(path), kind, path)
+
+    def convert(self, data: Any, kind: type[T], path: KeyPath) -> T:
+        """The same of data that was made from what stands at `path`."""
         try:
             return msgspec.convert(data, kind)
         except msgspec.ValidationError as error:
             why, _, place = str(error).partition(" - at `")
-            steps = (name or number for name, number in re.findall(r"\.(\w+)|\[(\d+)\]", place.rpartition("` in `")[2]))
+            steps = [name or number for name, number in re.findall(r"\.([\w-]+)|\[(\d+)\]", place.rpartition("` in `")[2])]
+            steps += re.findall(r"unknown field `(.+)`", why)  # its own line, and not that of what it stands in
             raise self.wrong((*path, *steps), why) from error
 
-    def wrong(self, path: KeyPath, why: str, fix: str = "compare it with its neighbours") -> KitError:
-        """The document's error, at the nearest place to `path`."""
+    def wrong(self, path: KeyPath, why: str, fix: str | None = None) -> KitError:
+        """The document's error, at the nearest place to `path`; what is to be done is the error's own advice or `fix`."""
         return self._error(where=self.place(path), why=why, fix=fix)
 
     def place(self, path: KeyPath) -> str:
         """Where it is written, or the nearest thing above it."""
         known = (self.places.get(path[:length]) for length in range(len(path), -1, -1))
         return next((place for place in known if place), f"{self.where}:1")
+
+    def line(self, path: KeyPath) -> int:
+        return int(self.place(path).rpartition(":")[2])
 
     # -- nodes to data
 

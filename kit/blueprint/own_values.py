@@ -33,6 +33,7 @@ class BadBlueprint(KitError):
     code = "KIT-BLUEPRINT"
     exit_code = 10
     what = "{where} is not a valid blueprint"
+    fix = "check the path, and who may read the file"
 
 
 class SecretInClear(KitError):

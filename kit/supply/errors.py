@@ -18,17 +18,8 @@ class LockInvalid(KitError):
 
     code = "KIT-LOCK-INVALID"
     exit_code = 12
-    what = "{path}:{line} is not a valid lock"
-    fix = "mend line {line}, or take the file from git"
-
-
-class LockUnreadable(KitError):
-    """There is no lock file that can be read where one was named."""
-
-    code = "KIT-LOCK-UNREADABLE"
-    exit_code = 12
-    what = "{path} cannot be read as a lock"
-    fix = "name another file: export KIT_LOCK=…; without it kit's own is used"
+    what = "{where} is not a valid lock"
+    fix = "mend it, or take it from git; KIT_LOCK names another file, and without it kit's own is used"
 
 
 class NotInLock(KitError):

@@ -6,15 +6,18 @@ Nothing outside it is fetched. `lock_file` reads it; the rest of this room works
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
 
 Section = Literal["tool", "artifact", "image"]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Platform = Annotated[str, Meta(pattern="^(linux|darwin)-[a-z0-9]+$")]
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(Struct, frozen=True, forbid_unknown_fields=True):
     """A program on PATH: the first group of `pattern` in what `command` prints must lie in `range` (">=0.29,<1").
 
     `env` are variables to ask it with. `plugin_of` names a program whose plugin it may be as well: `docker`.
@@ -23,41 +26,38 @@ class Installed:
     command: tuple[str, ...]
     pattern: str
     range: str
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = {}
     plugin_of: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformFile:
+class PlatformFile(Struct, frozen=True, forbid_unknown_fields=True):
     """A program, or an archive with the program at `member`, whose SHA-256 is known."""
 
-    url: str
-    sha256: str
+    url: Annotated[str, Meta(pattern="^https://[^/]+/")]
+    sha256: Sha256
     member: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PulledFiles:
+class PulledFiles(Struct, frozen=True, forbid_unknown_fields=True):
     """What upstream publishes of one version: platform ("linux-amd64", "darwin-arm64") → file.
 
     `sums` is where upstream publishes its SHA-256: an address, or what is put behind the file's own (".sha256").
     """
 
     version: str
-    files: Mapping[str, PlatformFile]
+    files: Annotated[Mapping[Platform, PlatformFile], Meta(min_length=1)]
     sums: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PulledImage:
+class PulledImage(Struct, frozen=True, forbid_unknown_fields=True):
     """Upstream's image. Without a digest it is not pulled: `kit images lock` asks a registry for it.
 
     `unless` names what an engine must not have for it to serve: `cgroup-v1`.
     """
 
-    reference: str
-    digest: str | None
-    unless: str = ""
+    reference: Annotated[str, Meta(pattern="^[a-z0-9./_-]+:[A-Za-z0-9._-]+$")]
+    digest: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")] | None
+    unless: Literal["", "cgroup-v1"] = ""
 
     @property
     def version(self) -> str:
@@ -66,15 +66,13 @@ class PulledImage:
         return tag[1:] if tag[:1] == "v" and tag[1:2].isdigit() else tag
 
 
-@dataclass(frozen=True, slots=True)
-class GoInstall:
+class GoInstall(Struct, frozen=True, forbid_unknown_fields=True):
     """`package@version`; made by `go install`."""
 
-    package: str
+    package: Annotated[str, Meta(pattern=".@.")]
 
 
-@dataclass(frozen=True, slots=True)
-class GoBuild:
+class GoBuild(Struct, frozen=True, forbid_unknown_fields=True):
     """A folder with go.mod and go.sum (the pin), and program name → package to build in it."""
 
     folder: str
@@ -82,48 +80,43 @@ class GoBuild:
     ldflags: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class GoModuleFiles:
+class GoModuleFiles(Struct, frozen=True, forbid_unknown_fields=True):
     """A folder out of a Go module's source, as the module was published."""
 
     module: str
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
-class Maven:
+class Maven(Struct, frozen=True, forbid_unknown_fields=True):
     """A folder with pom.xml; its dependencies become libs/*.jar."""
 
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cargo:
+class Cargo(Struct, frozen=True, forbid_unknown_fields=True):
     """Programs of the Rust workspace that a source package of PyPI holds in an archive of its own.
 
     `crates` are published crates in the place of dependencies that no registry has: name → version.
     """
 
-    package: str  # "sentry-relay==0.9.28"
-    sha256: str
+    package: Annotated[str, Meta(pattern="^[a-z0-9-]+==[0-9.]+$")]  # "sentry-relay==0.9.28"
+    sha256: Sha256
     archive: str  # within the package: "rustsrc.zip"
     folder: str  # of the workspace within that archive
-    programs: tuple[str, ...]
+    programs: Annotated[tuple[str, ...], Meta(min_length=1)]
     features: tuple[str, ...] = ()
-    crates: Mapping[str, str] = field(default_factory=dict)
-    env: Mapping[str, str] = field(default_factory=dict)  # that its sources ask for when they are compiled
-    headers: Mapping[str, str] = field(default_factory=dict)  # of C, that must be there → Debian's package of them
+    crates: Mapping[str, str] = {}
+    env: Mapping[str, str] = {}  # that its sources ask for when they are compiled
+    headers: Mapping[str, str] = {}  # of C, that must be there → Debian's package of them
 
 
-@dataclass(frozen=True, slots=True)
-class Debian:
+class Debian(Struct, frozen=True, forbid_unknown_fields=True):
     """A minimal Debian of that suite, from the mirror that apt itself uses."""
 
     suite: str
 
 
-@dataclass(frozen=True, slots=True)
-class Dockerfile:
+class Dockerfile(Struct, frozen=True, forbid_unknown_fields=True):
     """A folder with a Dockerfile; `base` is an image and `artifacts` are artifacts of this lock."""
 
     folder: str

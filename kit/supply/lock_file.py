@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import msgspec
-import yaml
+from msgspec import Meta, Struct
 
+from kit import yaml_file
 from kit.supply import version
-from kit.supply.errors import LockInvalid, LockUnreadable
+from kit.supply.errors import LockInvalid
 from kit.supply.lock import (
     Built,
     Cargo,
@@ -27,7 +27,6 @@ from kit.supply.lock import (
     Installed,
     Lock,
     Maven,
-    PlatformFile,
     Pulled,
     PulledFiles,
     PulledImage,
@@ -35,10 +34,26 @@ from kit.supply.lock import (
     Section,
     Source,
 )
+from kit.yaml_file import Document, KeyPath
 
 SECTIONS: Mapping[str, Section] = {"tools": "tool", "artifacts": "artifact", "images": "image"}
-PLATFORM = re.compile(r"(linux|darwin)-[a-z0-9]+")
+RECIPES: Mapping[str, type[Recipe]] = {
+    "go_install": GoInstall,
+    "go_build": GoBuild,
+    "go_module_files": GoModuleFiles,
+    "maven": Maven,
+    "cargo": Cargo,
+    "debian": Debian,
+    "dockerfile": Dockerfile,
+}
+OF_IMAGES = ("debian", "dockerfile")
 UNPINNED = re.compile(r"(:|@)latest\b|\bbitnami\b", re.IGNORECASE)
+
+
+class _Entry(Struct, frozen=True, forbid_unknown_fields=True):
+    sources: Annotated[tuple[Mapping[str, Any], ...], Meta(min_length=1)]
+    only: str = ""
+    unpublished: str = ""
 
 
 def place(environment: Mapping[str, str] = os.environ) -> Path:
@@ -47,216 +62,97 @@ def place(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def read(path: Path) -> Lock:
-    """Parse a lock file; raises `LockInvalid` with file:line, and `LockUnreadable`."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise LockUnreadable(path=path, why=f"the system says: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise LockUnreadable(path=path, why="it is no text in UTF-8") from error
-    return parse(text, path)
+    """A lock file; raises `LockInvalid` with file:line."""
+    return _lock(yaml_file.read(path, LockInvalid), path)
 
 
 def parse(text: str, path: Path) -> Lock:
-    document, lines = _loaded(text, path)
-    _check_top(document, path, lines)
+    return _lock(yaml_file.parse(text, str(path), LockInvalid), path)
+
+
+def _lock(document: Document, path: Path) -> Lock:
+    if document.value(("version",)) != 1:
+        raise document.wrong(("version",), "a lock begins with `version: 1`")
+    if strange := [title for title in document.data if title not in (*SECTIONS, "version")]:
+        raise document.wrong((strange[0],), f"unknown part `{strange[0]}`")
     entries: dict[str, Entry] = {}
     for title in SECTIONS:
-        for name, raw in (document.get(title) or {}).items():
-            entry = _entry(raw, (title, str(name)), path, lines)
+        for name in document.to(dict[str, Any], (title,)) if document.value((title,)) is not None else ():
+            entry = _entry(document, title, name)
             entries[entry.key] = entry
-    _check_needs(entries, path)
+    _check_needs(entries, document)
     return Lock(path, entries)
 
 
-class _Go(msgspec.Struct, forbid_unknown_fields=True):
-    folder: str
-    packages: dict[str, str]
-    ldflags: str = ""
-
-
-class _Module(msgspec.Struct, forbid_unknown_fields=True):
-    module: str
-    folder: str
-
-
-class _Workspace(msgspec.Struct, forbid_unknown_fields=True):
-    package: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]+==[0-9.]+$")]
-    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-    archive: str
-    folder: str
-    programs: Annotated[list[str], msgspec.Meta(min_length=1)]
-    features: list[str] = []
-    crates: dict[str, str] = {}
-    env: dict[str, str] = {}
-    headers: dict[str, str] = {}
-
-
-class _Built(msgspec.Struct, forbid_unknown_fields=True):
-    version: str
-    go_install: str | None = None
-    go_build: _Go | None = None
-    go_module_files: _Module | None = None
-    maven: str | None = None
-    cargo: _Workspace | None = None
-    debian: str | None = None
-    dockerfile: str | None = None
-    base: str | None = None
-    artifacts: list[str] = []
-    finish: str | None = None
-
-
-class _Installed(msgspec.Struct, forbid_unknown_fields=True):
-    command: list[str]
-    pattern: str
-    range: str
-    env: dict[str, str] = {}
-    plugin_of: str = ""
-
-
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    url: Annotated[str, msgspec.Meta(pattern="^https://[^/]+/")]
-    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-    member: str | None = None
-
-
-class _Files(msgspec.Struct, forbid_unknown_fields=True):
-    version: str
-    files: Annotated[dict[str, _File], msgspec.Meta(min_length=1)]
-    sums: str = ""
-
-
-class _Image(msgspec.Struct, forbid_unknown_fields=True):
-    reference: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9./_-]+:[A-Za-z0-9._-]+$")]
-    digest: Annotated[str, msgspec.Meta(pattern="^sha256:[0-9a-f]{64}$")] | None
-    unless: Literal["", "cgroup-v1"] = ""
-
-
-class _Source(msgspec.Struct, forbid_unknown_fields=True):
-    installed: _Installed | None = None
-    pulled: dict[str, Any] | None = None
-    built: _Built | None = None
-
-
-class _Entry(msgspec.Struct, forbid_unknown_fields=True):
-    sources: Annotated[list[_Source], msgspec.Meta(min_length=1)]
-    only: str = ""
-    unpublished: str = ""
-
-
-def _entry(raw: Any, where: tuple[str, str], path: Path, lines: _Lines) -> Entry:
-    section, name = SECTIONS[where[0]], where[1]
-    line = lines.at(where)
-    try:
-        read = msgspec.convert(raw, _Entry)
-    except msgspec.ValidationError as wrong:
-        why, _, place = str(wrong).partition(" - at `$")
-        raise LockInvalid(path=path, line=lines.at((*where, *_steps(place))), why=f"{name}: {why}") from wrong
-    sources = []
-    for number, source in enumerate(read.sources):
-        here = lines.at((*where, "sources", number))
-        try:
-            sources.append(_source(section, source))
-        except (ValueError, re.error, msgspec.ValidationError) as wrong:
-            raise LockInvalid(path=path, line=here, why=f"{name}: {str(wrong).partition(' - at ')[0]}") from wrong
-    if found := UNPINNED.search(str(raw)):
-        raise LockInvalid(path=path, line=line, why=f"{name}: `{found.group().strip(':@')}` is not allowed in the lock")
+def _entry(document: Document, title: str, name: str) -> Entry:
+    here = (title, name)
+    read = document.to(_Entry, here)
+    sources = tuple(_source(document, SECTIONS[title], (*here, "sources", str(number))) for number in range(len(read.sources)))
+    if found := UNPINNED.search(str(document.value(here))):
+        raise document.wrong(here, f"`{found.group().strip(':@')}` is not allowed in the lock")
     if read.unpublished and any(isinstance(source, Pulled) for source in sources):
-        raise LockInvalid(path=path, line=line, why=f"{name}: `unpublished` says why nothing is pulled, and something is")
-    return Entry(section, name, tuple(sources), line, read.only, read.unpublished)
+        raise document.wrong(here, "`unpublished` says why nothing is pulled, and something is")
+    return Entry(SECTIONS[title], name, sources, document.line(here), read.only, read.unpublished)
 
 
-def _source(section: Section, source: _Source) -> Source:
-    given = [kind for kind in ("installed", "pulled", "built") if getattr(source, kind) is not None]
-    if len(given) != 1:
-        raise ValueError(f"a source is one of installed, pulled, built; here are {len(given)}")
-    if source.installed is not None:
-        if section != "tool":
-            raise ValueError(f"`installed` is for tools, not for {section}s")
-        version.satisfies("0", source.installed.range)
-        if re.compile(source.installed.pattern).groups < 1:
-            raise ValueError("the pattern needs a group around the version")
-        found = source.installed
-        return Installed(tuple(found.command), found.pattern, found.range, found.env, found.plugin_of)
-    if source.pulled is not None:
-        if section == "image":
-            image = msgspec.convert(source.pulled, _Image)
-            return PulledImage(image.reference, image.digest, image.unless)
-        if section == "artifact":
-            raise ValueError("an artifact is built, for what upstream publishes is a tool or an image")
-        return _files(msgspec.convert(source.pulled, _Files))
-    assert source.built is not None
-    return Built(source.built.version, _recipe(section, source.built))
+def _source(document: Document, section: Section, path: KeyPath) -> Source:
+    way, *others = document.value(path) or ("nothing",)
+    here = (*path, way)
+    if others or way not in ("installed", "pulled", "built"):
+        raise document.wrong(here, "a source is one of installed, pulled, built")
+    if way == "built":
+        return _built(document, section, here)
+    if way == "installed":
+        return _installed(document, section, here)
+    if section == "artifact":
+        raise document.wrong(here, "an artifact is built, for what upstream publishes is a tool or an image")
+    return document.to(PulledImage, here) if section == "image" else document.to(PulledFiles, here)
 
 
-def _files(pulled: _Files) -> PulledFiles:
-    if strange := [name for name in pulled.files if not PLATFORM.fullmatch(name)]:
-        raise ValueError(f"`{strange[0]}` is no platform; they are written linux-amd64, darwin-arm64 …")
-    files = {name: PlatformFile(file.url, file.sha256, file.member) for name, file in pulled.files.items()}
-    return PulledFiles(pulled.version, files, pulled.sums)
-
-
-def _recipe(section: Section, built: _Built) -> Recipe:
-    kinds = ("go_install", "go_build", "go_module_files", "maven", "cargo", "debian", "dockerfile")
-    given = [kind for kind in kinds if getattr(built, kind) is not None]
-    if len(given) != 1:
-        raise ValueError(f"`built` names exactly one of {', '.join(kinds)}; here are {len(given)}")
-    if (section == "image") != (given[0] in ("debian", "dockerfile")):
-        raise ValueError(f"{given[0]} does not make {section}s")
-    if built.dockerfile is not None:
-        return Dockerfile(built.dockerfile, built.base, tuple(built.artifacts), built.finish)
-    if built.base or built.artifacts or built.finish:
-        raise ValueError(f"base, artifacts and finish belong to dockerfile, not to {given[0]}")
-    if built.go_install is not None:
-        if "@" not in built.go_install:
-            raise ValueError("go_install needs a version: package@version")
-        return GoInstall(built.go_install)
-    if built.go_build is not None:
-        return GoBuild(built.go_build.folder, built.go_build.packages, built.go_build.ldflags)
-    if built.go_module_files is not None:
-        return GoModuleFiles(built.go_module_files.module, built.go_module_files.folder)
-    if built.cargo is not None:
-        of = built.cargo
-        return Cargo(
-            of.package, of.sha256, of.archive, of.folder, tuple(of.programs), tuple(of.features), of.crates, of.env, of.headers
-        )
-    return Maven(built.maven) if built.maven is not None else Debian(str(built.debian))
-
-
-def _loaded(text: str, path: Path) -> tuple[Any, _Lines]:
-    loader = _Loader(text)
+def _installed(document: Document, section: Section, path: KeyPath) -> Installed:
+    if section != "tool":
+        raise document.wrong(path, f"`installed` is for tools, not for {section}s")
+    found = document.to(Installed, path)
     try:
-        node = loader.get_single_node()
-        return loader.construct_document(node) if node else None, _Lines(node)
-    except yaml.MarkedYAMLError as broken:
-        line = broken.problem_mark.line + 1 if broken.problem_mark else 1
-        raise LockInvalid(path=path, line=line, why=broken.problem or "it is not YAML") from broken
-    except yaml.YAMLError as broken:  # a character that YAML does not allow; it has no line
-        raise LockInvalid(path=path, line=1, why=str(broken).splitlines()[0]) from broken
-    finally:
-        loader.dispose()
+        version.satisfies("0", found.range)
+        groups = re.compile(found.pattern).groups
+    except (ValueError, re.error) as error:
+        raise document.wrong(path, str(error)) from error
+    if groups < 1:
+        raise document.wrong(path, "the pattern needs a group around the version")
+    return found
 
 
-def _check_top(document: Any, path: Path, lines: _Lines) -> None:
-    if not isinstance(document, dict) or document.get("version") != 1:
-        raise LockInvalid(path=path, line=lines.at(("version",)), why="a lock begins with `version: 1`")
-    for title in document:
-        if title not in (*SECTIONS, "version"):
-            raise LockInvalid(path=path, line=lines.at((title,)), why=f"unknown part `{title}`")
-        if title != "version" and not isinstance(document[title] or {}, dict):
-            raise LockInvalid(path=path, line=lines.at((title,)), why=f"`{title}` maps names to entries")
-        if twice := lines.repeated(title):
-            raise LockInvalid(path=path, line=twice[0], why=f"`{twice[1]}` stands in `{title}` twice")
+def _built(document: Document, section: Section, path: KeyPath) -> Built:
+    """The recipe stands beside the version under the name of its kind: `maven: folder`, or a mapping where it has more to say.
+    What a Dockerfile needs besides its folder stands beside it."""
+    said = document.to(dict[str, Any], path)
+    kinds = [kind for kind in RECIPES if kind in said]
+    if len(kinds) != 1:
+        raise document.wrong(path, f"`built` names exactly one of {', '.join(RECIPES)}; here are {len(kinds)}")
+    kind = kinds[0]
+    if (section == "image") != (kind in OF_IMAGES):
+        raise document.wrong(path, f"{kind} does not make {section}s")
+    first = RECIPES[kind].__struct_fields__[0]
+    recipe = said[kind] if isinstance(said[kind], dict) else {first: said[kind]}
+    beside = {key: value for key, value in said.items() if key not in ("version", kind)}
+    if "version" not in said:
+        raise document.wrong(path, "missing required field `version`")
+    return Built(document.to(str, (*path, "version")), document.convert({**recipe, **beside}, RECIPES[kind], (*path, kind)))
 
 
-def _check_needs(entries: Mapping[str, Entry], path: Path) -> None:
+def _check_needs(entries: Mapping[str, Entry], document: Document) -> None:
     for entry in entries.values():
         for need in entry.needs:
             if need not in entries:
-                raise LockInvalid(path=path, line=entry.line, why=f"{entry.name}: it needs {need}, which is not in the lock")
+                raise document.wrong(_path(entry), f"it needs {need}, which is not in the lock")
     for entry in entries.values():
         if entry.key in _reachable(entry, entries):
-            raise LockInvalid(path=path, line=entry.line, why=f"{entry.name}: it needs itself")
+            raise document.wrong(_path(entry), "it needs itself")
+
+
+def _path(entry: Entry) -> KeyPath:
+    return f"{entry.section}s", entry.name
 
 
 def _reachable(entry: Entry, entries: Mapping[str, Entry]) -> set[str]:
@@ -266,48 +162,3 @@ def _reachable(entry: Entry, entries: Mapping[str, Entry]) -> set[str]:
             seen.add(key)
             waiting += entries[key].needs
     return seen
-
-
-def _steps(place: str) -> Iterator[str | int]:
-    """`.sources[0].built` → "sources", 0, "built". msgspec writes `[...]` for the key of a mapping: the line above must do."""
-    for name, index in re.findall(r"\.(\w+)|\[(\d+)\]", place):
-        yield name if name else int(index)
-
-
-class _Lines:
-    """Line numbers of a document's parts."""
-
-    def __init__(self, root: Any) -> None:
-        self._root = root
-
-    def at(self, steps: tuple[str | int, ...]) -> int:
-        """The line of the deepest part of that path that exists."""
-        node, line = self._root, 1
-        for step in steps:
-            found = _child(node, step)
-            if found is None:
-                break
-            line, node = found
-        return line
-
-    def repeated(self, title: str) -> tuple[int, str] | None:
-        """The second mention of a name in one part; YAML itself would let it win in silence."""
-        found, seen = _child(self._root, title), set[str]()
-        for key, _ in found[1].value if found and isinstance(found[1], yaml.MappingNode) else ():
-            if key.value in seen:
-                return key.start_mark.line + 1, key.value
-            seen.add(key.value)
-        return None
-
-
-def _child(node: Any, step: str | int) -> tuple[int, Any] | None:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == str(step):
-                return key.start_mark.line + 1, value
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step].start_mark.line + 1, node.value[step]
-    return None
-
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
+
+from msgspec.structs import asdict
 
 from kit.supply.lock import Dockerfile, Entry, GoBuild, Lock, Maven, PulledImage, Recipe
 

@@ -93,7 +93,7 @@ def test_a_file_the_user_named_must_exist(tmp_path: Path) -> None:
         ("name: x\n".encode("utf-16-le"), "", "UTF-16", "iconv -f UTF-16"),
         ("name: x\n# я\n".encode("cp1251"), ":2", "not text in UTF-8", "iconv -f CP1251"),
         (b"name: x\x00\n", "", "unacceptable character", "mend the YAML"),
-        (None, "", "directory", "who may read it"),
+        (None, "", "directory", "who may read the file"),
     ],
 )
 def test_a_file_that_is_no_text_is_named(tmp_path: Path, content: bytes | None, where: str, says: str, fix: str) -> None:

@@ -34,18 +34,18 @@ def failed(said: str, what: str = "terraform could not apply the plan: no (yande
 def test_a_known_refusal_has_its_cause_and_its_remedy(name: str, said: str) -> None:
     found = refusals.meaning(failed(said))
     assert found is not None
-    assert found["name"] == name
+    assert found.name == name
     explained = refusals.explained(failed(said), "")
-    assert explained.why.startswith(found["cause"])
+    assert explained.why.startswith(found.cause)
     assert said in explained.why
-    assert explained.fix == found["fix"]
+    assert explained.fix == found.fix
 
 
 def test_every_known_refusal_is_tested() -> None:
-    assert {entry["name"] for entry in refusals.known()} - {name for name, _ in SAID} == {"protected"}
+    assert {entry.name for entry in refusals.known()} - {name for name, _ in SAID} == {"protected"}
     protected = refusals.meaning(failed("code = FailedPrecondition desc = cluster has deletion protection enabled"))
     assert protected is not None
-    assert "deletion_protection: false" in protected["fix"]
+    assert "deletion_protection: false" in protected.fix
 
 
 def test_what_nobody_met_before_is_told_as_it_is() -> None:

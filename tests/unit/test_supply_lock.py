@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.supply.errors import LockInvalid, LockUnreadable
+from kit.supply.errors import LockInvalid
 from kit.supply.lock import Dockerfile, GoBuild, Lock, Maven, PlatformFile, PulledFiles, PulledImage
 from kit.supply.lock_file import parse, read
 from kit.supply.supply import Supply
@@ -153,9 +153,9 @@ def test_a_lock_is_read_into_types() -> None:
         ("tools:", "toys:", 2, "unknown part `toys`"),
         ("version: 0.33.0", "version: 1.5", 6, "Expected `str`, got `float`"),
         ("version: 0.33.0, ", "", 6, "missing required field `version`"),
-        ("go_install:", "go_instal:", 6, "unknown field `go_instal`"),
+        ("go_install:", "go_instal:", 6, "names exactly one of go_install"),
         ("kind@v0.33.0", "kind@latest", 3, "`latest` is not allowed"),
-        ("kind@v0.33.0", "kind", 6, "needs a version"),
+        ("kind@v0.33.0", "kind", 6, "matching regex"),
         (">=0.29,<1", "0.29", 5, "not a bound"),
         ("(\\d+\\.\\d+\\.\\d+)", "\\d+", 5, "needs a group"),
         ("app:1.0", "bitnami/app:1.0", 11, "`bitnami` is not allowed"),
@@ -174,7 +174,7 @@ def test_a_lock_is_read_into_types() -> None:
             "not make images",
         ),
         ("debian: trixie}", "maven: jars}", 10, "maven does not make images"),
-        ("  app:\n", "  base:\n", 11, "`base` stands in `images` twice"),
+        ("  app:\n", "  base:\n", 11, "'base' stands here twice"),
         ('sources: [{built: {version: "13"', 'sources: [[{built: {version: "13"', 10, "expected"),
     ],
 )
@@ -193,10 +193,10 @@ def test_a_lock_that_cannot_be_read_is_named(tmp_path: Path, content: str | byte
         path.write_bytes(content)
     elif content:
         path.mkdir()
-    with pytest.raises(LockUnreadable) as refused:
+    with pytest.raises(LockInvalid) as refused:
         read(path)
     assert str(path) in refused.value.what
-    assert "KIT_LOCK" in refused.value.fix
+    assert ("UTF-8" if isinstance(content, bytes) else "KIT_LOCK") in refused.value.fix
 
 
 def test_a_character_that_yaml_does_not_know_is_an_invalid_lock() -> None:
@@ -219,10 +219,10 @@ def test_published_files_are_read_by_platform() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "why"),
     [
-        ("https://get.example/a", "http://get.example/a", 5, "matching regex"),
-        ("a" * 64, "a" * 63, 5, "matching regex"),
-        ("linux-amd64: {", "windows-amd64: {", 5, "`windows-amd64` is no platform"),
-        ("version: 3.22.0", "version: 3.22", 5, "Expected `str`"),
+        ("https://get.example/a", "http://get.example/a", 8, "matching regex"),
+        ("a" * 64, "a" * 63, 8, "matching regex"),
+        ("linux-amd64: {", "windows-amd64: {", 8, "matching regex"),
+        ("version: 3.22.0", "version: 3.22", 6, "Expected `str`"),
         ("tools:", "artifacts:", 5, "an artifact is built"),
     ],
 )

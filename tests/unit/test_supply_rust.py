@@ -7,11 +7,11 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from kit.adapters.process import Result
 from kit.errors import ToolMissing

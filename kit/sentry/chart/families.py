@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
-from typing import Any
+from pathlib import Path
 
+from msgspec import Struct
+
+from kit import yaml_file
 from kit.sentry.chart.manifests import Container
 
+FILE = Path(__file__).with_name("families.yaml")
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     kind: str
     file: str = ""
     variable: str = ""
@@ -21,18 +23,16 @@ class Settings:
     optional: bool = False  # without the file the variables say everything
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     image: str
-    named: Mapping[str, str] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, str]
+    variables: Mapping[str, str] = {}
     settings: Settings | None = None
     stores: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True, forbid_unknown_fields=True):
     families: tuple[Family, ...]
     trust_variables: tuple[str, ...]
     plaintext_ports: Mapping[str, tuple[int, ...]]
@@ -47,33 +47,7 @@ class Facts:
 
 @cache
 def facts() -> Facts:
-    import yaml
-
-    document: dict[str, Any] = yaml.safe_load(files(__package__).joinpath("families.yaml").read_text())
-    return Facts(
-        families=tuple(_family(entry) for entry in document["families"]),
-        trust_variables=tuple(document["trust_variables"]),
-        plaintext_ports={store: tuple(ports) for store, ports in document["plaintext_ports"].items()},
-        keys=dict(document["keys"]),
-        protocols=dict(document["protocols"]),
-        protocol_ports=dict(document["protocol_ports"]),
-        proxied=tuple(document["proxied"]),
-        authorities=dict(document["authorities"]),
-        hook_keys=dict(document["hook_keys"]),
-        hook_requests=dict(document["hook_requests"]),
-    )
-
-
-def _family(entry: Mapping[str, Any]) -> Family:
-    settings = entry.get("settings")
-    return Family(
-        name=entry["name"],
-        image=entry["image"],
-        named=entry["named"],
-        variables=dict(entry.get("variables") or {}),
-        settings=Settings(**settings) if settings else None,
-        stores=tuple(entry.get("stores") or ()),
-    )
+    return yaml_file.read(FILE).to(Facts)
 
 
 def family_of(container: Container) -> Family | None:

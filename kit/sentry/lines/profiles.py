@@ -6,15 +6,17 @@ plain terraform and kit read the same words. A further version of the chart is a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from kit import workspace
+from msgspec import Meta, Struct
+
+from kit import workspace, yaml_file
 from kit.blueprint.stack import PROFILES, SIZES, STORES
 from kit.errors import KitError
+from kit.yaml_file import Document
 
 NAMES: tuple[str, ...] = PROFILES
 MODULE = Path("terraform/modules/sentry-values")  # below the shipped files
@@ -36,8 +38,40 @@ class ProfileInvalid(KitError):
 
     code = "KIT-PROFILE-INVALID"
     exit_code = 10
-    what = "{path.name} is no valid profile"
+    what = "{where} is no valid profile"
     fix = "compare it with the other files of its folder"
+
+
+class _Chart(Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    version: str
+    range: str
+    repository: str
+    sha256: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
+
+
+class _Group(Struct, frozen=True, rename={"errors_only": "errors-only"}):
+    """The components of one image: key in the values → what the module needs to know of it, and since when it is there."""
+
+    image: str
+    stores: tuple[str, ...]
+    errors_only: Mapping[str, Mapping[str, Any]] = {}
+    full: Mapping[str, Mapping[str, Any]] = {}
+
+
+class _File(Struct, frozen=True):
+    """What kit reads of a profile; the rest is the module's."""
+
+    name: str
+    chart: _Chart
+    app_version: str
+    schemas: tuple[str, ...]
+    topics: Mapping[str, Mapping[str, Any]]
+    minimum_clickhouse: str
+    maximum_clickhouse: str
+    components: tuple[_Group, ...]
+    rules: Mapping[str, Any]
+    wiring: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +103,6 @@ class Profile:
     components: tuple[Component, ...]
     rules: Mapping[str, Any]
     wiring: Mapping[str, Any]
-    document: Mapping[str, Any]  # the whole file
 
     def running(self, size: str) -> tuple[Component, ...]:
         return tuple(component for component in self.components if size in component.sizes)
@@ -82,54 +115,38 @@ def probe_image(profile: str) -> str:
 
 def load(name: str, folder: Path | None = None) -> Profile:
     """The profile of that name, from `folder` or from the shipped files. Raises `ProfileUnknown`, `ProfileInvalid`."""
-    import yaml
-
     place = folder or workspace.find("").assets / FOLDER
-    path = place / f"{name}.yaml"
     known = tuple(sorted(each.stem for each in place.glob("*.yaml")))
     if name not in known:
         raise ProfileUnknown(name=name, known=known)
-    try:
-        return _profile(yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-    except yaml.YAMLError as error:
-        raise ProfileInvalid(path=path, why=" ".join(str(error).split())) from error
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ProfileInvalid(path=path, why=f"{type(error).__name__}: {error}") from error
+    return _profile(yaml_file.read(place / f"{name}.yaml", ProfileInvalid))
 
 
-def _profile(document: Mapping[str, Any]) -> Profile:
-    components = tuple(each for group in document["components"] for each in _components(group))
+def _profile(document: Document) -> Profile:
+    read = document.to(_File)
+    components = tuple(each for group in read.components for each in _components(group))
     return Profile(
-        name=document["name"],
-        chart_name=document["chart"]["name"],
-        chart_version=document["chart"]["version"],
-        chart_range=document["chart"]["range"],
-        chart_repository=document["chart"]["repository"],
-        chart_sha256=_sha256(document["chart"].get("sha256", "")),
-        app_version=document["app_version"],
-        schemas=tuple(document["schemas"]),
-        topics=document["topics"],
-        minimum_clickhouse=document["minimum_clickhouse"],
-        maximum_clickhouse=document["maximum_clickhouse"],
-        newest={store: str(document[key]) for store in STORES if (key := f"maximum_{store}") in document},
+        name=read.name,
+        chart_name=read.chart.name,
+        chart_version=read.chart.version,
+        chart_range=read.chart.range,
+        chart_repository=read.chart.repository,
+        chart_sha256=read.chart.sha256,
+        app_version=read.app_version,
+        schemas=read.schemas,
+        topics=read.topics,
+        minimum_clickhouse=read.minimum_clickhouse,
+        maximum_clickhouse=read.maximum_clickhouse,
+        newest={store: document.written((key,)) for store in STORES if document.has((key := f"maximum_{store}",))},
         sizes=tuple(sorted({size for component in components for size in component.sizes})),
         components=components,
-        rules=document["rules"],
-        wiring=document["wiring"],
-        document=document,
+        rules=read.rules,
+        wiring=read.wiring,
     )
 
 
-def _sha256(text: object) -> str:
-    """Raises `ValueError` for what is none."""
-    if text != "" and not re.fullmatch(r"[0-9a-f]{64}", str(text)):
-        raise ValueError(f"chart.sha256 is {text!r}, which is no sha256: 64 digits and letters a to f")
-    return str(text)
-
-
-def _components(group: Mapping[str, Any]) -> Iterator[Component]:
-    """Those of one image: what runs in errors-only runs in full as well."""
-    for size in SIZES:
-        for key, own in group.get(size, {}).items():
-            sizes = ("full",) if size == "full" else SIZES
-            yield Component(key, group["image"], tuple(group["stores"]), sizes, own.get("since", ""))
+def _components(group: _Group) -> Iterator[Component]:
+    """What runs in errors-only runs in full as well."""
+    for sizes, members in ((SIZES, group.errors_only), (("full",), group.full)):
+        for key, own in members.items():
+            yield Component(key, group.image, group.stores, sizes, own.get("since", ""))

@@ -7,12 +7,12 @@ go forward.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
+from msgspec import Struct
+
+from kit import yaml_file
 from kit.errors import KitError
 from kit.sentry.lines import profiles
 from kit.supply.version import satisfies
@@ -20,22 +20,25 @@ from kit.supply.version import satisfies
 FILE = Path(__file__).with_suffix(".yaml")
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     chart: str
     app: str
     why: str
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(Struct, frozen=True):
     """Versions that nobody should install, and the one to take instead."""
 
     versions: tuple[str, ...]
     instead: str
     why: str
     source: str
+
+
+class _Path(Struct, frozen=True, forbid_unknown_fields=True):
+    stops: tuple[Stop, ...]
+    skip: tuple[Skip, ...]
 
 
 class UpgradePath(KitError):
@@ -77,12 +80,12 @@ def _how(stop: Stop) -> str:
 def required(from_version: str, to_version: str, file: Path = FILE) -> tuple[Stop, ...]:
     """The stops between two versions of the chart, in their order; arriving at one, or standing on it, needs no other."""
     between = f">{_plain(from_version)},<{_plain(to_version)}"
-    return tuple(stop for stop in _known(file)[0] if satisfies(stop.chart, between))
+    return tuple(stop for stop in _known(file).stops if satisfies(stop.chart, between))
 
 
 def check(installed: str, wanted: str, file: Path = FILE) -> None:
     """Raise `UpgradePath` unless `wanted` may be installed over `installed` ("" where nothing is)."""
-    for skip in _known(file)[1]:
+    for skip in _known(file).skip:
         if _plain(wanted) in skip.versions:
             raise ChartBroken(wanted=wanted, reason=skip.why, source=skip.source, instead=skip.instead)
     if not installed:
@@ -100,13 +103,8 @@ def check(installed: str, wanted: str, file: Path = FILE) -> None:
 
 
 @cache
-def _known(file: Path) -> tuple[tuple[Stop, ...], tuple[Skip, ...]]:
-    import yaml
-
-    document: Mapping[str, Any] = yaml.safe_load(file.read_text())
-    stops = tuple(Stop(each["chart"], each["app"], each["why"], each["source"]) for each in document["stops"])
-    skips = tuple(Skip(tuple(each["versions"]), each["instead"], each["why"], each["source"]) for each in document["skip"])
-    return stops, skips
+def _known(file: Path) -> _Path:
+    return yaml_file.read(file).to(_Path)
 
 
 def _plain(version: str) -> str:

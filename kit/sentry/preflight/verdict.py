@@ -11,9 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+from kit import yaml_file
+
+FILE = Path(__file__).with_name("causes.yaml")
 NOTE = "note"  # said beside a connection that works
 FINE = ("", NOTE)
 
@@ -81,10 +84,8 @@ class Preflight:
 
 @cache
 def causes() -> Mapping[str, Mapping[str, str]]:
-    import yaml
-
-    found: Mapping[str, Mapping[str, str]] = yaml.safe_load(files(__package__).joinpath("causes.yaml").read_text())
-    return found
+    document = yaml_file.read(FILE)
+    return {name: document.to(dict[str, str], (name,)) for name in document.data}
 
 
 def broken(component: str, members: Sequence[str], cause: str, said: str) -> Probe:

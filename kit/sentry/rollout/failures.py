@@ -7,25 +7,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from msgspec import Struct
+
+from kit import yaml_file
 
 FILE = Path(__file__).with_name("failures.yaml")
-NEEDED = frozenset({"id", "in", "any", "cause", "advice", "source"})
 Where = Literal["log", "state"]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True, forbid_unknown_fields=True, rename={"where": "in", "patterns": "any"}):
     id: str
     where: Where
-    patterns: tuple[re.Pattern[str], ...]
+    patterns: tuple[str, ...]  # regular expressions
     cause: str
     advice: str
-    passes: bool  # it may be over by itself
     source: str  # where the words come from, and when they were read
+    passes: bool = False  # it may be over by itself
 
     def fits(self, line: str) -> bool:
-        return any(pattern.search(line) for pattern in self.patterns)
+        return any(_compiled(pattern).search(line) for pattern in self.patterns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,20 @@ class Match:
 @cache
 def known(file: Path = FILE) -> tuple[Failure, ...]:
     """In the order of the file. A mistake in it raises here: it is shipped with kit."""
-    import yaml
+    document = yaml_file.read(file)
+    found = document.to(tuple[Failure, ...])
+    for number, failure in enumerate(found):
+        for pattern in failure.patterns:
+            try:
+                _compiled(pattern)
+            except re.error as error:
+                raise document.wrong((str(number), "any"), f"{pattern}: {error}") from error
+    return found
 
-    return tuple(_failure(entry) for entry in yaml.safe_load(file.read_text()))
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 
 def find(where: Where, text: str, failures: Sequence[Failure] | None = None) -> Match | None:
@@ -54,12 +67,3 @@ def find(where: Where, text: str, failures: Sequence[Failure] | None = None) -> 
         if fitting is not None:
             return Match(failure, fitting.strip())
     return None
-
-
-def _failure(entry: dict[str, Any]) -> Failure:
-    wrong = (set(entry) ^ NEEDED) - {"passes"}
-    if wrong or entry["in"] not in ("log", "state"):
-        raise ValueError(f"failures.yaml: {entry.get('id')}: {sorted(wrong) or entry['in']}")
-    patterns = tuple(re.compile(pattern) for pattern in entry["any"])
-    passes = bool(entry.get("passes"))
-    return Failure(entry["id"], entry["in"], patterns, entry["cause"], entry["advice"], passes, entry["source"])

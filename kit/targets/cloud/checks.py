@@ -129,7 +129,7 @@ def _near(name: str, known: list[str]) -> str:
 
 def profile(wanted: Profile) -> None:
     """Whether the cloud still makes the stores that this Sentry can use. Raises `ProfileTooOld`."""
-    newest = str(wanted.document.get("maximum_kafka", ""))
+    newest = wanted.newest.get("kafka", "")
     if newest and int(newest.partition(".")[0]) < 4:
         why = (
             f"its Kafka client logs in to brokers up to {newest} only, and new clusters are 4.x: {wanted.app_version} came before"

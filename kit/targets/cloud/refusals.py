@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
+from msgspec import Struct
+
+from kit import yaml_file
 from kit.adapters.terraform.errors import StateLocked, TerraformFailed
 from kit.errors import KitError
 
+FILE = Path(__file__).with_name("refusals.yaml")
 LENGTH = 160  # a provider says in one line what others say in ten
 
 
+class Refusal(Struct, frozen=True, forbid_unknown_fields=True):
+    """What terraform, the provider or the cloud say (a regular expression), what it means, and what mends it."""
+
+    name: str
+    pattern: str
+    cause: str
+    fix: str
+
+
 @cache
-def known() -> Sequence[Mapping[str, str]]:
-    import yaml
-
-    found: Sequence[Mapping[str, str]] = yaml.safe_load(files(__package__).joinpath("refusals.yaml").read_text())
-    return found
+def known() -> tuple[Refusal, ...]:
+    return yaml_file.read(FILE).to(tuple[Refusal, ...])
 
 
-def meaning(error: KitError) -> Mapping[str, str] | None:
+def meaning(error: KitError) -> Refusal | None:
     """The entry of refusals.yaml, or None for what nobody met before."""
     said = f"{error.what}\n{error.why}\n{error.detail}"
-    return next((entry for entry in known() if re.search(entry["pattern"], said)), None)
+    return next((entry for entry in known() if re.search(entry.pattern, said)), None)
 
 
 def explained(error: TerraformFailed, option: str) -> TerraformFailed:
@@ -36,8 +45,8 @@ def explained(error: TerraformFailed, option: str) -> TerraformFailed:
     found = meaning(error)
     if found is None:
         return error
-    why = f"{found['cause']}: {error.why}"
-    return type(error)(what=shortened(error.what), why=why, fix=found["fix"], detail=error.detail)
+    why = f"{found.cause}: {error.why}"
+    return type(error)(what=shortened(error.what), why=why, fix=found.fix, detail=error.detail)
 
 
 def shortened(text: str) -> str:
@@ -47,6 +56,6 @@ def shortened(text: str) -> str:
 def told(error: KitError) -> KitError:
     """For an apply that stopped: cause and remedy, in one line each; what to run again is the caller's to say."""
     found = meaning(error)
-    why = f"{found['cause']}: {error.why}" if found else error.why
-    fix = found["fix"].removesuffix("; then the same command again") if found else "mend it"
+    why = f"{found.cause}: {error.why}" if found else error.why
+    fix = found.fix.removesuffix("; then the same command again") if found else "mend it"
     return KitError(what=shortened(error.what), why=why, fix=fix, detail=error.detail)

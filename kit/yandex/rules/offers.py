@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kit import yaml_file
 from kit.yandex.engine import refusal
 
 DATA = Path(__file__).parent
@@ -85,6 +86,4 @@ def presets() -> tuple[Preset, ...]:
 
 @functools.cache
 def _read(name: str) -> Any:
-    import yaml
-
-    return yaml.safe_load((DATA / name).read_text())
+    return yaml_file.read(DATA / name).plain()
