@@ -15,6 +15,7 @@ import yaml
 from kit import doctor as checks
 from kit.adapters.docker import errors as docker_errors
 from kit.adapters.docker import images, registries
+from kit.adapters.kubernetes import kubeconfig
 from kit.errors import KitError
 from kit.host import fitness
 from kit.report import progress
@@ -171,7 +172,7 @@ def test_the_lines_of_the_volumes_are_the_code_s() -> None:
 CODE = re.compile(r"`(KIT-[A-Z-]+)`(?:, (\d+))?")
 ERRORS = {
     found.code: found
-    for module in (docker_errors, errors, fitness, registries)
+    for module in (docker_errors, errors, fitness, kubeconfig, registries)
     for found in vars(module).values()
     if inspect.isclass(found) and issubclass(found, KitError) and found is not KitError
 }
