@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from kit import cancel, files
+from kit import files
 from kit.errors import KitError
+from kit.sentry import jobs
 from kit.sentry.chart import chart as charts
 from kit.sentry.chart.chart import Chart
 from kit.sentry.chart.manifests import Document
@@ -18,12 +18,11 @@ from kit.sentry.demo.bugsink import Bugsink
 from kit.sentry.demo.receiver import Receiver
 from kit.sentry.demo.sentry_api import SentryApi
 from kit.sentry.objects import NAMESPACE, RELEASE, secret
-from kit.sentry.rollout.pods import newest, pod_trouble
 from kit.sentry.site import Note, Site
 from kit.sentry.stand_in import first_run, front, lite
 from kit.sentry.stand_in.lite import Lite
 
-POLL_S = 1.0
+LOG_LINES = 20
 FRONT_IMAGE = "front"  # the supply's name
 
 
@@ -176,19 +175,10 @@ class FullChart:
         api = self.site.api
         config_map, job = first_run.documents(wired(), RELEASE, NAMESPACE, self._asset(first_run.SCRIPT))
         api.apply(config_map)
-        name = api.create(job)["metadata"]["name"]
-        started = time.monotonic()
-        while True:
-            pod = newest(api.list("Pod", NAMESPACE, f"batch.kubernetes.io/job-name={name}"))
-            status = (api.get("Job", name, NAMESPACE) or {}).get("status", {})
-            if status.get("succeeded"):
-                return
-            late = time.monotonic() - started > first_run.DEADLINE_S
-            if late or any(each["type"] == "Failed" and each["status"] == "True" for each in status.get("conditions", ())):
-                log = api.logs(pod["metadata"]["name"], NAMESPACE, pod["spec"]["containers"][0]["name"], 20) if pod else ""
-                raise FirstRunFailed(why=pod_trouble(pod).reason if pod else "its Job has no pod", detail=log)
-            note("making the project key known")
-            cancel.wait(POLL_S)
+        run = jobs.finish(api, job, note, "making the project key known", {**jobs.LIMIT_S, "running": first_run.DEADLINE_S})
+        if not run.has_succeeded:
+            log = run.log(api, run.pod["spec"]["containers"][0]["name"], LOG_LINES) if run.pod else ""
+            raise FirstRunFailed(why=run.why or run.trouble.reason, detail=log)
 
     def receiver(self) -> Receiver:
         return SentryApi(self.site.url, self.site.secrets["sentry_api_token"], self.site.trust)

@@ -32,9 +32,19 @@ def secret(stack: str, name: str, data: Mapping[str, str], kind: str = "Opaque")
     return {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": metadata(stack, name), "data": encoded}
 
 
-def config_map(stack: str, name: str, data: Mapping[str, str]) -> Document:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(stack, name), "data": dict(data)}
+def config_map(
+    stack: str,
+    name: str,
+    data: Mapping[str, str] | None = None,
+    binary: Mapping[str, bytes] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Document:
+    """`binary` is for what is no text."""
+    made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(stack, name, labels)}
+    texts = {"data": dict(data)} if data is not None else {}
+    encoded = {key: base64.b64encode(content).decode() for key, content in (binary or {}).items()}
+    return {**made, **texts, **({"binaryData": encoded} if encoded else {})}
 
 
-def metadata(stack: str, name: str) -> dict[str, Any]:
-    return {"name": name, "namespace": NAMESPACE, "labels": {STACK_LABEL: stack}}
+def metadata(stack: str, name: str, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
+    return {"name": name, "namespace": NAMESPACE, "labels": {STACK_LABEL: stack, **(labels or {})}}

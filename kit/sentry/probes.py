@@ -6,31 +6,26 @@ question, which the preflight answers with their own libraries and settings.
 
 from __future__ import annotations
 
-import base64
 import json
-import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from kit import cancel
 from kit.adapters.helm import Helm
 from kit.adapters.kubernetes.api import KubeApi
 from kit.endpoints import Endpoints, to_document
 from kit.errors import KitError
+from kit.sentry import jobs
 from kit.sentry.archive import archive
-from kit.sentry.objects import NAMESPACE, RELEASE, Document, metadata, secret
+from kit.sentry.jobs import Run
+from kit.sentry.objects import NAMESPACE, RELEASE, Document, config_map, secret
 from kit.sentry.probes_job import AUTHORITY, holds
-from kit.sentry.rollout.pods import Trouble, newest, pod_trouble
+from kit.sentry.site import Note
 from kit.sentry.stand_in.lite import CHART
 
 TEMPLATE = "templates/probes.yaml"
 ENDPOINTS_SECRET, AUTHORITY_SECRET, CODE = "kit-probes", "kit-authority", "kit-code"
 CONTAINER = "probes"
-POLL_S = 0.15
-TIMEOUT_S = 120.0
 
 
 class ProbesBroken(KitError):
@@ -75,22 +70,23 @@ class Subject:
     assets: Path
 
 
-def run(
-    subject: Subject,
-    api: KubeApi,
-    helm: Helm,
-    *,
-    note: Callable[[str], None] = lambda reason: None,
-    sleep: Callable[[float], None] = cancel.wait,
-) -> tuple[Probe, ...]:
+def run(subject: Subject, api: KubeApi, helm: Helm, note: Note = lambda said: None) -> tuple[Probe, ...]:
     """Every store with every trust. The namespace must be there. Raises `ProbesBroken`."""
     for document in documents(subject):
         api.apply(document)
     images = {"bugsink": "none", "probe": subject.image}
     values = {"lite": {"stack": subject.stack, "images": images, "probes": {"enabled": True}}}
     rendered = helm.template(RELEASE, subject.assets / CHART, NAMESPACE, values, only=TEMPLATE)
-    job = api.create(job_document(rendered))
-    return parse(_finished(job["metadata"]["name"], api, note, sleep))
+    made = jobs.finish(api, job_document(rendered), note, "the probes are running")
+    return parse(result(made, api, CONTAINER))
+
+
+def result(run: Run, api: KubeApi, container: str) -> str:
+    """The log of a Job that has ended, whether it liked what it saw or not. Raises `ProbesBroken`."""
+    log = run.log(api, container)
+    if run.why:
+        raise ProbesBroken(why=run.why, detail=log)
+    return log
 
 
 def documents(subject: Subject) -> tuple[Document, ...]:
@@ -99,11 +95,10 @@ def documents(subject: Subject) -> tuple[Document, ...]:
 
     foreign = authority.create(subject.stack, datetime.now(UTC)).root.certificate_pem().decode()
     mounted = {"endpoints.json": json.dumps(to_document(subject.endpoints)), "foreign.crt": foreign, "empty.crt": ""}
-    code = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(subject.stack, CODE)}
     return (
         secret(subject.stack, AUTHORITY_SECRET, {"ca.crt": subject.authority}),
         secret(subject.stack, ENDPOINTS_SECRET, mounted),
-        {**code, "binaryData": {"kit.zip": base64.b64encode(archive()).decode()}},
+        config_map(subject.stack, CODE, binary={"kit.zip": archive()}),
     )
 
 
@@ -125,18 +120,3 @@ def parse(log: str) -> tuple[Probe, ...]:
         return tuple(Probe(**fields) for fields in json.loads(lines[-1])["probes"])
     except (IndexError, ValueError, KeyError, TypeError) as error:
         raise ProbesBroken(why="its last line is not what finished probes print", detail=log) from error
-
-
-def _finished(job: str, api: KubeApi, note: Callable[[str], None], sleep: Callable[[float], None]) -> str:
-    """The Job's log once it has ended, whether it liked what it saw or not."""
-    started = time.monotonic()
-    while True:
-        pod: Mapping[str, Any] | None = newest(api.list("Pod", NAMESPACE, f"batch.kubernetes.io/job-name={job}"))
-        phase = pod["status"].get("phase") if pod else None
-        if pod and phase in ("Succeeded", "Failed"):
-            return api.logs(pod["metadata"]["name"], NAMESPACE, CONTAINER)
-        trouble = pod_trouble(pod) if pod else Trouble("no pod yet")
-        if trouble.is_final or time.monotonic() - started > TIMEOUT_S:
-            raise ProbesBroken(why=trouble.reason, detail=api.logs(pod["metadata"]["name"], NAMESPACE, CONTAINER) if pod else "")
-        note("the probes are running" if phase == "Running" else trouble.reason)
-        sleep(POLL_S)

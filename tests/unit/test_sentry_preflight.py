@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from kit.adapters.kubernetes.api import ClusterRefused
-from kit.sentry import archive
+from kit.sentry import archive, jobs
+from kit.sentry.jobs import Run
 from kit.sentry.preflight import clients, places, preflight, verdict
 from kit.sentry.preflight import components as parts
 from kit.sentry.preflight.clients import driver, handshakes, kafka
@@ -243,7 +244,7 @@ class Cluster:
     def _pod(self, job: str, where: str) -> dict[str, Any] | None:
         stages = self.stages[where]
         status = stages.pop(0) if len(stages) > 1 else stages[0]
-        labels = {places.JOB: job}
+        labels = {jobs.JOB: job}
         metadata = {"name": f"{job}-pod", "labels": labels, "creationTimestamp": "2026-01-01T00:00:00Z"}
         return {"metadata": metadata, "spec": {"nodeName": where} if status.pop("placed", True) else {}, "status": dict(status)}
 
@@ -319,7 +320,7 @@ def test_of_several_nodes_one_tries_the_largest_record() -> None:
 def test_a_pod_has_ended_with_the_last_of_its_programs(states: tuple[str, ...], has_ended: bool) -> None:
     statuses = [{"name": str(number), "state": {state: {}}} for number, state in enumerate(states)]
     pod = {"spec": {"containers": [{}, {}]}, "status": {"phase": "Running", "containerStatuses": statuses}}
-    assert places.Attempt({}, "", pod).has_ended is has_ended
+    assert Run({}, pod=pod).has_ended is has_ended
 
 
 def test_the_pull_of_the_image_is_not_counted_against_the_run() -> None:

@@ -7,7 +7,6 @@ itself: from here where the brokers can be reached, else by a Job in the cluster
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from collections.abc import Callable
@@ -15,17 +14,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from kit import cancel
 from kit.adapters.kubernetes.api import KubeApi
 from kit.endpoints import KafkaEndpoint, Trust
+from kit.sentry import jobs
 from kit.sentry.archive import archive
 from kit.sentry.chart.wiring import TRUST
 from kit.sentry.demo import relay_delivery_job
 from kit.sentry.demo.relay_delivery_job import TOPIC
-from kit.sentry.objects import NAMESPACE, Document, metadata, secret
+from kit.sentry.objects import NAMESPACE, Document, config_map, metadata, secret
 from kit.sentry.preflight.components import RESTRICTED, UNPRIVILEGED
-from kit.sentry.probes import ProbesBroken
-from kit.sentry.rollout.pods import newest, pod_trouble
+from kit.sentry.probes import ProbesBroken, result
+from kit.sentry.site import Note
 from kit.stores import kafka_records
 from kit.stores.kafka_records import Record
 
@@ -44,7 +43,7 @@ ROOMS = (
 )
 PATHS = ["/run/kit/code/kit.zip", "/opt/probe/sentry"]  # kit, and the libraries of the profile's probe image
 PROGRAM = f"import sys; sys.path[:0] = {PATHS}; from kit.sentry.demo.relay_delivery_job import main; main()"
-POLL_S, STARTED_TIMEOUT_S = 0.3, 90.0
+STARTED_TIMEOUT_S = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def deliver_and_look_in_cluster(
     image: str,
     *,
     timeout_s: float = SEEN_TIMEOUT_S,
-    sleep: Callable[[float], None] = cancel.wait,
+    note: Note = lambda said: None,
 ) -> Delivery:
     """The same, looked for by a Job of the profile's probe image: brokers of a cloud have names inside it alone.
 
@@ -99,8 +98,8 @@ def deliver_and_look_in_cluster(
     try:
         for document in documents:
             api.apply(document)
-        name = api.create(job(stack, image, event_id, since, timeout_s))["metadata"]["name"]
-        return parse(_said(name, api, timeout_s, sleep), event_id, timeout_s)
+        run = jobs.finish(api, job(stack, image, event_id, since, timeout_s), note, f"looking for event {event_id}")
+        return parse(result(run, api, NAME), event_id, timeout_s)
     finally:
         for document in documents:
             api.delete(document["kind"], document["metadata"]["name"], NAMESPACE)
@@ -108,9 +107,8 @@ def deliver_and_look_in_cluster(
 
 def inputs(stack: str, kafka: KafkaEndpoint) -> tuple[Document, ...]:
     """The login, in a Secret, and kit's own code."""
-    code = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(stack, NAME)}
-    packed = base64.b64encode(archive(rooms=ROOMS)).decode()
-    return (secret(stack, NAME, {"kafka.json": relay_delivery_job.dump(kafka)}), {**code, "binaryData": {"kit.zip": packed}})
+    code = config_map(stack, NAME, binary={"kit.zip": archive(rooms=ROOMS)})
+    return (secret(stack, NAME, {"kafka.json": relay_delivery_job.dump(kafka)}), code)
 
 
 def job(stack: str, image: str, event_id: str, since: datetime, timeout_s: float) -> Document:
@@ -155,16 +153,3 @@ def parse(log: str, event_id: str, timeout_s: float) -> Delivery:
     except (IndexError, ValueError, KeyError, TypeError) as error:
         raise ProbesBroken(why="its last line is not what it prints at its end", detail=log) from error
     return Delivery(event_id, record, None, timeout_s)
-
-
-def _said(job_name: str, api: KubeApi, timeout_s: float, sleep: Callable[[float], None]) -> str:
-    end = time.monotonic() + timeout_s + STARTED_TIMEOUT_S
-    while True:
-        pod: Any = newest(api.list("Pod", NAMESPACE, f"batch.kubernetes.io/job-name={job_name}"))
-        if pod and pod["status"].get("phase") in ("Succeeded", "Failed"):
-            return api.logs(pod["metadata"]["name"], NAMESPACE, NAME)
-        trouble = pod_trouble(pod) if pod else None
-        if (trouble and trouble.is_final) or time.monotonic() > end:
-            log = api.logs(pod["metadata"]["name"], NAMESPACE, NAME) if pod else ""
-            raise ProbesBroken(why=trouble.reason if trouble else "it did not end in time", detail=log)
-        sleep(POLL_S)

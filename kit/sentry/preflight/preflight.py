@@ -7,7 +7,6 @@ what it was found with, so that an unchanged release on unchanged stores is not 
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,18 +18,18 @@ from typing import Any
 from kit import cancel, files
 from kit.adapters.kubernetes.api import ClusterRefused, KubeApi
 from kit.errors import KitError
+from kit.sentry import jobs
 from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.chart import manifests
 from kit.sentry.chart.manifests import Document
-from kit.sentry.objects import NAMESPACE, STACK_LABEL
+from kit.sentry.jobs import Run
+from kit.sentry.objects import NAMESPACE, STACK_LABEL, config_map
 from kit.sentry.preflight import components as parts
 from kit.sentry.preflight import places
 from kit.sentry.preflight.components import Component
-from kit.sentry.preflight.places import Attempt
 from kit.sentry.preflight.verdict import Preflight, Probe, broken, from_kept, from_log, held_together, joined, kept
 
 RESULT = "kit-preflight-result"
-POLL_S = 0.2
 
 
 class ReleaseUnfit(KitError):
@@ -112,20 +111,21 @@ def run(
     chosen = known[: places.MOST_NODES] if len(known) > 1 else ("",)
     if able:
         applied = (*_inputs(release, labels), *brought)
-        attempts: list[Attempt] = []
+        runs: list[Run] = []
         try:
             with ThreadPoolExecutor(max_workers=8) as pool:
                 list(pool.map(api.apply, applied))
             for node in chosen:
-                job = _job(release, able, own, labels, node, tries_largest=not attempts)
-                attempts.append(Attempt({**job, "metadata": api.create(job)["metadata"]}, node))
-            found += _tried(attempts, able, api, note, sleep, clock)
+                job = _job(release, able, own, labels, node, tries_largest=not runs)
+                runs.append(jobs.start(api, job, node))
+            jobs.wait(runs, api, note, lambda: _progress(runs, len(able)), sleep=sleep, clock=clock)
+            found += joined({run.node: _read(run, able, api) for run in runs})
         finally:
-            _take_away([*applied, *(each.document for each in attempts if not each.has_ended)], api)
+            _take_away([*applied, *(run.job for run in runs if not run.has_ended)], api)
     seconds = round(clock() - started, 1)
     on = tuple(node for node in chosen if node)
     result = Preflight(fingerprint(release), datetime.now(UTC), seconds, held_together(found), on, len(known))
-    api.apply({**_config_map(RESULT, {STACK_LABEL: release.stack}), "data": kept(result)})
+    api.apply(config_map(release.stack, RESULT, kept(result)))
     return result
 
 
@@ -185,9 +185,11 @@ def _inputs(release: Release, labels: Mapping[str, str]) -> tuple[Document, ...]
     from kit.pki import authority
 
     foreign = authority.create(release.stack, datetime.now(UTC)).root.certificate_pem().decode()
-    code = {"binaryData": {"kit.zip": base64.b64encode(archive(rooms=CLIENTS)).decode()}}
-    given = {"data": {"wanted.json": json.dumps(_wanted(release)), "foreign.crt": foreign}}
-    return ({**_config_map(parts.CODE, labels), **code}, {**_config_map(parts.INPUT, labels), **given})
+    given = {"wanted.json": json.dumps(_wanted(release)), "foreign.crt": foreign}
+    return (
+        config_map(release.stack, parts.CODE, binary={"kit.zip": archive(rooms=CLIENTS)}, labels=labels),
+        config_map(release.stack, parts.INPUT, given, labels=labels),
+    )
 
 
 def _wanted(release: Release) -> dict[str, Any]:
@@ -196,40 +198,16 @@ def _wanted(release: Release) -> dict[str, Any]:
     return {field: getattr(release, field) for field in fields}
 
 
-def _config_map(name: str, labels: Mapping[str, str]) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": NAMESPACE, "labels": dict(labels)}}
-
-
 def _take_away(applied: Iterable[Document], api: KubeApi) -> None:
     with ThreadPoolExecutor(max_workers=8) as pool:
         list(pool.map(lambda document: api.delete(document["kind"], document["metadata"]["name"], NAMESPACE), applied))
 
 
-def _tried(
-    attempts: Sequence[Attempt],
-    wanted: Sequence[Component],
-    api: KubeApi,
-    note: Callable[[str], None],
-    sleep: Callable[[float], None],
-    clock: Callable[[], float],
-) -> tuple[Probe, ...]:
-    """What each container said on each node, once it has ended; what did not start says why."""
-    while True:
-        pods = api.list("Pod", NAMESPACE, f"{parts.LABEL}=run")
-        for attempt in attempts:
-            attempt.look(pods, clock())
-        if all(attempt.is_over for attempt in attempts):
-            break
-        note(_progress(attempts, len(wanted)))
-        sleep(POLL_S)
-    return joined({attempt.node: _read(attempt, wanted, api) for attempt in attempts})
-
-
-def _progress(attempts: Sequence[Attempt], components: int) -> str:
-    pods = [attempt.pod for attempt in attempts if attempt.pod]
+def _progress(runs: Sequence[Run], components: int) -> str:
+    pods = [run.pod for run in runs if run.pod]
     tried = sum(components - len(_waiting(pod)) for pod in pods)
-    where = f" on {len(attempts)} nodes" if len(attempts) > 1 else ""
-    return f"{tried} of {components * len(attempts)} components tried{where}" if pods else "the Job has no pod yet"
+    where = f" on {len(runs)} nodes" if len(runs) > 1 else ""
+    return f"{tried} of {components * len(runs)} components tried{where}" if pods else "the Job has no pod yet"
 
 
 def _waiting(pod: Mapping[str, Any]) -> dict[str, str]:
@@ -242,16 +220,16 @@ def _waiting(pod: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _read(attempt: Attempt, wanted: Sequence[Component], api: KubeApi) -> tuple[Probe, ...]:
-    if attempt.pod is None:
-        return tuple(broken(each.name, each.members, "not-started", attempt.why) for each in wanted)
-    name = attempt.pod["metadata"]["name"]
+def _read(run: Run, wanted: Sequence[Component], api: KubeApi) -> tuple[Probe, ...]:
+    if run.pod is None:
+        return tuple(broken(each.name, each.members, "not-started", run.why) for each in wanted)
+    name = run.pod["metadata"]["name"]
     with ThreadPoolExecutor(max_workers=8) as pool:
         logs = list(pool.map(lambda component: api.logs(name, NAMESPACE, component.name), wanted))
     found: list[Probe] = []
     for component, log in zip(wanted, logs, strict=True):
-        if log.strip() or not attempt.why:
+        if log.strip() or not run.why:
             found += from_log(component.name, component.members, log)
         else:
-            found.append(broken(component.name, component.members, "not-started", attempt.why))
+            found.append(broken(component.name, component.members, "not-started", run.why))
     return tuple(found)
