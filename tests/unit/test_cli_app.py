@@ -195,7 +195,7 @@ def takes_lock(callback: Callable[..., object]) -> bool:
 )
 def test_the_lock_is_waited_for_as_long_as_was_said(here: Kit, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("hunter2"))
-    monkeypatch.setattr(LocalTarget, "belongings", lambda self: ("volumes",))
+    monkeypatch.setattr("kit.targets.local.teardown.belongings", lambda local: ("volumes",))
     file = here.home / ".kit" / "mine.lock"
     file.parent.mkdir()
     with file.open("a+") as opened:
@@ -222,11 +222,11 @@ def test_a_traceback_is_shown_to_who_asks_for_it(here: Kit) -> None:
 def test_a_chart_is_trusted_for_one_call(here: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     trusted: list[bool] = []
 
-    def plan(self: LocalTarget) -> tuple[()]:
-        trusted.append(self.stack.trusts_chart)
+    def plan(local: LocalTarget) -> tuple[()]:
+        trusted.append(local.stack.trusts_chart)
         return ()
 
-    monkeypatch.setattr(LocalTarget, "plan", plan)
+    monkeypatch.setattr("kit.targets.local.plan.plan", plan)
     here("up", "--plan", "--trust-chart")
     here("up", "--plan")
     assert trusted == [True, False]
