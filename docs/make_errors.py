@@ -32,7 +32,8 @@ Every failure that kit foresees has a code, an exit code in a band, and is shown
 ```
 
 With `-o json` the same stands on stdout under `error`. `-v` adds where in kit it was raised.
-Other exit codes: 0 done, 3 something is not ready or differs, 4 no such stack, 130 interrupted.
+Other exit codes: 0 done, 3 something is not ready or differs, 4 no such stack, 130, 143 and 129 ended by
+SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal), 141 nobody reads the output.
 This page is made by `python docs/make_errors.py`; a test compares it with the code.
 
 Where a part of Sentry does not come up (`KIT-ROLLOUT`), cause and remedy are those of a known failure, if its last lines

@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 import click
 
 from kit import __version__, cancel
-from kit.cli import global_options
+from kit.cli import global_options, pipes
 from kit.cli.frame import Group
 from kit.errors import KitError
 
@@ -102,8 +101,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     if "_KIT_COMPLETE" in os.environ:
         kit(prog_name="kit")  # click answers the shell and exits
     line = global_options.read(sys.argv[1:] if argv is None else argv)
-    with cancel.current.listening():
-        sys.exit(_exit_code(line))
+    with cancel.current.listening(), pipes.named():
+        try:
+            code = _exit_code(line)
+            sys.stdout.flush()
+        except pipes.Unread:
+            code = pipes.unread()
+        sys.exit(code)
 
 
 def _exit_code(line: global_options.Line) -> int:
@@ -112,11 +116,14 @@ def _exit_code(line: global_options.Line) -> int:
     try:
         if line.problem is not None:
             raise line.problem
-        outcome: Any = kit.main(args=list(line.words), prog_name="kit", obj=line.session, standalone_mode=False)
+        with kit.make_context("kit", list(line.words), obj=line.session) as context:  # click's main would hide broken pipes
+            outcome: Any = kit.invoke(context)
+        sys.stdout.flush()
         return outcome if isinstance(outcome, int) else 0
-    except (click.exceptions.Abort, KeyboardInterrupt):  # click turns the one into the other
-        with suppress(OSError):  # the terminal may be gone
-            print("Interrupted. Finished steps are kept; run the same command again to continue.", file=sys.stderr)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):  # the former comes from a question
+        print("Interrupted. Finished steps are kept; run the same command again to continue.", file=sys.stderr)
         return cancel.current.exit_code or 130
     except click.ClickException as error:
         from kit.cli import usage
@@ -128,13 +135,13 @@ def _exit_code(line: global_options.Line) -> int:
         else:
             failure.show(misused, as_json=as_json, verbose=False)
         return misused.exit_code
-    except BrokenPipeError:
-        os._exit(0)  # the reader of our output has gone; flushing at exit would only fail again
     except KitError as error:
         from kit.report import failure
 
         failure.show(error, as_json=as_json, verbose=verbose)
         return cancel.current.exit_code or error.exit_code
+    except pipes.Unread:
+        raise
     except Exception as error:
         from kit.host import places
         from kit.report import failure
