@@ -46,6 +46,7 @@ def is_setting_set(descriptor: Descriptor | None) -> bool:
 
 def set_default_messages(message: Message, depth: int = 0) -> None:
     """Set every unset wrapper and nested message: the provider reads them all without looking whether they are there."""
+    message.SetInParent()
     for field in message.DESCRIPTOR.fields:
         if field.is_repeated or field.message_type is None or field.containing_oneof is not None:
             continue
@@ -53,6 +54,13 @@ def set_default_messages(message: Message, depth: int = 0) -> None:
             getattr(message, field.name).SetInParent()
         if not _is_well_known(field.message_type) and depth < MAXIMUM_DEPTH:
             set_default_messages(getattr(message, field.name), depth + 1)
+
+
+def set_defaults(message: Message, **values: Any) -> None:
+    """Set those of the wrapped values that are not set."""
+    for name, value in values.items():
+        if not message.HasField(name):
+            getattr(message, name).value = value
 
 
 def add_user_config_layer(settings: Message) -> None:

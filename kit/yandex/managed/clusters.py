@@ -90,6 +90,8 @@ def _build(product: Product, inline: Iterable[Inline], context: MutationContext)
     message.monitoring.add(name="Console", description="nothing is monitored", link=f"https://localhost/{message.id}")
     _check_resources(product, message)
     product.configure(context)
+    if not getattr(context.request, "host_specs", True):
+        raise refusal.invalid("host_specs", "at least one host must be given")
     placed = product.hosts(context)
     if "is_ha" in message.DESCRIPTOR.fields_by_name:
         message.is_ha = len(placed) > 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kit.yandex import contract
@@ -20,6 +20,10 @@ from kit.yandex.managed.product import Product, cluster_of, inventory, owner_of
 
 Hook = Callable[[MutationContext], None]
 OnSpec = Callable[["NewPart"], None]
+
+
+def nothing(subject: Any) -> None:
+    """A hook that does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,10 @@ class Parts:
     kind: type[ClusterPart]
     shape: Callable[[Any, Mapping[str, Any]], ClusterPart]  # message and hidden fields → what the backing gets
     complete: OnSpec
-    check: OnSpec | None = None
-    change: Hook | None = None
-    remove: Hook | None = None
-    actions: Mapping[str, Hook] | None = None  # method → what it changes
+    check: OnSpec = nothing
+    change: Hook = nothing
+    remove: Hook = nothing
+    actions: Mapping[str, Hook] = field(default_factory=dict)  # method → what it changes
 
     @property
     def noun(self) -> str:
@@ -78,8 +82,8 @@ class Parts:
             exists=self._is_there,
             on_forget=_forget_connection,
             backed=f"{self.noun.lower()} in the container",
-            build=self._build,
-            change=self._changed,
+            build=self._then_put(self.replace),
+            change=self._then_put(self.change),
             remove=self._removed,
         )
 
@@ -87,61 +91,48 @@ class Parts:
         """Answer the service's methods."""
         resource = self.resource
         resource.register(registry)
-        for name, hook in (self.actions or {}).items():
+        for name, hook in self.actions.items():
             registry.add(resource.service, name, resource.action(self._then_put(hook)), backed=resource.backed)
 
     def make_inline(self, context: MutationContext, cluster: contract.Cluster) -> None:
         """Make the parts that the create request of their cluster lists (deprecated in the API, and still in use)."""
-        field = f"{self.noun.lower()}_specs"
-        for index, spec in enumerate(getattr(context.request, field, ())):
+        listed = f"{self.noun.lower()}_specs"
+        for index, spec in enumerate(getattr(context.request, listed, ())):
             message = descriptors.message(self.message)(cluster_id=context.message.id)
             copy_fields(spec, message)
             inner = replace(context, message=message, extra={})
-            self.complete(NewPart(inner, spec, f"{field}[{index}]", context.message, cluster))
+            self.complete(NewPart(inner, spec, f"{listed}[{index}]", context.message, cluster))
             context.change.put(Record(f"{context.message.id}/{message.name}", context.message.id, message, inner.extra))
             self._put(inner, cluster)
 
-    def new(self, context: MutationContext) -> NewPart:
-        """The part that the request makes or replaces."""
+    def replace(self, context: MutationContext) -> None:
+        """Complete and check the part that the request specifies."""
         path = f"{self.noun.lower()}_spec"
-        return NewPart(
-            context, getattr(context.request, path), path, *owner_of(context.state, self.product, context.message.cluster_id)
-        )
-
-    def _build(self, context: MutationContext) -> None:
-        new = self.new(context)
-        if self.check is not None:
-            self.check(new)
+        new = NewPart(context, getattr(context.request, path), path, *self._owner(context))
+        self.check(new)
         self.complete(new)
-        self._put(context, new.cluster)
 
-    def _changed(self, context: MutationContext) -> None:
-        self._then_put(self.change)(context)
-
-    def _then_put(self, hook: Hook | None) -> Hook:
+    def _then_put(self, hook: Hook) -> Hook:
         def run(context: MutationContext) -> None:
-            if hook is not None:
-                hook(context)
-            self._put(context, self._cluster(context))
+            hook(context)
+            self._put(context, self._owner(context)[1])
 
         return run
 
     def _removed(self, context: MutationContext) -> None:
-        if self.remove is not None:
-            self.remove(context)
-        backing, cluster, name = context.backing, self._cluster(context), context.message.name
-        context.then(lambda: backing.remove_part(cluster, self.kind, name))
+        self.remove(context)
+        cluster, name = self._owner(context)[1], context.message.name
+        context.then(lambda: context.backing.remove_part(cluster, self.kind, name))
 
     def _put(self, context: MutationContext, cluster: contract.Cluster) -> None:
-        backing, part = context.backing, self.shape(context.message, context.extra)
-        context.then(lambda: backing.put_part(cluster, part))
+        part = self.shape(context.message, context.extra)
+        context.then(lambda: context.backing.put_part(cluster, part))
 
-    def _cluster(self, context: MutationContext) -> contract.Cluster:
-        return owner_of(context.state, self.product, context.message.cluster_id)[1]
+    def _owner(self, context: MutationContext) -> tuple[Any, contract.Cluster]:
+        return owner_of(context.state, self.product, context.message.cluster_id)
 
     def _is_there(self, state: EmulatorState, record: Record) -> bool:
-        owner = state.journal.get(self.product.cluster, record.parent)
-        if owner is None:
+        if (owner := state.journal.get(self.product.cluster, record.parent)) is None:
             return False
         found = inventory(state, self.product, owner)
         names = getattr(found, f"{self.noun.lower()}s")

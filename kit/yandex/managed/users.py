@@ -10,7 +10,7 @@ from kit.yandex import contract
 from kit.yandex.engine import ids, refusal
 from kit.yandex.engine.resource import MutationContext
 from kit.yandex.managed import connections
-from kit.yandex.managed.parts import Hook, NewPart, Parts
+from kit.yandex.managed.parts import Hook, NewPart, Parts, nothing
 from kit.yandex.managed.product import Product, owner_of
 
 DATABASE = "database_name"
@@ -23,7 +23,7 @@ def users(
     grants: Callable[[Any], tuple[contract.Grant, ...]] = lambda message: (),
     defaults: Callable[[Any, Any], None] = lambda message, spec: None,
     permission: tuple[str, ...] = (),
-    remove: Hook = lambda context: None,
+    remove: Hook = nothing,
 ) -> Parts:
     """The users of a product's clusters.
 

@@ -7,7 +7,7 @@ from typing import Any
 from kit.yandex import contract
 from kit.yandex.contract import Engine
 from kit.yandex.engine import descriptors, refusal
-from kit.yandex.engine.fields import add_user_config_layer, copy_fields, copy_path, set_default_messages
+from kit.yandex.engine.fields import add_user_config_layer, copy_fields, copy_path, set_default_messages, set_defaults
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import GENERIC, Registry
@@ -64,26 +64,19 @@ def _configure(context: MutationContext) -> None:
     config = context.message.config
     if context.plan.verb == "create" or context.touches("config_spec.admin_password"):
         context.extra["password"] = context.request.config_spec.admin_password or context.extra.get("password", "")
-    config.clickhouse.SetInParent()
-    config.clickhouse.config.SetInParent()
     add_user_config_layer(config.clickhouse.config)
     set_default_messages(config.clickhouse.config.effective_config)
     user, effective = config.clickhouse.config.user_config, config.clickhouse.config.effective_config
     _clear_unless_set(user, effective, ABSENT_UNLESS_SET)
     _clear_unless_set(user.merge_tree, effective.merge_tree, ABSENT_UNLESS_SET_OF_MERGE_TREE)
-    config.clickhouse.disk_size_autoscaling.SetInParent()
     set_default_messages(config.clickhouse.disk_size_autoscaling)
     config.zookeeper.resources.SetInParent()
-    config.zookeeper.disk_size_autoscaling.SetInParent()
     set_default_messages(config.zookeeper.disk_size_autoscaling)
-    for name in ("access", "cloud_storage", "performance_diagnostics", "backup_window_start"):
+    for name in ("access", "performance_diagnostics", "backup_window_start"):
         getattr(config, name).SetInParent()
     set_default_messages(config.cloud_storage)
-    for name in ("sql_database_management", "sql_user_management", "embedded_keeper"):
-        if not config.HasField(name):
-            getattr(config, name).value = False
-    if not config.HasField("backup_retain_period_days"):
-        config.backup_retain_period_days.value = 7
+    set_defaults(config, sql_database_management=False, sql_user_management=False, embedded_keeper=False)
+    set_defaults(config, backup_retain_period_days=7)
     config.connection_manager.enabled.value = True
     if context.plan.verb == "update":
         for record in context.journal.children(SHARD, context.message.id):
@@ -99,8 +92,6 @@ def _clear_unless_set(user: Any, effective: Any, names: tuple[str, ...]) -> None
 
 
 def _hosts(context: MutationContext) -> list[Any]:
-    if not context.request.host_specs:
-        raise refusal.invalid("host_specs", "at least one host must be given")
     hosts = [_host(context, spec) for spec in context.request.host_specs]
     shards = list(dict.fromkeys(host.shard_name for host in hosts if host.type == DATA))
     known = {spec.name: spec for spec in context.request.shard_specs}
@@ -145,9 +136,7 @@ def _complete_shard(cluster: Any, shard: Any) -> None:
     shown.config.CopyFrom(cluster.config.clickhouse.config)
     if not shown.HasField("resources"):
         shown.resources.CopyFrom(cluster.config.clickhouse.resources)
-    if not shown.HasField("weight"):
-        shown.weight.value = 100
-    shown.disk_size_autoscaling.SetInParent()
+    set_defaults(shown, weight=100)
     set_default_messages(shown.disk_size_autoscaling)
 
 
@@ -202,8 +191,7 @@ def update_shard(state: EmulatorState, call: Call, change: Change) -> OperationP
 
 
 def _add_shards(context: MutationContext) -> None:
-    hosts = [record.message for record in context.journal.children(PRODUCT.host, context.message.id)]
-    added = [_host_of_shard(context, spec) for spec in context.request.host_specs]
+    hosts = _with_added(context, DATA)
     answer = descriptors.message("mdb.clickhouse.v1.Shards")()
     for spec in context.request.shard_specs:
         if context.journal.get(SHARD, f"{context.message.id}/{spec.name}") is not None:
@@ -213,17 +201,25 @@ def _add_shards(context: MutationContext) -> None:
         _complete_shard(context.message, shard)
         context.change.put(Record(f"{context.message.id}/{spec.name}", context.message.id, shard))
         answer.shards.append(shard)
-    for host in added:
-        context.change.put(Record(host.name, context.message.id, host))
     context.plan.lists["shard_names"] = [spec.name for spec in context.request.shard_specs]
     context.plan.response = answer
-    put_cluster(PRODUCT, context, [*hosts, *added])
+    put_cluster(PRODUCT, context, hosts)
 
 
-def _host_of_shard(context: MutationContext, spec: Any) -> Any:
-    host = place_host(context, PRODUCT, spec.zone_id, spec.subnet_id)
-    host.type, host.shard_name, host.assign_public_ip = spec.type or DATA, spec.shard_name, spec.assign_public_ip
-    return host
+def _with_added(context: MutationContext, kind: int) -> list[Any]:
+    """All hosts of the cluster, with those that the request adds; `kind`: what they are, where it does not say."""
+    hosts = [record.message for record in context.journal.children(PRODUCT.host, context.message.id)]
+    for spec in context.request.host_specs:
+        host = place_host(context, PRODUCT, spec.zone_id, spec.subnet_id)
+        host.type, host.assign_public_ip = spec.type or kind, spec.assign_public_ip
+        if kind == DATA:
+            host.shard_name = spec.shard_name
+        else:
+            host.type = kind
+            host.resources.CopyFrom(context.request.resources)
+        context.change.put(Record(host.name, context.message.id, host))
+        hosts.append(host)
+    return hosts
 
 
 def _delete_shards(context: MutationContext) -> None:
@@ -244,10 +240,4 @@ def _delete_shards(context: MutationContext) -> None:
 
 def _add_coordinators(context: MutationContext) -> None:
     context.message.config.zookeeper.resources.CopyFrom(context.request.resources)
-    hosts = [record.message for record in context.journal.children(PRODUCT.host, context.message.id)]
-    added = [_host_of_shard(context, spec) for spec in context.request.host_specs]
-    for host in added:
-        host.type, host.shard_name = COORDINATORS[0], ""
-        host.resources.CopyFrom(context.request.resources)
-        context.change.put(Record(host.name, context.message.id, host))
-    put_cluster(PRODUCT, context, [*hosts, *added])
+    put_cluster(PRODUCT, context, _with_added(context, COORDINATORS[0]))

@@ -8,6 +8,7 @@ from typing import Any
 from kit.yandex import contract
 from kit.yandex.contract import Engine
 from kit.yandex.engine import descriptors, refusal
+from kit.yandex.engine.fields import set_defaults
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext
 from kit.yandex.managed import clusters
@@ -29,8 +30,7 @@ def register(registry: Registry) -> None:
 def _configure(context: MutationContext) -> None:
     config = context.message.config
     config.access.SetInParent()
-    if not config.HasField("brokers_count"):
-        config.brokers_count.value = 1
+    set_defaults(config, brokers_count=1)
     if config.kafka.WhichOneof("kafka_config") is None:
         getattr(config.kafka, _field(config.version)).SetInParent()
 
@@ -66,10 +66,7 @@ PRODUCT = Product(
 
 def _complete_topic(new: NewPart) -> None:
     topic, brokers = new.message, len(new.cluster.hosts)
-    if not topic.HasField("partitions"):
-        topic.partitions.value = 1
-    if not topic.HasField("replication_factor"):
-        topic.replication_factor.value = 1
+    set_defaults(topic, partitions=1, replication_factor=1)
     if topic.partitions.value < 1:
         raise refusal.invalid(f"{new.path}.partitions", "at least one partition is needed")
     if not 1 <= topic.replication_factor.value <= brokers:
@@ -85,9 +82,7 @@ def _change_topic(context: MutationContext) -> None:
     before = context.state.find(TOPICS.message, context.plan.primary.key, "Topic").message
     if context.message.partitions.value < before.partitions.value:
         raise refusal.invalid("topic_spec.partitions", "the number of partitions can only grow")
-    changed = TOPICS.new(context)
-    _complete_topic(changed)
-    _refuse_if_unmanaged(changed)
+    TOPICS.replace(context)
 
 
 def topic_of(message: Any, extra: Mapping[str, Any]) -> contract.Topic:

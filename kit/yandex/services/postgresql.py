@@ -8,7 +8,7 @@ from typing import Any
 from kit.yandex import contract
 from kit.yandex.contract import Engine
 from kit.yandex.engine import refusal
-from kit.yandex.engine.fields import add_user_config_layer, copy_fields
+from kit.yandex.engine.fields import add_user_config_layer, copy_fields, set_defaults
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext
@@ -57,23 +57,17 @@ def _configure(context: MutationContext) -> None:
     config.disk_size_autoscaling.SetInParent()
     config.connection_manager.enabled.value = True
     config.backup_window_start.SetInParent()
-    if not config.HasField("autofailover"):
-        config.autofailover.value = True
-    if not config.HasField("backup_retain_period_days"):
-        config.backup_retain_period_days.value = DEFAULT_RETENTION_DAYS
+    set_defaults(config, autofailover=True, backup_retain_period_days=DEFAULT_RETENTION_DAYS)
 
 
 def _hosts(context: MutationContext) -> list[Any]:
-    if not context.request.host_specs:
-        raise refusal.invalid("host_specs", "at least one host must be given")
     hosts = []
     for index, spec in enumerate(context.request.host_specs):
         host = place_host(context, PRODUCT, spec.zone_id, spec.subnet_id)
         copy_fields(spec, host)
         host.subnet_id = spec.subnet_id or host.subnet_id
         host.role = MASTER if index == 0 else REPLICA
-        if not host.HasField("priority"):
-            host.priority.value = 0
+        set_defaults(host, priority=0)
         for service in (1, 2):  # POSTGRESQL, POOLER
             host.services.add(type=service, health=1)
         hosts.append(host)
@@ -109,8 +103,7 @@ PRODUCT = Product(
 
 
 def _complete_user(user: Any, spec: Any) -> None:
-    if not user.HasField("login"):
-        user.login.value = True
+    set_defaults(user, login=True)
     user.conn_limit = user.conn_limit or DEFAULT_CONNECTIONS
     user.auth_method = user.auth_method or 1  # PASSWORD
     user.settings.SetInParent()

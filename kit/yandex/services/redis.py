@@ -6,7 +6,7 @@ from typing import Any
 
 from kit.yandex.contract import Engine
 from kit.yandex.engine import descriptors, refusal
-from kit.yandex.engine.fields import add_user_config_layer, copy_fields
+from kit.yandex.engine.fields import add_user_config_layer, copy_fields, set_defaults
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext
@@ -40,8 +40,7 @@ def _configure(context: MutationContext) -> None:
     config.access.SetInParent()
     config.disk_size_autoscaling.SetInParent()
     config.backup_window_start.SetInParent()
-    if not config.HasField("backup_retain_period_days"):
-        config.backup_retain_period_days.value = 7
+    set_defaults(config, backup_retain_period_days=7)
 
 
 def _take_password(context: MutationContext) -> None:
@@ -58,8 +57,6 @@ def _take_password(context: MutationContext) -> None:
 
 
 def _hosts(context: MutationContext) -> list[Any]:
-    if not context.request.host_specs:
-        raise refusal.invalid("host_specs", "at least one host must be given")
     hosts: list[Any] = []
     for spec in context.request.host_specs:
         host = place_host(context, PRODUCT, spec.zone_id, spec.subnet_id)
@@ -67,8 +64,7 @@ def _hosts(context: MutationContext) -> list[Any]:
         host.subnet_id = spec.subnet_id or host.subnet_id
         host.shard_name = spec.shard_name or FIRST_SHARD
         host.role = REPLICA if any(other.shard_name == host.shard_name for other in hosts) else MASTER
-        if not host.HasField("replica_priority"):
-            host.replica_priority.value = DEFAULT_PRIORITY
+        set_defaults(host, replica_priority=DEFAULT_PRIORITY)
         hosts.append(host)
     if len({host.shard_name for host in hosts}) > 1 and not context.message.sharded:
         raise refusal.invalid("host_specs", "several shards need a sharded cluster")

@@ -178,29 +178,18 @@ def _with_settings(record: Record) -> Any:
     message, documents = record.copy(), record.extra["documents"]
     if "versioning" in documents:
         numbers = {word: number for number, word in VERSIONING.items()}
-        message.versioning = numbers.get(_text(documents["versioning"], "Status"), 1)
+        message.versioning = numbers.get(ElementTree.fromstring(documents["versioning"]).findtext("{*}Status", ""), 1)
     if "tagging" in documents:
-        for tag in _all(documents["tagging"], "Tag"):
-            message.tags.add(key=_child(tag, "Key"), value=_child(tag, "Value"))
+        for tag in ElementTree.fromstring(documents["tagging"]).iterfind(".//{*}Tag"):
+            message.tags.add(key=tag.findtext("{*}Key", ""), value=tag.findtext("{*}Value", ""))
     if "policy" in documents:
         json_format.Parse(documents["policy"], message.policy)
     if "encryption" in documents:
-        for rule in _all(documents["encryption"], "ApplyServerSideEncryptionByDefault"):
+        for rule in ElementTree.fromstring(documents["encryption"]).iterfind(".//{*}ApplyServerSideEncryptionByDefault"):
             shown = message.encryption.rules.add()
-            shown.kms_master_key_id, shown.sse_algorithm = _child(rule, "KMSMasterKeyID"), _child(rule, "SSEAlgorithm")
+            shown.kms_master_key_id = rule.findtext("{*}KMSMasterKeyID", "")
+            shown.sse_algorithm = rule.findtext("{*}SSEAlgorithm", "")
     return message
-
-
-def _all(text: str, name: str) -> list[Any]:
-    return [found for found in ElementTree.fromstring(text).iter() if found.tag.rpartition("}")[2] == name]
-
-
-def _text(text: str, name: str) -> str:
-    return next((found.text or "" for found in _all(text, name)), "")
-
-
-def _child(element: Any, name: str) -> str:
-    return next((found.text or "" for found in element if found.tag.rpartition("}")[2] == name), "")
 
 
 def _is_set(request: Any, name: str) -> bool:
