@@ -25,21 +25,22 @@ command = cloud  # the name under which the frame finds every command
     "init-state", epilog="Example: AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… kit cloud init-state --bucket my-states"
 )
 @click.option("--bucket", required=True, help="A bucket that exists, private and versioned; not one of Sentry's own.")
-@click.option("--key", default="sentry/terraform.tfstate", show_default=True, help="The object in it.")
-@click.option("--endpoint", default="https://storage.yandexcloud.net", show_default=True, help="Its S3 endpoint.")
+@click.option("--key", help="The object in it.  [default: kit/STACK/terraform.tfstate]")
+@click.option("--endpoint", help="Its S3 endpoint.  [default: that of the cloud]")
 @click.option("--region", default="ru-central1", show_default=True, help="Its region.")
 @waits_for_lock
 @click.pass_obj
-def init_state(session: Session, bucket: str, key: str, endpoint: str, region: str) -> None:
-    """Move the state into a bucket, with locking: from then on several people can work on the same stack.
+def init_state(session: Session, bucket: str, key: str | None, endpoint: str | None, region: str) -> None:
+    """Move the state into a bucket, with locking and, where the bucket keeps them, earlier versions.
 
-    The key that opens the bucket comes from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, now and at every later run.
+    The key that opens the bucket comes from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, now and at every later run. kit's own
+    passwords stay in a file on this computer, so the stack is still worked on from here.
     """
     from kit.targets.cloud import state
 
     with session.lock("cloud init-state"), session.in_cloud() as target:
-        state.move(target, bucket, key, endpoint, region)
-    print(f"the state is in {endpoint}/{bucket}/{key}", file=sys.stderr)
+        where = state.move(target, bucket, key, endpoint, region)
+    print(f"the state is in {where}", file=sys.stderr)
 
 
 @cloud.command("unlock", epilog="Example: kit cloud unlock 4a2b1c3d-…")

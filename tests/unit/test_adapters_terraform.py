@@ -139,12 +139,6 @@ def test_a_refusal_without_any_diagnostic_says_what_was_said() -> None:
     assert caught.value.why == "Segmentation fault"
 
 
-def test_settings_of_the_backend_go_in_by_a_file_too() -> None:
-    said = Said()
-    said.terraform.at(FOLDER, DATA).init({"path": "/state"})
-    assert (said.variables, said.mode) == ({"path": "/state"}, 0o600)
-
-
 @pytest.mark.parametrize(
     ("words", "version"),
     [

@@ -147,26 +147,26 @@ def test_a_state_of_the_other_world_is_refused_and_stays_as_it_is(tmp_path: Path
     state_of(place, folder)
     kept = place.state.read_bytes()
     with pytest.raises(ForeignState) as refused:
-        checks.state(place, applied=True)
+        checks.state(place, must_exist=True)
     assert ("rehearsal" if rehearses else "cloud") in refused.value.what
     assert place.state.read_bytes() == kept
     state_of(place, "b1gemufolder00000000" if rehearses else "b1gq8mk2vhf0kc5rs1ee")
-    checks.state(place, applied=True)
+    checks.state(place, must_exist=True)
 
 
 def test_a_lost_or_damaged_state_is_not_gone_on_without(tmp_path: Path) -> None:
     place = Place(space(tmp_path), True)
-    checks.state(place, applied=False)  # nothing yet
+    checks.state(place, must_exist=False)  # nothing yet
     with pytest.raises(StateLost) as lost:
-        checks.state(place, applied=True)
+        checks.state(place, must_exist=True)
     assert "a second time" in lost.value.why
     place.configuration.mkdir(parents=True)
     place.state.write_text('{"resources": [')
     with pytest.raises(StateLost):
-        checks.state(place, applied=True)
+        checks.state(place, must_exist=True)
     place.state.unlink()
     (place.configuration / BACKEND).write_text("")
-    checks.state(place, applied=True)  # it lies in a bucket
+    checks.state(place, must_exist=True)  # it lies in a bucket
 
 
 # -- credentials, folder, versions, as the cloud answers

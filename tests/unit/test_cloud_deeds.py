@@ -20,9 +20,10 @@ from kit.plan.events import StepEvent
 from kit.plan.steps import Step
 from kit.state import markers, secrets
 from kit.targets.cloud import apply as deeds
-from kit.targets.cloud import checks, site, teardown
+from kit.targets.cloud import checks, site, state, teardown
 from kit.targets.cloud import plan as planned
 from kit.targets.cloud.errors import ApplyInterrupted, ApplyStopped, AuthorityMissing, Kept, NoCloudStack, StillStands
+from kit.targets.cloud.plan import CloudPlan
 from kit.targets.cloud.rehearsal import AUTHORITY_FILE
 from kit.targets.cloud.target import CloudTarget
 from kit.workspace import Workspace
@@ -144,6 +145,18 @@ def test_an_apply_that_made_nothing_leaves_no_mark(target: CloudTarget) -> None:
     assert not target.is_applied
 
 
+def test_an_apply_that_is_killed_is_known_to_have_begun(target: CloudTarget) -> None:
+    def killed(terraform: Terraform) -> None:
+        terraform.state = [resource(NETWORK)]
+        raise SystemExit  # nobody is left to write anything down
+
+    given(target, Terraform(stops=killed))
+    with pytest.raises(SystemExit):
+        deeds.up(target, CloudPlan(planning(target), (), None), quiet)
+    assert target.is_applied, "something may stand and cost money"
+    checks.state(target.place, state.must_exist(target))  # and it may be that nothing was made: there need not be a state
+
+
 def test_whatever_happens_no_plan_stays_behind(target: CloudTarget) -> None:
     def interrupted() -> None:
         with target.opened():
@@ -220,7 +233,7 @@ def test_what_is_protected_is_named_and_nothing_is_removed(target: CloudTarget) 
     terraform = given(
         target, Terraform([resource(KAFKA, deletion_protection=True), resource(BUCKET, deletion_protection="true")])
     )
-    markers.record(target.place.markers, checks.MARK, "yes")
+    markers.record(target.place.markers, state.MARK, "yes")
     target.place.state.write_text('{"resources": []}')
     with pytest.raises(Kept) as kept:
         planned.down(target)
@@ -237,7 +250,7 @@ def test_down_of_nothing_says_so(target: CloudTarget) -> None:
 
 def test_down_names_the_data_lets_full_buckets_go_and_forgets_the_place(target: CloudTarget) -> None:
     terraform = given(target, Terraform([resource(NETWORK), resource(KAFKA), resource(BUCKET, force_destroy=False)]))
-    markers.record(target.place.markers, checks.MARK, "yes")
+    markers.record(target.place.markers, state.MARK, "yes")
     target.place.state.write_text('{"resources": []}')
     steps = planned.down(target)
     assert {step.subject for step in steps if step.destructive} == {KAFKA, BUCKET}

@@ -98,15 +98,18 @@ class Configuration:
         terraform = replace(self.terraform, environment={**self.terraform.environment, **more})
         return replace(self, terraform=terraform)
 
-    def init(self, backend: Mapping[str, str] | None = None, *, upgrade: bool = False) -> None:
-        """Providers, modules and the backend; `backend` holds settings of the configuration's own `backend` block."""
-        argv = ["init", "-input=false", "-no-color", "-reconfigure", *(["-upgrade"] if upgrade else [])]
-        with _scratch(backend or {}) as (_, file):
-            self._run([*argv, *([f"-backend-config={file}"] if backend else [])], timeout_s=INIT_S)
+    def init(self) -> None:
+        """Providers, modules and the backend, as the files have them now. A state elsewhere is neither moved nor lost."""
+        self._run(["init", "-input=false", "-no-color", "-reconfigure"], timeout_s=INIT_S)
 
     def move_state(self) -> None:
-        """After the backend has changed: what the old one holds is copied into the new one."""
+        """After the backend has changed: what the old one holds is copied into the new one, over what that may hold."""
         self._run(["init", "-input=false", "-no-color", "-migrate-state", "-force-copy"], timeout_s=INIT_S)
+
+    def pull_state(self) -> dict[str, Any] | None:
+        """The state as it is stored, from wherever it is; None where there is none."""
+        document = document_in(self._run(["state", "pull"], timeout_s=QUESTION_S).stdout)
+        return document if document and document.get("lineage") else None  # of none, one without a lineage is invented
 
     def validate(self) -> None:
         """Raises `TerraformFailed` with the place of the first mistake."""
@@ -159,13 +162,6 @@ class Configuration:
     def show_state(self) -> dict[str, Any]:
         """The state as terraform's documented JSON; without "values" where there is none."""
         return self._document(["show", "-json"])
-
-    def import_(self, address: str, identity: str, variables: Mapping[str, Any]) -> None:
-        """Take something that exists into the state."""
-        with _scratch(variables) as (_, file):
-            result = self._stream(["import", "-input=false", "-no-color", f"-var-file={file}", address, identity], lambda _: None)
-        if result.exit_code != 0:
-            raise refusal(f"import {address}", result, self.terraform.secrets)
 
     def force_unlock(self, lock: str) -> None:
         """Break a lock that a killed run left behind; `StateLocked` names it."""

@@ -17,10 +17,10 @@ from kit.plan.events import Listener, StepEvent
 from kit.plan.execute import Action, Note, execute
 from kit.plan.steps import Plan, Step
 from kit.state import choice, given, markers
-from kit.targets.cloud import changes, checks, errors, refusals, rehearsal, site
+from kit.targets.cloud import changes, errors, refusals, rehearsal, site, state
 from kit.targets.cloud import plan as planned
 from kit.targets.cloud.errors import ApplyInterrupted, ApplyStopped, AuthorityMissing
-from kit.targets.cloud.plan import SETTLED, CloudPlan
+from kit.targets.cloud.plan import CloudPlan
 from kit.targets.cloud.progress import Progress
 from kit.targets.local import apply as local_apply
 from kit.targets.local.plan import SUPPLY, supplier
@@ -43,11 +43,13 @@ def up(cloud: CloudTarget, wanted: CloudPlan, listen: Listener) -> None:
     if wanted.supply:
         execute(wanted.supply, {SUPPLY: supplier(cloud.around.backing, listen)}, listen)
     if wanted.resources:
+        if state.MARK not in markers.load(cloud.place.markers):
+            markers.record(cloud.place.markers, state.MARK, state.BEGUN)  # before: a run that is killed records nothing
         with _images_meanwhile(cloud, listen) as heard:
             apply(cloud, wanted.resources, heard)
         cloud.forget_outputs()
-    if markers.load(cloud.place.markers).get(checks.MARK) != SETTLED:
-        markers.record(cloud.place.markers, checks.MARK, SETTLED)
+    if markers.load(cloud.place.markers).get(state.MARK) != state.SETTLED:
+        markers.record(cloud.place.markers, state.MARK, state.SETTLED)
     write_kubeconfig(cloud)
     if "sentry" not in cloud.stack.parts:
         return
@@ -112,7 +114,9 @@ def apply(cloud: CloudTarget, steps: Plan, listen: Listener, *, again: str = "up
         with cancel.current.finishing():
             standing = changes.existing(configuration.show_state())
             if standing:
-                markers.record(cloud.place.markers, checks.MARK, "partly")
+                markers.record(cloud.place.markers, state.MARK, state.PARTLY)
+            elif not state.must_exist(cloud):
+                markers.forget(cloud.place.markers, state.MARK)
         stands = errors.standing(standing, changes.costly(standing))
         onward = f"`kit {again} --cloud{cloud.option}` goes on from there"
         onward += "" if again == "down" else f", `kit down --cloud{cloud.option}` takes it all away"

@@ -46,7 +46,6 @@ OURS = {
     "topics": "`sentry: {topics: …}` says it for both targets",
     "mail": "`mail: {host: …}` at the top of kit.yaml says it for both targets",
 }
-MARK = "applied"  # in the markers: something was applied with the state that lies here
 EMULATED = "b1gemu"  # how the ids of the emulator's cloud and folder begin
 # Quota → the type of resource that counts, or the sum that must fit. The ids are those of the quota manager.
 COUNTS: Mapping[str, Mapping[str, str]] = {
@@ -159,10 +158,12 @@ def before_the_cloud(
         raise ProbeImageMissing(profile=sentry.profile, reference=reference())
 
 
-def state(place: Place, applied: bool) -> None:
-    """A state that is lost or of the other world is not gone on with. Raises `StateLost`, `ForeignState`."""
+def state(place: Place, must_exist: bool) -> None:
+    """A state here that is lost or of the other world is not gone on with. Raises `StateLost`, `ForeignState`."""
+    if place.has_backend:
+        return
     if not place.state.exists():
-        if applied and not place.has_backend:
+        if must_exist:
             raise StateLost(path=str(place.state))
         return
     try:

@@ -80,8 +80,9 @@ class Surroundings:
 
     @functools.cached_property
     def reading(self) -> Configuration:
-        """For outputs alone: asks neither the provider nor the cloud. Of something that was applied."""
-        return self._terraform(UNWELCOME).at(self.place.configuration, self.place.data)
+        """For the state and its outputs alone: asks neither the provider nor the cloud. Of something that was applied."""
+        changes = self.changes if self.place.has_backend else UNWELCOME  # a rehearsal's bucket is the emulator's
+        return self._terraform(changes).at(self.place.configuration, self.place.data)
 
     def _terraform(self, environment: Mapping[str, str | None]) -> Terraform:
         from kit.adapters.terraform.program import Terraform

@@ -94,6 +94,16 @@ class StateLost(KitError):
     fix = "put the state back from a backup; or, if nothing stands any more, remove the folder above it"
 
 
+class StateTaken(KitError):
+    """The place in a bucket that the state was to be moved to holds another one."""
+
+    code = "KIT-CLOUD-STATE-TAKEN"
+    exit_code = 60
+    what = "{where} holds a state already"
+    why = "it is of another stack, or of an earlier life of this one; it would be lost, and with it what it knows to have made"
+    fix = "name another --key or --bucket; or remove that object, if nothing stands of it any more"
+
+
 class ApplyStopped(KitError):
     """Terraform's apply failed half-way: what it has made is named, for it costs money."""
 

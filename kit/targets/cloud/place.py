@@ -7,6 +7,7 @@ alone.
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from kit.workspace import Workspace
 
 SHIPPED = ("*.tf", "topics/*.json", "modules/**/*.tf", "modules/**/*.tpl", "modules/**/*.yaml")
 STATE = "terraform.tfstate"
+BACKEND = "backend_override.tf.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,9 @@ class Place:
 
     @property
     def has_backend(self) -> bool:
-        """Whether the state was moved elsewhere."""
-        return (self.configuration / BACKEND).exists()
+        """Whether the state was moved elsewhere. Terraform empties the one here only once the other is whole."""
+        is_here = self.state.exists() and self.state.stat().st_size > 0
+        return (self.configuration / BACKEND).exists() and not is_here
 
     @property
     def logs(self) -> Path:
@@ -110,6 +113,9 @@ class Place:
         for target in self.configuration.glob("*.tf"):
             if target.relative_to(self.configuration) not in wanted and not target.name.endswith("override.tf"):
                 target.unlink()  # of an older kit
+        if not self.has_backend:  # what a move left that was killed; the backend that it remembers, `init` would not let go
+            (self.configuration / BACKEND).unlink(missing_ok=True)
+            (self.data / STATE).unlink(missing_ok=True)
         self.close()
 
     def close(self) -> None:
@@ -122,24 +128,19 @@ class Place:
         shutil.rmtree(self.root, ignore_errors=True)
 
 
-BACKEND = "backend_override.tf"
-
-
 def backend(bucket: str, key: str, endpoint: str, region: str) -> str:
     """A backend in Object Storage. What opens it comes from the environment; nothing secret stands here."""
-    return f"""\
-terraform {{
-  backend "s3" {{
-    bucket                      = "{bucket}"
-    key                         = "{key}"
-    region                      = "{region}"
-    endpoints                   = {{ s3 = "{endpoint}" }}
-    use_lockfile                = true
-    skip_region_validation      = true
-    skip_credentials_validation = true
-    skip_requesting_account_id  = true
-    skip_s3_checksum            = true
-    skip_metadata_api_check     = true
-  }}
-}}
-"""
+    settings = {
+        "bucket": bucket,
+        "key": key,
+        "region": region,
+        "endpoints": {"s3": endpoint},
+        "use_lockfile": True,
+        "use_path_style": True,
+        "skip_region_validation": True,
+        "skip_credentials_validation": True,
+        "skip_requesting_account_id": True,
+        "skip_s3_checksum": True,
+        "skip_metadata_api_check": True,
+    }
+    return json.dumps({"terraform": {"backend": {"s3": settings}}}, indent=2) + "\n"

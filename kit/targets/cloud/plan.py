@@ -15,7 +15,7 @@ from kit.plan.steps import Plan, Step, linked
 from kit.sentry.check import sandbox
 from kit.sentry.lines import profiles
 from kit.state import secrets
-from kit.targets.cloud import changes, checks, refusals, site
+from kit.targets.cloud import changes, checks, refusals, site, state
 from kit.targets.cloud.changes import Sums
 from kit.targets.cloud.errors import ChartNotRehearsed, Kept, some
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from kit.targets.cloud.target import CloudTarget
 
 SUPPLY = Step("supply", "images", "")
-SETTLED = "yes"  # of the marker: the last apply came to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +77,9 @@ def _check(cloud: CloudTarget) -> None:
         )
         # The check of the values comes after the cloud was made.
         sandbox.require(sandbox.of_profile(around.machine, wanted.profile, trusted=cloud.stack.trusts_chart))
-    checks.state(cloud.place, cloud.is_applied)
+    checks.state(cloud.place, state.must_exist(cloud))
     if cloud.place.has_backend:
-        state = around.configuration.show_state()
-        checks.refuse_foreign("the bucket", changes.folders(state), cloud.place.rehearses)
+        checks.refuse_foreign("the bucket", changes.folders(around.configuration.show_state()), cloud.place.rehearses)
 
 
 def _reference(cloud: CloudTarget, image: str) -> str:
@@ -155,11 +153,11 @@ def down(cloud: CloudTarget) -> Plan:
     """What would be removed, and what of it holds data. Raises `NoCloudStack`, `Kept`."""
     if not cloud.is_applied and not cloud.place.state.exists():
         raise cloud.absent()
-    checks.state(cloud.place, cloud.is_applied)
-    state = cloud.around.configuration.show_state()
-    if not changes.existing(state):
+    checks.state(cloud.place, state.must_exist(cloud))
+    stands = cloud.around.configuration.show_state()
+    if not changes.existing(stands):
         raise cloud.absent()
-    checks.refuse_foreign(str(cloud.place.state), changes.folders(state), cloud.place.rehearses)
-    if protected := changes.protected(state):
+    checks.refuse_foreign(str(cloud.place.state), changes.folders(stands), cloud.place.rehearses)
+    if protected := changes.protected(stands):
         raise Kept(protected=some(protected, 6))
     return _resources(cloud, destroy=True)[0]

@@ -7,7 +7,6 @@ the same files by the same program is not initialised again: that takes seconds,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from kit import files
@@ -28,7 +27,6 @@ def initialised(
     configuration: Configuration,
     supply: Supply,
     mirror_folder: Path,
-    backend: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Configuration:
     """Initialise; the result is the configuration to go on with, and knows the mirror if there is one.
@@ -39,7 +37,7 @@ def initialised(
         if _is_initialised(configuration, ""):
             return configuration
         try:
-            configuration.init(backend)
+            configuration.init()
             return _noted(configuration, "")
         except ProviderUnavailable as error:
             unavailable = error
@@ -49,7 +47,7 @@ def initialised(
     place = str(supply.place_of(ARTIFACT).place)
     mirrored = configuration.with_environment({"TF_CLI_CONFIG_FILE": str(mirrored_provider(supply, mirror_folder))})
     if not _is_initialised(mirrored, place):
-        mirrored.init(backend)
+        mirrored.init()
     return _noted(mirrored, place)
 
 
@@ -81,7 +79,7 @@ def _is_initialised(configuration: Configuration, provider: str) -> bool:
 def _made_from(configuration: Configuration, provider: str) -> str:
     """Every file that `init` reads, the program, and the provider that the mirror holds."""
     folder = configuration.folder
-    read = [folder / LOCK, *sorted(folder.rglob("*.tf"))]
+    read = [folder / LOCK, *sorted(folder.rglob("*.tf")), *sorted(folder.glob("*.tf.json"))]
     texts: dict[str, str | bytes] = {str(path.relative_to(folder)): path.read_bytes() for path in read if path.exists()}
     return files.digest({**texts, "program": str(configuration.terraform.program), "provider": provider})
 

@@ -1,23 +1,88 @@
-"""Where Terraform keeps the state of a cloud stack: on this computer, or in a bucket."""
+"""Where Terraform keeps the state of a cloud stack: on this computer, or in a bucket.
+
+Terraform itself asks and moves it, so that keys, proxies and locks are those of every other run. kit's own passwords stay in a
+file here either way.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from kit import files
-from kit.errors import KitError
+from kit.state import markers
+from kit.targets.cloud.errors import StateTaken
 from kit.targets.cloud.place import BACKEND, backend
 
 if TYPE_CHECKING:
+    from kit.adapters.terraform.program import Terraform
     from kit.targets.cloud.target import CloudTarget
 
+ENDPOINT = "https://storage.yandexcloud.net"
+# Of the marker "applied", in the order in which they come: an apply has begun, has stopped half-way, has come to its end.
+MARK = "applied"
+BEGUN, PARTLY, SETTLED = "begun", "partly", "yes"
 
-def move(cloud: CloudTarget, bucket: str, key: str, endpoint: str, region: str) -> None:
-    """Into a bucket; the state that lies here goes along and stays behind as a backup."""
-    file = cloud.place.configuration / BACKEND
-    files.write(file, backend(bucket, key, endpoint, region))
+State = Mapping[str, Any]  # Terraform's own document, version 4
+
+
+def default_key(cloud: CloudTarget) -> str:
+    """The object in the bucket. Each stack has its own, and so has its rehearsal."""
+    return f"kit/{cloud.stack.name}{'-rehearsal' if cloud.place.rehearses else ''}/terraform.tfstate"
+
+
+def move(cloud: CloudTarget, bucket: str, key: str | None, endpoint: str | None, region: str) -> str:
+    """Into a bucket, and where it is then. What lay here stays as terraform.tfstate.backup. Raises `StateTaken`."""
+    place, here = cloud.place, cloud.around.configuration
+    endpoint = endpoint or cloud.around.environment.get("YC_STORAGE_ENDPOINT_URL") or ENDPOINT
+    key = key or default_key(cloud)
+    where, document = f"{endpoint}/{bucket}/{key}", backend(bucket, key, endpoint, region)
+    _refuse(where, there=_look(here.terraform, document), here=here.pull_state())
+    file = place.configuration / BACKEND
+    before = file.read_bytes() if file.exists() else None
+    files.write(file, document)
     try:
-        cloud.around.configuration.move_state()
-    except KitError:
-        file.unlink()
+        here.move_state()
+    except BaseException:
+        file.unlink() if before is None else files.write(file, before)
         raise
+    finally:
+        place.close()
+    return where
+
+
+def is_begun(cloud: CloudTarget) -> bool:
+    """Whether something of the stack may stand: a state in a bucket is asked, for another computer may have changed it."""
+    if cloud.place.has_backend:
+        return holds_something(cloud.around.reading.pull_state())
+    return MARK in markers.load(cloud.place.markers)
+
+
+def must_exist(cloud: CloudTarget) -> bool:
+    """Whether there was a state here that had something in it."""
+    return not cloud.place.has_backend and markers.load(cloud.place.markers).get(MARK, BEGUN) != BEGUN
+
+
+def holds_something(state: State | None) -> bool:
+    return any(each.get("mode") == "managed" for each in (state or {}).get("resources") or ())
+
+
+def _look(terraform: Terraform, document: str) -> State | None:
+    """What is where the state would be."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "backend.tf.json").write_text(document)
+        there = terraform.at(Path(folder), Path(folder, "data"))
+        there.init()
+        return there.pull_state()
+
+
+def _refuse(where: str, *, there: State | None, here: State | None) -> None:
+    """What is there would be lost. Not so an empty state, nor a copy of this one, as a move leaves it that was killed.
+
+    A copy is known by what it holds: Terraform gives it a lineage of its own.
+    """
+    is_copy = here is not None and there is not None and there["resources"] == here["resources"]
+    if holds_something(there) and not is_copy:
+        raise StateTaken(where=where)

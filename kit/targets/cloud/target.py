@@ -13,8 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kit.blueprint.stack import Stack
-from kit.state import lock, markers
-from kit.targets.cloud import checks
+from kit.state import lock
+from kit.targets.cloud import checks, state
 from kit.targets.cloud.clients import Surroundings
 from kit.targets.cloud.errors import NoCloudStack
 from kit.targets.cloud.place import Place
@@ -71,7 +71,7 @@ class CloudTarget:
 
     @property
     def is_applied(self) -> bool:
-        return checks.MARK in markers.load(self.place.markers)
+        return state.is_begun(self)
 
     @property
     def outputs(self) -> Outputs:
