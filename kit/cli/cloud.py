@@ -39,7 +39,7 @@ def init_state(session: Session, bucket: str, key: str | None, endpoint: str | N
     from kit.targets.cloud import state
 
     with session.lock("cloud init-state"), session.in_cloud() as target:
-        where = state.move(target, bucket, key, endpoint, region)
+        where = state.move(target.around, bucket, key, endpoint, region)
     print(f"the state is in {where}", file=sys.stderr)
 
 

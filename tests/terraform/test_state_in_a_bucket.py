@@ -95,7 +95,7 @@ def bring_up(target: CloudTarget, *words: str) -> None:
 
 
 def move(target: CloudTarget, s3: MinIO, bucket: str = BUCKET, key: str | None = None) -> str:
-    return state.move(target, bucket, key, s3.endpoint, REGION)
+    return state.move(target.around, bucket, key, s3.endpoint, REGION)
 
 
 def stored(s3: MinIO, key: str) -> bool:
@@ -208,7 +208,7 @@ def test_a_move_that_was_killed_leaves_the_state_where_it_was(opened: Opened, s3
     name = name_of(tool, "killed")
     with opened(name) as target:
         bring_up(target, "a")
-        key = state.default_key(target)
+        key = state.default_key(target.around)
         (target.place.configuration / BACKEND).write_text(backend(BUCKET, key, s3.endpoint, REGION))  # … and no more
     with opened(name) as target:
         assert target.outputs.document["kubernetes"] == {"endpoint": "a"}
@@ -238,11 +238,11 @@ def test_a_state_that_is_lost_here_is_still_told_from_one_that_is_elsewhere(open
     with opened(name) as target:
         bring_up(target, "a")
         move(target, s3)
-        checks.state(target.place, state.must_exist(target))
+        checks.state(target.place, state.must_exist(target.around))
         (target.place.configuration / BACKEND).unlink()
         target.place.state.unlink()
         with pytest.raises(StateLost):
-            checks.state(target.place, state.must_exist(target))
+            checks.state(target.place, state.must_exist(target.around))
 
 
 def test_the_command_itself(s3: MinIO, tmp_path: Path) -> None:

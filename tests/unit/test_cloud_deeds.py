@@ -154,7 +154,7 @@ def test_an_apply_that_is_killed_is_known_to_have_begun(target: CloudTarget) -> 
     with pytest.raises(SystemExit):
         deeds.up(target, CloudPlan(planning(target), (), None), quiet)
     assert target.is_applied, "something may stand and cost money"
-    checks.state(target.place, state.must_exist(target))  # and it may be that nothing was made: there need not be a state
+    checks.state(target.place, state.must_exist(target.around))  # and it may be that nothing was made: there need not be a state
 
 
 def test_whatever_happens_no_plan_stays_behind(target: CloudTarget) -> None:

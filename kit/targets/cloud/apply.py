@@ -115,7 +115,7 @@ def apply(cloud: CloudTarget, steps: Plan, listen: Listener, *, again: str = "up
             standing = changes.existing(configuration.show_state())
             if standing:
                 markers.record(cloud.place.markers, state.MARK, state.PARTLY)
-            elif not state.must_exist(cloud):
+            elif not state.must_exist(cloud.around):
                 markers.forget(cloud.place.markers, state.MARK)
         stands = errors.standing(standing, changes.costly(standing))
         onward = f"`kit {again} --cloud{cloud.option}` goes on from there"

@@ -77,7 +77,7 @@ def _check(cloud: CloudTarget) -> None:
         )
         # The check of the values comes after the cloud was made.
         sandbox.require(sandbox.of_profile(around.machine, wanted.profile, trusted=cloud.stack.trusts_chart))
-    checks.state(cloud.place, state.must_exist(cloud))
+    checks.state(cloud.place, state.must_exist(cloud.around))
     if cloud.place.has_backend:
         checks.refuse_foreign("the bucket", changes.folders(around.configuration.show_state()), cloud.place.rehearses)
 
@@ -153,7 +153,7 @@ def down(cloud: CloudTarget) -> Plan:
     """What would be removed, and what of it holds data. Raises `NoCloudStack`, `Kept`."""
     if not cloud.is_applied and not cloud.place.state.exists():
         raise cloud.absent()
-    checks.state(cloud.place, state.must_exist(cloud))
+    checks.state(cloud.place, state.must_exist(cloud.around))
     stands = cloud.around.configuration.show_state()
     if not changes.existing(stands):
         raise cloud.absent()

@@ -71,7 +71,7 @@ class CloudTarget:
 
     @property
     def is_applied(self) -> bool:
-        return state.is_begun(self)
+        return state.is_begun(self.around)
 
     @property
     def outputs(self) -> Outputs:
