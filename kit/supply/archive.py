@@ -1,7 +1,8 @@
 """Moving a complete supply to a machine that reaches no registry: one tar with all images, all programs, and their hashes.
 
 The manifest comes last in the file, because only then the hashes are known; reading checks every byte before anything is used.
-Images travel as one stream of the engine, so layers that they share are in it once.
+Images travel as one stream of the engine, so layers that they share are in it once. The hashes stand in the file itself: they
+prove that it came whole, and not who made it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from kit import files
-from kit.supply import download
+from kit.supply import download, saved_images
 from kit.supply.cache import SHORT
 from kit.supply.errors import ArchiveInvalid, ChecksumWrong
 from kit.supply.resolve import PORTABLE
@@ -91,6 +92,7 @@ def load(supply: Supply, source: Path) -> Moved:
         with tarfile.open(source, "r:") as tar:
             manifest = _manifest(tar, source)
             _verify(tar, manifest["files"], source)
+            _check_names(tar, manifest, source)
             if IMAGES in manifest["files"]:
                 supply.docker.images.load(_member(tar, IMAGES, source))
             programs = [match for name in manifest["files"] if (match := PROGRAM.fullmatch(name))]
@@ -153,6 +155,19 @@ def _manifest(tar: tarfile.TarFile, source: Path) -> Mapping[str, Any]:
     except (KeyError, TypeError, AttributeError, ValueError) as broken:
         raise ArchiveInvalid(path=source, why=f"its manifest cannot be read: {broken}") from broken
     return manifest
+
+
+def _check_names(tar: tarfile.TarFile, manifest: Mapping[str, Any], source: Path) -> None:
+    """Raises `ArchiveInvalid` where the engine's stream brings an image under a name that the manifest does not say."""
+    if IMAGES not in manifest["files"]:
+        return
+    said = {saved_images.short(reference) for reference in manifest["images"].values()}
+    try:
+        strange = sorted(saved_images.names(_member(tar, IMAGES, source)) - said)
+    except (ValueError, TypeError, AttributeError, tarfile.TarError) as broken:
+        raise ArchiveInvalid(path=source, why=f"{IMAGES} in it is not of an engine: {broken}") from broken
+    if strange:
+        raise ArchiveInvalid(path=source, why=f"{IMAGES} in it brings what its manifest does not say: {', '.join(strange)}")
 
 
 def _verify(tar: tarfile.TarFile, files: Mapping[str, Any], source: Path) -> None:

@@ -71,7 +71,11 @@ def _for_platform(supply: Supply, platform: str, whose: str | None, names: tuple
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.pass_obj
 def load(session: Any, file: Path) -> None:
-    """Read a FILE that `kit images save` wrote; every byte is checked against its hash first."""
+    """Read a FILE that `kit images save` wrote, once every byte of it was checked against its hash.
+
+    The hashes are in the FILE too: they prove that it came whole, and not who made it. Its programs and images will run here, so
+    take one only from whom you trust, and by a way on which nobody could change it.
+    """
     from kit.supply import archive
 
     supply = session.supply()
