@@ -33,9 +33,8 @@ class BackingFailed(KitError):
 
     code = "KIT-YANDEX-BACKING"
     exit_code = 60
-
-    def __init__(self, subject: str, why: str, fix: str = "kit status; then terraform apply again", detail: str = "") -> None:
-        super().__init__(what=f"{subject} could not be made real", why=why, fix=fix, detail=detail)
+    what = "{subject} could not be made real"
+    fix = "kit status; then terraform apply again"
 
 
 class NotPossible(BackingFailed):
@@ -315,10 +314,6 @@ class PortTaken(KitError):
 
     code = "KIT-YANDEX-PORT-TAKEN"
     exit_code = 20
-
-    def __init__(self, port: int, option: str) -> None:
-        super().__init__(
-            what=f"port {port} is in use",
-            why="another program listens on it, perhaps another emulator",
-            fix=f"stop it, or take another port: kit yandex emulate {option} 0",
-        )
+    what = "port {port} is in use"
+    why = "another program listens on it, perhaps another emulator"
+    fix = "stop it, or take another port: kit yandex emulate {option} 0"

@@ -241,7 +241,7 @@ def test_what_cannot_be_made_real_is_the_operations_error_and_leaves_nothing(cer
     backing = Slow()
     with emulated(certificate, backing=backing) as cloud:
         yandex.subnet(cloud, network := yandex.network(cloud))
-        backing.failure = BackingFailed("cluster kafka", "no space is left")
+        backing.failure = BackingFailed(subject="cluster kafka", why="no space is left")
         operation = _wait(cloud, cloud(f"{KAFKA}/Create", _kafka_request(network)))
         assert "no space is left" in operation.error.message
         assert not cloud(f"{KAFKA}/List", folder_id=FOLDER).clusters

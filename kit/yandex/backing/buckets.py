@@ -86,7 +86,7 @@ class Buckets:
             return False
         answer = self._ask("HEAD", f"/{name}")
         if answer.status not in (200, 404):
-            raise BackingFailed(f"bucket {name}", f"MinIO answered {answer.status}", "kit logs s3")
+            raise BackingFailed(subject=f"bucket {name}", why=f"MinIO answered {answer.status}", fix="kit logs s3")
         self._looks[name] = (time.monotonic(), changes, answer.status == 200)
         return answer.status == 200
 

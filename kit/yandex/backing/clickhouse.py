@@ -37,7 +37,7 @@ class ClickHouse:
     def put(self, cluster: Cluster) -> None:
         if cluster.password is not None:
             why = "the ClickHouse behind this emulator takes no users by SQL"
-            raise NotPossible(f"user admin of ClickHouse cluster {cluster.name}", why, "leave sql_user_management off")
+            raise NotPossible(subject=f"user admin of ClickHouse cluster {cluster.name}", why=why, fix="leave sql_user_management off")
         self._stack.put_store(self.store, _answers)
 
     def forget(self) -> None: ...
@@ -83,7 +83,9 @@ class ClickHouse:
 
 def _only(kind: str, asked: str, there: str) -> NotPossible:
     why = f"the ClickHouse behind this emulator has one {kind}, {there}"
-    return NotPossible(f"{kind} {asked} in ClickHouse", why, f"call it {there}, or rehearse with --control-plane-only")
+    return NotPossible(
+        subject=f"{kind} {asked} in ClickHouse", why=why, fix=f"call it {there}, or rehearse with --control-plane-only"
+    )
 
 
 def _anywhere(local: LocalTarget) -> ClickHouseEndpoint:

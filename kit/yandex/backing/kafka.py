@@ -242,7 +242,7 @@ def _role(grant: Grant) -> str:
     """PRODUCER, CONSUMER or ADMIN of `ACCESS_ROLE_TOPIC_CONSUMER`; the others are for a schema registry, and there is none."""
     role = grant.role.removeprefix("ACCESS_ROLE_").removeprefix("TOPIC_")
     if role not in ON_TOPIC:
-        raise NotPossible(f"role {role} on {grant.subject}", "there is no schema registry behind this emulator")
+        raise NotPossible(subject=f"role {role} on {grant.subject}", why="there is no schema registry behind this emulator")
     return role
 
 

@@ -159,7 +159,9 @@ class Kubernetes:
         api = self._api
         present = api.get("ConfigMap", DNS, DNS_NAMESPACE)
         if present is None:
-            raise BackingFailed("the cluster's DNS", f"there is no ConfigMap {DNS} in {DNS_NAMESPACE}", "kit yandex emulate")
+            raise BackingFailed(
+                subject="the cluster's DNS", why=f"there is no ConfigMap {DNS} in {DNS_NAMESPACE}", fix="kit yandex emulate"
+            )
         wanted = names.corefile(present["data"]["Corefile"], records)
         mark = hashlib.sha256(wanted.encode()).hexdigest()[:12]
         metadata = {"name": DNS, "namespace": DNS_NAMESPACE}
@@ -175,7 +177,7 @@ class Kubernetes:
         while (missing := _missing(api.get("Deployment", DNS, DNS_NAMESPACE))) is not None:
             if time.monotonic() > deadline:
                 why = f"CoreDNS does not come up: {missing}"
-                raise BackingFailed("the cluster's DNS", why, "kubectl -n kube-system get pods")
+                raise BackingFailed(subject="the cluster's DNS", why=why, fix="kubectl -n kube-system get pods")
             time.sleep(DNS_POLL_S)
 
 

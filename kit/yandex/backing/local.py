@@ -173,9 +173,9 @@ class LocalBacking:
         if owner is not None and is_new:
             if self._container(managed) is not None:
                 raise NotPossible(
-                    f"a second {cluster.engine} cluster",
-                    f"one {store} stands behind this emulator, and cluster {owner.id} has it",
-                    f"delete that one first; if nobody knows it any more: kit purge --stack {self._stack.name}",
+                    subject=f"a second {cluster.engine} cluster",
+                    why=f"one {store} stands behind this emulator, and cluster {owner.id} has it",
+                    fix=f"delete that one first; if nobody knows it any more: kit purge --stack {self._stack.name}",
                 )
             self._remove(managed)
         self._stack.memory.own(store, Owner(cluster.id, _names(cluster)))
@@ -206,7 +206,7 @@ class LocalBacking:
     def put_records(self, records: tuple[Record, ...]) -> None:
         for record in records:
             if why := unusable(record):
-                raise NotPossible(f"DNS record {record.name}", why)
+                raise NotPossible(subject=f"DNS record {record.name}", why=why)
         if records == self._stack.memory.records():
             return
         with as_backing_errors("DNS records"):

@@ -38,7 +38,11 @@ class Redis:
 
     def _put_user(self, user: User) -> None:
         why = f"the Valkey behind this emulator has one user, {store.USER}, whose password is the cluster's"
-        raise NotPossible(f"user {user.name} in Valkey", why, "use the cluster's password, or rehearse with --control-plane-only")
+        raise NotPossible(
+            subject=f"user {user.name} in Valkey",
+            why=why,
+            fix="use the cluster's password, or rehearse with --control-plane-only",
+        )
 
     def _remove_user(self, name: str) -> None: ...
 

@@ -47,9 +47,9 @@ def as_backing_errors(subject: str) -> Iterator[None]:
     except BackingFailed:
         raise
     except KitError as error:
-        raise BackingFailed(subject, f"{error.what}: {error.why}", error.fix, error.detail) from error
+        raise BackingFailed(subject=subject, why=f"{error.what}: {error.why}", fix=error.fix, detail=error.detail) from error
     except OSError as error:
-        raise BackingFailed(subject, str(error) or type(error).__name__) from error
+        raise BackingFailed(subject=subject, why=str(error) or type(error).__name__) from error
 
 
 class BackingStack:

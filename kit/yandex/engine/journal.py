@@ -34,13 +34,9 @@ class JournalDamaged(KitError):
 
     code = "KIT-YANDEX-JOURNAL"
     exit_code = 60
-
-    def __init__(self, path: Path, line: int, why: str) -> None:
-        super().__init__(
-            what=f"{path} cannot be read",
-            why=f"line {line}: {why}",
-            fix=f"restore the file, or give up the emulated cloud: rm {path} (its containers: kit purge)",
-        )
+    what = "{path} cannot be read"
+    why = "line {line}: {said}"
+    fix = "restore the file, or give up the emulated cloud: rm {path} (its containers: kit purge)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +182,7 @@ class Journal:
                     continue
                 self._apply(_change(document))
             except (ValueError, KeyError, TypeError) as error:
-                raise JournalDamaged(path, number, str(error)) from error
+                raise JournalDamaged(path=path, line=number, said=str(error)) from error
 
     def _compact(self, path: Path) -> None:
         files.private_folder(path.parent)

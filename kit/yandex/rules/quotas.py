@@ -48,22 +48,18 @@ class QuotaUnknown(KitError):
 
     code = "KIT-YANDEX-QUOTA"
     exit_code = 10
-
-    def __init__(self, text: str) -> None:
-        super().__init__(
-            what=f"--quota {text} is not understood",
-            why="it must be NAME=NUMBER, with one of these names: " + ", ".join(quota.id for quota in QUOTAS),
-            fix="kit yandex emulate --quota mdb.clusters.count=4",
-        )
+    what = "--quota {text} is not understood"
+    why = "it must be NAME=NUMBER, with one of these names: {known}"
+    fix = "kit yandex emulate --quota mdb.clusters.count=4"
 
 
 def parse(texts: tuple[str, ...]) -> dict[str, float]:
     """The limits of `--quota NAME=NUMBER`."""
-    found = {}
+    known, found = [quota.id for quota in QUOTAS], {}
     for text in texts:
         name, separator, number = text.partition("=")
-        if not separator or name not in {quota.id for quota in QUOTAS} or not number.replace(".", "", 1).isdigit():
-            raise QuotaUnknown(text)
+        if not separator or name not in known or not number.replace(".", "", 1).isdigit():
+            raise QuotaUnknown(text=text, known=known)
         found[name] = float(number)
     return found
 

@@ -36,13 +36,9 @@ class AlreadyRuns(KitError):
 
     code = "KIT-YANDEX-RUNS"
     exit_code = 20
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(
-            what="an emulator of this stack runs already",
-            why=f"it holds {folder / 'lock'}",
-            fix="use that one, stop it, or give this one a stack of its own: kit --stack NAME yandex emulate",
-        )
+    what = "an emulator of this stack runs already"
+    why = "it holds {folder}/lock"
+    fix = "use that one, stop it, or give this one a stack of its own: kit --stack NAME yandex emulate"
 
 
 @dataclass(slots=True)
@@ -144,7 +140,7 @@ def alone(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRuns(folder) from None
+            raise AlreadyRuns(folder=folder) from None
         yield
     finally:
         os.close(descriptor)

@@ -40,13 +40,9 @@ class NotRunning(KitError):
 
     code = "KIT-YANDEX-NOT-RUNNING"
     exit_code = 61
-
-    def __init__(self, stack: str) -> None:
-        super().__init__(
-            what=f"no emulator of stack {stack} runs",
-            why="its environment holds its ports, which are known while it runs",
-            fix="start one in another terminal: kit yandex emulate",
-        )
+    what = "no emulator of stack {stack} runs"
+    why = "its environment holds its ports, which are known while it runs"
+    fix = "start one in another terminal: kit yandex emulate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,7 @@ def address_of(workspace: Workspace) -> Address:
     """The address of the emulator that runs; raises `NotRunning`."""
     address = last_address(workspace)
     if address is None or not _is_held(folder(workspace) / "lock"):
-        raise NotRunning(workspace.stack)
+        raise NotRunning(stack=workspace.stack)
     return address
 
 

@@ -20,11 +20,8 @@ class FaultUnknown(KitError):
 
     code = "KIT-YANDEX-FAULT"
     exit_code = 10
-
-    def __init__(self, text: str, why: str) -> None:
-        super().__init__(
-            what=f"--fail {text} is not understood", why=why, fix="kit yandex emulate --fail 'TopicService/*:UNAVAILABLE:0.3'"
-        )
+    what = "--fail {text} is not understood"
+    fix = "kit yandex emulate --fail 'TopicService/*:UNAVAILABLE:0.3'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +58,14 @@ def parse(text: str) -> Fault:
     """The fault of a `--fail`; raises `FaultUnknown`."""
     parts = text.rsplit(":", 2)
     if len(parts) != 3:
-        raise FaultUnknown(text, "it must be METHOD:CODE:RATE")
+        raise FaultUnknown(text=text, why="it must be METHOD:CODE:RATE")
     pattern, code, rate = parts
     if code not in grpc.StatusCode.__members__ or code == "OK":
-        raise FaultUnknown(text, f"{code} is no gRPC code; known: {', '.join(grpc.StatusCode.__members__)}")
+        raise FaultUnknown(text=text, why=f"{code} is no gRPC code; known: {', '.join(grpc.StatusCode.__members__)}")
     try:
         share = float(rate)
     except ValueError:
-        raise FaultUnknown(text, f"{rate} is no number") from None
+        raise FaultUnknown(text=text, why=f"{rate} is no number") from None
     if not 0 <= share <= 1:
-        raise FaultUnknown(text, f"{rate} is not between 0 and 1")
+        raise FaultUnknown(text=text, why=f"{rate} is not between 0 and 1")
     return Fault(pattern, grpc.StatusCode[code], share)

@@ -59,7 +59,7 @@ def start(state: EmulatorState, registry: Registry, faults: Faults, certificate:
     except RuntimeError:
         bound = 0
     if not bound:
-        raise PortTaken(port, "--port")
+        raise PortTaken(port=port, option="--port")
     state.address = f"localhost:{bound}"
     server.start()
     return Server(bound, server, state)

@@ -45,7 +45,7 @@ def start(buckets: Buckets, backing: Backing, port: int) -> StorageServer:
         server = _Server((LOOPBACK, port), _Handler)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise PortTaken(port, "--s3-port") from error
+            raise PortTaken(port=port, option="--s3-port") from error
         raise
     server.requests = S3RequestHandler(buckets, backing)
     return StorageServer(server)
