@@ -108,6 +108,7 @@ class ToolFailed(KitError):
 
     code = "KIT-TOOL-FAILED"
     exit_code = 30
+    what = "{program} failed with exit code {status}"
 
 
 class ToolMissing(KitError):
@@ -115,6 +116,26 @@ class ToolMissing(KitError):
 
     code = "KIT-TOOL-MISSING"
     exit_code = 20
+    what = "{program} not found"
+    why = "it is not on PATH"
+    fix = "install {program}, then run the same command again"
+
+
+class ToolGone(ToolMissing):
+    """A program was removed from the place where it was found or made, while a command needed it."""
+
+    code = "KIT-TOOL-GONE"
+    why = "there is no such file any more"
+    fix = "run the same command again: what is missing from kit's cache is fetched or built anew"
+
+
+class FolderGone(ToolMissing):
+    """The folder that a program is to run in does not exist."""
+
+    code = "KIT-FOLDER-GONE"
+    what = "{program} cannot be run"
+    why = "{folder} does not exist"
+    fix = "run the same command again: kit makes the folders that it needs"
 
 
 class ToolUnusable(KitError):
@@ -130,3 +151,6 @@ class ToolTimeout(KitError):
 
     code = "KIT-TOOL-TIMEOUT"
     exit_code = 31
+    what = "{program} did not end within {timeout_s:.0f} s"
+    why = "it was stopped, with everything it had started"
+    fix = "run it by hand to see what it waits for: {command}"

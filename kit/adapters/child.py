@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from kit import cancel
-from kit.errors import ToolMissing, ToolUnusable
+from kit.errors import FolderGone, ToolGone, ToolMissing, ToolUnusable
 
 END_GRACE_S = 5.0  # from SIGTERM to SIGKILL
 
@@ -64,11 +64,9 @@ def start(
             pass_fds=tuple(_locks) if holds_locks else (),
         )
     except FileNotFoundError as missing:
-        raise ToolMissing(
-            what=f"{argv[0]} not found",
-            why="it is neither on PATH nor in kit's cache" if cwd is None or cwd.exists() else f"{cwd} does not exist",
-            fix="kit setup",
-        ) from missing
+        if cwd is not None and not cwd.exists():
+            raise FolderGone(program=argv[0], folder=cwd) from missing
+        raise (ToolGone if "/" in argv[0] else ToolMissing)(program=argv[0]) from missing
     except OSError as error:
         why, fix = UNUSABLE.get(error.errno or 0, (error.strerror or str(error), "see whether {program} runs by hand"))
         raise ToolUnusable(program=argv[0], why=why, fix=fix.format(program=argv[0])) from error

@@ -188,7 +188,8 @@ def failure(result: Result, *, secrets: Collection[str] = (), log: Path | None =
     """The error that stands for a failed program, for callers that decide on the exit code themselves."""
     said = tail(result.stderr.strip() or result.stdout.strip())
     return ToolFailed(
-        what=f"{os.path.basename(result.argv[0])} failed with exit code {result.exit_code}",
+        program=os.path.basename(result.argv[0]),
+        status=result.exit_code,
         why=masked(said.splitlines()[-1] if said else "it said nothing", secrets),
         fix=f"see {log}" if log else f"run it by hand: {pasteable(result.argv, secrets)}",
         detail=masked(f"$ {pasteable(result.argv, secrets)}\n{said}", secrets),
@@ -258,12 +259,8 @@ def _rest(process: subprocess.Popen[bytes]) -> str:
 
 
 def _too_late(argv: tuple[str, ...], timeout_s: float, secrets: Collection[str] = (), said: str = "") -> ToolTimeout:
-    return ToolTimeout(
-        what=f"{os.path.basename(argv[0])} did not end within {timeout_s:.0f} s",
-        why="it was stopped, with everything it had started",
-        fix=f"run it by hand to see what it waits for: {pasteable(argv, secrets)}",
-        detail=masked(tail(said), secrets),
-    )
+    command, detail = pasteable(argv, secrets), masked(tail(said), secrets)
+    return ToolTimeout(program=os.path.basename(argv[0]), timeout_s=timeout_s, command=command, detail=detail)
 
 
 @contextmanager

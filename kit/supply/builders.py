@@ -187,7 +187,7 @@ def _maven(shop: Workshop, recipe: Maven, into: Path, log: Path) -> None:
 
 def _debian(shop: Workshop, suite: str, job: ImageJob) -> None:
     if shutil.which("mmdebstrap") is None:
-        raise ToolMissing(what="mmdebstrap not found", why="it makes Debian's base images here", fix="apt-get install mmdebstrap")
+        raise ToolMissing(program="mmdebstrap", why="it makes Debian's base images here", fix="apt-get install mmdebstrap")
     tar = job.scratch / "root.tar"
     shop.run(["mmdebstrap", "--variant=apt", suite, str(tar), *debian_sources(shop.run, suite)], timeout_s=BUILD_S, log=job.log)
     shop.engine.images.import_tar(tar, job.reference, labels=job.labels)

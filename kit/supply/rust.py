@@ -49,10 +49,10 @@ def build(run: Runner, cache: Cache, recipe: Cargo, into: Path, log: Path) -> No
     """The recipe's programs, as files in `into`. Raises `ToolMissing`, `ChecksumWrong`, `RecipeBroken`."""
     for tool, package in {"cargo": "rustup, or Debian's cargo", "cmake": "cmake", "c++": "g++"}.items():
         if shutil.which(tool) is None:
-            raise ToolMissing(what=f"{tool} not found", why=f"it builds {recipe.package}", fix=f"install {package}")
+            raise ToolMissing(program=tool, why=f"it builds {recipe.package}", fix=f"install {package}")
     for header, package in recipe.headers.items():
         if run(["c++", "-x", "c", "-E", "-include", header, "/dev/null"], check=False).exit_code != 0:
-            raise ToolMissing(what=f"{header} not found", why=f"it builds {recipe.package}", fix=f"apt-get install {package}")
+            raise ToolMissing(program=header, why=f"it builds {recipe.package}", fix=f"apt-get install {package}")
     workspace = _workspace(run, cache, recipe, log)
     argv = ["cargo", "build", "--release", *(() if recipe.crates else ("--locked",))]
     for program in recipe.programs:

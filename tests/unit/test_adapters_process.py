@@ -58,8 +58,22 @@ def test_a_secret_reaches_no_text_of_a_failure(tmp_path: Path) -> None:
 
 
 def test_a_program_that_is_not_there_is_named() -> None:
-    with pytest.raises(ToolMissing, match="no-such-program not found"):
+    with pytest.raises(ToolMissing, match="no-such-program not found") as missing:
         process.run(["no-such-program"])
+    assert "install no-such-program" in missing.value.fix
+
+
+def test_a_program_that_was_removed_from_the_cache_is_had_by_the_same_command(tmp_path: Path) -> None:
+    with pytest.raises(ToolMissing) as gone:
+        process.run([str(tmp_path / "bin" / "helm")])
+    assert gone.value.code == "KIT-TOOL-GONE"
+    assert "the same command again" in gone.value.fix
+
+
+def test_a_folder_that_is_not_there_is_not_taken_for_the_program(tmp_path: Path) -> None:
+    with pytest.raises(ToolMissing) as gone:
+        process.run(["true"], cwd=tmp_path / "nowhere")
+    assert str(tmp_path / "nowhere") in gone.value.why
 
 
 def test_a_program_that_takes_too_long_is_ended_with_its_children(tmp_path: Path) -> None:

@@ -164,7 +164,8 @@ class Docker(Connection):
 def _checked(ended: Ended, what: str) -> Ended:
     if ended.exit_code != 0:
         raise ToolFailed(
-            what=f"{what} failed with exit code {ended.exit_code}",
+            program=what,
+            status=ended.exit_code,
             why=(ended.output.strip().splitlines() or ["it said nothing"])[-1],
             fix="kit doctor",
             detail=ended.output,

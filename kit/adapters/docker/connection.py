@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from kit.adapters.docker import credentials
 from kit.adapters.docker.endpoint import Endpoint, child_environment, endpoint
-from kit.adapters.docker.errors import MINIMUM_API, DockerConfigInvalid, EngineTooOld, refused, unreachable
+from kit.adapters.docker.errors import MINIMUM_API, DockerConfigInvalid, EngineSlow, EngineTooOld, refused, unreachable
 from kit.adapters.docker.observed import EngineVersion, Platform
-from kit.errors import ToolTimeout
 
 if TYPE_CHECKING:
     from kit.adapters.child import Environment
@@ -133,11 +132,7 @@ class Connection:
         except APIError as error:
             raise refused(what, str(error.explanation or error)) from error
         except requests.exceptions.Timeout as error:
-            raise ToolTimeout(
-                what=f"the container engine did not {what} within {timeout_s:.0f} s",
-                why="it is busy, or its disk is slow",
-                fix="docker info",
-            ) from error
+            raise EngineSlow(doing=what, timeout_s=timeout_s) from error
         except (DockerException, requests.exceptions.RequestException) as error:
             raise unreachable(self.address, error) from error
 

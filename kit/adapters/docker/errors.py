@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from kit.errors import KitError
+from kit.errors import KitError, ToolTimeout
 
 MINIMUM_API = (1, 41)  # Engine 20.10: the oldest that a supported distribution still ships
 ALMOST_FULL_BYTES = 256 * 1024**2
@@ -138,6 +138,15 @@ class EngineRefused(KitError):
     why = "{said!l}"
     fix = "docker info"
     detail = "{said}"
+
+
+class EngineSlow(ToolTimeout):
+    """The engine did not answer a call in the time it had."""
+
+    code = "KIT-ENGINE-SLOW"
+    what = "the container engine did not {doing} within {timeout_s:.0f} s"
+    why = "it is busy, or its disk is slow"
+    fix = "docker info"
 
 
 class NetworkPoolExhausted(EngineRefused):

@@ -37,7 +37,9 @@ class ClickHouse:
     def put(self, cluster: Cluster) -> None:
         if cluster.password is not None:
             why = "the ClickHouse behind this emulator takes no users by SQL"
-            raise NotPossible(subject=f"user admin of ClickHouse cluster {cluster.name}", why=why, fix="leave sql_user_management off")
+            raise NotPossible(
+                subject=f"user admin of ClickHouse cluster {cluster.name}", why=why, fix="leave sql_user_management off"
+            )
         self._stack.put_store(self.store, _answers)
 
     def forget(self) -> None: ...
