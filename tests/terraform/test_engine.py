@@ -137,7 +137,6 @@ def test_a_refused_variable_is_told_with_its_place_and_without_secrets(terraform
 def test_plan_apply_and_plan_again_is_empty(terraform: Terraform, tmp_path: Path) -> None:
     here = configuration(terraform, tmp_path)
     here.init()
-    here.validate()
     variables, plan = {"words": ["a", "b"]}, tmp_path / "plan"
     events: list[Any] = []
     assert here.output() == {}
@@ -181,18 +180,11 @@ def test_the_program_tells_which_product_it_is(terraform: Terraform) -> None:
     assert version.number.count(".") == 2
 
 
-def test_something_that_exists_is_taken_in(terraform: Terraform, tmp_path: Path) -> None:
-    here = configuration(terraform, tmp_path, 'variable "words" {}\nresource "terraform_data" "word" {}\n')
-    here.init()
-    here.import_("terraform_data.word", "known-elsewhere", {"words": []})
-    assert here.show_state()["values"]["root_module"]["resources"][0]["values"]["id"] == "known-elsewhere"
-
-
 def test_a_mistake_is_told_by_file_and_line(terraform: Terraform, tmp_path: Path) -> None:
     here = configuration(terraform, tmp_path, CONFIGURATION.replace("var.words", "var.wrods"))
     here.init()
     with pytest.raises(TerraformFailed, match="undeclared input variable") as caught:
-        here.validate()
+        here.plan(tmp_path / "plan", {})
     assert "main.tf:7" in caught.value.why
 
 
