@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from kit.cli.context import Session
 from kit.errors import KitError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kit.sentry.release import Login
+    from kit.supply.outlook import Outlook
     from kit.targets.cloud.plan import CloudPlan
 
 
@@ -45,14 +46,20 @@ def status(status: Status, session: Session) -> None:
     print(json.dumps(reports.document(status), indent=2) if session.is_json else reports.table(status).rstrip("\n"))
 
 
-def plan(plan: steps.Plan, session: Session) -> None:
+def plan(plan: steps.Plan, session: Session, outlook: Sequence[Outlook] = ()) -> None:
+    """With what the supply's step will get, if there is one."""
+    from kit.report import outlook as supplied
+
     if session.is_json:
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"step": step.id, "after": list(step.needs), "cause": step.cause, "destructive": step.destructive} for step in plan
         ]
+        for row in rows:
+            if row["step"].startswith("supply ") and outlook:
+                row["entries"] = supplied.document(outlook)
         print(json.dumps(rows, indent=2))
     else:
-        print(steps.text(plan), end="")
+        print(steps.text(plan) + (supplied.table(outlook) if outlook else ""), end="")
 
 
 def prices(path: Path | None) -> Mapping[str, float] | None:

@@ -60,11 +60,14 @@ def command(  # click gives each option as an argument
 def _on_this_computer(session: Session, plan_only: bool, only: str | None, yes: bool, **chosen: str | None) -> int:
     from kit.cli import render
     from kit.report import progress
+    from kit.supply import outlook
     from kit.targets.local import plan, site, status
 
     local = session.local.wanting(session.sentry_wanted(**chosen)).only(only)
     if plan_only:
-        render.plan(plan.plan(local), session)
+        planned = plan.plan(local)
+        is_supplied = all(step.id != plan.SUPPLY for step in planned)
+        render.plan(planned, session, () if is_supplied else outlook.of(local.supply, local.supply_names()))
         return 0
     with session.lock("up"), progress.listener() as listen:
         plan.carry_out(local, listen, render.permission(session, yes))

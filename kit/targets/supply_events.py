@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 
 from kit.plan.events import Listener, StepEvent
 from kit.plan.steps import Step
-
-MINUTE_S = 60
+from kit.supply.durations import side_by_side, words
 
 
 class SupplyEvents:
@@ -58,6 +57,4 @@ def overall(total: int, left: tuple[float | None, ...], at_once: int) -> str:
     known = [seconds for seconds in left if seconds is not None]
     if not left or len(known) < len(left):
         return told
-    seconds = max(*known, sum(known) / at_once)  # the longest one is not shared
-    more = f"{seconds / MINUTE_S:.0f} min" if seconds >= 1.5 * MINUTE_S else f"{seconds:.0f} s"
-    return f"{told}, about {more} more"
+    return f"{told}, about {words(side_by_side(known, at_once))} more"

@@ -19,7 +19,10 @@ from kit.cli.frame import Command
 from kit.cli.global_options import OPTIONS, read
 from kit.errors import KitError
 from kit.pki import folder
+from kit.plan.steps import Step
 from kit.report import failure
+from kit.supply.durations import Expected
+from kit.supply.outlook import Outlook
 from kit.targets.local.target import LocalTarget
 from tests.support.commands import tree
 from tests.support.in_process import Kit
@@ -230,6 +233,19 @@ def test_a_chart_is_trusted_for_one_call(here: Kit, monkeypatch: pytest.MonkeyPa
     here("up", "--plan", "--trust-chart")
     here("up", "--plan")
     assert trusted == [True, False]
+
+
+def test_a_plan_with_something_to_get_says_how_and_how_long(here: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    got = Outlook("tool/kind", "built", "build kind", "kind is not on PATH", Expected(5.0, is_from_here=True))
+    steps = [Step("supply", "images", "missing: tool/kind"), Step("create", "cluster", "no cluster yet")]
+    monkeypatch.setattr("kit.supply.outlook.of", lambda supply, names: (got,))
+    monkeypatch.setattr("kit.targets.local.plan.plan", lambda local: tuple(steps))
+    assert "kind is not on PATH" in here("up", "--plan").stdout
+    first, second = here("up", "--plan", "-o", "json").json
+    assert [(entry["name"], entry["seconds"]) for entry in first["entries"]] == [("tool/kind", 5.0)]
+    assert "entries" not in second
+    del steps[0]
+    assert "to be got first" not in here("up", "--plan").stdout
 
 
 def test_certificates_are_a_table(here: Kit) -> None:
