@@ -21,6 +21,7 @@ from kit.adapters import proxies
 from kit.errors import KitError
 from kit.host import fitness, places, trust
 from kit.host.limits import INOTIFY
+from kit.report.table import Row, columns
 
 if TYPE_CHECKING:
     from kit.targets.local.target import LocalTarget
@@ -340,10 +341,9 @@ def document(finding: Finding) -> dict[str, str]:
 
 
 def table(findings: tuple[Finding, ...]) -> str:
-    width = max(len(finding.check) for finding in findings)
-    lines = []
+    rows: list[Row] = []
     for finding in findings:
-        lines.append(f"{MARKS[finding.verdict]} {finding.check:<{width}}  {finding.said}")
+        rows.append((MARKS[finding.verdict], finding.check, finding.said))
         if finding.fix:
-            lines.append(f"  {'':<{width}}  fix  {finding.fix}")
-    return "\n".join(lines) + "\n"
+            rows.append(("", "", f"fix  {finding.fix}"))
+    return columns(rows)

@@ -35,14 +35,14 @@ def command(session: Session, yes: bool) -> int:
 
 def _in_cloud(session: Session, yes: bool) -> int:
     from kit.cli import render
-    from kit.plan import steps
+    from kit.report import plan as plans
     from kit.report import progress
     from kit.targets.cloud import plan, teardown
 
     with session.lock("down --cloud"):
         with session.in_cloud() as target:
             planned = plan.down(target)
-            print(steps.text(planned), end="", file=sys.stderr)
+            print(plans.text(planned), end="", file=sys.stderr)
             lost = [step.subject for step in planned if step.destructive]
             data = f", and the data in {', '.join(lost)}" if lost else ""
             render.confirm(session, yes, f"This removes {len(planned)} resources{data}.")

@@ -22,7 +22,7 @@ def command(session: Session) -> int:
 
     The stores and the cluster must be up. Exit 54 where something is wrong.
     """
-    from kit.sentry.preflight import verdict
+    from kit.report import preflight
 
     said: set[str] = set()
 
@@ -34,7 +34,7 @@ def command(session: Session) -> int:
     with session.lock("preflight"), session.target() as target:
         outcome = target.sentry.preflight(note)
     if session.is_json:
-        print(json.dumps(verdict.document(outcome), indent=2))
+        print(json.dumps(preflight.document(outcome), indent=2))
     else:
-        print(verdict.table(outcome), end="")
+        print(preflight.table(outcome), end="")
     return 0 if outcome.passed else UNFIT

@@ -6,11 +6,12 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kit.cli.context import Session
 from kit.errors import KitError
 from kit.plan import steps
+from kit.report import plan as plans
 from kit.report import status as reports
 from kit.status import Status
 
@@ -51,15 +52,13 @@ def plan(plan: steps.Plan, session: Session, outlook: Sequence[Outlook] = ()) ->
     from kit.report import outlook as supplied
 
     if session.is_json:
-        rows: list[dict[str, Any]] = [
-            {"step": step.id, "after": list(step.needs), "cause": step.cause, "destructive": step.destructive} for step in plan
-        ]
+        rows = plans.document(plan)
         for row in rows:
             if row["step"].startswith("supply ") and outlook:
                 row["entries"] = supplied.document(outlook)
         print(json.dumps(rows, indent=2))
     else:
-        print(steps.text(plan) + (supplied.table(outlook) if outlook else ""), end="")
+        print(plans.text(plan) + (supplied.table(outlook) if outlook else ""), end="")
 
 
 def prices(path: Path | None) -> Mapping[str, float] | None:
@@ -86,21 +85,14 @@ def cloud_plan(plan: CloudPlan, session: Session, costs: Mapping[str, float] | N
     sums = plan.sums
     monthly = changes.price(sums, costs) if sums and costs else None
     if session.is_json and to_stdout:
-        rows = [
-            {"step": step.id, "after": list(step.needs), "cause": step.cause, "destructive": step.destructive}
-            for step in plan.steps
-        ]
         totals = {"vcpu": sums.vcpu, "memory_gb": sums.memory_gb, "disk_gb": sums.disk_gb} if sums else None
         services = sums.per_service if sums else None
-        document = {"steps": rows, "sums": totals, "services": services, "monthly": monthly, "not_checked": list(plan.left_out)}
-        print(json.dumps(document, indent=2))
+        document = {"steps": plans.document(plan.steps), "sums": totals, "services": services, "monthly": monthly}
+        print(json.dumps({**document, "not_checked": list(plan.left_out)}, indent=2))
         return
     out = sys.stdout if to_stdout else sys.stderr
-    print(
-        "".join(steps.text(part) for part in (plan.supply, plan.resources, plan.sentry) if part) or steps.text(()),
-        end="",
-        file=out,
-    )
+    parts = "".join(plans.text(part) for part in (plan.supply, plan.resources, plan.sentry) if part)
+    print(parts or plans.text(()), end="", file=out)
     if sums and plan.resources:
         print(f"needs {sums.vcpu:g} vCPU, {sums.memory_gb:g} GB of memory, {sums.disk_gb:g} GB of disk", file=out)
         if monthly is not None:

@@ -53,10 +53,14 @@ def every(session: Session) -> None:
     if session.is_json:
         print(json.dumps(places, indent=2))
         return
-    width = max(map(len, places), default=0)
-    for name, place in sorted(places.items()):
-        where = place.get("path") or place.get("variable") or f"Lockbox {place.get('secret_id')}, key {place.get('key')}"
-        print(f"{name:<{width}}  {place['kind']:<8}  {where}" + ("  (also in the state)" if place["in_state"] else ""))
+    from kit.report.table import columns
+
+    print(columns([(name, place["kind"], _where(place)) for name, place in sorted(places.items())]), end="")
+
+
+def _where(place: Mapping[str, Any]) -> str:
+    where = place.get("path") or place.get("variable") or f"Lockbox {place.get('secret_id')}, key {place.get('key')}"
+    return f"{where}  (also in the state)" if place["in_state"] else str(where)
 
 
 @secrets.command("show")

@@ -22,7 +22,7 @@ DIFFERENT = 3
 def command(session: Session, mend: bool, delete_extra: bool, yes: bool) -> int:
     """List the topics, compare them with what Sentry's own schemas say, and mend them. Exit 3 where they differ."""
     from kit.cli import render
-    from kit.sentry.lines import topics
+    from kit.report import topics
     from kit.targets.local import topics as kafka
 
     local = session.local

@@ -5,7 +5,7 @@ It is data: printed by `kit up --plan`, compared by the tests, walked by `execut
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 
@@ -41,24 +41,3 @@ def linked(steps: Sequence[Step]) -> Plan:
     """The same steps with needs on steps that are not in the plan dropped: what needs nothing done is done already."""
     present = {step.id for step in steps}
     return tuple(replace(step, needs=tuple(need for need in step.needs if need in present)) for step in steps)
-
-
-def text(plan: Plan) -> str:
-    """The plan for people and for the tests: number, verb, subject, the numbers it comes after, cause."""
-    if not plan:
-        return "nothing to do\n"
-    numbers = {step.id: number for number, step in enumerate(plan, start=1)}
-    rows = [(str(numbers[step.id]), step.verb, step.subject, _after(step, numbers)) for step in plan]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "".join(
-        f"{number:>{widths[0] + 2}}  {verb:<{widths[1]}}  {subject:<{widths[2]}}  {after:<{widths[3]}}  {step.cause}"
-        + ("  (destroys data)" if step.destructive else "")
-        + "\n"
-        for (number, verb, subject, after), step in zip(rows, plan, strict=True)
-    )
-
-
-def _after(step: Step, numbers: Mapping[str, int]) -> str:
-    if not step.needs:
-        return ""
-    return "after " + " ".join(str(number) for number in sorted(numbers[need] for need in step.needs))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from kit.report.table import Row, with_details
 from kit.supply.verify import GOOD, Compared
 
 SHOWN = 12  # hex digits: enough to compare by eye
@@ -18,17 +19,16 @@ def document(each: Compared) -> dict[str, object]:
 
 def table(found: Sequence[Compared]) -> str:
     """One line for each file and image, and below what upstream says where that is not what the lock says."""
-    key = max((len(each.key) for each in found), default=0)
-    version = max((len(each.version) for each in found), default=0)
-    part = max((len(each.part) for each in found), default=0)
-    lines = []
-    for each in found:
-        start = f"{MARKS[each.verdict]} {each.key:<{key}}  {each.version:<{version}}  {each.part:<{part}}"
-        lines.append(f"{start}  {each.verdict:<9}  {_short(each.locked):<{SHOWN}}  {each.note}".rstrip())
-        if each.verdict in ("moved", "differs", "gone"):
-            now = f", now {_short(each.upstream)}" if each.upstream else ""
-            lines.append(f"    {each.place}{now}")
-    return "\n".join([*lines, summary(found)]) + "\n"
+    return f"{with_details([(_row(each), _below(each)) for each in found])}{summary(found)}\n"
+
+
+def _row(each: Compared) -> Row:
+    return (MARKS[each.verdict], each.key, each.version, each.part, each.verdict, _short(each.locked), each.note)
+
+
+def _below(each: Compared) -> Iterator[str]:
+    if each.verdict in ("moved", "differs", "gone"):
+        yield f"    {each.place}{f', now {_short(each.upstream)}' if each.upstream else ''}"
 
 
 def summary(found: Iterable[Compared]) -> str:

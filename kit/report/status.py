@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kit.report.table import columns
 from kit.status import Component, State, Status
 
 MARKS: Mapping[State, str] = {"absent": "-", "starting": "…", "ready": "✓", "degraded": "!", "failed": "✗"}
@@ -52,6 +53,4 @@ def table(status: Status) -> str:
                 component.reason or "",
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(6)]
-    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows]
-    return f"stack {status.stack} ({status.target})\n" + "\n".join(lines) + "\n"
+    return f"stack {status.stack} ({status.target})\n{columns(rows)}"

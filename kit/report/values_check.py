@@ -5,9 +5,10 @@ What forty containers have in common is one entry of the table.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
+from kit.report.table import Row, with_details
 from kit.sentry.check.check import RULES, Looked
 from kit.sentry.check.rule import Finding
 
@@ -31,8 +32,8 @@ def document(looked: Looked) -> dict[str, object]:
 
 
 def table(looked: Looked) -> str:
-    lines = [line for alike in _grouped((*looked.stopping, *looked.warnings)) for line in _entry(alike)]
-    return "\n".join([*lines, *(f"· {note}" for note in looked.notes), _sum(looked)]) + "\n"
+    found = with_details([(_row(alike[0]), _below(alike)) for alike in _grouped((*looked.stopping, *looked.warnings))])
+    return found + "".join(f"· {note}\n" for note in looked.notes) + f"{_sum(looked)}\n"
 
 
 def _grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
@@ -43,16 +44,16 @@ def _grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
     return list(groups.values())
 
 
-def _entry(alike: list[Finding]) -> list[str]:
-    first = alike[0]
+def _row(finding: Finding) -> Row:
+    return ("!" if finding.warns else "✗", finding.rule, finding.store or "", finding.found)
+
+
+def _below(alike: list[Finding]) -> Iterator[str]:
+    first, more = alike[0], len(alike) - PLACES_SHOWN
     places = ", ".join(finding.place for finding in alike[:PLACES_SHOWN])
-    more = len(alike) - PLACES_SHOWN
-    return [
-        f"{'!' if first.warns else '✗'} {first.rule:<18}{first.store or '':<12}{first.found}",
-        f"  at   {places}{f' and {more} more' if more > 0 else ''}",
-        f"  why  {first.why}",
-        f"  fix  {first.fix}",
-    ]
+    yield f"  at   {places}{f' and {more} more' if more > 0 else ''}"
+    yield f"  why  {first.why}"
+    yield f"  fix  {first.fix}"
 
 
 def _sum(looked: Looked) -> str:

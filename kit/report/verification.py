@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kit.report.table import columns
 from kit.status import Check
 
 
@@ -12,10 +13,6 @@ def document(check: Check) -> dict[str, object]:
 
 
 def table(checks: Sequence[Check]) -> str:
-    subject = max(len(check.subject) for check in checks)
-    claim = max(len(check.claim) for check in checks)
-    lines = [
-        f"{'✓' if check.holds else '✗'} {check.subject:<{subject}}  {check.claim:<{claim}}  {check.said}" for check in checks
-    ]
+    rows = [("✓" if check.holds else "✗", check.subject, check.claim, check.said) for check in checks]
     broken = sum(not check.holds for check in checks)
-    return "\n".join([*lines, f"{len(checks)} claims, {broken} broken" if broken else f"{len(checks)} claims, all hold"]) + "\n"
+    return f"{columns(rows)}{len(checks)} claims, {f'{broken} broken' if broken else 'all hold'}\n"

@@ -99,9 +99,9 @@ def run(of: Supply, *arguments: str, output: str = "table") -> Result:
 
 def test_the_list_shows_every_version_and_why_something_is_not_pulled(tmp_path: Path) -> None:
     assert run(supply(tmp_path), "list").stdout.splitlines() == [
-        "tool/tiny    1.2 | 1.1                  -          tiny is not on PATH",
-        "image/node   1.34.11 | 1.34.3 | 1.34.4  -          not in the engine",
-        "image/probe  1                          -          not in the engine  (not pulled: kit alone has a use for it)",
+        "tool/tiny    1.2 | 1.1                  -  tiny is not on PATH",
+        "image/node   1.34.11 | 1.34.3 | 1.34.4  -  not in the engine",
+        "image/probe  1                          -  not in the engine  (not pulled: kit alone has a use for it)",
     ]
     rows: list[dict[str, Any]] = json.loads(run(supply(tmp_path), "list", output="json").stdout)
     assert [row["unpublished"] for row in rows] == [None, None, "kit alone has a use for it"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from kit.plan import steps
 from kit.plan.events import StepEvent
 from kit.plan.steps import Step
+from kit.report import plan as plans
 from kit.targets.cloud import changes
 from kit.targets.cloud.progress import Progress
 
@@ -41,7 +41,7 @@ PLAN = {
 
 
 def test_every_change_is_a_step_with_its_cause_and_deletions_come_first() -> None:
-    assert steps.text(changes.steps(PLAN)) == (
+    assert plans.text(changes.steps(PLAN)) == (
         '  1  delete   yandex_mdb_kafka_topic.topics["events"]    not wanted any more  (destroys data)\n'
         "  2  create   yandex_vpc_network.main                    not there yet\n"
         "  3  change   yandex_mdb_redis_cluster_v2.main           config, labels differ\n"
@@ -50,7 +50,7 @@ def test_every_change_is_a_step_with_its_cause_and_deletions_come_first() -> Non
 
 
 def test_no_value_of_an_attribute_is_shown() -> None:
-    assert "secret" not in steps.text(changes.steps(PLAN))
+    assert "secret" not in plans.text(changes.steps(PLAN))
 
 
 def test_only_what_holds_data_is_destructive() -> None:

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 import yaml
 
-from kit.plan import stack, steps
+from kit.plan import stack
+from kit.report import plan as plans
 
 PLANS = Path(__file__).parents[1] / "plans"
 
@@ -24,7 +25,7 @@ def situation(document: dict[str, Any]) -> tuple[stack.Desired, stack.Observed]:
 @pytest.mark.parametrize("path", sorted(PLANS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_plan_reads_as_written(path: Path) -> None:
     document = yaml.safe_load(path.read_text())
-    assert steps.text(stack.plan(*situation(document))) == document["plan"]
+    assert plans.text(stack.plan(*situation(document))) == document["plan"]
 
 
 @pytest.mark.parametrize("path", sorted(PLANS.glob("*.yaml")), ids=lambda path: path.stem)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from kit.adapters.kubernetes.api import ClusterRefused
+from kit.report import preflight as report
 from kit.sentry import archive, jobs
 from kit.sentry.jobs import Run
 from kit.sentry.preflight import clients, places, preflight, verdict
@@ -280,7 +281,7 @@ def test_one_node_gets_one_pod_and_its_name_is_in_nothing() -> None:
     assert result.passed
     assert [probe.nodes for probe in result.probes] == [()]
     assert "affinity" not in cluster.created[0]["spec"]["template"]["spec"]
-    assert "on 1" not in verdict.table(result)
+    assert "on 1" not in report.table(result)
 
 
 def test_what_is_wrong_on_one_node_is_told_with_its_name() -> None:
@@ -295,7 +296,7 @@ def test_what_is_wrong_on_one_node_is_told_with_its_name() -> None:
         ("redis", "unreachable", ("b",)),
     ]
     assert not result.passed
-    table = verdict.table(result)
+    table = report.table(result)
     assert "web → redis on b" in table
     assert "on 2 of 2 nodes" in table
     assert verdict.from_kept(verdict.kept(result)) == result
@@ -507,7 +508,7 @@ def test_an_empty_preflight_has_not_passed() -> None:
 def test_the_table_groups_one_trouble_of_many_components() -> None:
     wrong = log(outcome(cause="expired", said="yesterday", latency_ms=None))
     probes = (*verdict.from_log("web", ["a"], wrong), *verdict.from_log("relay", ["b"], wrong))
-    text = verdict.table(result(*probes))
+    text = report.table(result(*probes))
     assert text.count("why  yesterday") == 1
     assert "web → redis, relay → redis" in text
     assert "2 of 2 wrong" in text

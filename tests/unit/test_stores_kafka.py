@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.report import topics as report
 from kit.sentry.lines import topics as view
 from kit.stores import kafka_topics
 from kit.stores.contract import StoreError
@@ -87,7 +88,7 @@ def test_foreign_topics_are_extra_and_no_fault_and_the_broker_s_own_are_not_seen
 def test_the_table_shows_first_what_needs_a_look() -> None:
     wanted = [EVENTS, Topic("absent", 1, KEPT), Topic("fine", 1, KEPT)]
     there = [Topic("events", 1, {**KEPT, "retention.ms": "1"}), Topic("fine", 1, KEPT), Topic("theirs", 1, {})]
-    assert view.table(kafka_topics.compare(wanted, there)) == (
+    assert report.table(kafka_topics.compare(wanted, there)) == (
         "missing    absent\n"
         "different  events  retention.ms is 1, wanted 86400000\n"
         "extra      theirs  asked for by nobody; left alone\n"

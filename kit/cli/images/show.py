@@ -10,6 +10,7 @@ import click
 from kit.cli.frame import Command
 from kit.cli.images import of_chart
 from kit.cli.images.supplying import say
+from kit.report.table import columns
 
 if TYPE_CHECKING:
     from kit.sentry.chart.chart import Chart
@@ -44,16 +45,14 @@ def command(session: Any, /, whose: str | None, **chosen: str | None) -> None:
     if session.output == "json":
         print(json.dumps(rows, indent=2))
         return
-    for row in rows:
-        _show_row(row, *(max(len(each[column]) for each in rows) for column in ("name", "version")))
+    print(columns([(row["name"], row["version"], row["source"] or "-", _where(row)) for row in rows]), end="")
 
 
-def _show_row(row: dict[str, Any], name: int, version: int) -> None:
+def _where(row: dict[str, Any]) -> str:
     notes = [f"only for {row['only']}: made when it is named"] if row["only"] else []
     if row["place"] is None and row["unpublished"]:
         notes.append(f"not pulled: {row['unpublished']}")
-    where = "  ".join([row["place"] or row["reason"], *(f"({note})" for note in notes)])
-    print(f"{row['name']:<{name}}  {row['version']:<{version}}  {row['source'] or '-':<9}  {where}")
+    return "  ".join([row["place"] or row["reason"], *(f"({note})" for note in notes)])
 
 
 def _versions(entry: Entry) -> str:
@@ -71,6 +70,6 @@ def _show_release(session: Any, chart: Chart, used: tuple[Used, ...]) -> None:
     if session.output == "json":
         print(json.dumps({"chart": chart.name, "version": chart.version, "images": rows}, indent=2))
         return
-    for row in rows:
-        print(f"{'here' if row['here'] else 'absent':<6}  {row['containers']:>3} containers  {row['image']}")
+    shown = [("here" if row["here"] else "absent", f"{row['containers']:>3} containers", str(row["image"])) for row in rows]
+    print(columns(shown), end="")
     say(f"{chart.name} {chart.version}: {len(rows)} images, {len(absent)} not here")

@@ -10,9 +10,10 @@ import click
 
 from kit.cli.frame import Command
 from kit.cli.images.supplying import MB, say
+from kit.report.table import columns
 
 if TYPE_CHECKING:
-    pass
+    from kit.supply.pin import Pinned
 
 
 @click.command("lock", cls=Command)
@@ -30,9 +31,11 @@ def lock(session: Any) -> None:
         rows = [{"name": p.name, "reference": p.reference, "before": p.before, "after": p.after} for p in pinned]
         print(json.dumps(rows, indent=2))
         return
-    for found in pinned:
-        state = "not in the registry" if found.after is None else "unchanged" if found.after == found.before else "pinned"
-        print(f"{found.name:<18}  {state:<19}  {found.reference}  {found.after or found.before or ''}".rstrip())
+    print(columns([(each.name, _state(each), each.reference, each.after or each.before or "") for each in pinned]), end="")
+
+
+def _state(found: Pinned) -> str:
+    return "not in the registry" if found.after is None else "unchanged" if found.after == found.before else "pinned"
 
 
 @click.command("verify", cls=Command)

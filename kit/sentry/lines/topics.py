@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from kit.endpoints import KafkaEndpoint, Trust
 from kit.errors import KitError
@@ -75,35 +74,3 @@ def complaint(comparison: Comparison) -> str | None:
     different = len({each.topic for each in comparison.different})
     counts = {"missing": len(comparison.missing), "different": different}
     return ", ".join(f"{number} {word}" for word, number in counts.items() if number) or None
-
-
-def document(comparison: Comparison) -> dict[str, Any]:
-    return {
-        "same": comparison.is_same,
-        "present": list(comparison.same),
-        "missing": [
-            {"name": topic.name, "partitions": topic.partitions, "settings": dict(topic.settings)} for topic in comparison.missing
-        ],
-        "different": [
-            {"name": each.topic, "setting": each.setting, "wanted": each.wanted, "actual": each.actual}
-            for each in comparison.different
-        ],
-        "extra": list(comparison.extra),
-    }
-
-
-def table(comparison: Comparison) -> str:
-    """One topic a line, what needs a look first; the last line counts."""
-    rows = [("missing", topic.name, "") for topic in comparison.missing]
-    rows += [
-        ("different", each.topic, f"{each.setting} is {each.actual or 'unset'}, wanted {each.wanted}")
-        for each in comparison.different
-    ]
-    rows += [("extra", name, "asked for by nobody; left alone") for name in comparison.extra]
-    rows += [("same", name, "") for name in comparison.same]
-    width = max((len(name) for _, name, _ in rows), default=0)
-    lines = [f"{state:<9}  {name:<{width}}  {note}".rstrip() for state, name, note in rows]
-    different = len({each.topic for each in comparison.different})
-    numbers = {"as wanted": len(comparison.same), "missing": len(comparison.missing), "different": different}
-    counts = ", ".join(f"{number} {word}" for word, number in {**numbers, "extra": len(comparison.extra)}.items())
-    return "\n".join([*lines, counts]) + "\n"

@@ -24,6 +24,7 @@ from kit.sentry.stand_in import lite
 from kit.targets.local import site
 from kit.targets.local.target import LocalTarget
 from tests.e2e.local.browser import newest_issue
+from tests.support.holding import holding
 from tests.support.program import Program
 from tests.support.reach import local_target
 
@@ -176,8 +177,9 @@ def test_a_helm_that_was_killed_does_not_stop_the_next(local: LocalTarget) -> No
     with pytest.raises(ToolFailed) as refused:
         helm.upgrade(RELEASE, local.workspace.assets / lite.CHART, NAMESPACE, {"lite": {"images": {"bugsink": "none"}}})
     assert "in progress" in refused.value.why
-    site.release(local).install(lambda reason: None)
-    site.release(local).wait(lambda reason: None)
+    with holding(local.workspace):
+        site.release(local).install(lambda reason: None)
+        site.release(local).wait(lambda reason: None)
     again = helm.release(RELEASE, NAMESPACE)
     assert again is not None
     assert (again.status, again.revision) == ("deployed", deployed.revision + 1)
