@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from itertools import groupby
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.unit.test_errors import DOCUMENT, every_error
+from kit.errors import FORMATTER, KitError
+from tests.support.errors import every_error
 
+DOCUMENT = Path(__file__).with_name("errors.md")
 BANDS = {
     0: "kit itself, and the absence of a stack",
     1: "what the user asked for",
@@ -23,7 +26,7 @@ BANDS = {
 INTRODUCTION = """\
 # Errors
 
-Every failure that kit foresees has a code, an exit code in a band, and is shown once:
+Every failure that kit foresees has a code, an exit code, and is shown once:
 
 ```
 ✗ what happened                                              THE-CODE
@@ -31,9 +34,11 @@ Every failure that kit foresees has a code, an exit code in a band, and is shown
   fix  the command or the change that mends it
 ```
 
-With `-o json` the same stands on stdout under `error`. `-v` adds where in kit it was raised.
+With `-o json` the same stands on stdout under `error`, and what was put in under `error.fields`. `-v` adds where in kit it was
+raised.
 Other exit codes: 0 done, 3 something is not ready or differs, 4 no such stack, 130, 143 and 129 ended by
 SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal), 141 nobody reads the output.
+Below, what stands in braces is put in, and … is said where the failure is met: what a program answered, or what was found.
 This page is made by `python docs/make_errors.py`; a test compares it with the code.
 
 Where a part of Sentry does not come up (`KIT-ROLLOUT`), cause and remedy are those of a known failure, if its last lines
@@ -47,19 +52,30 @@ it once more does not help.
 """
 
 
-def main() -> None:
+def document() -> str:
     parts = [INTRODUCTION]
     errors = sorted(every_error(), key=lambda error: (error.exit_code, error.code))
     for band, title in BANDS.items():
-        rows = [error for error in errors if error.exit_code // 10 == band]
-        if rows:
-            parts.append(f"\n## {title}\n\n| code | exit | meaning |\n|---|---|---|\n")
-            parts += [f"| `{error.code}` | {error.exit_code} | {_first_line(error)} |\n" for error in rows]
-    DOCUMENT.write_text("".join(parts))
+        in_band = [error for error in errors if error.exit_code // 10 == band]
+        if in_band:
+            parts.append(f"\n## {title[0].upper()}{title[1:]}\n")
+        for exit_code, same in groupby(in_band, key=lambda error: error.exit_code):
+            parts.append(f"\n### {exit_code}\n")
+            parts += [_entry(error) for error in same]
+    return "".join(parts)
 
 
-def _first_line(error: type[Exception]) -> str:
-    return (error.__doc__ or "").strip().splitlines()[0].replace("|", "\\|")
+def _entry(error: type[KitError]) -> str:
+    what, why, fix = (_shown(template) for template in (error.what, error.why, error.fix))
+    meaning = (error.__doc__ or "").strip().splitlines()[0]
+    return f"\n`{error.code}`: {meaning}\n\n- ✗ {what}\n- why: {why}\n- fix: {fix}\n"
 
 
-main()
+def _shown(template: str) -> str:
+    """A template as Markdown, with the names of its fields alone."""
+    parts = (literal + (f"{{{name.partition('.')[0]}}}" if name else "") for literal, name, _, _ in FORMATTER.parse(template))
+    return "".join(parts).replace("<", "\\<").replace("*", "\\*") or "…"
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document())

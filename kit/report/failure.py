@@ -17,13 +17,14 @@ class Unexpected(KitError):
 
     code = "KIT-UNEXPECTED"
     exit_code = 1
+    what = "kit met something it does not know: {kind}"
+    fix = "run the same command with -v and report what it prints"
 
 
 def unexpected(error: Exception) -> Unexpected:
     wrapped = Unexpected(
-        what=f"kit met something it does not know: {type(error).__name__}",
+        kind=type(error).__name__,
         why=str(error) or "no message",
-        fix="run the same command with -v and report what it prints",
         detail="".join(traceback.format_exception(error)),
     )
     wrapped.__cause__ = error
