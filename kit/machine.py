@@ -10,7 +10,7 @@ from kit.workspace import Workspace
 
 if TYPE_CHECKING:
     from kit.adapters.docker.client import Docker
-    from kit.supply import Supply
+    from kit.supply.supply import Supply
 
 
 class Machine:
@@ -26,6 +26,7 @@ class Machine:
 
     @functools.cached_property
     def supply(self) -> Supply:
-        from kit.supply import Supply, lock_file
+        from kit.supply import lock_file
+        from kit.supply.supply import Supply
 
         return Supply(lock_file.place(), self.cache, self.assets, self.docker)

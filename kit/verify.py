@@ -13,12 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kit import stores
 from kit.blueprint.stack import STORES
 from kit.endpoints import Endpoints, Secret, Trust
 from kit.status import Check
-from kit.stores import refusals
-from kit.stores.contract import NotYet
+from kit.stores import catalog, refusals
+from kit.stores.contract import NotYet, Store
 from kit.stores.refusals import Refusal, Server
 from kit.stores.wire import tls
 
@@ -43,7 +42,7 @@ def foreign_trust(folder: Path, stack: str) -> Trust:
 
 
 def _store(name: str, endpoints: Endpoints, ports: Mapping[str, int], trust: Trust, foreign: Trust) -> Iterator[Check]:
-    module, endpoint = stores.module(name), endpoints.store(name)
+    module, endpoint = catalog.module(name), endpoints.store(name)
     for port in module.PORTS:
         subject = name if len(module.PORTS) == 1 else f"{name}.{port.name}"
         yield from _port(subject, ports[f"{name}.{port.name}"], module, trust, foreign)
@@ -51,7 +50,7 @@ def _store(name: str, endpoints: Endpoints, ports: Mapping[str, int], trust: Tru
     yield _tried(name, "what is written can be read back", lambda: (True, module.smoke(endpoint, trust).what))
 
 
-def _port(subject: str, port: int, module: stores.Module, trust: Trust, foreign: Trust) -> Iterator[Check]:
+def _port(subject: str, port: int, module: Store, trust: Trust, foreign: Trust) -> Iterator[Check]:
     server = Server("127.0.0.1", port, trust, module.PREAMBLE)
     for server_name in module.names():
         yield _tried(subject, f"the name {server_name} verifies", functools.partial(_name, server, server_name))
@@ -71,7 +70,7 @@ def _name(server: Server, name: str) -> tuple[bool, str]:
         return True, f"{connection.tls.version}, {connection.tls.issuer}"
 
 
-def _password(module: stores.Module, endpoint: object, trust: Trust) -> tuple[bool, str]:
+def _password(module: Store, endpoint: object, trust: Trust) -> tuple[bool, str]:
     answer = module.probe(module.with_password(endpoint, WRONG_PASSWORD), trust)
     if isinstance(answer, NotYet):
         return answer.cause == "refused", answer.reason if answer.cause == "refused" else f"unproven: {answer.reason}"

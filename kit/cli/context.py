@@ -20,7 +20,7 @@ from kit.errors import KitError
 if TYPE_CHECKING:
     from kit.blueprint.stack import Stack
     from kit.machine import Machine
-    from kit.supply import Supply
+    from kit.supply.supply import Supply
     from kit.targets.cloud.target import CloudTarget
     from kit.targets.contract import Target
     from kit.targets.local.target import LocalTarget

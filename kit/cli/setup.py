@@ -12,7 +12,7 @@ from kit.cli.context import Session
 from kit.cli.frame import Command
 
 if TYPE_CHECKING:
-    from kit.supply import Supply
+    from kit.supply.supply import Supply
 
 
 @click.command("setup", cls=Command)

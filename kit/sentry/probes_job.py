@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from kit import stores
 from kit.endpoints import Endpoints, Trust, from_document
 from kit.errors import KitError
+from kit.stores import catalog
 from kit.stores.contract import NotYet, Ready
 
 AUTHORITY = "authority"
@@ -32,7 +32,7 @@ _BLANK: dict[str, Any] = {"tls": "", "latency_ms": None, "cause": "", "reason": 
 
 def main(folder: Path) -> int:
     endpoints = from_document(json.loads((folder / "endpoints" / "endpoints.json").read_text()))
-    cases = [(name, trust) for trust in TRUSTS for name in stores.NAMES]
+    cases = [(name, trust) for trust in TRUSTS for name in catalog.NAMES]
     with ThreadPoolExecutor(max_workers=len(cases)) as pool:
         found = list(pool.map(lambda case: _outcome(case[0], case[1], endpoints, folder), cases))
     for outcome in found:
@@ -48,7 +48,7 @@ def holds(trust: str, cause: str) -> bool:
 
 
 def _outcome(name: str, trust: str, endpoints: Endpoints, folder: Path) -> dict[str, Any]:
-    store, endpoint, known = stores.module(name), endpoints.store(name), Trust(folder / TRUSTS[trust])
+    store, endpoint, known = catalog.module(name), endpoints.store(name), Trust(folder / TRUSTS[trust])
     answer = patiently(lambda: store.probe(endpoint, known))
     if not isinstance(answer, Ready):
         return {**_BLANK, "store": name, "trust": trust, "cause": answer.cause, "reason": answer.reason}

@@ -1,7 +1,7 @@
 """What every store says about itself, and the shapes it says it in.
 
 A store is one module with the same names as its siblings (`Store` below lists them). Nothing outside `stores` knows a
-store's protocol: targets, verification and the preflight Job walk over `kit.stores.ALL`.
+store's protocol: targets, verification and the preflight Job walk over `kit.stores.catalog`.
 """
 
 from __future__ import annotations

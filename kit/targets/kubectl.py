@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from kit.errors import KitError
 
 if TYPE_CHECKING:
-    from kit.supply import Supply
+    from kit.supply.supply import Supply
 
 TOOL = "tool/kubectl"
 HOW = "kit images pull kubectl, or to build it: kit images build kubectl"

@@ -8,24 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from kit import stores as rooms
 from kit import verify as checks
 from kit.adapters.docker.client import Docker
 from kit.blueprint.stack import STORES
 from kit.endpoints import Trust
-from kit.stores import refusals
+from kit.stores import catalog, refusals
 from kit.stores.contract import NotYet, Ready
 from kit.stores.wire import tls
 from kit.targets.local.target import LocalTarget
 from tests.support.program import Program
 from tests.support.reach import local_target
 
-PORTS = [f"{store}.{port.name}" for store in STORES for port in rooms.module(store).PORTS]
+PORTS = [f"{store}.{port.name}" for store in STORES for port in catalog.module(store).PORTS]
 NAMES = [
     (f"{store}.{port.name}", name)
     for store in STORES
-    for port in rooms.module(store).PORTS
-    for name in rooms.module(store).names()
+    for port in catalog.module(store).PORTS
+    for name in catalog.module(store).names()
 ]
 
 
@@ -40,7 +39,7 @@ def foreign(tmp_path_factory: pytest.TempPathFactory, local: LocalTarget) -> Tru
 
 
 def preamble(port: str) -> tls.Preamble | None:
-    return rooms.module(port.partition(".")[0]).PREAMBLE
+    return catalog.module(port.partition(".")[0]).PREAMBLE
 
 
 def server(local: LocalTarget, port: str) -> refusals.Server:
@@ -49,7 +48,7 @@ def server(local: LocalTarget, port: str) -> refusals.Server:
 
 @pytest.mark.parametrize("store", STORES)
 def test_is_ready_over_verified_tls(local: LocalTarget, store: str) -> None:
-    answer = rooms.module(store).probe(local.endpoints().store(store), local.trust())
+    answer = catalog.module(store).probe(local.endpoints().store(store), local.trust())
     assert isinstance(answer, Ready), answer
     assert answer.tls.issuer == f"kit {local.stack.name} intermediate"
 
@@ -100,13 +99,13 @@ def test_a_wrong_name_is_refused(local: LocalTarget, port: str) -> None:
 
 @pytest.mark.parametrize("port", PORTS)
 def test_plaintext_is_refused(local: LocalTarget, port: str) -> None:
-    refusal = refusals.refuses_plaintext(server(local, port), rooms.module(port.partition(".")[0]).IN_CLEAR)
+    refusal = refusals.refuses_plaintext(server(local, port), catalog.module(port.partition(".")[0]).IN_CLEAR)
     assert refusal.verdict == "refused", refusal
 
 
 @pytest.mark.parametrize("store", STORES)
 def test_a_wrong_password_is_refused_as_such(local: LocalTarget, store: str) -> None:
-    module = rooms.module(store)
+    module = catalog.module(store)
     answer = module.probe(module.with_password(local.endpoints().store(store), checks.WRONG_PASSWORD), local.trust())
     assert isinstance(answer, NotYet)
     assert answer.cause == "refused", answer
@@ -114,17 +113,17 @@ def test_a_wrong_password_is_refused_as_such(local: LocalTarget, store: str) -> 
 
 @pytest.mark.parametrize("store", STORES)
 def test_what_is_written_is_read_back(local: LocalTarget, store: str) -> None:
-    assert rooms.module(store).smoke(local.endpoints().store(store), local.trust()).what
+    assert catalog.module(store).smoke(local.endpoints().store(store), local.trust()).what
 
 
 @pytest.mark.parametrize("store", STORES)
 def test_a_second_set_up_makes_nothing(local: LocalTarget, store: str) -> None:
-    assert rooms.module(store).bootstrap(local.endpoints().store(store), local.credentials(), local.trust()) == ()
+    assert catalog.module(store).bootstrap(local.endpoints().store(store), local.credentials(), local.trust()) == ()
 
 
 @pytest.mark.parametrize("store", STORES)
 def test_nobody_listening_is_said_in_words(local: LocalTarget, store: str) -> None:
-    module = rooms.module(store)
+    module = catalog.module(store)
     nowhere = module.endpoint("127.0.0.1", {port.name: 1 for port in module.PORTS}, local.credentials())
     answer = module.probe(nowhere, local.trust())
     assert isinstance(answer, NotYet)
@@ -159,7 +158,7 @@ class TestContainer:
     @pytest.mark.parametrize("store", STORES)
     def test_publishes_tls_ports_on_loopback_only(self, local: LocalTarget, docker: Docker, store: str) -> None:
         (container,) = [seen for seen in docker.containers() if seen.name == f"{local.stack.name}-{store}"]
-        wanted = {local.ports()[f"{store}.{port.name}"] for port in rooms.module(store).PORTS}
+        wanted = {local.ports()[f"{store}.{port.name}"] for port in catalog.module(store).PORTS}
         assert {port.host for port in container.ports} == wanted
         assert {port.address for port in container.ports} == {"127.0.0.1"}
 
@@ -174,9 +173,9 @@ class TestContainer:
     def test_is_ready_again_after_a_restart(self, local: LocalTarget, docker: Docker, store: str) -> None:
         docker.api.restart(f"{local.stack.name}-{store}", timeout=20)
         deadline = tls.Deadline(60)
-        while not isinstance(rooms.module(store).probe(local.endpoints().store(store), local.trust()), Ready):
+        while not isinstance(catalog.module(store).probe(local.endpoints().store(store), local.trust()), Ready):
             deadline.remaining_s()
-        assert rooms.module(store).smoke(local.endpoints().store(store), local.trust()).what
+        assert catalog.module(store).smoke(local.endpoints().store(store), local.trust()).what
 
 
 def test_keys_on_disk_are_private(local: LocalTarget) -> None:

@@ -16,9 +16,9 @@ import yaml
 from kit.adapters.docker.client import Docker
 from kit.blueprint.stack import STORES
 from kit.host import trust
-from kit.supply import Supply
 from kit.supply.lock import Entry
 from kit.supply.resolve import built_reference
+from kit.supply.supply import Supply
 from tests.connected import publish
 from tests.connected.upstream import recipes
 from tests.support.file_server import FileServer, file_server

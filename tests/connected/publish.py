@@ -31,8 +31,8 @@ import yaml
 from kit.adapters import process
 from kit.adapters.docker.client import Docker
 from kit.host.platform import of_engine, of_host
-from kit.supply import Supply
 from kit.supply.resolve import PORTABLE
+from kit.supply.supply import Supply
 from tests.support.debian import program
 from tests.support.file_server import FileServer
 from tests.support.program import ROOT

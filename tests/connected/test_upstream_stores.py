@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from kit import files
-from kit import stores as rooms
 from kit.adapters.docker.client import Docker, Mount
 from kit.blueprint.stack import STORES
 from kit.pki import folder
 from kit.state import markers
+from kit.stores import catalog
 from kit.stores.contract import Ready
 from kit.stores.wire.tls import Deadline
 from kit.targets.local import teardown
@@ -93,7 +93,7 @@ def said(docker: Docker, local: LocalTarget, store: str, command: str) -> str:
 def wait_until_ready(local: LocalTarget, store: str) -> Ready:
     deadline = Deadline(60)
     while True:
-        answer = rooms.module(store).probe(local.endpoints().store(store), local.trust())
+        answer = catalog.module(store).probe(local.endpoints().store(store), local.trust())
         if isinstance(answer, Ready):
             return answer
         deadline.remaining_s()
@@ -173,7 +173,7 @@ class TestClickHouse:
             for _, local_address, _, state, *_ in columns
             if state == "0A" and local_address.partition(":")[0] in on_every_address
         }
-        assert listening == {port.container for port in rooms.module("clickhouse").PORTS}
+        assert listening == {port.container for port in catalog.module("clickhouse").PORTS}
 
 
 class TestKeys:

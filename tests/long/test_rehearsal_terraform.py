@@ -17,11 +17,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from kit import stores, workspace
+from kit import workspace
 from kit.adapters.docker.client import Docker
 from kit.endpoints import Secret
+from kit.stores import catalog, kafka_admin, kafka_topics
 from kit.stores import kafka as kafka_store
-from kit.stores import kafka_admin, kafka_topics
 from kit.stores.contract import Ready
 from kit.yandex.backing.local import LocalBacking
 from tests.support.holding import holding
@@ -87,7 +87,7 @@ def test_each_store_takes_the_password_that_the_cloud_has(cloud: Cloud, store: s
         "postgres": lambda: cloud.password("postgres_password"),
         "clickhouse": lambda: cloud.password("clickhouse_password"),
     }
-    local, module = cloud.backing.local, stores.module(store)
+    local, module = cloud.backing.local, catalog.module(store)
     endpoint = module.with_password(local.endpoints().store(store), passwords[store]())
     answer = module.probe(endpoint, local.trust())
     assert isinstance(answer, Ready), answer

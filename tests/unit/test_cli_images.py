@@ -16,8 +16,9 @@ from click.testing import CliRunner, Result
 
 from kit.adapters.docker.observed import Platform
 from kit.cli.images.command import images
-from kit.supply import Supply, archive
+from kit.supply import archive
 from kit.supply.errors import NotSupplied
+from kit.supply.supply import Supply
 from tests.support.file_server import FileServer, file_server
 
 PLATFORMS = ("linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64")

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from kit.supply import Supply
 from kit.supply.download import Files
+from kit.supply.supply import Supply
 from kit.targets import kubectl
 from tests.support.file_server import InTurn, Stalled, Whole, file_server
 

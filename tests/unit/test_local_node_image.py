@@ -14,9 +14,10 @@ from kit.adapters.docker.errors import EngineRefused
 from kit.cancel import Cancel, Cancelled
 from kit.plan.events import StepEvent
 from kit.plan.steps import Step
-from kit.supply import Supply, prune
+from kit.supply import prune
 from kit.supply.cache import Cache
 from kit.supply.errors import NotSupplied
+from kit.supply.supply import Supply
 from kit.targets.local import apply as actions
 from kit.targets.local import node_image
 from kit.targets.local import plan as planned

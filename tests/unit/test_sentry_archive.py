@@ -33,7 +33,8 @@ def test_a_changed_line_changes_the_bytes(tmp_path: Path) -> None:
 
 def test_the_job_and_all_stores_import_from_the_archive_alone(tmp_path: Path) -> None:
     (tmp_path / "kit.zip").write_bytes(archive.archive())
-    code = "import kit.sentry.probes_job as job, kit.stores; print(job.__file__, [s.NAME for s in kit.stores.ALL])"
+    report = "print(job.__file__, [store.NAME for store in catalog.every()])"
+    code = f"import kit.sentry.probes_job as job; from kit.stores import catalog; {report}"
     environment = {"PYTHONPATH": str(tmp_path / "kit.zip"), "PATH": os.environ["PATH"]}
     ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr

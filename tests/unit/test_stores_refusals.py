@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from kit import stores, verify
+from kit import verify
 from kit.blueprint.stack import STORES
 from kit.endpoints import Endpoints, Trust
-from kit.stores import clickhouse, redis, refusals, s3
+from kit.stores import catalog, clickhouse, redis, refusals, s3
 from kit.stores.contract import InClear
 from kit.stores.refusals import Refusal, Server
 from tests.support.tls_server import HOST, Certified, certified, old_context, serving
@@ -110,7 +110,7 @@ def test_a_server_of_tls_11_is_accepted(by: Certified) -> None:
 
 @pytest.mark.parametrize("store", STORES)
 def test_a_store_without_tls_is_accepted(by: Certified, store: str) -> None:
-    in_clear = stores.module(store).IN_CLEAR
+    in_clear = catalog.module(store).IN_CLEAR
     with plain(answering(SERVICE[store])) as port:
         assert refusals.refuses_plaintext(Server(HOST, port, Trust(by.ca)), in_clear).verdict == "accepted"
 
@@ -161,7 +161,7 @@ def test_the_three_of_tls_are_refused_by_a_server_as_it_should_be(by: Certified,
 @pytest.mark.parametrize("store", TURNED_AWAY)
 def test_words_that_turn_a_client_away_are_a_refusal(by: Certified, store: str) -> None:
     with plain(answering(TURNED_AWAY[store])) as port:
-        assert refusals.refuses_plaintext(Server(HOST, port, Trust(by.ca)), stores.module(store).IN_CLEAR).verdict == "refused"
+        assert refusals.refuses_plaintext(Server(HOST, port, Trust(by.ca)), catalog.module(store).IN_CLEAR).verdict == "refused"
 
 
 def test_an_alert_of_tls_is_a_refusal(by: Certified) -> None:
@@ -176,10 +176,10 @@ def test_an_alert_of_tls_is_a_refusal(by: Certified) -> None:
 
 def test_nobody_refuses_nothing(by: Certified, tmp_path: Path) -> None:
     """All claims of `kit verify` against ports on which nobody listens."""
-    ports = {f"{store}.{port.name}": nobody() for store in STORES for port in stores.module(store).PORTS}
+    ports = {f"{store}.{port.name}": nobody() for store in STORES for port in catalog.module(store).PORTS}
 
     def endpoint(store: str) -> Any:
-        module = stores.module(store)
+        module = catalog.module(store)
         return module.endpoint(HOST, {port.name: ports[f"{store}.{port.name}"] for port in module.PORTS}, CREDENTIALS)
 
     endpoints = Endpoints(**{store: endpoint(store) for store in STORES})

@@ -16,12 +16,13 @@ from kit.adapters.docker.observed import Platform
 from kit.adapters.docker.registries import RegistryUnreachable
 from kit.adapters.process import Result
 from kit.report import failure
-from kit.supply import Supply, lock_file, room
+from kit.supply import lock_file, room
 from kit.supply.buildable import Builders
 from kit.supply.cache import Cache
 from kit.supply.errors import NoSource
 from kit.supply.lock import Built, Entry, Lock, Recipe
 from kit.supply.resolve import Need
+from kit.supply.supply import Supply
 
 ROOT = Path(__file__).parents[2]
 LOCK = """

@@ -25,11 +25,12 @@ from kit.adapters import process
 from kit.adapters.docker.errors import DiskFull
 from kit.cancel import Cancel, Cancelled
 from kit.errors import KitError
-from kit.supply import Supply, https
+from kit.supply import https
 from kit.supply.cache import Cache
 from kit.supply.download import Files
 from kit.supply.errors import ChecksumWrong, DownloadFailed, FilesPrefixInvalid, Interrupted, NoSource
 from kit.supply.lock import PlatformFile
+from kit.supply.supply import Supply
 from tests.support.file_server import (
     Answer,
     ChunksCutShort,

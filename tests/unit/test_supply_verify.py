@@ -16,9 +16,10 @@ from click.testing import CliRunner, Result
 from kit.adapters.docker.client import Docker
 from kit.adapters.docker.errors import EngineNotRunning
 from kit.cli.images.command import images
-from kit.supply import Supply, lock_file
+from kit.supply import lock_file
 from kit.supply.download import Files
 from kit.supply.errors import RegistryPrefixInvalid
+from kit.supply.supply import Supply
 from kit.supply.verify import Compared, compared, sum_in
 from tests.support.file_server import FileServer, Redirect, Refused, Stalled, file_server
 

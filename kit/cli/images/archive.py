@@ -13,7 +13,7 @@ from kit.cli.images import of_chart, supplying
 from kit.cli.images.supplying import MB, say
 
 if TYPE_CHECKING:
-    from kit.supply import Supply
+    from kit.supply.supply import Supply
 
 PLATFORMS = ("linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kit.supply import Supply
     from kit.supply.resolve import Way
+    from kit.supply.supply import Supply
 
 GB = 1024**3
 MB = 1024**2

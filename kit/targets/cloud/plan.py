@@ -20,7 +20,7 @@ from kit.targets.cloud.changes import Sums
 from kit.targets.cloud.errors import ChartNotRehearsed, Kept, some
 
 if TYPE_CHECKING:
-    from kit.supply import Need
+    from kit.supply.resolve import Need
     from kit.targets.cloud.target import CloudTarget
 
 SUPPLY = Step("supply", "images", "")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from kit import cancel, files, stores
+from kit import cancel, files
 from kit.adapters.containerd import node
 from kit.adapters.docker.errors import EngineRefused
 from kit.adapters.docker.observed import Container, Mount
@@ -21,6 +21,7 @@ from kit.pki import folder
 from kit.plan.execute import Action, Note
 from kit.plan.steps import Step
 from kit.state import markers, secrets
+from kit.stores import catalog
 from kit.stores.contract import NotYet, Ready
 from kit.targets.local import layout, node_image, observe, registries, site, teardown, topics
 
@@ -155,7 +156,7 @@ def _restart_store(local: LocalTarget, step: Step, note: Note) -> None:
 def _set_up_store(local: LocalTarget, step: Step, note: Note) -> str:
     """Once the store answers over verified TLS; Sentry's own login may still be refused, for this is what makes it."""
     _poll(local, step.name, note, enough=lambda answer: isinstance(answer, Ready) or answer.cause == "refused")
-    module = stores.module(step.name)
+    module = catalog.module(step.name)
     made: tuple[str, ...] = module.bootstrap(local.endpoints().store(step.name), local.credentials(), local.trust())
     made += _expire_events(local) if step.name == "s3" else ()
     markers.record(local.markers_file, f"setup/{step.name}", layout.setup_fingerprint(step.name, local.stack.sentry))
@@ -199,7 +200,7 @@ def _poll(
     local: LocalTarget, name: str, note: Note, enough: Callable[[Ready | NotYet], bool], probe: Probe | None = None
 ) -> Ready | NotYet:
     """Ask the store's own probe until its answer is enough, saying the last reason; give up early on a dead container."""
-    module, endpoint, trust = stores.module(name), local.endpoints().store(name), local.trust()
+    module, endpoint, trust = catalog.module(name), local.endpoints().store(name), local.trust()
     started = looked = time.monotonic()
     while True:
         answer: Ready | NotYet = probe() if probe else module.probe(endpoint, trust)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kit import stores
 from kit import verify as checks
 from kit.blueprint.stack import STORES
 from kit.host.trust import client_variables
@@ -14,6 +13,7 @@ from kit.sentry.preview import Preview
 from kit.sentry.release import SentryRelease, quiet
 from kit.sentry.site import Note
 from kit.status import Check, Status
+from kit.stores import catalog
 from kit.targets import kubectl
 from kit.targets.local import previews, site, status, teardown
 from kit.targets.local.target import LocalTarget
@@ -43,7 +43,7 @@ class LocalCommands:
         endpoints, trust, kubeconfig = local.endpoints(), local.trust(), local.workspace.kubeconfig
         found: dict[str, str] = {}
         for name in STORES:
-            found |= stores.module(name).client_env(endpoints.store(name), trust)
+            found |= catalog.module(name).client_env(endpoints.store(name), trust)
         if "sentry" in local.stack.parts and kubeconfig.exists():
             found |= self.sentry.client_env()
         found |= client_variables(local.workspace.bundle_file)

@@ -13,13 +13,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit import files, stores
+from kit import files
 from kit.blueprint.stack import SENTRY_PORT, STORES, SentryWanted, Stack
 from kit.endpoints import Endpoints, Secret
 from kit.sentry.lines import profiles
 from kit.sentry.stand_in.lite import HOSTS
 from kit.state import secrets
 from kit.state.ports import LOOPBACK
+from kit.stores import catalog
 from kit.stores.contract import Credentials, Port
 from kit.workspace import Workspace
 
@@ -106,13 +107,13 @@ def labels(stack: Stack, workspace: Workspace) -> Mapping[str, str]:
 
 def usual_ports() -> Mapping[str, int]:
     """Port key ("kafka.sasl") → the number preferred on 127.0.0.1."""
-    found = {f"{name}.{port.name}": port.number for name in STORES for port in stores.module(name).PORTS}
+    found = {f"{name}.{port.name}": port.number for name in STORES for port in catalog.module(name).PORTS}
     return {**found, SENTRY_KEY: SENTRY_PORT}
 
 
 def holders(stack: Stack) -> Mapping[str, tuple[str, ...]]:
     """Who gets a leaf, and for which names."""
-    of_stores = {name: (*stores.module(name).names(), *stack.names.get(name, ())) for name in STORES}
+    of_stores = {name: (*catalog.module(name).names(), *stack.names.get(name, ())) for name in STORES}
     clients = {VROOM_HOLDER: (VROOM_HOLDER,)} if stack.sentry.size == "full" else {}
     return {**of_stores, SENTRY_HOLDER: HOSTS, **clients}
 
@@ -137,13 +138,13 @@ def endpoints_from_cluster(logins: Credentials) -> Endpoints:
 def _endpoints(logins: Credentials, host: Callable[[str], str], number: Callable[[str, Port], int]) -> Endpoints:
     found: dict[str, Any] = {}
     for name in STORES:
-        module = stores.module(name)
+        module = catalog.module(name)
         found[name] = module.endpoint(host(name), {port.name: number(name, port) for port in module.PORTS}, logins)
     return Endpoints(**found)
 
 
 def mounted_secrets(store: str, logins: Credentials) -> Mapping[str, str]:
-    found: Mapping[str, str] = stores.module(store).mounted_secrets(logins)
+    found: Mapping[str, str] = catalog.module(store).mounted_secrets(logins)
     return found
 
 
@@ -200,7 +201,7 @@ def container_fingerprint(
 
 def setup_fingerprint(store: str, sentry: SentryWanted) -> str:
     """Of what the set-up makes: the code that makes it, and in S3 how long events are kept."""
-    code = {path.name: path.read_bytes() for path in Path(stores.__path__[0]).glob(f"{store}*.py")}
+    code = {path.name: path.read_bytes() for path in Path(catalog.__file__).parent.glob(f"{store}*.py")}
     return files.digest(code | ({"retention": str(sentry.retention_days)} if store == "s3" else {}))
 
 

@@ -19,7 +19,7 @@ from kit.supply.resolve import IMAGE_LABEL, OURS, RECIPE_LABEL, SOURCE_LABEL
 from kit.targets.local import layout
 
 if TYPE_CHECKING:
-    from kit.supply import Supply
+    from kit.supply.supply import Supply
     from kit.targets.local.target import LocalTarget
 
 NAME = "kind-node-ready"

@@ -20,7 +20,7 @@ from kit.plan.stores import ContainerSeen, Serves, StoreSeen
 from kit.sentry.lines.topics import complaint
 from kit.state import markers
 from kit.state.ports import LOOPBACK
-from kit.stores import module as module_of
+from kit.stores import catalog
 from kit.stores.wire import tls
 from kit.supply.resolve import OURS, source_of
 from kit.targets.local.layout import CONFIG_LABEL, KEEPING_FORMAT, LINES_BEFORE, STACK_LABEL, STORE_LABEL, line, volume_name
@@ -86,7 +86,7 @@ def certificates(seen: EngineSeen, local: LocalTarget) -> Mapping[str, Serves]:
 
 
 def _certificate(store: str, local: LocalTarget) -> Serves:
-    module = module_of(store)
+    module = catalog.module(store)
     port = local.ports().get(f"{store}.{module.PORTS[0].name}")
     if port is None:
         return "nothing"

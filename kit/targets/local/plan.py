@@ -26,7 +26,7 @@ from kit.targets.local.errors import NoStack
 from kit.targets.supply_events import SupplyEvents
 
 if TYPE_CHECKING:
-    from kit.supply import Need
+    from kit.supply.resolve import Need
     from kit.targets.local.target import LocalTarget
 
 SUPPLY = "supply images"

@@ -6,12 +6,12 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from kit import stores
 from kit.adapters.docker.observed import Container
 from kit.blueprint.stack import STORES
 from kit.sentry.release import absent
 from kit.state.ports import LOOPBACK
 from kit.status import Component, State, Status, TlsSeen
+from kit.stores import catalog
 from kit.stores.contract import Ready
 from kit.supply.resolve import source_of
 from kit.targets.local import foreign, observe, site
@@ -40,12 +40,12 @@ def _store(local: LocalTarget, name: str, container: Container | None) -> Compon
         return Component(name, "store", "absent", reason="no container")
     image = {"reference": container.image, "source": source_of(container.image, container.labels)}
     known = local.ports()
-    port = known.get(f"{name}.{stores.module(name).PORTS[0].name}")
+    port = known.get(f"{name}.{catalog.module(name).PORTS[0].name}")
     address = f"{LOOPBACK}:{port}"
     if container.state != "running":
         state: State = "starting" if container.state in ("created", "restarting") else "failed"
         return Component(name, "store", state, address, image=image, reason=f"its container is {container.state}")
-    answer = stores.module(name).probe(local.endpoints().store(name), local.trust())
+    answer = catalog.module(name).probe(local.endpoints().store(name), local.trust())
     if isinstance(answer, Ready):
         tls = TlsSeen(answer.tls.version, True, answer.tls.issuer, answer.tls.not_after)
         return Component(name, "store", "ready", address, tls=tls, image=image, latency_ms=round(answer.latency_ms, 1))

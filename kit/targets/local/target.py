@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kit.adapters.docker.client import Docker
     from kit.adapters.kubernetes.api import KubeApi
     from kit.sentry.credentials import GivenSecrets
-    from kit.supply import Supply
+    from kit.supply.supply import Supply
 
 
 class LocalTarget:

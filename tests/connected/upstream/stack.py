@@ -12,8 +12,8 @@ from typing import Any
 from kit.adapters.docker.client import Docker
 from kit.blueprint.stack import STORES
 from kit.plan.events import StepEvent
-from kit.supply import Supply
 from kit.supply.resolve import Image, Way
+from kit.supply.supply import Supply
 from kit.targets.local import plan
 from kit.targets.local.layout import STACK_LABEL
 from kit.targets.local.target import LocalTarget

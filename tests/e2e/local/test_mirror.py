@@ -20,9 +20,9 @@ from click.testing import CliRunner
 from kit.adapters.docker.client import Docker
 from kit.adapters.docker.registries import RegistryLacks, RegistryUnreachable
 from kit.cli.images.command import images
-from kit.supply import Supply
 from kit.supply.errors import NoSource
 from kit.supply.lock import PulledImage
+from kit.supply.supply import Supply
 from tests.support.registry_front import forget, free_port, pushed, registry
 
 WRONG = "sha256:" + "0" * 64

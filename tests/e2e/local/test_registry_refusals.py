@@ -24,10 +24,10 @@ from kit.adapters.docker.registries import (
     RegistrySilent,
     RegistryUnreachable,
 )
-from kit.supply import Supply
 from kit.supply.errors import NoSource
 from kit.supply.lock import PulledImage
 from kit.supply.registry import Registry
+from kit.supply.supply import Supply
 from tests.support.program import ROOT, Program
 from tests.support.registry_front import Front, Refusal, forget, front, pushed, registry
 
@@ -40,7 +40,7 @@ import signal, sys
 from pathlib import Path
 from kit import cancel
 from kit.adapters.docker.client import Docker
-from kit.supply import Supply
+from kit.supply.supply import Supply
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 home = Path(sys.argv[1])

@@ -25,8 +25,9 @@ from kit.cancel import Cancel, Cancelled
 from kit.cli.images.command import images
 from kit.errors import ToolFailed
 from kit.host.platform import of_host
-from kit.supply import Supply, archive, prune
+from kit.supply import archive, prune
 from kit.supply.errors import ArchiveInvalid, ChecksumWrong, NotSupplied
+from kit.supply.supply import Supply
 
 ROOT = Path(__file__).parents[3]
 # Ctrl-C as a terminal sends it: whoever started the tests may have it switched off.
@@ -35,7 +36,7 @@ import signal, sys
 from pathlib import Path
 from kit import cancel
 from kit.adapters.docker.client import Docker
-from kit.supply import Supply
+from kit.supply.supply import Supply
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 home = Path(sys.argv[1])

@@ -20,7 +20,6 @@ from typing import Any
 
 import pytest
 
-from kit import stores
 from kit.adapters.containerd import node
 from kit.adapters.helm import Helm
 from kit.adapters.kind import node_name
@@ -34,7 +33,7 @@ from kit.sentry.preflight import places, preflight
 from kit.sentry.preflight.preflight import Release
 from kit.sentry.preflight.verdict import NOTE, Preflight
 from kit.sentry.stand_in import lite
-from kit.stores import kafka, kafka_admin, kafka_topics
+from kit.stores import catalog, kafka, kafka_admin, kafka_topics
 from kit.stores.kafka_topics import Topic
 from kit.targets.local.target import LocalTarget
 from tests.support.program import Program
@@ -186,7 +185,7 @@ class Rig:
     def endpoints(self) -> Endpoints:
         """As pods see them."""
         logins = self.local.credentials()
-        known = {name: stores.module(name) for name in stores.NAMES}
+        known = {name: catalog.module(name) for name in catalog.NAMES}
         ports = {name: {port.name: port.number for port in module.PORTS} for name, module in known.items()}
         return Endpoints(**{name: module.endpoint(name, ports[name], logins) for name, module in known.items()})
 
@@ -303,7 +302,7 @@ def green(rig: Rig) -> Preflight:
 def test_what_the_module_renders_for_the_current_line_reaches_every_store(green: Preflight) -> None:
     assert green.passed, "\n".join(probe.words for probe in green.wrong)
     seen = {(probe.component, probe.store) for probe in green.probes}
-    sentry = {("sentry-web", store) for store in stores.NAMES if store != "clickhouse"}
+    sentry = {("sentry-web", store) for store in catalog.NAMES if store != "clickhouse"}
     assert seen >= sentry | {("sentry-snuba-api", store) for store in ("clickhouse", "redis", "kafka")}
     assert seen >= {("sentry-relay", "kafka"), ("sentry-relay", "redis"), ("sentry-taskbroker", "kafka")}
 
