@@ -21,7 +21,6 @@ from confluent_kafka.admin import (
     ConfigEntry,
     ConfigResource,
     ConfigSource,
-    NewPartitions,
     ResourcePatternType,
     ResourceType,
     ScramMechanism,
@@ -117,35 +116,22 @@ class Kafka:
             kafka_topics.create(admin, [wanted])
             _until(lambda: topic.name in admin.list_topics(timeout=TIMEOUT_S).topics)
             return
-        self._set_anew(wanted)
-        if topic.partitions > len(present[topic.name].partitions):
-            self._grow(topic.name, topic.partitions)
+        resource = ConfigResource(ResourceType.TOPIC, topic.name)
+        (held,) = finish("reading a topic's settings", admin.describe_configs([resource]).values())
+        settings = {name: entry.value or "" for name, entry in held.items()}
+        there = kafka_topics.Topic(topic.name, len(present[topic.name].partitions), settings)
+        kafka_topics.mend(admin, kafka_topics.compare([wanted], [there]))
+        own = [name for name, entry in held.items() if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value]
+        if surplus := [name for name in own if name not in wanted.settings]:  # these go back to the broker's default
+            changes = [ConfigEntry(name, None, incremental_operation=AlterConfigOpType.DELETE) for name in surplus]
+            change = ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=changes)
+            finish("setting a topic", admin.incremental_alter_configs([change]).values())
 
     def _remove_topic(self, name: str) -> None:
         admin = self._connected()
         if name in admin.list_topics(timeout=TIMEOUT_S).topics:
             kafka_topics.delete(admin, [name])
             _until(lambda: name not in admin.list_topics(timeout=TIMEOUT_S).topics)
-
-    def _set_anew(self, wanted: kafka_topics.Topic) -> None:
-        """Set the topic's settings; those it has of its own beside them go back to the broker's default."""
-        admin, resource = self._connected(), ConfigResource(ResourceType.TOPIC, wanted.name)
-        (held,) = finish("reading a topic's settings", admin.describe_configs([resource]).values())
-        own = {name: entry for name, entry in held.items() if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value}
-        changes = [
-            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-            for name, value in wanted.settings.items()
-            if name not in own or own[name].value != value
-        ]
-        changes += [
-            ConfigEntry(name, None, incremental_operation=AlterConfigOpType.DELETE) for name in own if name not in wanted.settings
-        ]
-        if changes:
-            change = ConfigResource(ResourceType.TOPIC, wanted.name, incremental_configs=changes)
-            finish("setting a topic", admin.incremental_alter_configs([change]).values())
-
-    def _grow(self, name: str, partitions: int) -> None:
-        finish("adding partitions", self._connected().create_partitions([NewPartitions(name, partitions)]).values())
 
     # -- users
 

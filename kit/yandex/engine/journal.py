@@ -14,7 +14,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from google.protobuf.message import Message
 
 from kit import files
 from kit.errors import KitError
-from kit.yandex.engine.descriptors import kind_of, message
+from kit.yandex.engine.descriptors import OPERATION, kind_of, message
 
 VERSION = 1
 PENDING = "pending"
@@ -61,6 +61,10 @@ class Record:
     def without_pending(self) -> Record:
         """The same record, once no operation works on it."""
         return Record(self.key, self.parent, self.message, {name: value for name, value in self.extra.items() if name != PENDING})
+
+    def with_message(self, fresh: Any) -> Record:
+        """The same record with another message."""
+        return replace(self, message=fresh)
 
     def copy(self) -> Any:
         """A copy of the message, to be changed."""
@@ -119,6 +123,14 @@ class Journal:
 
     def kinds(self) -> list[str]:
         return list(self._records)
+
+    def delete_with_children(self, change: Change, record: Record) -> None:
+        """Delete a record and everything in it, but for the operations on it."""
+        change.delete(record.kind, record.key)
+        for kind in self.kinds():
+            if kind != OPERATION:
+                for child in self.children(kind, record.key):
+                    change.delete(child.kind, child.key)
 
     @contextmanager
     def transaction(self) -> Iterator[Change]:

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import grpc
-from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.message import Message
 
 from kit.errors import KitError
@@ -139,7 +138,7 @@ class Operations:
             if plan.verb != "delete" and current is not None:
                 settled = current.copy()
                 _restore_status(settled, plan.primary.message)
-                plan.primary = Record(current.key, current.parent, settled, current.extra).without_pending()
+                plan.primary = current.with_message(settled).without_pending()
                 change.put(plan.primary)
                 for patch in patches:
                     patch(plan.primary.message)
@@ -147,7 +146,7 @@ class Operations:
                 change.delete(kind, key)
         _publish_keys(state, plan)
         with state.journal.transaction() as change:
-            done = Record(record.key, record.parent, record.copy(), record.extra)
+            done = record.with_message(record.copy())
             _succeed(done.message, call, plan)
             change.put(done)
 
@@ -170,7 +169,7 @@ class Operations:
                     change.delete(kind, key)
                 elif (kind, key) in plan.change.puts:
                     change.put(old)
-            failed = Record(record.key, record.parent, record.copy(), record.extra)
+            failed = record.with_message(record.copy())
             failed.message.done = True
             failed.message.error.CopyFrom(_as_refusal(error).status())
             change.put(failed)
@@ -207,27 +206,20 @@ def _publish_keys(state: EmulatorState, plan: OperationPlan) -> None:
 def _recover(state: EmulatorState, record: Record, roll_back: Recovery, repeat: Recovery) -> None:
     """End an operation that a kill interrupted. A half-made resource is removed, so that the next apply makes it anew; one that
     was being changed or deleted stays, and the next apply changes or deletes it."""
-    place = record.extra.get("verb"), record.extra.get("kind", ""), record.extra.get("key", "")
-    verb, kind, key = place
-    current = state.journal.get(kind, key)
-    complaint = (
-        "" if current is None else _why_not_recovered(state, current, {"create": roll_back, "update": repeat}.get(str(verb)))
-    )
+    verb, recovery = record.extra.get("verb", ""), {"create": roll_back, "update": repeat}
+    current = state.journal.get(record.extra.get("kind", ""), record.extra.get("key", ""))
+    complaint = "" if current is None else _why_not_recovered(state, current, recovery.get(verb))
     with state.journal.transaction() as change:
         if current is not None and verb == "create":
-            change.delete(kind, key)
-            for found in [entry for name in state.journal.kinds() for entry in state.journal.children(name, key)]:
-                if found.kind != OPERATION:
-                    change.delete(found.kind, found.key)
+            state.journal.delete_with_children(change, current)
         elif current is not None:
             settled = current.copy()
             _set_status(settled, ("RUNNING", "ACTIVE"))
-            change.put(Record(current.key, current.parent, settled, current.extra).without_pending())
-        failed = Record(record.key, record.parent, record.copy(), record.extra)
+            change.put(current.with_message(settled).without_pending())
+        failed = record.with_message(record.copy())
         failed.message.done = True
-        failed.message.error.CopyFrom(
-            Refusal(grpc.StatusCode.ABORTED, f"the emulator was stopped while this ran{complaint}").status()
-        )
+        aborted = Refusal(grpc.StatusCode.ABORTED, f"the emulator was stopped while this ran{complaint}")
+        failed.message.error.CopyFrom(aborted.status())
         change.put(failed)
 
 
@@ -251,7 +243,7 @@ def _operation_record(call: Call, plan: OperationPlan, idempotency: str) -> Reco
     if call.method.metadata is not None:
         metadata = call.method.metadata()
         _fill_metadata(metadata, call.request, plan)
-        _pack(operation.metadata, metadata)
+        operation.metadata.Pack(metadata)
     owner = plan.subject or plan.primary.key
     extra = {"verb": plan.verb, "kind": plan.primary.kind, "key": plan.primary.key}
     return Record(operation.id, owner, operation, {**extra, **({"idempotency": idempotency} if idempotency else {})})
@@ -277,25 +269,17 @@ def _succeed(operation: Any, call: Call, plan: OperationPlan) -> None:
         return
     response = plan.response
     if response is None:
-        primary = plan.primary.message
-        if type(primary) is wanted:
-            response = primary
-        else:
-            response = wanted()
-            if wanted.DESCRIPTOR.full_name != "google.protobuf.Empty":
-                copy_fields(primary, response)
-    _pack(operation.response, response)
-
-
-def _pack(target: Packed, content: Message) -> None:
-    target.Pack(content)
+        response = wanted()
+        if wanted.DESCRIPTOR.full_name != "google.protobuf.Empty":
+            copy_fields(plan.primary.message, response)
+    operation.response.Pack(response)
 
 
 def _apply_patches(plan: OperationPlan, patches: list[ResponsePatch]) -> None:
     for patch in patches:
         fresh = plan.primary.copy()
         patch(fresh)
-        plan.primary = Record(plan.primary.key, plan.primary.parent, fresh, plan.primary.extra)
+        plan.primary = plan.primary.with_message(fresh)
         plan.change.put(plan.primary)
 
 

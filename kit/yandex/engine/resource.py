@@ -59,7 +59,7 @@ class MutationContext:
 
     def delete_with_children(self, record: Record) -> None:
         """Delete a record and everything in it."""
-        delete_with_children(self.state, self.change, record)
+        self.journal.delete_with_children(self.change, record)
 
     def touches(self, *prefixes: str) -> bool:
         """Whether the update mask names such a field."""
@@ -255,7 +255,7 @@ class Resource:
         with state.journal.transaction() as change:
             if self.on_forget is not None:
                 self.on_forget(state, change, record)
-            delete_with_children(state, change, record)
+            state.journal.delete_with_children(change, record)
 
     def _is_shown(self, state: EmulatorState, record: Record) -> bool:
         """Whether the backing has it. What is being made is shown before it is real."""
@@ -333,15 +333,6 @@ def check_protection(record: Record, noun: str) -> None:
         protected = values[message.deletion_protection_mode].name.endswith("_ENABLED")
     if protected:
         raise refusal.precondition(f"{noun} {record.key} has deletion protection enabled: disable it before deleting")
-
-
-def delete_with_children(state: EmulatorState, change: Change, record: Record) -> None:
-    """Delete a record and everything in it."""
-    change.delete(record.kind, record.key)
-    for kind in state.journal.kinds():
-        if kind != OPERATION:
-            for child in state.journal.children(kind, record.key):
-                change.delete(child.kind, child.key)
 
 
 def _is_cluster(resource: Resource, subject: str) -> bool:

@@ -82,7 +82,7 @@ def _configure(context: MutationContext) -> None:
         for record in context.journal.children(SHARD, context.message.id):
             fresh = record.copy()
             _complete_shard(context.message, fresh)
-            context.change.put(Record(record.key, record.parent, fresh))
+            context.change.put(record.with_message(fresh))
 
 
 def _clear_unless_set(user: Any, effective: Any, names: tuple[str, ...]) -> None:
@@ -184,7 +184,7 @@ def update_shard(state: EmulatorState, call: Call, change: Change) -> OperationP
     for path in paths_to_update(request, ("cluster_id", "shard_name"), call.method):
         copy_path(request, path, fresh)
     _complete_shard(CLUSTERS.find(state, request.cluster_id).message, fresh)
-    primary = Record(record.key, record.parent, fresh)
+    primary = record.with_message(fresh)
     change.put(primary)
     names = {"cluster_id": request.cluster_id, "shard_name": request.shard_name}
     return OperationPlan("update", change, primary, names=names, subject=request.cluster_id)

@@ -32,7 +32,7 @@ def _rotate(context: MutationContext) -> None:
     for record in context.journal.children(VERSION, context.message.id):
         fresh = record.copy()
         fresh.primary = False
-        context.change.put(Record(record.key, record.parent, fresh))
+        context.change.put(record.with_message(fresh))
     _add_version(context)
     context.message.rotated_at.CopyFrom(now())
     context.plan.names["new_primary_version_id"] = context.message.primary_version.id

@@ -12,7 +12,7 @@ from kit.yandex.engine import bindings, descriptors, ids, refusal
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import MutationContext, Resource, delete_with_children, operation
+from kit.yandex.engine.resource import MutationContext, Resource, operation
 from kit.yandex.engine.state import Call, EmulatorState, now
 
 SECRET, VERSION = "lockbox.v1.Secret", "lockbox.v1.Version"
@@ -55,7 +55,7 @@ def remove_secret(state: EmulatorState, change: Change, secret_id: str) -> None:
     """Delete a secret with its versions."""
     record = state.journal.get(SECRET, secret_id)
     if record is not None:
-        delete_with_children(state, change, record)
+        state.journal.delete_with_children(change, record)
 
 
 def _build_secret(context: MutationContext) -> None:
@@ -103,7 +103,7 @@ def add_version(state: EmulatorState, call: Call, change: Change) -> OperationPl
     if not entries and secret.WhichOneof("payload_specification"):
         entries = _generate_password(secret.password_payload_specification)
     version = _add_version(change, secret, request.description, entries)
-    primary = Record(owner.key, owner.parent, secret, owner.extra)
+    primary = owner.with_message(secret)
     change.put(primary)
     names = {"secret_id": owner.key, "version_id": version.id}
     return OperationPlan("update", change, primary, names=names, response=version)
@@ -148,12 +148,12 @@ def _schedule(is_scheduled: bool) -> Any:
             fresh.ClearField("destroy_at")
             if is_scheduled:
                 fresh.destroy_at.seconds = now().seconds + call.request.pending_period.seconds
-            primary = Record(record.key, record.parent, fresh, record.extra)
+            primary = record.with_message(fresh)
             change.put(primary)
             if owner.message.current_version.id == record.key:  # the secret shows its state too
                 secret = owner.copy()
                 secret.current_version.CopyFrom(fresh)
-                change.put(Record(owner.key, owner.parent, secret, owner.extra))
+                change.put(owner.with_message(secret))
             names = {"secret_id": owner.key, "version_id": record.key}
             return OperationPlan("update", change, primary, names=names, response=fresh)
 

@@ -9,7 +9,6 @@ from kit.yandex import contract
 from kit.yandex.contract import Engine
 from kit.yandex.engine import refusal
 from kit.yandex.engine.fields import add_user_config_layer, copy_fields, set_defaults
-from kit.yandex.engine.journal import Record
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext
 from kit.yandex.managed import clusters
@@ -90,7 +89,7 @@ def _failover(context: MutationContext) -> None:
     for record in hosts:
         fresh = record.copy()
         fresh.role = MASTER if record.key == chosen.key else REPLICA
-        context.change.put(Record(record.key, record.parent, fresh))
+        context.change.put(record.with_message(fresh))
 
 
 PRODUCT = Product(
@@ -156,7 +155,7 @@ def _revoke_permissions(context: MutationContext) -> None:
             fresh = record.copy()
             del fresh.permissions[:]
             fresh.permissions.extend(kept)
-            context.change.put(Record(record.key, record.parent, fresh, record.extra))
+            context.change.put(record.with_message(fresh))
 
 
 DATABASES = Parts(

@@ -159,7 +159,7 @@ def _update_rule(state: EmulatorState, call: Call, change: Change) -> OperationP
             rule.labels.update(call.request.labels)
         else:
             raise refusal.invalid("update_mask", f"there is no field {path}")
-    replaced = Record(record.key, record.parent, fresh, record.extra)
+    replaced = record.with_message(fresh)
     change.put(replaced)
     return OperationPlan("update", change, replaced, names={"security_group_id": record.key, "rule_id": rule.id}, response=rule)
 
