@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from kit.yandex.engine import descriptors, pages, refusal
+from kit.yandex import refusal
+from kit.yandex.engine import descriptors, pages
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import Registry

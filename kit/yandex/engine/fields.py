@@ -13,7 +13,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from kit.yandex.engine.refusal import invalid
+from kit.yandex.refusal import invalid
 
 USER, EFFECTIVE, DEFAULT = "user_config", "effective_config", "default_config"
 MAXIMUM_DEPTH = 6

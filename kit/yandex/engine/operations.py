@@ -18,14 +18,15 @@ import grpc
 from google.protobuf.message import Message
 
 from kit.errors import KitError
+from kit.yandex import refusal
 from kit.yandex.contract import NotPossible, S3Refused
-from kit.yandex.engine import ids, refusal
+from kit.yandex.engine import ids
 from kit.yandex.engine.descriptors import OPERATION, message
 from kit.yandex.engine.fields import copy_fields
 from kit.yandex.engine.journal import PENDING, Change, Record
 from kit.yandex.engine.plan import OperationPlan, ResponsePatch
-from kit.yandex.engine.refusal import Refusal
 from kit.yandex.engine.state import Call, EmulatorState, now
+from kit.yandex.refusal import Refusal
 
 ANSWERED_WITHIN_S = 1.5  # what is made in this time is done in the first answer, and nobody polls for it
 ALWAYS_AWAITED = "storage.v1."  # the provider reads a bucket out of the first answer, whatever it polls for afterwards

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from kit.yandex.engine import refusal
+from kit.yandex import refusal
 
 DEFAULT_SIZE, MAXIMUM_SIZE = 100, 1000
 CLAUSE = re.compile(r"""\s*([a-z_.]+)\s*(=|!=)\s*(?:"([^"]*)"|'([^']*)'|([^\s"']+))\s*""")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kit.yandex.engine import refusal
+from kit.yandex import refusal
 from kit.yandex.engine.state import EmulatorState
 
 FOLDER, CLOUD = "resourcemanager.v1.Folder", "resourcemanager.v1.Cloud"

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kit.yandex import refusal
 from kit.yandex.contract import Backing
-from kit.yandex.engine import descriptors, ids, pages, references, refusal
+from kit.yandex.engine import descriptors, ids, pages, references
 from kit.yandex.engine.descriptors import OPERATION, Method
 from kit.yandex.engine.fields import copy_fields, copy_path, counterparts
 from kit.yandex.engine.journal import Change, Journal, Record
@@ -149,7 +150,7 @@ class Resource:
         if self.scope:
             state.find(self.parent, parent, references.FIELDS.get(self.scope, ("", "Cluster"))[1])
         references.check(state, request)
-        quotas.check(state, self.message)
+        quotas.check(self.message, state.journal.count, state.options.quotas)
         fresh = descriptors.message(self.message)()
         copy_fields(request, fresh)
         unwrap_spec(request, fresh)

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from kit.yandex import refusal
 from kit.yandex.contract import Backing
-from kit.yandex.engine import ids, refusal
+from kit.yandex.engine import ids
 from kit.yandex.engine.descriptors import Method
 from kit.yandex.engine.journal import Change, Journal, Record
 from kit.yandex.engine.plan import OperationPlan

@@ -7,7 +7,7 @@ import time
 import grpc
 
 from kit.yandex.contract import TOKEN_PREFIX
-from kit.yandex.engine.refusal import Refusal
+from kit.yandex.refusal import Refusal
 
 
 def subject_of(authorization: str) -> str:

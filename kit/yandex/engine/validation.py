@@ -14,7 +14,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from kit.yandex.engine.refusal import Violation
+from kit.yandex.refusal import Violation
 
 # VPC's messages carry no annotations in the SDK; these are the rules of its public reference.
 VPC_NAME = "|[a-zA-Z]([-_a-zA-Z0-9]{0,61}[a-zA-Z0-9])?"

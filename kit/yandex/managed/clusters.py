@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from kit.yandex import contract
-from kit.yandex.engine import bindings, descriptors, ids, pages, refusal
+from kit.yandex import contract, refusal
+from kit.yandex.engine import bindings, descriptors, ids, pages
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext, Resource, set_status

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from kit.yandex.engine import descriptors, ids, pages, refusal
+from kit.yandex import refusal
+from kit.yandex.engine import descriptors, ids, pages
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.state import Call, EmulatorState, now
-from kit.yandex.services import lockbox
+from kit.yandex.managed import secrets
 
 CONNECTION = "connectionmanager.v1.Connection"
 SERVICE = "connectionmanager.v1.ConnectionService"
@@ -33,7 +34,7 @@ def put(
         connection = before.copy()
     key = f"{engine}_password"
     name = f"connection-{connection.id}"
-    secret = lockbox.put_secret(state, change, cluster.folder_id, name, {key: password}, connection.lockbox_secret.id)
+    secret = secrets.put_secret(state, change, cluster.folder_id, name, {key: password}, connection.lockbox_secret.id)
     connection.lockbox_secret.id = secret.id
     connection.lockbox_secret.version = connection.lockbox_secret.newest_version = secret.current_version.id
     connection.updated_at.CopyFrom(now())
@@ -48,7 +49,7 @@ def put(
 def remove(state: EmulatorState, change: Change, connection_id: str) -> None:
     record = state.journal.get(CONNECTION, connection_id)
     if record is not None:
-        lockbox.remove_secret(state, change, record.message.lockbox_secret.id)
+        secrets.remove_secret(state, change, record.message.lockbox_secret.id)
         change.delete(CONNECTION, connection_id)
 
 

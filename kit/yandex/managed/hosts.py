@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kit.yandex.engine import descriptors, ids, references, refusal
+from kit.yandex import refusal
+from kit.yandex.engine import descriptors, ids, references
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.resource import MutationContext
 from kit.yandex.managed.product import Product, put_cluster, role_of

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kit.endpoints import Secret
-from kit.yandex import contract
-from kit.yandex.engine import ids, refusal
+from kit.yandex import contract, refusal
+from kit.yandex.engine import ids
 from kit.yandex.engine.resource import MutationContext
 from kit.yandex.managed import connections
 from kit.yandex.managed.parts import Hook, NewPart, Parts, nothing

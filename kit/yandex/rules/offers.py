@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kit import yaml_file
-from kit.yandex.engine import refusal
+from kit.yandex import refusal
 
 DATA = Path(__file__).parent
 GB = 1024**3

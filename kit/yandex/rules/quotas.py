@@ -5,13 +5,13 @@ Counted are resources, not cores and bytes: what a `create` adds is known here a
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import grpc
 
 from kit.errors import KitError
-from kit.yandex.engine.refusal import Refusal
-from kit.yandex.engine.state import EmulatorState
+from kit.yandex.refusal import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +64,15 @@ def parse(texts: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
-def limit(state: EmulatorState, quota: Quota) -> float:
-    """The limit in this emulator."""
-    return state.options.quotas.get(quota.id, quota.limit)
+def usage(quota: Quota, count: Callable[[str], int]) -> int:
+    """How many there are; `count`: of a kind."""
+    return sum(count(kind) for kind in quota.kinds)
 
 
-def usage(state: EmulatorState, quota: Quota) -> int:
-    """How many there are."""
-    return sum(state.journal.count(kind) for kind in quota.kinds)
-
-
-def check(state: EmulatorState, kind: str) -> None:
-    """Raise RESOURCE_EXHAUSTED if one more of this kind is too many."""
+def check(kind: str, count: Callable[[str], int], limits: Mapping[str, float]) -> None:
+    """Raise RESOURCE_EXHAUSTED if one more of this kind is too many. `limits`: those of `--quota`."""
     for quota in QUOTAS:
-        if kind in quota.kinds and usage(state, quota) + 1 > limit(state, quota):
-            raise Refusal(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f"Quota limit {quota.id} exceeded: {limit(state, quota):g} allowed, {usage(state, quota)} used",
-            )
+        limit, used = limits.get(quota.id, quota.limit), usage(quota, count)
+        if kind in quota.kinds and used + 1 > limit:
+            message = f"Quota limit {quota.id} exceeded: {limit:g} allowed, {used} used"
+            raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, message)

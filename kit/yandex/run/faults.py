@@ -12,7 +12,7 @@ import grpc
 
 from kit.errors import KitError
 from kit.yandex.engine.descriptors import Method
-from kit.yandex.engine.refusal import Refusal
+from kit.yandex.refusal import Refusal
 
 
 class FaultUnknown(KitError):

@@ -13,13 +13,14 @@ from typing import Any
 import grpc
 
 from kit.errors import KitError
+from kit.yandex import refusal
 from kit.yandex.contract import PortTaken
-from kit.yandex.engine import descriptors, refusal, validation
+from kit.yandex.engine import descriptors, validation
 from kit.yandex.engine.descriptors import Method
-from kit.yandex.engine.refusal import Refusal
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.state import Call, EmulatorState
 from kit.yandex.engine.tokens import subject_of
+from kit.yandex.refusal import Refusal
 from kit.yandex.run.faults import Faults
 
 LOOPBACK = "127.0.0.1"

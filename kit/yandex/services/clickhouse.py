@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from kit.yandex import contract
+from kit.yandex import contract, refusal
 from kit.yandex.contract import Engine
-from kit.yandex.engine import descriptors, refusal
+from kit.yandex.engine import descriptors
 from kit.yandex.engine.fields import add_user_config_layer, copy_fields, copy_path, set_default_messages, set_defaults
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan

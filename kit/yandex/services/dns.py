@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kit.yandex import contract
-from kit.yandex.engine import bindings, descriptors, refusal
+from kit.yandex import contract, refusal
+from kit.yandex.engine import bindings, descriptors
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import Registry

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kit.yandex.engine import bindings, descriptors, ids, pages, refusal
+from kit.yandex import refusal
+from kit.yandex.engine import bindings, descriptors, ids, pages
 from kit.yandex.engine.fields import copy_fields
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.references import ACCOUNT

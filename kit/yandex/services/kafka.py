@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kit.yandex import contract
+from kit.yandex import contract, refusal
 from kit.yandex.contract import Engine
-from kit.yandex.engine import descriptors, refusal
+from kit.yandex.engine import descriptors
 from kit.yandex.engine.fields import set_defaults
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from kit.yandex import contract
+from kit.yandex import contract, refusal
 from kit.yandex.contract import Engine
-from kit.yandex.engine import bindings, ids, refusal
+from kit.yandex.engine import bindings, ids
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.plan import ResponsePatch
 from kit.yandex.engine.references import SUBNET

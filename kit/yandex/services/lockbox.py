@@ -5,20 +5,21 @@ from __future__ import annotations
 import base64
 import secrets
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from kit.yandex.engine import bindings, descriptors, ids, refusal
+from kit.yandex import refusal
+from kit.yandex.engine import bindings
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext, Resource, operation
 from kit.yandex.engine.state import Call, EmulatorState, now
+from kit.yandex.managed.secrets import ACTIVE, SECRET, VERSION, VERSION_ACTIVE, add_version_record
 
-SECRET, VERSION = "lockbox.v1.Secret", "lockbox.v1.Version"
 SERVICE, PAYLOAD = "lockbox.v1.SecretService", "lockbox.v1.PayloadService"
-ACTIVE, INACTIVE = 2, 3  # of a secret
-VERSION_ACTIVE, SCHEDULED = 1, 2  # of a version
+INACTIVE = 3  # of a secret
+SCHEDULED = 2  # of a version
 PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
@@ -36,28 +37,6 @@ def register(registry: Registry) -> None:
     registry.add(PAYLOAD, "GetEx", get_payload_ex)
 
 
-def put_secret(
-    state: EmulatorState, change: Change, folder_id: str, name: str, entries: Mapping[str, str], secret_id: str = ""
-) -> Any:
-    """Make a secret for another service (Connection Manager), or add a version to the one of this id. Returns the secret."""
-    before = state.journal.get(SECRET, secret_id) if secret_id else None
-    if before is None:
-        secret = descriptors.message(SECRET)(id=secret_id or ids.new("e6q"), folder_id=folder_id, name=name, created_at=now())
-        secret.status = ACTIVE
-    else:
-        secret = before.copy()
-    _add_version(change, secret, "", {key: ["text", value] for key, value in entries.items()})
-    change.put(Record(secret.id, folder_id, secret, {}))
-    return secret
-
-
-def remove_secret(state: EmulatorState, change: Change, secret_id: str) -> None:
-    """Delete a secret with its versions."""
-    record = state.journal.get(SECRET, secret_id)
-    if record is not None:
-        state.journal.delete_with_children(change, record)
-
-
 def _build_secret(context: MutationContext) -> None:
     request, secret = context.request, context.message
     secret.status = ACTIVE
@@ -65,7 +44,7 @@ def _build_secret(context: MutationContext) -> None:
     if request.WhichOneof("payload_specification"):
         entries = _generate_password(request.password_payload_specification)
     if entries or (request.HasField("create_version") and request.create_version.value):
-        version = _add_version(context.change, secret, request.version_description, entries)
+        version = add_version_record(context.change, secret, request.version_description, entries)
         context.plan.names["version_id"] = version.id
 
 
@@ -102,7 +81,7 @@ def add_version(state: EmulatorState, call: Call, change: Change) -> OperationPl
     entries = {key: value for key, value in {**base, **_entries(request.payload_entries)}.items() if key not in removed}
     if not entries and secret.WhichOneof("payload_specification"):
         entries = _generate_password(secret.password_payload_specification)
-    version = _add_version(change, secret, request.description, entries)
+    version = add_version_record(change, secret, request.description, entries)
     primary = owner.with_message(secret)
     change.put(primary)
     names = {"secret_id": owner.key, "version_id": version.id}
@@ -160,16 +139,6 @@ def _schedule(is_scheduled: bool) -> Any:
         return state.operations.run(state, call, prepare)
 
     return handler
-
-
-def _add_version(change: Change, secret: Any, description: str, entries: Mapping[str, Any]) -> Any:
-    version = descriptors.message(VERSION)(
-        id=ids.new("e6q"), secret_id=secret.id, created_at=now(), description=description, status=VERSION_ACTIVE
-    )
-    version.payload_entry_keys.extend(sorted(entries))
-    secret.current_version.CopyFrom(version)
-    change.put(Record(version.id, secret.id, version, {"entries": dict(entries)}))
-    return version
 
 
 def _version(state: EmulatorState, secret_id: str, version_id: str) -> Record:

@@ -7,15 +7,16 @@ from typing import Any
 
 import grpc
 
+from kit.yandex import refusal
 from kit.yandex.contract import TOKEN_PREFIX
-from kit.yandex.engine import bindings, descriptors, ids, pages, refusal
+from kit.yandex.engine import bindings, descriptors, ids, pages
 from kit.yandex.engine.descriptors import OPERATION
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.references import CLOUD, FOLDER
-from kit.yandex.engine.refusal import Refusal
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext, Resource
 from kit.yandex.engine.state import Call, EmulatorState, now
+from kit.yandex.refusal import Refusal
 from kit.yandex.rules import quotas
 
 # What go-sdk asks for by id; all are this one server.
@@ -144,8 +145,8 @@ def list_quota_services(state: EmulatorState, call: Call) -> Any:
 
 def _quota(state: EmulatorState, quota: quotas.Quota) -> Any:
     answer = descriptors.message("quotamanager.v1.QuotaLimit")(quota_id=quota.id)
-    answer.limit.value = quotas.limit(state, quota)
-    answer.usage.value = quotas.usage(state, quota)
+    answer.limit.value = state.options.quotas.get(quota.id, quota.limit)
+    answer.usage.value = quotas.usage(quota, state.journal.count)
     return answer
 
 

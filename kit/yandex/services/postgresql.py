@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kit.yandex import contract
+from kit.yandex import contract, refusal
 from kit.yandex.contract import Engine
-from kit.yandex.engine import refusal
 from kit.yandex.engine.fields import add_user_config_layer, copy_fields, set_defaults
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext

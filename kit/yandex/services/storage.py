@@ -9,8 +9,9 @@ from xml.sax.saxutils import escape
 
 from google.protobuf import json_format
 
+from kit.yandex import refusal
 from kit.yandex.contract import S3Refused
-from kit.yandex.engine import bindings, descriptors, pages, references, refusal
+from kit.yandex.engine import bindings, descriptors, pages, references
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import Registry

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from kit.yandex.engine import descriptors, ids, pages, refusal
+from kit.yandex import refusal
+from kit.yandex.engine import descriptors, ids, pages
 from kit.yandex.engine.fields import copy_fields
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
