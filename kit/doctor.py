@@ -31,7 +31,7 @@ MARKS = {"right": "✓", "note": "!", "wrong": "✗"}
 
 GB = 1024**3
 LEAST_PYTHON = (3, 11)
-LEAST_MEMORY_GB = 4  # five idle stores, the cluster and the small Sentry take about 3
+LEAST_MEMORY_GB = 4  # five idle stores, the cluster and the stand-in take about 3
 KEPT_BY_THE_KERNEL = 0.92  # a machine of 4 GB says that it has some 3.8
 LEAST_DISK_GB = 3
 LEAST_INOTIFY_INSTANCES = 64  # one Kind node takes 26: see kit/host/limits.py

@@ -15,6 +15,7 @@ from kit.errors import KitError
 from kit.yaml_file import Document, KeyPath, suggestion
 
 FILE_NAME = "kit.yaml"
+OLD_KIND = "flavour"  # the name of `sentry.kind` until 2026-11-28: still read, with a word of warning
 TOPIC_PATTERN = re.compile(r"(?!__|\.{1,2}$)[a-zA-Z0-9._-]{1,249}")  # Kafka's own rule; two underscores are the broker's
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]|[a-z]")
 
@@ -71,9 +72,16 @@ def described(document: Document, *, name: str | None = None) -> Stack:
         ports=_ports(document),
         memory_mb={key: _number(document, ("memory_mb", key), 128, 1_048_576) for key in memory},
         sentry=_sentry(document),
+        warnings=_warnings(document),
         mail=_mail(document) if document.has(("mail",)) else None,
         cloud=dict(document.plain(("cloud",))) if _mapping(document, ("cloud",), "names of variables and their values") else {},
     )
+
+
+def _warnings(document: Document) -> tuple[str, ...]:
+    if not document.has(("sentry", OLD_KIND)):
+        return ()
+    return (f"{document.place(('sentry', OLD_KIND))}: `sentry.{OLD_KIND}` is called `sentry.kind` now",)
 
 
 def _ports(document: Document) -> dict[str, int]:
@@ -89,9 +97,13 @@ def _ports(document: Document) -> dict[str, int]:
 
 
 def _sentry(document: Document) -> SentryWanted:
-    fields = _fields(document, ("sentry",), ("flavour", "profile", "size", "chart", "retention_days", "topics", "values"))
-    choices = {"flavour": FLAVOURS, "profile": PROFILES, "size": SIZES}
-    found: dict[str, Any] = {key: _choice(document, ("sentry", key), choices[key]) for key in choices if key in fields}
+    known = ("kind", "profile", "size", "chart", "retention_days", "topics", "values")
+    fields = _fields(document, ("sentry",), (*known, OLD_KIND) if document.has(("sentry", OLD_KIND)) else known)
+    if "kind" in fields and OLD_KIND in fields:
+        raise document.wrong(("sentry", OLD_KIND), f"`kind` says the same as `{OLD_KIND}`, its older name", "keep `kind` alone")
+    choices = {"kind": FLAVOURS, OLD_KIND: FLAVOURS, "profile": PROFILES, "size": SIZES}
+    chosen = {key: _choice(document, ("sentry", key), choices[key]) for key in choices if key in fields}
+    found: dict[str, Any] = {"flavour" if key == "kind" else key: value for key, value in chosen.items()}
     if "chart" in fields:
         found["chart"] = document.written(("sentry", "chart"))
     if "retention_days" in fields:

@@ -58,7 +58,7 @@ class Mail:
 class SentryWanted:
     """Which Sentry, and with which configuration: the same choice for both targets."""
 
-    flavour: Flavour = "lite"  # the small stand-in, or the chart itself
+    flavour: Flavour = "lite"  # `kind` in kit.yaml: lite, the stand-in, or the chart itself
     profile: str = "current"
     size: Size = "errors-only"
     chart: str | None = None  # a directory, a .tgz or oci://…; None: where the profile says
@@ -77,5 +77,6 @@ class Stack:
     parts: tuple[Part, ...] = PARTS
     sentry: SentryWanted = field(default_factory=SentryWanted)
     mail: Mail | None = None  # None: no mail leaves
+    warnings: tuple[str, ...] = field(default=(), compare=False)  # about keys that are read still
     trusts_chart: bool = False  # for this call: its settings may run as the user where there is no sandbox; never remembered
     cloud: Mapping[str, Any] = field(default_factory=dict)  # variables of terraform/variables.tf that the user sets

@@ -20,7 +20,7 @@ command = chart  # the name under which the frame finds every command
 
 
 @chart.command("render")
-@click.option("--sentry", type=click.Choice(FLAVOURS), help="The small stand-in (lite), or Sentry's own chart.")
+@click.option("--sentry", type=click.Choice(FLAVOURS), help="The kind of Sentry: lite, the stand-in, or its own chart.")
 @click.option("--profile", type=click.Choice(PROFILES), help="The line of chart and Sentry.")
 @click.option("--size", type=click.Choice(SIZES), help="How much of Sentry.")
 @click.option("--chart", metavar="REF", help="A folder, a .tgz or oci://… (default: where the profile says).")

@@ -70,6 +70,8 @@ class Session:
 
         described = file.load(Path(self.config_path) if self.config_path else None, name=self.stack_name)
         described = dataclasses.replace(described, trusts_chart=self.trusts_chart)
+        for warning in described.warnings:
+            print(f"! {warning}", file=sys.stderr)
         state = places.find(described.name).state
         remembered = choice.load(self._cloud_folder(state) if self.cloud else state)
         if remembered is None or choice.alone(described.sentry) != SentryWanted():

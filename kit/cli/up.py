@@ -23,7 +23,7 @@ Examples:
 @click.command("up", cls=Command, epilog=EXAMPLES)
 @click.option("--plan", "plan_only", is_flag=True, help="Print what would be done and why, and do nothing.")
 @click.option("--only", type=click.Choice(PARTS), help="Bring up this part alone, with what it needs.")
-@click.option("--sentry", type=click.Choice(FLAVOURS), help="The small stand-in (lite), or Sentry's own chart.")
+@click.option("--sentry", type=click.Choice(FLAVOURS), help="The kind of Sentry: lite, the stand-in, or its own chart.")
 @click.option("--profile", type=click.Choice(PROFILES), help="The line of chart and Sentry.")
 @click.option("--size", type=click.Choice(SIZES), help="How much of Sentry.")
 @click.option("--chart", metavar="REF", help="The chart: a folder, a .tgz or oci://… (default: where the profile says).")

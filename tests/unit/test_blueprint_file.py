@@ -26,8 +26,15 @@ def test_a_right_file_is_read() -> None:
 
 
 def test_which_sentry_is_read() -> None:
-    text = "sentry: {flavour: chart, profile: seed, size: full, chart: ./sentry, retention_days: 30}"
+    text = "sentry: {kind: chart, profile: seed, size: full, chart: ./sentry, retention_days: 30}"
     assert file.parse(text, "kit.yaml").sentry == SentryWanted("chart", "seed", "full", "./sentry", 30)
+
+
+def test_the_older_name_of_the_kind_is_read_with_a_warning() -> None:
+    old = file.parse("sentry:\n  flavour: chart\n", "kit.yaml")
+    assert old.sentry == SentryWanted("chart")
+    assert old.warnings == ("kit.yaml:2: `sentry.flavour` is called `sentry.kind` now",)
+    assert file.parse("sentry: {kind: chart}", "kit.yaml").warnings == ()
 
 
 def test_the_cloud_s_variables_are_taken_as_they_are() -> None:
@@ -55,6 +62,9 @@ def test_an_empty_file_is_the_defaults() -> None:
         ("memory_mb:\n  kafka: 1\n", 2, "'1' is not a whole number"),
         ("ports: 9091\n", 1, "a mapping is expected"),
         ("sentry:\n  profile: curent\n", 2, "'curent' is none of current, seed"),
+        ("sentry: {kind: light}\n", 1, "'light' is none of lite, chart"),
+        ("sentry:\n  kind: lite\n  flavour: chart\n", 3, "`kind` says the same as `flavour`"),
+        ("sentry: {flavur: chart}\n", 1, "unknown key 'flavur'"),
         ("sentry: {size: huge}\n", 1, "'huge' is none of errors-only, full"),
         ("- kit\n", 1, "a mapping is expected"),
         ("name: kit\nname: other\n", 2, "twice"),

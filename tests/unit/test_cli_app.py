@@ -216,6 +216,13 @@ def test_the_description_may_lie_elsewhere(here: Kit, tmp_path: Path) -> None:
     assert (missing.exit_code, missing.json["error"]["code"]) == (10, "KIT-BLUEPRINT")
 
 
+def test_what_is_read_still_but_not_for_ever_is_said(here: Kit) -> None:
+    (here.home / "kit.yaml").write_text("sentry: {flavour: chart}\n")
+    ran = here("secrets", "list", "-o", "json")
+    assert (ran.exit_code, ran.json) == (0, {})
+    assert ran.stderr == "! kit.yaml:1: `sentry.flavour` is called `sentry.kind` now\n"
+
+
 def test_a_traceback_is_shown_to_who_asks_for_it(here: Kit) -> None:
     assert "Traceback" not in here("certs", "show").stderr
     for words in (("certs", "show", "-v"), ("--verbose", "certs", "show")):

@@ -184,7 +184,7 @@ class ApiNotReached(KitError):
 
 
 class StandInInCloud(KitError):
-    """The small stand-in was asked for where its images are not."""
+    """The stand-in was asked for where its images are not."""
 
     code = "KIT-CLOUD-FLAVOUR"
     exit_code = 10

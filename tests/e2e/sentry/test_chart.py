@@ -154,7 +154,7 @@ def test_the_release_holds_no_secret(stack: Stack) -> None:
 def test_a_shorter_retention_is_shown_and_reaches_sentry_and_the_bucket_of_events(stack: Stack) -> None:
     assert stack.program.must("values", "diff").stdout == ""
     described = stack.program.home / "kit.yaml"
-    described.write_text(f"sentry: {{flavour: chart, chart: {stack.chart()}, retention_days: 30}}\n")
+    described.write_text(f"sentry: {{kind: chart, chart: {stack.chart()}, retention_days: 30}}\n")
     shown = stack.program("values", "diff")
     assert shown.exit_code == 3
     assert "-    days: 90" in shown.stdout
