@@ -148,20 +148,11 @@ class FullChart:
             return ()
         template, start = self._asset(front.TEMPLATE), self._asset(front.START)
         revision = files.digest({"chain": certificate.chain, "template": template, "start": start})
-        return front.documents(template, start, self._front_image, NAMESPACE, RELEASE, revision=revision)
+        image = self.site.machine.supply.image(FRONT_IMAGE).reference
+        return front.documents(template, start, image, NAMESPACE, RELEASE, revision=revision)
 
     def made_from(self) -> Mapping[str, str]:
-        certificate = self.site.front_certificate()
-        return {
-            "front": json.dumps([self._front_image, certificate.chain]) if certificate else "",
-            "template": self._asset(front.TEMPLATE),
-            "start": self._asset(front.START),
-            "first run": self._asset(first_run.SCRIPT),
-        }
-
-    @property
-    def _front_image(self) -> str:
-        return self.site.machine.supply.image(FRONT_IMAGE).reference
+        return {"added": json.dumps(self.added(), sort_keys=True), "first run": self._asset(first_run.SCRIPT)}
 
     def _asset(self, path: Path) -> str:
         return (self.site.machine.assets / path).read_text()
