@@ -13,6 +13,7 @@ import pytest
 
 from kit.adapters.terraform.errors import StateLocked, TerraformFailed
 from kit.adapters.terraform.program import Configuration, Terraform
+from tests.support.signals import taken_as_by_a_command
 from tests.support.terraform import opentofu, program
 
 EVALUATED_WITHIN_S = 20.0  # 0.1 s on a quiet machine
@@ -184,7 +185,7 @@ def test_a_mistake_is_told_by_file_and_line(terraform: Terraform, tmp_path: Path
     here = configuration(terraform, tmp_path, CONFIGURATION.replace("var.words", "var.wrods"))
     here.init()
     with pytest.raises(TerraformFailed, match="undeclared input variable") as caught:
-        here.plan(tmp_path / "plan", {})
+        here.plan(tmp_path / "plan", {"words": []})
     assert "main.tf:7" in caught.value.why
 
 
@@ -214,7 +215,7 @@ def test_ctrl_c_leaves_a_whole_state_of_what_was_made(terraform: Terraform, tmp_
         if event["type"] == "apply_start":
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), taken_as_by_a_command():
         here.apply(tmp_path / "plan", on_event)
     made = [resource["address"] for resource in here.show_state()["values"]["root_module"]["resources"]]
     assert made == ["terraform_data.first"]

@@ -21,6 +21,7 @@ from kit.yandex.engine import ids
 from kit.yandex.engine.state import Options
 from kit.yandex.run import emulator
 from kit.yandex.run.emulator import Emulator
+from tests.support.signals import taken_as_by_a_command
 from tests.support.terraform import opentofu, program, provider_environment
 
 OPERATION_S = 3.0
@@ -100,7 +101,7 @@ def test_an_interrupted_apply_ends_by_itself_and_the_next_one_goes_on(
             time.sleep(UNTIL_IT_WAITS_S)
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), taken_as_by_a_command():
         here.apply(plan, on_event)
     assert sum(event["type"] == "apply_start" for event in events) == 1, "nothing new was begun"
     made = addresses(here)
