@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 from kit.adapters import proxies
 from kit.errors import KitError
 from kit.host import fitness, places, trust
-from kit.host.limits import INOTIFY
+from kit.host.limits import INOTIFY, INOTIFY_OF_A_NODE
 from kit.report.table import Row, columns
 
 if TYPE_CHECKING:
@@ -34,7 +34,12 @@ LEAST_PYTHON = (3, 11)
 LEAST_MEMORY_GB = 4  # five idle stores, the cluster and the stand-in take about 3
 KEPT_BY_THE_KERNEL = 0.92  # a machine of 4 GB says that it has some 3.8
 LEAST_DISK_GB = 3
-LEAST_INOTIFY_INSTANCES = 64  # one Kind node takes 26: see kit/host/limits.py
+LEAST_INOTIFY_INSTANCES = 2 * INOTIFY_OF_A_NODE  # for the node, and as much for everything else of this user
+# What lets somebody in, below a stack's certificates and state.
+PRIVATE = (
+    *("**/*.key", "**/secrets/**/*", "**/secrets.json", "**/given.json"),
+    *("**/kubeconfig", "api-tokens.csv", "**/terraform.tfstate*", "yandex/token", "yandex/journal.jsonl*"),
+)
 # kind.sigs.k8s.io/docs/user/known-issues, "too many open files", read 2026-11-28: a desktop with an editor uses up Ubuntu's 128.
 ADVISED_INOTIFY_INSTANCES = 512
 # Where the memory of an engine's own machine is set: the products' settings, and `colima start --help`; read 2026-11-28 in public
@@ -245,8 +250,8 @@ def _foreign(local: LocalTarget) -> tuple[Verdict, str, str]:
 def _authority(local: LocalTarget) -> tuple[Verdict, str, str]:
     from kit.pki import folder
 
-    authority = folder.load_authority(local.workspace.certs, datetime.now(UTC))
-    return _right("readable, fits together, valid") if authority else ("note", "none yet", "kit up --local")
+    complaint = folder.authority_complaint(local.workspace.certs, datetime.now(UTC))
+    return ("note", complaint, "kit up --local") if complaint else _right("readable, fits together, valid")
 
 
 def _leafs(local: LocalTarget) -> tuple[Verdict, str, str]:
@@ -257,11 +262,10 @@ def _leafs(local: LocalTarget) -> tuple[Verdict, str, str]:
 
 
 def _private_files(local: LocalTarget) -> tuple[Verdict, str, str]:
-    """Keys and passwords are for their owner alone."""
+    """Keys, passwords and whatever else lets somebody in are for their owner alone; the cloud stack's and the emulator's, too."""
     places = (local.workspace.certs, local.workspace.state)
-    private = [path for place in places for pattern in ("**/*.key", "**/secrets/**/*") for path in place.glob(pattern)]
-    private += [path for path in (local.secrets_file, local.given_file) if path.exists()]
-    loose = [path for path in private if path.is_file() and path.stat().st_mode & 0o077]
+    private = {path for place in places for pattern in PRIVATE for path in place.glob(pattern) if path.is_file()}
+    loose = sorted(path for path in private if path.stat().st_mode & 0o077)
     if loose:
         return "wrong", f"others may read {loose[0]}", f"chmod 600 {loose[0]}"
     return _right(f"{len(private)} keys and secrets, none readable by others")

@@ -1,8 +1,7 @@
 """Limits of this computer that several clusters at once run into, raised where we may.
 
-Each Kind node takes 26 inotify instances of its user's, who is root (kubelet 7, controllers 7, API 6, systemd 4; counted in /proc
-of two nodes of 1.34, 2026-11-28); the kernel's usual 128 are used up by the fifth, and then kube-proxy of that one says "too many
-open files" and no name resolves in it.
+The kernel's usual 128 inotify instances of a user are used up by the fifth Kind node, and then kube-proxy of that one says "too
+many open files" and no name resolves in it.
 """
 
 from __future__ import annotations
@@ -13,6 +12,9 @@ from pathlib import Path
 
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 ENOUGH = 1024
+# Instances that one Kind node takes of its user's, who is root: kubelet 7, kube-controller-manager 7, kube-apiserver 6,
+# systemd 4, containerd 1, kube-proxy 1. Counted in /proc/*/fd of three nodes of 1.34, 2026-11-28.
+INOTIFY_OF_A_NODE = 26
 
 
 def raise_inotify(path: Path = INOTIFY) -> str | None:
@@ -24,5 +26,5 @@ def raise_inotify(path: Path = INOTIFY) -> str | None:
         return None
     with suppress(OSError):
         path.write_text(str(ENOUGH))
-        return f"raised fs.inotify.max_user_instances to {ENOUGH}: each cluster's node takes 26"
+        return f"raised fs.inotify.max_user_instances to {ENOUGH}: each cluster's node takes {INOTIFY_OF_A_NODE}"
     return None

@@ -80,6 +80,11 @@ def general_name(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
+def ends(authority: Authority) -> datetime:
+    """When what it has issued verifies no more."""
+    return min(pair.certificate.not_valid_after_utc for pair in (authority.root, authority.intermediate))
+
+
 def renewal_due(not_before: datetime, not_after: datetime) -> datetime:
     """Two thirds of the lifetime, in whole seconds."""
     return (not_before + (not_after - not_before) * 2 / 3).replace(microsecond=0)

@@ -11,8 +11,10 @@ certificate beside another certificate's key.
 
 from __future__ import annotations
 
+import shutil
 import ssl
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,7 +67,10 @@ class Facts:
 
 
 def load_authority(certs: Path, now: datetime) -> ca.Authority | None:
-    """The authority, or None where there is none yet. A part of one is corrupt, not absent: leafs in use hang on it."""
+    """The authority, or None where there is none that can issue: none yet, or one that would end before what it issues.
+
+    A part of one is corrupt, not absent: certificates in use hang on it.
+    """
     folder = certs / "authority"
     paths = [folder / f"{name}.{kind}" for name in ("root", "intermediate") for kind in ("crt", "key")]
     if not any(path.exists() for path in paths):
@@ -78,17 +83,32 @@ def load_authority(certs: Path, now: datetime) -> ca.Authority | None:
     for pair, path in ((root, paths[0]), (intermediate, paths[2])):
         if pair.certificate.not_valid_before_utc > now:
             raise NotValidYet(path=path, not_before=pair.certificate.not_valid_before_utc, now=now)
-    return ca.Authority(root, intermediate)
+    found = ca.Authority(root, intermediate)
+    return None if ca.ends(found) < now + ca.LEAF_LIFETIME else found
+
+
+def authority_complaint(certs: Path, now: datetime) -> str | None:
+    """Why a new authority is to be made, in words for the plan; None if the present one serves."""
+    if load_authority(certs, now):
+        return None
+    ends = [facts(holder, path).not_after for holder, path in _of_authority(certs).items() if path.exists()]
+    return f"the authority ends on {min(ends):%Y-%m-%d}" if ends else "no authority yet"
 
 
 def save_authority(certs: Path, authority: ca.Authority) -> None:
-    """Written into a folder of another name and renamed, so that half an authority cannot be met."""
+    """Written into a folder of another name and renamed, so that half an authority cannot be met. A former one is removed: who is
+    killed in between leaves none, and the next run makes one."""
     fresh = files.private_folder(certs / ".tmp-authority")
     for name, pair in (("root", authority.root), ("intermediate", authority.intermediate)):
         files.write(fresh / f"{name}.key", pair.key_pem(), files.PRIVATE)
         files.write(fresh / f"{name}.crt", pair.certificate_pem())
+    former = certs / f"{files.TEMPORARY}former-authority"
+    shutil.rmtree(former, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        (certs / "authority").rename(former)
     fresh.rename(certs / "authority")
     files.sync_names(certs)
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def publish_trust(certs: Path, authority: ca.Authority) -> None:
@@ -124,15 +144,19 @@ def make_leaf(
 
 
 def save_leaf(certs: Path, holder: str, authority: ca.Authority, leaf: ca.Pair) -> Path:
-    """A new version of the holder's leaf, made current; returns its folder."""
+    """A new version of the holder's leaf, made current; returns its folder. The one before it stays for whoever reads it at this
+    moment; older ones are removed, with their keys."""
     owner = files.store_owner()
     folder = files.private_folder(certs / holder, owner)
-    version = 1 + max((int(path.name[1:]) for path in folder.glob("v*") if path.name[1:].isdigit()), default=0)
+    versions = {int(path.name[1:]): path for path in folder.glob("v*") if path.name[1:].isdigit()}
+    version = 1 + max(versions, default=0)
     target = files.private_folder(folder / f"v{version}", owner)
     files.write(target / "tls.key", leaf.key_pem(), files.PRIVATE, owner)
     files.write(target / "tls.crt", leaf.certificate_pem() + authority.intermediate.certificate_pem(), owner=owner)
     files.write(target / "ca.crt", authority.root.certificate_pem(), owner=owner)
     files.point(folder / "current", target.name)
+    for older in (path for number, path in versions.items() if number < version - 1):
+        shutil.rmtree(older)
     return target
 
 
@@ -168,9 +192,13 @@ def leaf_complaint(certs: Path, holder: str, authority: ca.Authority | None, nam
 
 def inventory(certs: Path) -> tuple[Facts, ...]:
     """Every certificate of the stack, the authority first."""
-    paths = {"root": certs / "authority" / "root.crt", "intermediate": certs / "authority" / "intermediate.crt"}
+    paths = _of_authority(certs)
     paths |= {path.parent.name: path / "tls.crt" for path in sorted(certs.glob("*/current"))}
     return tuple(facts(holder, path) for holder, path in paths.items() if path.exists())
+
+
+def _of_authority(certs: Path) -> dict[str, Path]:
+    return {name: certs / "authority" / f"{name}.crt" for name in ("root", "intermediate")}
 
 
 def facts(holder: str, path: Path) -> Facts:

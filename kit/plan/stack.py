@@ -36,6 +36,7 @@ class Desired:
 class Observed:
     missing: tuple[Missing, ...] = ()
     authority: bool = True
+    authority_cause: str = "no authority yet"  # where there is none that serves
     trust: str | None = None  # why the published ca.crt or bundle.crt does not serve
     certificates: Mapping[str, str] = field(default_factory=dict)  # holder → why it needs a new leaf certificate
     secrets_missing: bool = False
@@ -78,7 +79,7 @@ def _supply(observed: Observed) -> list[Step]:
 def _foundations(observed: Observed) -> list[Step]:
     steps = []
     if not observed.authority:
-        steps.append(Step("issue", "authority", "no authority yet"))
+        steps.append(Step("issue", "authority", observed.authority_cause))
     elif observed.trust:
         steps.append(Step("publish", "trust", observed.trust))
     steps += [Step("issue", f"leaf/{holder}", cause, ("issue authority",)) for holder, cause in observed.certificates.items()]

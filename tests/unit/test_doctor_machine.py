@@ -18,7 +18,7 @@ from kit.adapters import proxies
 from kit.adapters.docker import errors as docker_errors
 from kit.adapters.docker.errors import EngineAbsent, EngineNoPermission, EngineNotRunning
 from kit.blueprint.stack import Stack
-from kit.host import engine, trust
+from kit.host import engine, limits, trust
 from kit.targets.local.target import LocalTarget
 from kit.workspace import Workspace
 from tests.support.recorded_engine import recorded
@@ -116,7 +116,15 @@ def test_linux_without_its_engine_is_measured_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "verdict"), [(63, "wrong"), (64, "note"), (128, "note"), (511, "note"), (512, "right"), (1024, "right")]
+    ("limit", "verdict"),
+    [
+        (2 * limits.INOTIFY_OF_A_NODE - 1, "wrong"),
+        (2 * limits.INOTIFY_OF_A_NODE, "note"),
+        (128, "note"),
+        (511, "note"),
+        (512, "right"),
+        (1024, "right"),
+    ],
 )
 def test_inotify_follows_the_advice_of_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, verdict: str) -> None:
     (tmp_path / "limit").write_text(f"{limit}\n")

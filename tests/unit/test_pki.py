@@ -153,3 +153,49 @@ def test_a_damaged_ca_file_is_published_again(tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_bytes(whole[:40])
     folder.ensure(tmp_path, "kit", HOLDERS, NOW)
     assert (tmp_path / "ca.crt").read_bytes() == whole
+
+
+ENDS = {"intermediate": ca.INTERMEDIATE_LIFETIME, "root": ca.ROOT_LIFETIME}
+
+
+@pytest.mark.parametrize("left", [timedelta(days=-1), ca.LEAF_LIFETIME - timedelta(seconds=1)], ids=["expired", "ends too soon"])
+@pytest.mark.parametrize("which", ENDS)
+def test_an_authority_that_would_end_before_what_it_issues_is_replaced(
+    tmp_path: Path, which: str, left: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ca, f"{which.upper()}_LIFETIME", timedelta(days=200))
+    folder.ensure(tmp_path, "kit", HOLDERS, NOW)
+    former = (tmp_path / "ca.crt").read_bytes()
+    later = NOW.replace(microsecond=0) + timedelta(days=200) - left
+    assert folder.load_authority(tmp_path, later) is None
+    assert folder.authority_complaint(tmp_path, later) == "the authority ends on 2026-11-17"
+    monkeypatch.undo()
+    assert folder.ensure(tmp_path, "kit", HOLDERS, later) == ("authority", "kafka", "redis")
+    assert folder.ensure(tmp_path, "kit", HOLDERS, later) == ()
+    assert (tmp_path / "ca.crt").read_bytes() != former
+    made = folder.load_authority(tmp_path, later)
+    assert made is not None
+    leaf = x509.load_pem_x509_certificates((tmp_path / "kafka" / "current" / "tls.crt").read_bytes())[0]
+    verify(made, ca.Pair(leaf, made.root.key), "kafka", later + ca.LEAF_LIFETIME - timedelta(days=1))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["authority", "bundle.crt", "ca.crt", "kafka", "redis"]
+
+
+def test_what_an_authority_issues_never_outlives_it(tmp_path: Path) -> None:
+    folder.ensure(tmp_path, "kit", {}, NOW)
+    last = NOW.replace(microsecond=0) + ca.INTERMEDIATE_LIFETIME - ca.LEAF_LIFETIME
+    made = folder.load_authority(tmp_path, last)
+    assert made is not None
+    assert folder.authority_complaint(tmp_path, last) is None
+    assert ca.issue(made, "kafka.kit", NAMES, last).certificate.not_valid_after_utc <= ca.ends(made)
+
+
+def test_a_stack_without_an_authority_is_told_so(tmp_path: Path) -> None:
+    assert folder.authority_complaint(tmp_path, NOW) == "no authority yet"
+
+
+def test_of_former_leaf_certificates_only_the_last_one_stays(tmp_path: Path) -> None:
+    folder.ensure(tmp_path, "kit", HOLDERS, NOW)
+    for times in range(1, 4):
+        folder.ensure(tmp_path, "kit", HOLDERS, NOW + times * ca.LEAF_LIFETIME)
+    assert sorted(path.name for path in (tmp_path / "kafka").iterdir()) == ["current", "v3", "v4"]
+    assert (tmp_path / "kafka" / "current").resolve().name == "v4"

@@ -182,10 +182,11 @@ def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, 
 
 def foundations(local: LocalTarget, seen: observe.EngineSeen) -> Observed:
     """What stores and cluster stand on: authority, certificates, passwords, network."""
-    certs = local.workspace.certs
-    authority = folder.load_authority(certs, datetime.now(UTC))
+    certs, now = local.workspace.certs, datetime.now(UTC)
+    authority = folder.load_authority(certs, now)
     return Observed(
         authority=authority is not None,
+        authority_cause=folder.authority_complaint(certs, now) or "",
         trust=folder.trust_complaint(certs, authority) if authority else None,
         certificates=local.leaf_complaints(),
         secrets_missing=bool(set(local.secret_makers()) - set(local.secrets())),
