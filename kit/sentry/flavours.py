@@ -13,11 +13,10 @@ from kit.errors import KitError
 from kit.sentry import jobs
 from kit.sentry.chart import chart as charts
 from kit.sentry.chart.chart import Chart
-from kit.sentry.chart.manifests import Document
 from kit.sentry.demo.bugsink import Bugsink
 from kit.sentry.demo.receiver import Receiver
 from kit.sentry.demo.sentry_api import SentryApi
-from kit.sentry.objects import NAMESPACE, RELEASE, secret
+from kit.sentry.objects import Document, secret
 from kit.sentry.site import Note, Site
 from kit.sentry.stand_in import first_run, front, lite
 from kit.sentry.stand_in.lite import Lite
@@ -149,7 +148,7 @@ class FullChart:
         template, start = self._asset(front.TEMPLATE), self._asset(front.START)
         revision = files.digest({"chain": certificate.chain, "template": template, "start": start})
         image = self.site.machine.supply.image(FRONT_IMAGE).reference
-        return front.documents(template, start, image, NAMESPACE, RELEASE, revision=revision)
+        return front.documents(self.site.stack.name, template, start, image, revision=revision)
 
     def made_from(self) -> Mapping[str, str]:
         return {"added": json.dumps(self.added(), sort_keys=True), "first run": self._asset(first_run.SCRIPT)}
@@ -164,7 +163,7 @@ class FullChart:
     def finish(self, wired: Callable[[], tuple[Document, ...]], note: Note) -> None:
         """The Job that makes key and token known, to its end."""
         api = self.site.api
-        config_map, job = first_run.documents(wired(), RELEASE, NAMESPACE, self._asset(first_run.SCRIPT))
+        config_map, job = first_run.documents(self.site.stack.name, wired(), self._asset(first_run.SCRIPT))
         api.apply(config_map)
         run = jobs.finish(api, job, note, "making the project key known", {**jobs.LIMIT_S, "running": first_run.DEADLINE_S})
         if not run.has_succeeded:

@@ -28,7 +28,6 @@ from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.chart import chart as charts
 from kit.sentry.chart import clickhouse_range, hooks, manifests, own_values, revisions, values, wiring
 from kit.sentry.chart.chart import Chart
-from kit.sentry.chart.manifests import Document
 from kit.sentry.check import check as rules
 from kit.sentry.check import keys, sandbox
 from kit.sentry.check.located import located
@@ -37,7 +36,7 @@ from kit.sentry.check.rule import Finding
 from kit.sentry.flavours import Flavour
 from kit.sentry.installed import FINISHED, RECORD, forget_interrupted, installed
 from kit.sentry.lines import topics, upgrade_path
-from kit.sentry.objects import NAMESPACE, RELEASE, config_map, namespace
+from kit.sentry.objects import NAMESPACE, RELEASE, Document, config_map, namespace
 from kit.sentry.preflight import preflight
 from kit.sentry.preflight.verdict import Preflight
 from kit.sentry.rollout import rollout
@@ -259,7 +258,7 @@ class Installation:
     def preflight(self, note: Note = lambda said: None) -> Preflight:
         """Every component's connections, tried in the cluster. What a failed one means the caller decides."""
         self.prepare()
-        release = preflight.Release(
+        release = preflight.Candidate(
             stack=self._stack,
             documents=self.wired(),
             app_version=self.site.profile.app_version,

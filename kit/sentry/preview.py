@@ -21,12 +21,11 @@ from kit.errors import KitError
 from kit.machine import Machine
 from kit.sentry import credentials
 from kit.sentry.chart import own_values, values
-from kit.sentry.chart.manifests import Document
 from kit.sentry.credentials import Certificate, GivenSecrets, TrustTexts
 from kit.sentry.installed import RECORD
 from kit.sentry.lines import profiles
 from kit.sentry.lines.profiles import Profile
-from kit.sentry.objects import KUBERNETES, NAMESPACE, RELEASE
+from kit.sentry.objects import KUBERNETES, NAMESPACE, RELEASE, Document
 from kit.sentry.release import SentryRelease
 from kit.sentry.site import ModuleValues, Note
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from kit.blueprint.stack import Stack
     from kit.endpoints import Endpoints, KafkaEndpoint, Secret, Trust
     from kit.machine import Machine
-    from kit.sentry.chart.manifests import Document
     from kit.sentry.lines.profiles import Profile
+    from kit.sentry.objects import Document
 
 Note = Callable[[str], None]  # says what is being waited for
 

@@ -36,7 +36,6 @@ from kit.endpoints import (
 from kit.sentry import credentials, nodestore
 from kit.sentry.chart import chart as charts
 from kit.sentry.chart import values
-from kit.sentry.chart.manifests import Document
 from kit.sentry.chart.values import Place
 from kit.sentry.chart.wiring import from_document, wire
 from kit.sentry.check.check import Looked, look, stand_ins
@@ -44,6 +43,7 @@ from kit.sentry.check.keys import known_keys
 from kit.sentry.check.sandbox import PlainChild, Sandbox, sandboxes
 from kit.sentry.lines import profiles, topics
 from kit.sentry.lines.profiles import Profile
+from kit.sentry.objects import Document
 from kit.sentry.stand_in import lite
 from kit.supply import version as versions
 from tests.support.terraform import program, supply

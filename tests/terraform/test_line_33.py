@@ -17,12 +17,13 @@ import pytest
 import yaml
 
 from kit.sentry.chart import hooks
-from kit.sentry.chart.manifests import Container, Document, containers, of_kind
+from kit.sentry.chart.manifests import Container, containers, of_kind
 from kit.sentry.check.check import Looked
 from kit.sentry.check.keys import known_keys
 from kit.sentry.check.pods import Files, environment, file_at, volume_at
 from kit.sentry.check.rules_release import unknown
 from kit.sentry.lines import profiles
+from kit.sentry.objects import Document
 from tests.support import chart_lines
 from tests.support.chart_lines import LINE_33, SIZES, Measured
 

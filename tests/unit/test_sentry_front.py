@@ -27,7 +27,7 @@ def web() -> dict[str, Any]:
 
 def test_the_front_sends_what_sdks_send_to_relay_and_the_rest_to_the_web_server() -> None:
     template, start = ((ROOT / file).read_text() for file in (front.TEMPLATE, front.START))
-    made = front.documents(template, start, "front:1", "sentry", "sentry", revision="r1")
+    made = front.documents("kit", template, start, "front:1", revision="r1")
     text = of_kind(made, "ConfigMap")[front.NAME]["data"]["nginx.conf"]
     assert "set $relay http://sentry-relay.sentry.svc.cluster.local:3000;" in text
     assert "set $web http://sentry-web.sentry.svc.cluster.local:9000;" in text
@@ -39,7 +39,7 @@ def test_the_front_sends_what_sdks_send_to_relay_and_the_rest_to_the_web_server(
 
 def test_the_first_run_is_the_web_pod_with_another_command() -> None:
     release = [web()]
-    _, job = first_run.documents(release, "sentry", "sentry", "print()")
+    _, job = first_run.documents("kit", release, "print()")
     (container,) = containers({**job, "metadata": {"name": "made"}})
     assert container.image == "getsentry/sentry:1"
     assert container.spec["command"] == ["sentry", "exec", "/etc/kit/first-run/first_run.py"]
@@ -52,4 +52,4 @@ def test_the_first_run_is_the_web_pod_with_another_command() -> None:
 
 def test_a_release_without_a_web_server_is_named() -> None:
     with pytest.raises(NoWebPod, match="sentry-web"):
-        first_run.documents([], "sentry", "sentry", "")
+        first_run.documents("kit", [], "")

@@ -266,7 +266,7 @@ class Clock:
 
 def preflighted(cluster: Cluster, clock: Clock | None = None) -> Preflight:
     clock = clock or Clock()
-    release = preflight.Release("a", [deployment("web", **mounted("c"))], "26.8.0", "probe:1", "/t", {}, [])
+    release = preflight.Candidate("a", [deployment("web", **mounted("c"))], "26.8.0", "probe:1", "/t", {}, [])
     return preflight.run(release, cluster, sleep=clock.sleep, clock=clock)  # type: ignore[arg-type]
 
 

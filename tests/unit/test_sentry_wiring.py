@@ -10,8 +10,9 @@ import pytest
 
 from kit.endpoints import Secret
 from kit.sentry.chart import wiring
-from kit.sentry.chart.manifests import Document, containers
+from kit.sentry.chart.manifests import containers
 from kit.sentry.chart.wiring import Key, WiringInvalid, filled_files, from_document, wire
+from kit.sentry.objects import Document
 
 PROFILE: dict[str, Any] = {
     "mount": "/etc/kit/trust",

@@ -24,8 +24,8 @@ from kit import files
 from kit.adapters.helm import Helm
 from kit.errors import KitError, ToolFailed
 from kit.sentry.chart import manifests
-from kit.sentry.chart.manifests import Document
 from kit.sentry.lines.profiles import Profile
+from kit.sentry.objects import Document
 from kit.supply import version as versions
 
 OCI = "oci://"

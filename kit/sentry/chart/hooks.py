@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kit.adapters.kubernetes.api import KubeApi
-from kit.sentry.chart.manifests import HOOK, Document
+from kit.sentry.chart.manifests import HOOK
+from kit.sentry.objects import Document
 
 DELETE_POLICY = "helm.sh/hook-delete-policy"
 RESOURCE_POLICY = "helm.sh/resource-policy"

@@ -19,7 +19,8 @@ from kit.adapters.docker.client import Docker
 from kit.errors import KitError
 from kit.sentry.chart.chart import Chart
 from kit.sentry.chart.families import repository, tag
-from kit.sentry.chart.manifests import Document, containers
+from kit.sentry.chart.manifests import containers
+from kit.sentry.objects import Document
 from kit.supply.lock import PulledImage
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kit.errors import KitError
+from kit.sentry.objects import Document
 
-Document = Mapping[str, Any]
 Role = Literal["init", "main"]
 
 # kind → where its pod template stands.

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kit import files
-from kit.sentry.chart.manifests import Document, pod_of
+from kit.sentry.chart.manifests import pod_of
+from kit.sentry.objects import Document
 
 MARK = "dev.kit/secrets"
 LIVING = ("Deployment", "StatefulSet", "DaemonSet")  # a Job's pods are made anew anyway

@@ -22,7 +22,8 @@ from typing import Any
 from kit.endpoints import Secret
 from kit.errors import KitError
 from kit.sentry.chart.families import program
-from kit.sentry.chart.manifests import Document, containers, of_kind, pod_of
+from kit.sentry.chart.manifests import containers, of_kind, pod_of
+from kit.sentry.objects import Document
 
 TRUST = "kit-trust"  # ConfigMap and volume: ca.crt, bundle.crt
 _PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")

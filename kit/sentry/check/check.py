@@ -14,7 +14,7 @@ from typing import Any
 
 from kit.adapters.kubernetes import api as kube
 from kit.endpoints import Secret
-from kit.sentry.chart.manifests import HOOK, Container, Document, of_kind
+from kit.sentry.chart.manifests import HOOK, Container, of_kind
 from kit.sentry.chart.wiring import Key, Wiring, filled_files
 from kit.sentry.check import (
     rules_connections,
@@ -31,6 +31,7 @@ from kit.sentry.check.executed import execute_all
 from kit.sentry.check.pods import IN_CLEAR, placeholder, secret_data
 from kit.sentry.check.rule import ChartLine, Finding, Release, Rule, Seen
 from kit.sentry.check.sandbox import Sandbox
+from kit.sentry.objects import Document
 
 RULES: tuple[Rule, ...] = (
     *rules_pods.RULES,

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kit.sentry.chart.manifests import Container, Document, of_kind
+from kit.sentry.chart.manifests import Container, of_kind
+from kit.sentry.objects import Document
 
 # Keys of our Secrets that are no secrets, and whose value decides how a client speaks.
 IN_CLEAR = ("mechanism", "username")

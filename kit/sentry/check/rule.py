@@ -12,11 +12,12 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from kit.endpoints import Secret
-from kit.sentry.chart.manifests import Container, Document, containers, of_kind
+from kit.sentry.chart.manifests import Container, containers, of_kind
 from kit.sentry.chart.wiring import Wiring
 from kit.sentry.check.connections import Executed
 from kit.sentry.check.pods import Files
 from kit.sentry.lines.profiles import Component
+from kit.sentry.objects import Document
 
 
 class ChartLine(Protocol):

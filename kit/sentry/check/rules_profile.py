@@ -13,9 +13,10 @@ from typing import Any
 
 from kit.sentry.chart.families import facts, family_of, program
 from kit.sentry.chart.hooks import is_hook
-from kit.sentry.chart.manifests import Container, Document, containers, pod_of
+from kit.sentry.chart.manifests import Container, containers, pod_of
 from kit.sentry.check.rule import Release, Rule, Seen
 from kit.sentry.lines.profiles import Component
+from kit.sentry.objects import Document
 from kit.supply import version as versions
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")

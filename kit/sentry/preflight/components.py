@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kit.sentry.chart.families import family_of
-from kit.sentry.chart.manifests import Container, Document, containers
+from kit.sentry.chart.manifests import Container, containers
+from kit.sentry.objects import Document
 
 PREFIX = "kit-preflight-"  # of everything that is applied for a run only
 LABEL = "dev.kit.preflight"

@@ -1,6 +1,6 @@
 """The preflight of a release: every component of the wired manifests, in its place in the cluster, before Helm runs.
 
-`kit.sentry.preflight` asks the stores with kit's own probes, for `kit verify`. Here Sentry's own libraries ask, in the versions
+`kit.sentry.probes` asks the stores with kit's own probes, for `kit verify`. Here Sentry's own libraries ask, in the versions
 that the release pins, with the configuration as it was rendered. What was found is kept in a ConfigMap with the fingerprint of
 what it was found with, so that an unchanged release on unchanged stores is not asked twice.
 """
@@ -21,9 +21,8 @@ from kit.errors import KitError
 from kit.sentry import jobs
 from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.chart import manifests
-from kit.sentry.chart.manifests import Document
 from kit.sentry.jobs import Run
-from kit.sentry.objects import NAMESPACE, STACK_LABEL, config_map
+from kit.sentry.objects import NAMESPACE, STACK_LABEL, Document, config_map
 from kit.sentry.preflight import components as parts
 from kit.sentry.preflight import places
 from kit.sentry.preflight.components import Component
@@ -53,7 +52,7 @@ class ReleaseUnfit(KitError):
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class Candidate:
     """What is to be proven: the manifests as they would be applied, and what they will meet."""
 
     stack: str
@@ -68,15 +67,15 @@ class Release:
     fingerprint: str = ""  # of all this, where the caller knows it; made from it otherwise
 
 
-def fingerprint(release: Release) -> str:
+def fingerprint(candidate: Candidate) -> str:
     """Of everything that the outcome depends on but the stores themselves."""
-    return release.fingerprint or files.digest(
+    return candidate.fingerprint or files.digest(
         {
-            "manifests": manifests.dump(release.documents),
-            "credentials": json.dumps(list(release.credentials), sort_keys=True),
-            "wanted": json.dumps(_wanted(release), sort_keys=True),
+            "manifests": manifests.dump(candidate.documents),
+            "credentials": json.dumps(list(candidate.credentials), sort_keys=True),
+            "wanted": json.dumps(_wanted(candidate), sort_keys=True),
             "driver": archive(rooms=CLIENTS),
-            "image": f"{release.probe_image} {release.app_version} {release.trust}",
+            "image": f"{candidate.probe_image} {candidate.app_version} {candidate.trust}",
         }
     )
 
@@ -88,7 +87,7 @@ def last(api: KubeApi) -> Preflight | None:
 
 
 def run(
-    release: Release,
+    candidate: Candidate,
     api: KubeApi,
     *,
     note: Callable[[str], None] = lambda reason: None,
@@ -100,9 +99,9 @@ def run(
     The namespace and the credentials must be there. Whatever the run itself applies is gone afterwards.
     """
     started = clock()
-    labels = {STACK_LABEL: release.stack, parts.LABEL: "run", "app.kubernetes.io/name": "preflight"}
-    wanted = parts.components(release.documents)
-    brought = parts.brought(release.documents, wanted, labels, NAMESPACE)
+    labels = {STACK_LABEL: candidate.stack, parts.LABEL: "run", "app.kubernetes.io/name": "preflight"}
+    wanted = parts.components(candidate.documents)
+    brought = parts.brought(candidate.documents, wanted, labels, NAMESPACE)
     own = frozenset((document["kind"], document["metadata"]["name"].removeprefix(parts.PREFIX)) for document in brought)
     unfit = _missing(wanted, own, api)
     found: tuple[Probe, ...] = tuple(unfit.values())
@@ -110,13 +109,13 @@ def run(
     known = _nodes(api)
     chosen = known[: places.MOST_NODES] if len(known) > 1 else ("",)
     if able:
-        applied = (*_inputs(release, labels), *brought)
+        applied = (*_inputs(candidate, labels), *brought)
         runs: list[Run] = []
         try:
             with ThreadPoolExecutor(max_workers=8) as pool:
                 list(pool.map(api.apply, applied))
             for node in chosen:
-                job = _job(release, able, own, labels, node, tries_largest=not runs)
+                job = _job(candidate, able, own, labels, node, tries_largest=not runs)
                 runs.append(jobs.start(api, job, node))
             jobs.wait(runs, api, note, lambda: _progress(runs, len(able)), sleep=sleep, clock=clock)
             found += joined({run.node: _read(run, able, api) for run in runs})
@@ -124,13 +123,13 @@ def run(
             _take_away([*applied, *(run.job for run in runs if not run.has_ended)], api)
     seconds = round(clock() - started, 1)
     on = tuple(node for node in chosen if node)
-    result = Preflight(fingerprint(release), datetime.now(UTC), seconds, held_together(found), on, len(known))
-    api.apply(config_map(release.stack, RESULT, kept(result)))
+    result = Preflight(fingerprint(candidate), datetime.now(UTC), seconds, held_together(found), on, len(known))
+    api.apply(config_map(candidate.stack, RESULT, kept(result)))
     return result
 
 
 def _job(
-    release: Release,
+    candidate: Candidate,
     able: Sequence[Component],
     own: frozenset[tuple[str, str]],
     labels: Mapping[str, str],
@@ -141,9 +140,9 @@ def _job(
     return parts.job(
         able,
         own,
-        image=release.probe_image,
-        version=release.app_version,
-        trust=release.trust,
+        image=candidate.probe_image,
+        version=candidate.app_version,
+        trust=candidate.trust,
         labels=labels,
         namespace=NAMESPACE,
         node=node,
@@ -180,22 +179,22 @@ def _missing(wanted: Iterable[Component], own: frozenset[tuple[str, str]], api: 
     return found
 
 
-def _inputs(release: Release, labels: Mapping[str, str]) -> tuple[Document, ...]:
+def _inputs(candidate: Candidate, labels: Mapping[str, str]) -> tuple[Document, ...]:
     """kit's driver, the topics, and a foreign authority of our own's name, new each time."""
     from kit.pki import authority
 
-    foreign = authority.create(release.stack, datetime.now(UTC)).root.certificate_pem().decode()
-    given = {"wanted.json": json.dumps(_wanted(release)), "foreign.crt": foreign}
+    foreign = authority.create(candidate.stack, datetime.now(UTC)).root.certificate_pem().decode()
+    given = {"wanted.json": json.dumps(_wanted(candidate)), "foreign.crt": foreign}
     return (
-        config_map(release.stack, parts.CODE, binary={"kit.zip": archive(rooms=CLIENTS)}, labels=labels),
-        config_map(release.stack, parts.INPUT, given, labels=labels),
+        config_map(candidate.stack, parts.CODE, binary={"kit.zip": archive(rooms=CLIENTS)}, labels=labels),
+        config_map(candidate.stack, parts.INPUT, given, labels=labels),
     )
 
 
-def _wanted(release: Release) -> dict[str, Any]:
+def _wanted(candidate: Candidate) -> dict[str, Any]:
     """What the clients are told of the release, apart from its manifests."""
     fields = ("topics", "clickhouse", "is_stand_in")
-    return {field: getattr(release, field) for field in fields}
+    return {field: getattr(candidate, field) for field in fields}
 
 
 def _take_away(applied: Iterable[Document], api: KubeApi) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from kit.sentry.chart import hooks
-from kit.sentry.chart.manifests import Document
+from kit.sentry.objects import Document
 from kit.sentry.rollout.pods import Trouble, is_rolled_out, newest, pod_trouble
 
 KINDS = ("Deployment", "StatefulSet", "Job")

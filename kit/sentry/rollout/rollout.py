@@ -20,7 +20,7 @@ from kit import cancel
 from kit.adapters import child, process
 from kit.adapters.kubernetes.api import KubeApi
 from kit.errors import KitError
-from kit.sentry.chart.manifests import Document
+from kit.sentry.objects import Document
 from kit.sentry.rollout import failures, parts
 from kit.sentry.rollout.parts import Part, Wanted
 from kit.sentry.rollout.pods import Trouble, pod_trouble

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from kit.errors import KitError
-from kit.sentry.chart.manifests import Document, of_kind, pod_of
+from kit.sentry.chart.manifests import of_kind, pod_of
+from kit.sentry.objects import RELEASE, Document, config_map, metadata
 
 NAME = "kit-first-run"
+WEB = f"{RELEASE}-web"
 SECRET = "kit-first-run"  # dsn-key, api-token, admin
 SCRIPT = Path("kind/first-run/first_run.py")  # below the shipped files
 FOLDER = "/etc/kit/first-run"
@@ -33,25 +35,18 @@ class NoWebPod(KitError):
     fix = "turn `sentry.web.enabled` on in the values"
 
 
-def documents(release: Iterable[Document], name: str, namespace: str, script: str) -> tuple[Document, ...]:
-    """ConfigMap with the script, and the Job. `release` is the wired release, `name` Helm's name for it."""
-    web = of_kind(release, "Deployment").get(f"{name}-web")
+def documents(stack: str, release: Iterable[Document], script: str) -> tuple[Document, ...]:
+    """ConfigMap with the script, and the Job. `release` has the wired objects of the release."""
+    web = of_kind(release, "Deployment").get(WEB)
     if web is None:
-        raise NoWebPod(name=f"{name}-web")
-    metadata = {"name": NAME, "namespace": namespace}
+        raise NoWebPod(name=WEB)
+    labels = {"app.kubernetes.io/name": NAME}
+    named = {"generateName": f"{NAME}-", **{key: each for key, each in metadata(stack, NAME, labels).items() if key != "name"}}
+    template = {"metadata": {"labels": labels}, "spec": _pod(web)}
+    spec = {"backoffLimit": 2, "activeDeadlineSeconds": DEADLINE_S, "ttlSecondsAfterFinished": 3600, "template": template}
     return (
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {SCRIPT.name: script}},
-        {
-            "apiVersion": "batch/v1",
-            "kind": "Job",
-            "metadata": {"generateName": f"{NAME}-", "namespace": namespace, "labels": {"app.kubernetes.io/name": NAME}},
-            "spec": {
-                "backoffLimit": 2,
-                "activeDeadlineSeconds": DEADLINE_S,
-                "ttlSecondsAfterFinished": 3600,
-                "template": {"metadata": {"labels": {"app.kubernetes.io/name": NAME}}, "spec": _pod(web)},
-            },
-        },
+        config_map(stack, NAME, {SCRIPT.name: script}),
+        {"apiVersion": "batch/v1", "kind": "Job", "metadata": named, "spec": spec},
     )
 
 

@@ -1,6 +1,6 @@
-"""HTTPS in front of the chart's Sentry on this computer: one small nginx, with the leaf that the stack's authority issued.
+"""HTTPS in front of the chart's Sentry on this computer: one small nginx, with the certificate that the stack's authority issued.
 
-The chart brings Services that speak HTTP and leaves the door to an Ingress controller, which a laptop's cluster has not. These
+The chart brings Services that speak HTTP and leave HTTPS to an Ingress controller, which a laptop's cluster has not. These
 objects are kit's own and belong to the wrapped release, so `helm uninstall` takes them along. The stand-in needs none of this: it
 speaks HTTPS itself.
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kit.sentry.chart.manifests import Document
+from kit.sentry.objects import NAMESPACE, RELEASE, Document, config_map, metadata
 from kit.sentry.stand_in.lite import CERTIFICATE_SECRET, NODE_PORT
 
 NAME = "kit-front"
@@ -21,20 +21,20 @@ PORT = 8443
 LABELS = {"app.kubernetes.io/name": NAME}
 
 
-def documents(template: str, start: str, image: str, namespace: str, release: str, *, revision: str) -> tuple[Document, ...]:
+def documents(stack: str, template: str, start: str, image: str, *, revision: str) -> tuple[Document, ...]:
     """ConfigMap, Deployment and NodePort Service. `start` is its first script; `revision` changes with the certificate."""
     upstreams = {
-        "RELAY": f"{release}-relay.{namespace}.svc.cluster.local:3000",
-        "WEB": f"{release}-web.{namespace}.svc.cluster.local:9000",
+        "RELAY": f"{RELEASE}-relay.{NAMESPACE}.svc.cluster.local:3000",
+        "WEB": f"{RELEASE}-web.{NAMESPACE}.svc.cluster.local:9000",
     }
     text = template
     for name, value in upstreams.items():
         text = text.replace(f"${{{name}}}", value)
-    metadata = {"name": NAME, "namespace": namespace, "labels": LABELS}
+    named = metadata(stack, NAME, LABELS)
     return (
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {TEMPLATE.name: text, START.name: start}},
-        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": _deployment(image, revision)},
-        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": _service()},
+        config_map(stack, NAME, {TEMPLATE.name: text, START.name: start}, labels=LABELS),
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": named, "spec": _deployment(image, revision)},
+        {"apiVersion": "v1", "kind": "Service", "metadata": named, "spec": _service()},
     )
 
 

@@ -18,10 +18,10 @@ from kit.host.trust import bundle
 from kit.machine import Machine
 from kit.pki import folder
 from kit.sentry import credentials
-from kit.sentry.chart.manifests import Document
 from kit.sentry.credentials import Certificate, GivenSecrets, TrustTexts
 from kit.sentry.lines import profiles
 from kit.sentry.lines.profiles import Profile
+from kit.sentry.objects import Document
 from kit.sentry.release import SentryRelease
 from kit.sentry.site import ModuleValues, Note
 from kit.sentry.stand_in.lite import HOSTS

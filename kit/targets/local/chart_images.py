@@ -14,7 +14,7 @@ from kit.adapters.docker.errors import EngineRefused
 from kit.adapters.kind import node_name
 from kit.errors import ToolFailed, ToolTimeout
 from kit.sentry.chart import images as chart_images
-from kit.sentry.chart.manifests import Document
+from kit.sentry.objects import Document
 from kit.state import markers
 
 if TYPE_CHECKING:

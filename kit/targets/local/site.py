@@ -17,11 +17,10 @@ from kit.endpoints import Endpoints, KafkaEndpoint, Secret, Trust
 from kit.machine import Machine
 from kit.sentry import credentials
 from kit.sentry.chart import values
-from kit.sentry.chart.manifests import Document
 from kit.sentry.credentials import Certificate, GivenSecrets, TrustTexts
 from kit.sentry.lines import profiles
 from kit.sentry.lines.profiles import Profile
-from kit.sentry.objects import KUBERNETES
+from kit.sentry.objects import KUBERNETES, Document
 from kit.sentry.release import SentryRelease
 from kit.sentry.site import ModuleValues, Note
 from kit.state.ports import LOOPBACK

@@ -30,7 +30,7 @@ from kit.sentry import credentials, nodestore, objects
 from kit.sentry.chart import manifests, values, wiring
 from kit.sentry.lines import profiles, topics
 from kit.sentry.preflight import places, preflight
-from kit.sentry.preflight.preflight import Release
+from kit.sentry.preflight.preflight import Candidate
 from kit.sentry.preflight.verdict import NOTE, Preflight
 from kit.sentry.stand_in import lite
 from kit.stores import catalog, kafka, kafka_admin, kafka_topics
@@ -145,7 +145,7 @@ class Rig:
             for document in self.objects:
                 self.local.kube.apply(document)
 
-    def release(self, profile: str, case: Case) -> Release:
+    def release(self, profile: str, case: Case) -> Candidate:
         loaded = profiles.load(profile)
         helm = Helm(self.local.supply.tool("helm"), self.local.workspace.kubeconfig)
         chart = self.local.workspace.assets / lite.CHART
@@ -160,7 +160,7 @@ class Rig:
 
         filled = wiring.filled_files(rendered, wires, objects.NAMESPACE, reveal)
         known = [*case.credentials.values(), *filled]
-        return Release(
+        return Candidate(
             stack=self.stack,
             documents=wired,
             app_version=case.version or loaded.app_version,
