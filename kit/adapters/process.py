@@ -328,11 +328,13 @@ def _whole(file: IO[bytes]) -> str:
 
 
 @contextmanager
-def beside(argv: Sequence[str], *, log: Path, env: Environment | None = None) -> Iterator[Callable[[], int | None]]:
+def beside(
+    argv: Sequence[str], *, log: Path, env: Environment | None = None, ends: Callable[[], bool] = lambda: True
+) -> Iterator[Callable[[], int | None]]:
     """A program that runs as long as the block does, its output in `log`; the value tells its exit code, or None while it runs.
 
-    It is asked to end by SIGTERM and waited for, so that what it keeps is written down; a signal does not reach it before. It
-    does not hold the command's lock.
+    At the end of the block, if `ends` says so, it is asked to end by SIGTERM and waited for, so that what it keeps is written
+    down; a signal does not reach it before. It does not hold the command's locks.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
@@ -340,9 +342,9 @@ def beside(argv: Sequence[str], *, log: Path, env: Environment | None = None) ->
         try:
             yield process.poll
         finally:
-            if process.poll() is None:
+            if process.poll() is None and ends():
                 process.terminate()
-            try:
-                process.wait(BESIDE_GRACE_S)
-            except subprocess.TimeoutExpired:
-                child.end_group(process)
+                try:
+                    process.wait(BESIDE_GRACE_S)
+                except subprocess.TimeoutExpired:
+                    child.end_group(process)

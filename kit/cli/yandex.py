@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kit import cancel
 from kit.adapters.yandex import packages
 from kit.cli.context import Session
 from kit.cli.frame import Group, waits_for_lock
@@ -45,6 +46,7 @@ def command() -> None:
 @click.option("--fail", "faults", multiple=True, metavar="METHOD:CODE:RATE", help="Let calls fail, with this probability.")
 @click.option("--latency", "latency_s", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Let every call wait.")
 @click.option("--quota", "quotas", multiple=True, metavar="NAME=NUMBER", help="Another limit than a new cloud's.")
+@click.option("--while-used", is_flag=True, help="End with the last command that rehearses against it; kit starts it so.")
 @waits_for_lock
 @click.pass_obj
 def emulate(
@@ -57,9 +59,10 @@ def emulate(
     faults: tuple[str, ...],
     latency_s: float,
     quotas: tuple[str, ...],
+    while_used: bool,
 ) -> int:
     """Run the emulator until it is told to stop (Ctrl-C, SIGTERM). What it knows stays, and is there at the next start."""
-    from kit.state import lock
+    from kit.state import lock, users
     from kit.targets.cloud import rehearsal
 
     packages.require()
@@ -81,15 +84,16 @@ def emulate(
         options=Options(async_s=async_s, is_strict=strict, quotas=quota_module.parse(quotas)),
         faults=fault_module.Faults(tuple(fault_module.parse(text) for text in faults), latency_s),
     )
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     with contextlib.ExitStack() as until:
         until.enter_context(emulator.alone(environment.folder(space)))
         if not control_plane_only:  # as long as it runs, for nobody else writes to the stack behind it
             behind = dataclasses.replace(space, stack=rehearsal.backing_name(space.stack))
             until.enter_context(lock.held(behind.lock_file, behind.stack, "yandex emulate", wait_s=session.wait_lock_s))
         backing = _backing(session, control_plane_only)
+        stop = _stopped()
+        if while_used:
+            used = environment.folder(space) / rehearsal.USERS
+            users.when_unused(used, stop.set)
         running = until.enter_context(emulator.running(settings, backing))
         address = environment.Address(running.port, running.s3_port)
         environment.publish(space, address)
@@ -143,6 +147,15 @@ def coverage(session: Session, page: bool) -> int:
             print(f"{row.level:<13}  {row.service}/{row.method}{'  ← ' + row.backed if row.backed else ''}")
         print(", ".join(f"{count} {level}" for level, count in found.counts().items()), file=sys.stderr)
     return 0
+
+
+def _stopped() -> threading.Event:
+    """Set by the signals that cancel a command: what runs in the emulator may come to its end, and is written down."""
+    stop = threading.Event()
+    for number in cancel.SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _backing(session: Session, control_plane_only: bool) -> Backing:

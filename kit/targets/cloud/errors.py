@@ -231,8 +231,8 @@ class EmulatorInUse(KitError):
     code = "KIT-CLOUD-EMULATOR-RUNS"
     exit_code = 20
     what = "nothing was removed: the emulator of this stack runs"
-    why = "somebody started `kit yandex emulate` for stack {stack}, and works with what would be removed"
-    fix = "end it (Ctrl-C where it runs), then the same command again"
+    why = "another command rehearses, or somebody started `kit yandex emulate` for stack {stack}, with what would be removed"
+    fix = "wait for that command, or end it (Ctrl-C where it runs), then the same command again"
 
 
 class ValuesAreMade(KitError):

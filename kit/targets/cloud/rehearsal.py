@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,15 +20,17 @@ from kit.adapters import process
 from kit.blueprint.stack import Stack
 from kit.errors import KitError
 from kit.machine import Machine
-from kit.state import lock
+from kit.state import lock, users
 from kit.state.ports import LOOPBACK
 from kit.targets.cloud.place import Place
 from kit.targets.local import layout, observe, teardown
 from kit.targets.local.target import LocalTarget
-from kit.workspace import Workspace
+from kit.workspace import EMULATOR, Workspace
 
 START_S = 90.0  # it looks after what an earlier one left half-made, on a machine that may be busy
 RUNS = "KIT-YANDEX-RUNS"
+WHILE_USED = "--while-used"  # an option of `kit yandex emulate`
+USERS = "users"  # the file that commands hold while they use the emulator
 # Names a file to use instead of what the cloud publishes: the rehearsal's authority is its own.
 AUTHORITY_FILE = "KIT_CLOUD_CA_FILE"
 POLL_S = 0.05
@@ -57,18 +59,17 @@ def kit(place: Place) -> list[str]:
 
 
 @contextmanager
-def emulated(place: Place) -> Iterator[Mapping[str, str | None]]:
+def emulated(place: Place, *options: str) -> Iterator[Mapping[str, str | None]]:
     """The environment for terraform and for kit itself while the emulator runs; None takes a variable away.
 
-    One of this stack that runs already is used and left alone: it may have been started with faults or quotas of its own.
+    One of this stack that runs already is used: somebody may have started it with faults or quotas of its own, and then ends it.
+    One that was started here ends with the last command that uses it, also where that is killed. `options` are the emulator's.
     """
     log = place.logs / "emulator.log"
     ensure_certificate(place.workspace)  # here, for the emulator would wait for the lock that this process holds
-    with process.beside([*kit(place), "-o", "json", "yandex", "emulate"], log=log, env=_home(place)) as exit_code:
-        _await_ready(log, exit_code)
-        said = _environment(place)
-        if said.exit_code != 0:
-            raise EmulatorFailed.of(log, said.stdout + said.stderr)
+    argv = [*kit(place), "-o", "json", "yandex", "emulate", WHILE_USED, *options]
+    with _using(place, log) as is_last, process.beside(argv, log=log, env=_home(place), ends=is_last) as exit_code:
+        said = _await_ready(place, log, exit_code)
         # IAM needs no time to learn of a role here, and the managed stores' authority is that of the stack behind.
         authority = replace(place.workspace, stack=backing_name(place.workspace.stack)).ca_file
         yield {"TF_VAR_iam_pause_s": "0", AUTHORITY_FILE: str(authority), **json.loads(said.stdout)}
@@ -81,6 +82,16 @@ def ensure_certificate(workspace: Workspace, wait_s: float = START_S) -> None:
     if folder.lacks(workspace.certs, EMULATOR_LEAF):
         with lock.held(workspace.lock_file, workspace.stack, "yandex emulate", wait_s=wait_s):
             folder.ensure(workspace.certs, workspace.stack, EMULATOR_LEAF)
+
+
+@contextmanager
+def _using(place: Place, log: Path) -> Iterator[Callable[[], bool]]:
+    with ExitStack() as until:
+        try:
+            is_last = until.enter_context(users.using(place.workspace.state / EMULATOR / USERS, START_S))
+        except TimeoutError:
+            raise EmulatorFailed.of(log, "the one of the last command has not ended yet") from None
+        yield is_last
 
 
 def is_emulated(place: Place) -> bool:
@@ -96,15 +107,19 @@ def _home(place: Place) -> Mapping[str, str]:
     return {"KIT_HOME": str(place.workspace.home), "KIT_CACHE": str(place.workspace.cache)}
 
 
-def _await_ready(log: Path, exit_code: Callable[[], int | None]) -> None:
-    """Its first line says that it listens."""
+def _await_ready(place: Place, log: Path, exit_code: Callable[[], int | None]) -> process.Result:
+    """Its environment, once its first line says that it listens; where another one runs, once that one listens."""
     end = time.monotonic() + START_S
     while True:
         has_ended = exit_code() is not None  # before the look: what it said last is read too
         said = log.read_text(errors="replace")
-        if any(line.startswith("{") and '"port"' in line for line in said.splitlines()) or (has_ended and RUNS in said):
-            return
-        if has_ended or time.monotonic() > end:
+        is_other = has_ended and RUNS in said
+        if is_other or any(line.startswith("{") and '"port"' in line for line in said.splitlines()):
+            found = _environment(place)
+            if found.exit_code == 0:
+                return found
+            said = found.stdout + found.stderr
+        if (has_ended and not is_other) or time.monotonic() > end:
             raise EmulatorFailed.of(log, said)
         cancel.wait(POLL_S)
 

@@ -6,7 +6,6 @@ own figures every write with `acks=all` would be refused. The API keeps and show
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from confluent_kafka.admin import (
     UserScramCredentialDeletion,
 )
 
+from kit import cancel
 from kit.stores import kafka as store
 from kit.stores import kafka_admin, kafka_topics
 from kit.stores.contract import NotYet, Ready, StoreError
@@ -183,7 +183,7 @@ def _until(is_seen: Callable[[], bool]) -> None:
     """Wait until the broker shows a change that the controller has taken already."""
     deadline = Deadline(TIMEOUT_S)
     while not is_seen():
-        time.sleep(min(POLL_S, deadline.remaining_s()))
+        cancel.wait(min(POLL_S, deadline.remaining_s()))
 
 
 def _users(admin: AdminClient) -> frozenset[str]:

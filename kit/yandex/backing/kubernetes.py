@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from kit import files
+from kit import cancel, files
 from kit.adapters.kubernetes.api import ClusterUnreachable, KubeApi
 from kit.adapters.kubernetes.kubeconfig import read_kubeconfig
 from kit.plan.cluster import ClusterWanted
@@ -178,7 +178,7 @@ class Kubernetes:
             if time.monotonic() > deadline:
                 why = f"CoreDNS does not come up: {missing}"
                 raise BackingFailed(subject="the cluster's DNS", why=why, fix="kubectl -n kube-system get pods")
-            time.sleep(DNS_POLL_S)
+            cancel.wait(DNS_POLL_S)
 
 
 def _missing(deployment: dict[str, Any] | None) -> str | None:
