@@ -36,8 +36,9 @@ Every failure that kit foresees has a code, an exit code, and is shown once:
 
 With `-o json` the same stands on stdout under `error`, and what was put in under `error.fields`. `-v` adds where in kit it was
 raised.
-Other exit codes: 0 done, 3 something is not ready or differs, 4 no such stack, 130, 143 and 129 ended by
-SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal), 141 nobody reads the output.
+Other exit codes: 0 done; 3 from a command that looks (status, verify, doctor, preflight, values check, values diff, topics,
+images verify), where something is wrong or differs, which its JSON names; 4 no such stack; 130, 143 and 129 ended by SIGINT
+(Ctrl-C), SIGTERM and SIGHUP (a closed terminal); 141 nobody reads the output.
 Below, what stands in braces is put in, and … is said where the failure is met: what a program answered, or what was found.
 This page is made by `python docs/make_errors.py`; a test compares it with the code.
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 State = Literal["absent", "starting", "ready", "degraded", "failed"]
 
-READY, NOT_READY, NO_STACK = 0, 3, 4
+# Exit codes of the commands that look: nothing is wrong; something is, or differs; there is nothing to look at.
+FINE, SOMETHING_WRONG, NO_STACK = 0, 3, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Status:
     def exit_code(self) -> int:
         if all(component.state == "absent" for component in self.components):
             return NO_STACK
-        return READY if self.is_ready else NOT_READY
+        return FINE if self.is_ready else SOMETHING_WRONG
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,16 @@ import click
 
 from kit.cli.context import Session
 from kit.cli.frame import Command
-
-SOMETHING_WRONG = 20
+from kit.status import FINE, SOMETHING_WRONG
 
 
 @click.command("doctor", cls=Command)
 @click.pass_obj
 def command(session: Session) -> int:
-    """Check this computer and the stack; say what is wrong and the command that mends it. Changes nothing."""
+    """Check this computer and the stack; say what is wrong and the command that mends it. Changes nothing.
+
+    Exit 3 where something is wrong.
+    """
     from kit import doctor as checks
 
     findings = checks.examine(session.local)
@@ -23,4 +25,4 @@ def command(session: Session) -> int:
         print(json.dumps([checks.document(finding) for finding in findings], indent=2))
     else:
         print(checks.table(findings), end="")
-    return SOMETHING_WRONG if any(finding.verdict == "wrong" for finding in findings) else 0
+    return SOMETHING_WRONG if any(finding.verdict == "wrong" for finding in findings) else FINE

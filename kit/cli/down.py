@@ -8,6 +8,7 @@ import click
 
 from kit.cli.context import Session
 from kit.cli.frame import Command, waits_for_lock
+from kit.status import FINE, SOMETHING_WRONG
 
 
 @click.command("down", cls=Command)
@@ -51,7 +52,7 @@ def _in_cloud(session: Session, yes: bool) -> int:
         for address in left:
             print(f"still there: {address}", file=sys.stderr)
         print(_said(session, left, swept=not left and teardown.sweep(target)), file=sys.stderr)
-    return 0 if not left else 3
+    return SOMETHING_WRONG if left else FINE
 
 
 def _said(session: Session, left: tuple[str, ...], *, swept: bool) -> str:

@@ -9,8 +9,7 @@ import click
 
 from kit.cli.context import Session
 from kit.cli.frame import Command, waits_for_lock
-
-UNFIT = 54
+from kit.status import FINE, SOMETHING_WRONG
 
 
 @click.command("preflight", cls=Command, epilog="Example: kit preflight -o json")
@@ -20,7 +19,7 @@ def command(session: Session) -> int:
     """Try every connection of the release as it would be applied: with each component's own configuration, mounts and
     variables, by Sentry's own client libraries, and again with a foreign authority, which must be refused. Helm does not run.
 
-    The stores and the cluster must be up. Exit 54 where something is wrong.
+    The stores and the cluster must be up. Exit 3 where something is wrong.
     """
     from kit.report import preflight
 
@@ -37,4 +36,4 @@ def command(session: Session) -> int:
         print(json.dumps(preflight.document(outcome), indent=2))
     else:
         print(preflight.table(outcome), end="")
-    return 0 if outcome.passed else UNFIT
+    return FINE if outcome.passed else SOMETHING_WRONG

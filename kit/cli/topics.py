@@ -9,8 +9,7 @@ import click
 
 from kit.cli.context import Session
 from kit.cli.frame import Command, waits_for_lock
-
-DIFFERENT = 3
+from kit.status import FINE, SOMETHING_WRONG
 
 
 @click.command("topics", cls=Command, epilog="Example: kit topics --mend")
@@ -40,4 +39,4 @@ def command(session: Session, mend: bool, delete_extra: bool, yes: bool) -> int:
         print(json.dumps(topics.document(comparison), indent=2))
     else:
         print(topics.table(comparison), end="")
-    return 0 if comparison.is_same else DIFFERENT
+    return FINE if comparison.is_same else SOMETHING_WRONG

@@ -13,12 +13,10 @@ import click
 from kit.blueprint.stack import PROFILES, SIZES
 from kit.cli.context import TRUST_CHART, Session
 from kit.cli.frame import Group
+from kit.status import FINE, SOMETHING_WRONG
 
 if TYPE_CHECKING:
     from kit.sentry.preview import Preview
-
-DIFFERENT = 3
-FOUND = 14
 
 EXAMPLES = """
 \b
@@ -79,7 +77,7 @@ def diff(session: Session, **chosen: Any) -> int:
         print(json.dumps({"same": not difference, "diff": difference.splitlines()}, indent=2))
     else:
         print(difference, end="")
-    return DIFFERENT if difference else 0
+    return SOMETHING_WRONG if difference else FINE
 
 
 @values.command("check")
@@ -88,7 +86,7 @@ def diff(session: Session, **chosen: Any) -> int:
 def check(session: Session, trust_chart: bool, **chosen: Any) -> int:
     """Render the chart, wire it, and hold every container and every executed setting against the rules.
 
-    Exit 14 on findings; a warning (!) is a guess, and stops nothing. The settings are executed where they reach nothing: in a
+    Exit 3 on findings; a warning (!) is a guess, and stops nothing. The settings are executed where they reach nothing: in a
     container of the profile's probe image without network, else by bubblewrap.
     """
     from kit.report import values_check
@@ -98,7 +96,7 @@ def check(session: Session, trust_chart: bool, **chosen: Any) -> int:
         print(json.dumps(values_check.document(looked), indent=2))
     else:
         print(values_check.table(looked), end="")
-    return FOUND if looked.stopping else 0
+    return SOMETHING_WRONG if looked.stopping else FINE
 
 
 def _wanted(

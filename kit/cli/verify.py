@@ -9,8 +9,7 @@ import click
 
 from kit.cli.context import Session
 from kit.cli.frame import Command, waits_for_lock
-
-BROKEN = 40
+from kit.status import FINE, SOMETHING_WRONG
 
 
 @click.command("verify", cls=Command)
@@ -18,7 +17,7 @@ BROKEN = 40
 @click.pass_obj
 def command(session: Session) -> int:
     """Prove from the host and from inside the cluster: right names and chain accepted; wrong authority, wrong name, TLS 1.1,
-    plaintext and wrong passwords refused; what is written can be read back.
+    plaintext and wrong passwords refused; what is written can be read back. Exit 3 where something does not hold.
 
     With --cloud the preflight is run again, in the cluster: from here the managed stores cannot be reached.
     """
@@ -30,4 +29,4 @@ def command(session: Session) -> int:
         print(json.dumps([verification.document(result) for result in results], indent=2))
     else:
         print(verification.table(results), end="")
-    return 0 if all(result.holds for result in results) else BROKEN
+    return FINE if all(result.holds for result in results) else SOMETHING_WRONG

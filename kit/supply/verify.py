@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from kit.errors import KitError
-from kit.supply.errors import ChecksumWrong, DownloadFailed, Interrupted
+from kit.status import FINE, SOMETHING_WRONG
+from kit.supply.errors import DownloadFailed, Interrupted
 from kit.supply.https import Note
 from kit.supply.lock import Entry, PlatformFile, Pulled, PulledFiles, PulledImage
 from kit.supply.registry import repository
@@ -85,11 +86,11 @@ def compared(
 
 
 def exit_code(found: Iterable[Compared]) -> int:
-    """0 where all is as the lock says; else that of the error which a pull would end with."""
+    """3 where something differs or is gone; where upstream could not be asked, that of the error."""
     verdicts = {each.verdict for each in found}
     if verdicts & {"differs", "gone"}:
-        return ChecksumWrong.exit_code
-    return DownloadFailed.exit_code if "not asked" in verdicts else 0
+        return SOMETHING_WRONG
+    return DownloadFailed.exit_code if "not asked" in verdicts else FINE
 
 
 def sum_in(text: str, name: str) -> str | None:

@@ -137,14 +137,14 @@ def test_the_cloud_is_not_guessed(kit: Program) -> None:
 def test_a_careless_chart_is_found_out(kit: Program, tmp_path: Path) -> None:
     given = chart(tmp_path / "sentry", "26.15.1", CARELESS)
     ran = kit("values", "check", "--profile", "seed", "--chart", str(given), "-o", "json")
-    assert ran.exit_code == 14, ran.stderr
+    assert ran.exit_code == 3, ran.stderr
     findings = [finding for finding in ran.json["findings"] if finding["object"] == "Deployment/sentry-web"]
     said = " ".join(f"{finding['found']} {finding['fix']}" for finding in findings)
     assert "require" in said
     assert "latest" in said
     assert all(finding["rule"] and finding["why"] and finding["fix"] for finding in ran.json["findings"])
     table = kit("values", "check", "--profile", "seed", "--chart", str(given))
-    assert table.exit_code == 14
+    assert table.exit_code == 3
     assert "1 containers" in table.stdout.splitlines()[-1]
     assert f"{len(ran.json['findings'])} findings" in table.stdout.splitlines()[-1]
 
@@ -162,7 +162,7 @@ def test_where_there_is_no_sandbox_a_charts_settings_run_only_when_they_are_trus
     assert "bwrap is not on PATH" in said
     assert "--trust-chart" in said
     trusted = nowhere(*words, "--trust-chart")
-    assert trusted.exit_code == 14
+    assert trusted.exit_code == 3
     assert "1 configurations executed" in trusted.stdout
 
 
@@ -192,7 +192,7 @@ def test_stores_elsewhere_another_line_and_a_chart_at_hand_go_together(kit: Prog
     assert shown["system"]["url"] == "https://sentry.example.net"
     assert "vroom" in shown, "what only the full size has"
     checked = kit("values", "check", *words, "--profile", "seed", "--chart", str(given), "-o", "json")
-    assert checked.exit_code == 14
+    assert checked.exit_code == 3
     assert "latest" in checked.stdout
     compared = kit("values", "diff", *words, "--profile", "seed", "--chart", str(given), "-o", "json")
     assert (compared.exit_code, compared.json["error"]["code"]) == (4, "KIT-NO-RELEASE")

@@ -19,6 +19,7 @@ from kit.adapters.kubernetes import kubeconfig
 from kit.errors import KitError
 from kit.host import fitness
 from kit.report import progress
+from kit.status import SOMETHING_WRONG
 from kit.supply import buildable, download, errors, lock_file, registry, room
 from kit.supply import verify as verifying
 from kit.supply.cache import Cache
@@ -214,7 +215,7 @@ def test_every_verdict_of_a_comparison_is_explained() -> None:
     said = words(section("Prove it on your computer"))
     for verdict in verifying.Verdict.__args__:  # type: ignore[attr-defined]
         assert f"`{verdict}`" in said
-    assert f"Exit code {errors.ChecksumWrong.exit_code} where something differs or is gone" in said
+    assert f"Exit code {SOMETHING_WRONG} where something differs or is gone" in said
     assert f"{errors.DownloadFailed.exit_code} where upstream could not be asked" in said
 
 

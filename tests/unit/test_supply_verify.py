@@ -16,9 +16,10 @@ from click.testing import CliRunner, Result
 from kit.adapters.docker.client import Docker
 from kit.adapters.docker.errors import EngineNotRunning
 from kit.cli.images.command import images
+from kit.status import SOMETHING_WRONG
 from kit.supply import lock_file
 from kit.supply.download import Files
-from kit.supply.errors import RegistryPrefixInvalid
+from kit.supply.errors import DownloadFailed, RegistryPrefixInvalid
 from kit.supply.supply import Supply
 from kit.supply.verify import Compared, compared, sum_in
 from tests.support.file_server import FileServer, Redirect, Refused, Stalled, file_server
@@ -247,10 +248,10 @@ def test_the_command_ends_well_when_all_is_the_same_or_moved(server: FileServer)
 
 
 def test_the_command_tells_what_is_wrong_by_its_exit_code(server: FileServer) -> None:
-    assert ran(server, Away()).return_value == 26
+    assert ran(server, Away()).return_value == DownloadFailed.exit_code
     server.paths[f"{AMD}.sha256"] = f"{'c' * 64}\n".encode()
     result = ran(server, Away(), output="json")
-    assert result.return_value == 25
+    assert result.return_value == SOMETHING_WRONG
     rows = json.loads(result.stdout)
     assert [(row["key"], row["part"], row["verdict"], row["holds"]) for row in rows[:2]] == [
         ("tool/tiny", "linux-amd64", "differs", False),

@@ -48,7 +48,7 @@ def verify(session: Any, names: tuple[str, ...], download: bool) -> int:
     """Compare what the lock pulls (NAMES, or everything) with what upstream says today: addresses, sums, tags and digests.
 
     A tag that names another image by now is no fault, as long as the locked digest can still be had. Changes nothing.
-    Exit code 25 where something differs or is gone, 26 where upstream could not be asked.
+    Exit code 3 where something differs or is gone, 26 where upstream could not be asked.
     """
     from kit.report import lock_comparison
     from kit.supply import verify as verifying
