@@ -1,6 +1,6 @@
 """The interface between the emulated API and what makes its resources real: the types, and the protocol `Backing`.
 
-Above it (`kit/yandex/services`, `kit/yandex/s3/buckets.py`): names, ids, rules, operations, the journal. Below it
+Above it (`kit/yandex/services`, `kit/yandex/s3/bucket_state.py`): names, ids, rules, operations, the journal. Below it
 (`kit/yandex/backing`): containers, buckets, a cluster. The API gives the backing what is wanted, whole and frozen, and gets back
 what only the backing knows. Every call is idempotent: after a killed emulator the same one comes again.
 
@@ -164,7 +164,7 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyRights:
-    """The buckets that a static key may read from and write to, by name (`s3.buckets.Buckets.may`)."""
+    """The buckets that a static key may read from and write to, by name (`s3.bucket_state.BucketState.may`)."""
 
     key: AccessKey
     reads: frozenset[str]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kit.state.ports import any_free
-from kit.yandex.backing import names
+from kit.yandex.backing import dns_names
 from kit.yandex.contract import Record
 from tests.support import dns
 from tests.support.terraform import supply
@@ -34,7 +34,7 @@ def port(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int
     number = any_free()
     present = f".:{number} {{\n    bind 127.0.0.1\n    errors\n    template ANY ANY . {{\n      rcode NXDOMAIN\n    }}\n}}\n"
     file = tmp_path_factory.mktemp("dns") / "Corefile"
-    file.write_text(names.corefile(present, RECORDS))
+    file.write_text(dns_names.corefile(present, RECORDS))
     with subprocess.Popen([program, "-conf", file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
         try:
             _await_ready(number)

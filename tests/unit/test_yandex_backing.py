@@ -11,9 +11,9 @@ from kit.cli.context import Session
 from kit.endpoints import Secret
 from kit.supply.schedule import Progress
 from kit.targets.cloud.rehearsal import LONGEST_NAME, backing_name
-from kit.yandex.backing import buckets, kafka
+from kit.yandex.backing import kafka, object_storage
 from kit.yandex.backing.local import LocalBacking
-from kit.yandex.backing.memory import Memory, Owner
+from kit.yandex.backing.ownership import Owner, Ownership
 from kit.yandex.contract import AccessKey, Grant, KeyRights, NotPossible, Record, Topic
 
 KEY = AccessKey("YCAJE1", Secret("secret"), "aje1", "b1g1")
@@ -29,26 +29,26 @@ def test_the_stack_behind_has_a_short_name_of_its_own(name: str) -> None:
 
 def test_what_is_remembered_survives(tmp_path: Path) -> None:
     file = tmp_path / "yandex.json"
-    memory = Memory(file)
-    memory.own("kafka", Owner("c9q1", ("a", "b")))
-    memory.keep_records((Record("a.org.", "A", 60, ("192.0.2.1",)),))
-    again = Memory(file)
+    ownership = Ownership(file)
+    ownership.own("kafka", Owner("c9q1", ("a", "b")))
+    ownership.keep_records((Record("a.org.", "A", 60, ("192.0.2.1",)),))
+    again = Ownership(file)
     assert again.owners() == {"kafka": Owner("c9q1", ("a", "b"))}
     assert again.records() == (Record("a.org.", "A", 60, ("192.0.2.1",)),)
-    again.put_mark("names", "1")
-    again.put_mark("keys", "2")
-    again.disown("kafka")
-    again.disown("kafka")
-    assert (memory.mark("names"), memory.mark("keys"), memory.mark("other")) == ("1", "2", "")
-    assert memory.owners() == {}
+    again.put_fingerprint("names", "1")
+    again.put_fingerprint("keys", "2")
+    again.release("kafka")
+    again.release("kafka")
+    assert (ownership.fingerprint("names"), ownership.fingerprint("keys"), ownership.fingerprint("other")) == ("1", "2", "")
+    assert ownership.owners() == {}
 
 
 def test_a_damaged_memory_is_an_empty_one(tmp_path: Path) -> None:
     file = tmp_path / "yandex.json"
     file.write_text('{"owners":')
-    assert Memory(file).owners() == {}
-    Memory(file).own("kafka", Owner("c9q1", ()))
-    assert set(Memory(file).owners()) == {"kafka"}
+    assert Ownership(file).owners() == {}
+    Ownership(file).own("kafka", Owner("c9q1", ()))
+    assert set(Ownership(file).owners()) == {"kafka"}
 
 
 def allowed(policy: dict[str, object] | None, action: str, resource: str) -> bool:
@@ -57,7 +57,7 @@ def allowed(policy: dict[str, object] | None, action: str, resource: str) -> boo
 
 
 def test_a_key_reads_and_writes_what_it_was_given_and_no_more() -> None:
-    policy = buckets.policy(KeyRights(KEY, frozenset({"read", "both"}), frozenset({"both", "drop"})))
+    policy = object_storage.policy(KeyRights(KEY, frozenset({"read", "both"}), frozenset({"both", "drop"})))
     assert allowed(policy, "s3:GetObject", "read/*")
     assert not allowed(policy, "s3:PutObject", "read/*")
     assert allowed(policy, "s3:PutObject", "both/*")
@@ -68,7 +68,7 @@ def test_a_key_reads_and_writes_what_it_was_given_and_no_more() -> None:
 
 
 def test_a_key_without_buckets_has_no_policy() -> None:
-    assert buckets.policy(KeyRights(KEY, frozenset(), frozenset())) is None
+    assert object_storage.policy(KeyRights(KEY, frozenset(), frozenset())) is None
 
 
 def test_a_topic_for_three_brokers_works_on_one() -> None:

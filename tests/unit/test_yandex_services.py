@@ -12,8 +12,8 @@ from google.protobuf.message import Message
 
 from kit.yandex import contract
 from kit.yandex.engine import descriptors, ids
-from kit.yandex.rules import offers
-from kit.yandex.s3.buckets import Buckets
+from kit.yandex.rules import catalog
+from kit.yandex.s3.bucket_state import BucketState
 from kit.yandex.services.kafka import topic_of
 from tests.support import yandex
 from tests.support.yandex import FOLDER, RESOURCES, Cloud, emulated, violations
@@ -418,7 +418,7 @@ def test_a_version_scheduled_for_destruction_is_not_read(cloud: Cloud) -> None:
 def test_a_static_key_opens_what_its_account_may(cloud: Cloud) -> None:
     account = yandex.account(cloud)
     made = cloud("iam.v1.awscompatibility.AccessKeyService/Create", service_account_id=account)
-    buckets = Buckets(cloud.emulator.state)
+    buckets = BucketState(cloud.emulator.state)
     found = buckets.access_key(made.access_key.key_id)
     assert found is not None
     assert found.secret.reveal() == made.secret
@@ -439,7 +439,7 @@ def test_a_static_key_opens_what_its_account_may(cloud: Cloud) -> None:
 def test_a_static_key_is_found_without_reading_all_of_them(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     account = yandex.account(cloud)
     keys = [cloud("iam.v1.awscompatibility.AccessKeyService/Create", service_account_id=account) for _ in range(3)]
-    buckets, journal = Buckets(cloud.emulator.state), cloud.emulator.state.journal
+    buckets, journal = BucketState(cloud.emulator.state), cloud.emulator.state.journal
     assert buckets.access_key(keys[0].access_key.key_id) is not None
     monkeypatch.setattr(journal, "all", lambda kind: pytest.fail(f"all {kind} were read"))
     for made in keys:
@@ -458,7 +458,7 @@ def test_a_binding_for_an_account_that_is_not_there_is_refused(cloud: Cloud) -> 
 
 
 def test_a_bucket_is_the_same_by_s3_and_grpc(cloud: Cloud) -> None:
-    buckets = Buckets(cloud.emulator.state)
+    buckets = BucketState(cloud.emulator.state)
     buckets.create("made-through-s3", FOLDER)
     assert cloud("storage.v1.BucketService/Get", name="made-through-s3").folder_id == FOLDER
     buckets.set_document("made-through-s3", "versioning", "<V><Status>Enabled</Status></V>")
@@ -512,7 +512,7 @@ def test_record_sets_are_added_replaced_and_removed(cloud: Cloud, network: str) 
     ("name", "cores", "gb"), [("s3-c2-m8", 2, 8), ("s2.micro", 2, 8), ("s2.medium", 8, 32), ("m2.small", 4, 32)]
 )
 def test_a_preset_tells_its_size(name: str, cores: int, gb: int) -> None:
-    assert offers.preset(name) == offers.Preset(name, cores, gb * offers.GB)
+    assert catalog.preset(name) == catalog.Preset(name, cores, gb * catalog.GB)
 
 
 def test_an_unknown_preset_is_refused(cloud: Cloud, network: str) -> None:
@@ -523,11 +523,11 @@ def test_an_unknown_preset_is_refused(cloud: Cloud, network: str) -> None:
 
 def test_every_engine_offers_an_actual_version() -> None:
     for engine in contract.Engine:
-        assert any(version.status == "ACTUAL" for version in offers.open_versions(engine.value))
+        assert any(version.status == "ACTUAL" for version in catalog.open_versions(engine.value))
 
 
 def test_data_lies_in_the_package() -> None:
-    assert {path.name for path in Path(offers.DATA).glob("*.yaml")} == {"presets.yaml", "versions.yaml"}
+    assert {path.name for path in Path(catalog.DATA).glob("*.yaml")} == {"presets.yaml", "versions.yaml"}
 
 
 # -- what all four databases do alike
@@ -547,7 +547,7 @@ def test_a_cluster_stops_starts_moves_and_keeps_backups(cloud: Cloud, network: s
     assert [found.id for found in cloud(f"{service}/List", folder_id=folder).clusters] == [cluster]
     assert "4.0" in [version.id for version in cloud("mdb.kafka.v1.VersionsService/List").version]
     preset = cloud(f"mdb.{package}.v1.ResourcePresetService/Get", resource_preset_id="s3-c2-m8")
-    assert (preset.cores, preset.memory) == (2, 8 * offers.GB)
+    assert (preset.cores, preset.memory) == (2, 8 * catalog.GB)
     if engine == "kafka":
         return  # its service has no backups
     cloud.done(f"{service}/Backup", cluster_id=cluster)

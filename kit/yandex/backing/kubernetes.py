@@ -21,9 +21,9 @@ from kit.plan.stack import Desired, Observed
 from kit.state import markers
 from kit.stores import s3
 from kit.targets.local import layout, observe, teardown
-from kit.yandex.backing import names
-from kit.yandex.backing.buckets import OWNER
+from kit.yandex.backing import dns_names
 from kit.yandex.backing.managed import PartVerbs
+from kit.yandex.backing.object_storage import OWNER
 from kit.yandex.backing.stack import KUBERNETES
 from kit.yandex.contract import BackingFailed, Cluster, Inventory, KubernetesAccess, Record
 
@@ -49,7 +49,7 @@ class Kubernetes:
         self._stack = stack
         self._names_lock = threading.Lock()
         self._node_id = ""
-        self._applied: dict[tuple[str, str], names.Document] | None = None  # None: what the cluster has is not known
+        self._applied: dict[tuple[str, str], dns_names.Document] | None = None  # None: what the cluster has is not known
         self._answered: tuple[Record, ...] | None = None
 
     @property
@@ -84,7 +84,7 @@ class Kubernetes:
                 teardown.remove_cluster(local)
             for mark in ("cluster", "cluster-images"):
                 markers.forget(local.markers_file, mark)
-            self._stack.memory.disown(KUBERNETES)
+            self._stack.ownership.release(KUBERNETES)
             self._stack.look_anew()
 
     def node(self) -> Container | None:
@@ -115,10 +115,10 @@ class Kubernetes:
     def settle_names(self, *, even_if_known: bool = True) -> None:
         """Make every name of every store, and every record, resolve inside the cluster."""
         with self._names_lock:
-            node, services, records = self._stack.node(), self._services(), self._stack.memory.records()
+            node, services, records = self._stack.node(), self._services(), self._stack.ownership.records()
             node_id = node.id if node else ""
             mark = files.digest({"node": node_id, "services": json.dumps(list(services.values())), "records": repr(records)})
-            if mark == self._stack.memory.mark(NAMES) and not even_if_known:
+            if mark == self._stack.ownership.fingerprint(NAMES) and not even_if_known:
                 return
             if node_id != self._node_id:
                 self._node_id, self._applied, self._answered = node_id, None, None
@@ -126,9 +126,9 @@ class Kubernetes:
             if records != self._answered:
                 self._settle_dns(records)
                 self._answered = records
-            self._stack.memory.put_mark(NAMES, mark)
+            self._stack.ownership.put_fingerprint(NAMES, mark)
 
-    def _settle_services(self, wanted: dict[tuple[str, str], names.Document]) -> None:
+    def _settle_services(self, wanted: dict[tuple[str, str], dns_names.Document]) -> None:
         """Apply the Services that differ from those last applied to this node, and delete the others."""
         if wanted == self._applied:
             return
@@ -137,21 +137,23 @@ class Kubernetes:
             if before.get(place) != document:
                 api.apply(document)
         present = set(before) or {
-            (kind, each["metadata"]["name"]) for kind in ("Service", "EndpointSlice") for each in api.list(kind, names.NAMESPACE)
+            (kind, each["metadata"]["name"])
+            for kind in ("Service", "EndpointSlice")
+            for each in api.list(kind, dns_names.NAMESPACE)
         }
         for kind, name in present - wanted.keys():
-            api.delete(kind, name, names.NAMESPACE)
+            api.delete(kind, name, dns_names.NAMESPACE)
         self._applied = wanted
 
-    def _services(self) -> dict[tuple[str, str], names.Document]:
+    def _services(self) -> dict[tuple[str, str], dns_names.Document]:
         """The Services and slices that there should be, by kind and name, in the order in which they are applied."""
-        owners = self._stack.memory.owners()
-        documents = [names.namespace()]
+        owners = self._stack.ownership.owners()
+        documents = [dns_names.namespace()]
         for store, owner in owners.items():
             if store not in (KUBERNETES, s3.NAME):
-                documents += [names.alias(name, store) for name in owner.names]
+                documents += [dns_names.alias(name, store) for name in owner.names]
         if owners.get(s3.NAME) == OWNER and (address := self._stack.address(s3.NAME)):
-            documents += [names.storage(), names.storage_slice(address, s3.PORTS[0].container)]
+            documents += [dns_names.storage(), dns_names.storage_slice(address, s3.PORTS[0].container)]
         return {(document["kind"], document["metadata"]["name"]): document for document in documents}
 
     def _settle_dns(self, records: tuple[Record, ...]) -> None:
@@ -162,7 +164,7 @@ class Kubernetes:
             raise BackingFailed(
                 subject="the cluster's DNS", why=f"there is no ConfigMap {DNS} in {DNS_NAMESPACE}", fix="kit yandex emulate"
             )
-        wanted = names.corefile(present["data"]["Corefile"], records)
+        wanted = dns_names.corefile(present["data"]["Corefile"], records)
         mark = hashlib.sha256(wanted.encode()).hexdigest()[:12]
         metadata = {"name": DNS, "namespace": DNS_NAMESPACE}
         if wanted != present["data"]["Corefile"]:

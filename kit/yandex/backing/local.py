@@ -13,13 +13,13 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.yandex.backing.buckets import Buckets
 from kit.yandex.backing.clickhouse import ClickHouse
+from kit.yandex.backing.dns_names import unusable
 from kit.yandex.backing.kafka import Kafka
 from kit.yandex.backing.kubernetes import Kubernetes
 from kit.yandex.backing.managed import Managed
-from kit.yandex.backing.memory import Owner
-from kit.yandex.backing.names import unusable
+from kit.yandex.backing.object_storage import ObjectStorage
+from kit.yandex.backing.ownership import Owner
 from kit.yandex.backing.postgres import Postgres
 from kit.yandex.backing.redis import Redis
 from kit.yandex.backing.stack import BackingStack, as_backing_errors
@@ -59,7 +59,7 @@ class LocalBacking:
             Engine.REDIS: Redis(self._stack),
             Engine.KUBERNETES: self._kubernetes,
         }
-        self._buckets = Buckets(self._stack)
+        self._object_storage = ObjectStorage(self._stack)
         self._seen: dict[str, tuple[float, int, Inventory]] = {}  # cluster → when, after how many changes, what
         self._changes: Counter[str] = Counter()
         self._looking = {engine: threading.Lock() for engine in Engine}
@@ -98,13 +98,13 @@ class LocalBacking:
 
     def forget_clusters_except(self, cluster_ids: frozenset[str]) -> None:
         stores = {managed.store: managed for managed in self._managed.values()}
-        for store, owner in self._stack.memory.owners().items():
+        for store, owner in self._stack.ownership.owners().items():
             if owner.id in cluster_ids or store not in stores:
                 continue
             with as_backing_errors(f"the removal of {store}, which no cluster owns"), self._stack.store_lock(store):
                 self._remove(stores[store])
             self._stack.remove_if_empty()
-        if self._stack.memory.owners():  # an engine that was restarted meanwhile gave containers other addresses
+        if self._stack.ownership.owners():  # an engine that was restarted meanwhile gave containers other addresses
             with as_backing_errors("names in the cluster"):
                 self._kubernetes.settle_names_if_there()
 
@@ -160,7 +160,7 @@ class LocalBacking:
         return managed.observe() if container.state == "running" else Inventory(exists=True)
 
     def _owns(self, cluster: Cluster) -> bool:
-        owner = self._stack.memory.owners().get(self._managed[cluster.engine].store)
+        owner = self._stack.ownership.owners().get(self._managed[cluster.engine].store)
         return owner is not None and owner.id == cluster.id
 
     def _container(self, managed: Managed) -> Container | None:
@@ -168,7 +168,7 @@ class LocalBacking:
 
     def _take(self, managed: Managed, cluster: Cluster) -> bool:
         """Give the store to the cluster; true where another or none had it. What is left of that one is removed."""
-        store, owner = managed.store, self._stack.memory.owners().get(managed.store)
+        store, owner = managed.store, self._stack.ownership.owners().get(managed.store)
         is_new = owner is None or owner.id != cluster.id
         if owner is not None and is_new:
             if self._container(managed) is not None:
@@ -178,7 +178,7 @@ class LocalBacking:
                     fix=f"delete that one first; if nobody knows it any more: kit purge --stack {self._stack.name}",
                 )
             self._remove(managed)
-        self._stack.memory.own(store, Owner(cluster.id, _names(cluster)))
+        self._stack.ownership.own(store, Owner(cluster.id, _names(cluster)))
         return is_new
 
     def _remove(self, managed: Managed) -> None:
@@ -207,36 +207,36 @@ class LocalBacking:
         for record in records:
             if why := unusable(record):
                 raise NotPossible(subject=f"DNS record {record.name}", why=why)
-        if records == self._stack.memory.records():
+        if records == self._stack.ownership.records():
             return
         with as_backing_errors("DNS records"):
-            self._stack.memory.keep_records(records)
+            self._stack.ownership.keep_records(records)
             self._kubernetes.settle_names_if_there()
 
     # -- object storage
 
     def put_bucket(self, name: str) -> None:
         with as_backing_errors(f"bucket {name}"):
-            self._buckets.put(name)
+            self._object_storage.put(name)
             self._kubernetes.settle_names_if_there()
 
     def remove_bucket(self, name: str) -> None:
         with as_backing_errors(f"the removal of bucket {name}"):
-            self._buckets.remove(name)
+            self._object_storage.remove(name)
             self._kubernetes.settle_names_if_there()
         self._stack.remove_if_empty()
 
     def has_bucket(self, name: str) -> bool:
         with as_backing_errors(f"bucket {name}"):
-            return self._buckets.has(name)
+            return self._object_storage.has(name)
 
     def put_keys(self, keys: tuple[KeyRights, ...]) -> None:
         with as_backing_errors("static keys"):
-            self._buckets.put_keys(keys)
+            self._object_storage.put_keys(keys)
 
     def object_store(self) -> ObjectStore | None:
         with as_backing_errors("object storage"):
-            return self._buckets.object_store()
+            return self._object_storage.object_store()
 
 
 def _subject(cluster: Cluster) -> str:

@@ -28,7 +28,7 @@ from kit.targets.local import apply, observe, teardown
 from kit.targets.local import plan as planned
 from kit.targets.local.target import LocalTarget
 from kit.workspace import Workspace
-from kit.yandex.backing.memory import Memory
+from kit.yandex.backing.ownership import Ownership
 from kit.yandex.contract import BackingFailed
 from kit.yandex.run import environment
 
@@ -58,7 +58,7 @@ class BackingStack:
     def __init__(self, emulator: str, workspace: Workspace) -> None:
         self.workspace = replace(workspace, stack=backing_name(emulator))
         self.token = environment.token(workspace)
-        self.memory = Memory(self.workspace.state / "yandex.json")
+        self.ownership = Ownership(self.workspace.state / "yandex.json")
         self._base = LocalTarget(Stack(name=self.workspace.stack, parts=("stores", "cluster")), self.workspace)
         self._lock = threading.RLock()
         self._store_locks: Mapping[str, threading.RLock] = {name: threading.RLock() for name in (*STORES, KUBERNETES)}
@@ -72,7 +72,7 @@ class BackingStack:
 
     def local(self) -> LocalTarget:
         """The stack with the names that its stores have at this moment."""
-        owners = self.memory.owners()
+        owners = self.ownership.owners()
         names = {store: owner.names for store, owner in owners.items() if store in STORES and owner.names}
         return LocalTarget(replace(self._base.stack, names=names), self.workspace, self._base.machine)
 
@@ -127,7 +127,7 @@ class BackingStack:
         """The network, once nothing stands on it; passwords and certificates stay until `purge`."""
         with self._lock:
             seen = self.look_anew()
-            if self.memory.owners() or seen.store_containers(self.name) or seen.node(self.name):
+            if self.ownership.owners() or seen.store_containers(self.name) or seen.node(self.name):
                 return
             if any(network.name == self.name for network in seen.networks):
                 teardown.down(self._base)
@@ -169,5 +169,5 @@ class BackingStack:
         """Container and volume with all data, and what was remembered of them."""
         with self.store_lock(store):
             apply.actions(self._base)["delete volume"](Step("delete", f"volume/{store}", ""), lambda reason: None)
-            self.memory.disown(store)
+            self.ownership.release(store)
             self.look_anew()

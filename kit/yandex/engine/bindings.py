@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kit.yandex import refusal
-from kit.yandex.engine import descriptors, pages
+from kit.yandex.engine import descriptors, pagination
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import Registry
@@ -29,7 +29,7 @@ def register(registry: Registry, resource: Resource, find: Callable[[EmulatorSta
 
     def list_bindings(state: EmulatorState, call: Call) -> Any:
         owner = find(state, call.request.resource_id)
-        return pages.page(_bindings(state, owner.key), call.request, call.method.answer(), "access_bindings")
+        return pagination.page(_bindings(state, owner.key), call.request, call.method.answer(), "access_bindings")
 
     registry.add(resource.service, "ListAccessBindings", list_bindings, resource.level)
     registry.add(resource.service, "SetAccessBindings", operation(change), resource.level)

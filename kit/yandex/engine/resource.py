@@ -9,7 +9,7 @@ from typing import Any
 
 from kit.yandex import refusal
 from kit.yandex.contract import Backing
-from kit.yandex.engine import descriptors, ids, pages, references
+from kit.yandex.engine import descriptors, ids, pagination, references
 from kit.yandex.engine.descriptors import OPERATION, Method
 from kit.yandex.engine.fields import copy_fields, copy_path, counterparts
 from kit.yandex.engine.journal import Change, Journal, Record
@@ -127,7 +127,7 @@ class Resource:
             for record in gone:
                 self.forget(state, record)
             records = [record for record in records if record not in gone]
-        return pages.page([record.message for record in records], call.request, call.method.answer())
+        return pagination.page([record.message for record in records], call.request, call.method.answer())
 
     def _candidates(self, state: EmulatorState, request: Any) -> Sequence[Record]:
         fields = request.DESCRIPTOR.fields_by_name
@@ -210,7 +210,7 @@ class Resource:
         def handler(state: EmulatorState, call: Call) -> Any:
             key = self.find(state, self.key(call.request)).key
             found = [record.message for record in state.journal.children(kind, key)]
-            return pages.page(found, call.request, call.method.answer())
+            return pagination.page(found, call.request, call.method.answer())
 
         return handler
 
@@ -218,7 +218,7 @@ class Resource:
         key = self.key(call.request)
         state.find(self.message, key, self.noun)
         records = state.journal.children(OPERATION, key)
-        return pages.page([record.message for record in reversed(records)], call.request, call.method.answer(), "operations")
+        return pagination.page([record.message for record in reversed(records)], call.request, call.method.answer(), "operations")
 
     def run_hook(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from kit.yandex import contract, refusal
-from kit.yandex.engine import bindings, descriptors, ids, pages
+from kit.yandex.engine import bindings, descriptors, ids, pagination
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext, Resource, set_status
@@ -14,7 +14,7 @@ from kit.yandex.engine.state import Call, EmulatorState, now
 from kit.yandex.managed import connections, hosts
 from kit.yandex.managed.hosts import ALIVE
 from kit.yandex.managed.product import BACKED, RUNNING, STOPPED, Product, cluster_of, inventory, put_cluster
-from kit.yandex.rules import offers
+from kit.yandex.rules import catalog
 
 PRODUCTION = 1
 Inline = Callable[[MutationContext, contract.Cluster], None]
@@ -82,7 +82,7 @@ def register(registry: Registry, product: Product, resource: Resource) -> None:
 
 def _build(product: Product, inline: Iterable[Inline], context: MutationContext) -> None:
     message = context.message
-    offers.check_version(product.engine.value, message.config.version, "config_spec.version")
+    catalog.check_version(product.engine.value, message.config.version, "config_spec.version")
     message.status, message.health = RUNNING, ALIVE
     message.environment = message.environment or PRODUCTION
     if message.maintenance_window.WhichOneof("policy") is None:
@@ -105,7 +105,7 @@ def _build(product: Product, inline: Iterable[Inline], context: MutationContext)
 
 def _check_resources(product: Product, message: Any) -> None:
     resources = product.resources(message)
-    offers.check_preset(resources.resource_preset_id, "config_spec.resources.resource_preset_id")
+    catalog.check_preset(resources.resource_preset_id, "config_spec.resources.resource_preset_id")
 
 
 def _backup(product: Product, context: MutationContext) -> None:
@@ -123,7 +123,7 @@ def _list_backups(product: Product, resource: Resource) -> Any:
         resource.find(state, call.request.cluster_id)
         found = [record.message for record in state.journal.all(f"{product.package}.Backup")]
         mine = [backup for backup in found if backup.source_cluster_id == call.request.cluster_id]
-        return pages.page(mine, call.request, call.method.answer(), "backups")
+        return pagination.page(mine, call.request, call.method.answer(), "backups")
 
     return handler
 
@@ -132,7 +132,7 @@ def _list_versions(product: Product) -> Any:
     def handler(state: EmulatorState, call: Call) -> Any:
         answer = call.method.answer()
         kind = answer.DESCRIPTOR.fields_by_name["version"].message_type
-        for version in offers.versions(product.engine.value):
+        for version in catalog.versions(product.engine.value):
             item = answer.version.add(id=version.id, name=version.id)
             item.status = kind.fields_by_name["status"].enum_type.values_by_name[version.status].number
         return answer
@@ -142,17 +142,17 @@ def _list_versions(product: Product) -> Any:
 
 def _list_presets(state: EmulatorState, call: Call) -> Any:
     kind = descriptors.message(f"{call.method.service.rpartition('.')[0]}.ResourcePreset")
-    return pages.page([_preset(kind, found) for found in offers.presets()], call.request, call.method.answer())
+    return pagination.page([_preset(kind, found) for found in catalog.presets()], call.request, call.method.answer())
 
 
 def _get_preset(state: EmulatorState, call: Call) -> Any:
-    found = offers.preset(call.request.resource_preset_id)
+    found = catalog.preset(call.request.resource_preset_id)
     if found is None:
         raise refusal.not_found("Resource preset", call.request.resource_preset_id)
     return _preset(call.method.answer, found)
 
 
-def _preset(kind: Any, found: offers.Preset) -> Any:
+def _preset(kind: Any, found: catalog.Preset) -> Any:
     answer = kind(id=found.id, cores=found.cores, memory=found.memory_bytes)
     answer.zone_ids.extend(["ru-central1-a", "ru-central1-b", "ru-central1-d"])
     return answer

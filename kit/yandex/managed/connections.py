@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kit.yandex import refusal
-from kit.yandex.engine import descriptors, ids, pages
+from kit.yandex.engine import descriptors, ids, pagination
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.state import Call, EmulatorState, now
@@ -72,4 +72,4 @@ def list_connections(state: EmulatorState, call: Call) -> Any:
         for record in state.journal.all(CONNECTION)
         if request.folder_id in ("", record.message.folder_id) and request.mdb_cluster_id in ("", record.parent)
     ]
-    return pages.page(found, request, call.method.answer())
+    return pagination.page(found, request, call.method.answer())

@@ -12,7 +12,7 @@ from kit.yandex.contract import Engine
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.resource import MutationContext
 from kit.yandex.engine.state import EmulatorState
-from kit.yandex.rules import offers
+from kit.yandex.rules import catalog
 
 RUNNING, STOPPED = 2, 6
 BACKED = "a container of its own"
@@ -54,7 +54,7 @@ def cluster_of(
 ) -> contract.Cluster:
     """The cluster as the backing sees it. `hosts`: those of a cluster that is not in the journal yet."""
     found = list(hosts) or [record.message for record in state.journal.children(product.host, message.id)]
-    preset = offers.preset(product.resources(message).resource_preset_id)
+    preset = catalog.preset(product.resources(message).resource_preset_id)
     password = str(extra.get("password", ""))
     return contract.Cluster(
         id=message.id,

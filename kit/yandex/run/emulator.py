@@ -23,7 +23,7 @@ from kit.yandex.run import recovery, server
 from kit.yandex.run.environment import Address
 from kit.yandex.run.faults import Faults
 from kit.yandex.s3 import server as object_storage
-from kit.yandex.s3.buckets import Buckets
+from kit.yandex.s3.bucket_state import BucketState
 from kit.yandex.s3.server import StorageServer
 from kit.yandex.services import platform
 
@@ -94,7 +94,7 @@ def start(settings: Settings, backing: Backing) -> Emulator:
     journal = Journal(settings.folder / "journal.jsonl" if settings.folder else None)
     operations = Operations()
     state = EmulatorState(journal, backing, settings.options, operations)
-    buckets = Buckets(state)
+    buckets = BucketState(state)
     state.publish_keys = lambda: backing.put_keys(buckets.rights())
     platform.create_default_folder(state)
     operations.load(state, recovery.roll_back, recovery.repeat)

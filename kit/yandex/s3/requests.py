@@ -16,7 +16,7 @@ from kit.endpoints import Secret
 from kit.errors import KitError
 from kit.yandex.contract import Backing, Bucket, S3Refused
 from kit.yandex.s3 import documents
-from kit.yandex.s3.buckets import Buckets
+from kit.yandex.s3.bucket_state import BucketState
 from kit.yandex.s3.documents import SETTINGS
 from kit.yandex.s3.objects import BrokenChunks, Unreachable, forward
 from kit.yandex.s3.signature import HttpRequest, verify
@@ -94,7 +94,7 @@ def _xml(text: str) -> Answer:
 class S3RequestHandler:
     """Answers S3 requests. Thread-safe."""
 
-    def __init__(self, buckets: Buckets, backing: Backing) -> None:
+    def __init__(self, buckets: BucketState, backing: Backing) -> None:
         self._state = buckets
         self._backing = backing
 

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from kit.state.ports import LOOPBACK
 from kit.yandex.contract import STORAGE_HOST, Backing, PortTaken
 from kit.yandex.s3 import documents
-from kit.yandex.s3.buckets import Buckets
+from kit.yandex.s3.bucket_state import BucketState
 from kit.yandex.s3.requests import Answer, S3Request, S3RequestHandler, error_answer
 from kit.yandex.s3.signature import HttpRequest
 
@@ -39,7 +39,7 @@ class Address:
     key: str
 
 
-def start(buckets: Buckets, backing: Backing, port: int) -> StorageServer:
+def start(buckets: BucketState, backing: Backing, port: int) -> StorageServer:
     """Listen on 127.0.0.1; port 0 takes a free one. Raises `PortTaken`."""
     try:
         server = _Server((LOOPBACK, port), _Handler)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kit.yandex import refusal
-from kit.yandex.engine import bindings, descriptors, ids, pages
+from kit.yandex.engine import bindings, descriptors, ids, pagination
 from kit.yandex.engine.fields import copy_fields
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.references import ACCOUNT
@@ -88,4 +88,4 @@ def get_role(state: EmulatorState, call: Call) -> Any:
 
 
 def list_roles(state: EmulatorState, call: Call) -> Any:
-    return pages.page([descriptors.message(ROLE)(id=name) for name in ROLES], call.request, call.method.answer())
+    return pagination.page([descriptors.message(ROLE)(id=name) for name in ROLES], call.request, call.method.answer())

@@ -14,7 +14,7 @@ from kit.yandex.engine.references import SUBNET
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext, Resource, set_status
 from kit.yandex.engine.state import Call, EmulatorState
-from kit.yandex.rules import offers
+from kit.yandex.rules import catalog
 
 CLUSTER, GROUP = "k8s.v1.Cluster", "k8s.v1.NodeGroup"
 RUNNING, STOPPED, HEALTHY = 2, 5, 1
@@ -40,7 +40,7 @@ def _build_cluster(context: MutationContext) -> None:
     if not spec.WhichOneof("master_type") and not spec.locations:
         raise refusal.invalid("master_spec.master_type", "one of zonal_master_spec and regional_master_spec must be given")
     version = spec.version or _newest(request.release_channel or REGULAR)
-    offers.check_version("k8s", version, "master_spec.version")
+    catalog.check_version("k8s", version, "master_spec.version")
     message.status, message.health = RUNNING, HEALTHY
     message.release_channel = message.release_channel or REGULAR
     master.version = version
@@ -50,7 +50,7 @@ def _build_cluster(context: MutationContext) -> None:
         master.maintenance_policy.auto_upgrade = True
     if master.maintenance_policy.maintenance_window.WhichOneof("policy") is None:
         master.maintenance_policy.maintenance_window.anytime.SetInParent()
-    master.resources.cores, master.resources.memory, master.resources.core_fraction = 2, 8 * offers.GB, 100
+    master.resources.cores, master.resources.memory, master.resources.core_fraction = 2, 8 * catalog.GB, 100
     if spec.scale_policy.WhichOneof("scale_type") is None:
         master.scale_policy.auto_scale.min_resource_preset_id = "s-c2-m8"
     _set_address_ranges(message)
@@ -147,7 +147,7 @@ def _change_cluster(context: MutationContext) -> None:
 def _upgrade(target: Any, wanted: Any, field: str) -> None:
     """Set the version. In an update it is a message; copied by name it would have landed in a string."""
     if wanted.version:
-        offers.check_version("k8s", wanted.version, field)
+        catalog.check_version("k8s", wanted.version, field)
         if "version" in target.DESCRIPTOR.fields_by_name:
             target.version = wanted.version
         target.version_info.current_version = wanted.version
@@ -174,7 +174,7 @@ def _build_group(context: MutationContext) -> None:
     message = context.message
     owner = context.state.find(CLUSTER, message.cluster_id, "Cluster").message
     version = context.request.version or owner.master.version
-    offers.check_version("k8s", version, "version")
+    catalog.check_version("k8s", version, "version")
     message.status = RUNNING
     message.instance_group_id = ids.new("cl1")
     message.node_version = version
@@ -204,7 +204,7 @@ def _change_group(context: MutationContext) -> None:
     if context.touches("version"):
         wanted = context.request.version
         if wanted.version:
-            offers.check_version("k8s", wanted.version, "version.version")
+            catalog.check_version("k8s", wanted.version, "version.version")
             context.message.node_version = wanted.version
             context.message.version_info.current_version = wanted.version
 
@@ -229,11 +229,11 @@ GROUPS = Resource(
 def list_versions(state: EmulatorState, call: Call) -> Any:
     answer = call.method.answer()
     for number, name in CHANNELS.items():
-        open_ones = [version.id for version in offers.open_versions("k8s") if name in version.channels]
+        open_ones = [version.id for version in catalog.open_versions("k8s") if name in version.channels]
         answer.available_versions.add(release_channel=number, versions=open_ones)
     return answer
 
 
 def _newest(channel: int) -> str:
-    open_ones = [version.id for version in offers.open_versions("k8s") if CHANNELS[channel] in version.channels]
+    open_ones = [version.id for version in catalog.open_versions("k8s") if CHANNELS[channel] in version.channels]
     return open_ones[-1]

@@ -9,7 +9,7 @@ import grpc
 
 from kit.yandex import refusal
 from kit.yandex.contract import TOKEN_PREFIX
-from kit.yandex.engine import bindings, descriptors, ids, pages
+from kit.yandex.engine import bindings, descriptors, ids, pagination
 from kit.yandex.engine.descriptors import OPERATION
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.references import CLOUD, FOLDER
@@ -133,7 +133,7 @@ def get_quota(state: EmulatorState, call: Call) -> Any:
 def list_quotas(state: EmulatorState, call: Call) -> Any:
     _check_cloud(state, call.request.resource)
     found = [_quota(state, quota) for quota in quotas.QUOTAS if call.request.service in ("", quota.service)]
-    return pages.page(found, call.request, call.method.answer())
+    return pagination.page(found, call.request, call.method.answer())
 
 
 def list_quota_services(state: EmulatorState, call: Call) -> Any:

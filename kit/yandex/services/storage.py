@@ -11,14 +11,14 @@ from google.protobuf import json_format
 
 from kit.yandex import refusal
 from kit.yandex.contract import S3Refused
-from kit.yandex.engine import bindings, descriptors, pages, references
+from kit.yandex.engine import bindings, descriptors, pagination, references
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext, Resource, operation
 from kit.yandex.engine.state import Call, EmulatorState, now
-from kit.yandex.s3 import buckets as storage
-from kit.yandex.s3.buckets import BUCKET
+from kit.yandex.s3 import bucket_state as storage
+from kit.yandex.s3.bucket_state import BUCKET
 
 SERVICE = "storage.v1.BucketService"
 HTTPS = "storage.v1.HTTPSConfig"
@@ -44,7 +44,7 @@ def _build_bucket(context: MutationContext) -> None:
         storage.check_name(name)
     except S3Refused as refused:
         raise refusal.invalid("name", refused.message) from None
-    if storage.Buckets(context.state).get(name) is not None:
+    if storage.BucketState(context.state).get(name) is not None:
         raise refusal.already_exists("Bucket", name)
     fresh = storage.new_record(name, context.request.folder_id)
     for field in ("created_at", "resource_id", "id"):
@@ -100,7 +100,7 @@ def list_buckets(state: EmulatorState, call: Call) -> Any:
     found = [
         record for record in state.journal.children(BUCKET, call.request.folder_id) if record.is_pending or _exists(state, record)
     ]
-    return pages.page([_with_settings(record) for record in found], call.request, call.method.answer(), "buckets")
+    return pagination.page([_with_settings(record) for record in found], call.request, call.method.answer(), "buckets")
 
 
 def get_https(state: EmulatorState, call: Call) -> Any:

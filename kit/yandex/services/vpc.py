@@ -6,7 +6,7 @@ import ipaddress
 from typing import Any
 
 from kit.yandex import refusal
-from kit.yandex.engine import descriptors, ids, pages
+from kit.yandex.engine import descriptors, ids, pagination
 from kit.yandex.engine.fields import copy_fields
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.plan import OperationPlan
@@ -187,7 +187,7 @@ def _of_network(kind: str) -> Any:
         network = call.request.network_id
         NETWORKS.find(state, network)
         found = [record.message for record in state.journal.all(kind) if record.message.network_id == network]
-        return pages.page(found, call.request, call.method.answer())
+        return pagination.page(found, call.request, call.method.answer())
 
     return handler
 

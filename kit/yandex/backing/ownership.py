@@ -1,7 +1,7 @@
-"""What the backing remembers across a restart of the emulator: whose each store is, and which names answer for it.
+"""Which managed cluster owns which store, across restarts of the emulator: one small file in the backing stack's folder.
 
-One small file in the folder of the backing stack. What is really there is asked of the engine every time; this file only says to
-which managed cluster it belongs. Lost, everything is nobody's, and the emulator's next call for a cluster makes it its own again.
+Whether a store runs is asked of the engine every time. If the file is lost, no store has an owner, and the next call for a
+cluster makes it the owner again.
 """
 
 from __future__ import annotations
@@ -19,22 +19,25 @@ from kit.yandex.contract import Record
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Of a store or of the cluster: the managed cluster's id and its names in DNS."""
+    """The managed cluster that owns a store: its id and its host names."""
 
     id: str
     names: tuple[str, ...]
 
 
-class Memory:
+class Ownership:
+    """The file. Thread-safe."""
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
 
     def owners(self) -> Mapping[str, Owner]:
-        """Store (or `kubernetes`) → whose it is."""
+        """The owner of each store, and of `kubernetes`."""
         return {name: Owner(each["id"], tuple(each["names"])) for name, each in self._load()["owners"].items()}
 
     def records(self) -> tuple[Record, ...]:
+        """The DNS records that are answered inside the cluster."""
         return tuple(Record(**{**each, "data": tuple(each["data"])}) for each in self._load()["records"])
 
     def own(self, store: str, owner: Owner) -> None:
@@ -43,7 +46,7 @@ class Memory:
             document["owners"][store] = asdict(owner)
             files.write_json(self._path, document)
 
-    def disown(self, store: str) -> None:
+    def release(self, store: str) -> None:
         with self._lock:
             document = self._load()
             if document["owners"].pop(store, None) is not None:
@@ -55,11 +58,11 @@ class Memory:
             document["records"] = [asdict(record) for record in records]
             files.write_json(self._path, document)
 
-    def mark(self, subject: str) -> str:
-        """What was last done inside the cluster (`names`) or MinIO (`keys`), as a fingerprint; empty where that is not known."""
+    def fingerprint(self, subject: str) -> str:
+        """Of what was last applied inside the cluster (`names`) or MinIO (`keys`); empty where that is not known."""
         return str(self._load().get("marks", {}).get(subject, ""))
 
-    def put_mark(self, subject: str, mark: str) -> None:
+    def put_fingerprint(self, subject: str, mark: str) -> None:
         with self._lock:
             document = self._load()
             document["marks"] = {**document.get("marks", {}), subject: mark}

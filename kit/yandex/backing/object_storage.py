@@ -21,7 +21,7 @@ from kit.stores import s3_admin
 from kit.stores.contract import NotYet, Ready, StoreError
 from kit.stores.wire.sigv4 import Answer, Key, ask
 from kit.stores.wire.tls import ProtocolBroken, handshake, not_yet
-from kit.yandex.backing.memory import Owner
+from kit.yandex.backing.ownership import Owner
 from kit.yandex.contract import STORAGE_HOST, BackingFailed, BucketNotEmpty, KeyRights, ObjectStore
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ LIST = ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"
 WRITE = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject")
 
 
-class Buckets:
+class ObjectStorage:
     """The buckets and keys of the one MinIO. Thread-safe."""
 
     def __init__(self, stack: BackingStack) -> None:
@@ -103,8 +103,8 @@ class Buckets:
         return ObjectStore(LOOPBACK, port, store.REGION, store.ROOT, local.credentials().s3_root, local.workspace.ca_file)
 
     def _serve(self) -> None:
-        if self._stack.container(store.NAME) is None or store.NAME not in self._stack.memory.owners():
-            self._stack.memory.own(store.NAME, OWNER)
+        if self._stack.container(store.NAME) is None or store.NAME not in self._stack.ownership.owners():
+            self._stack.ownership.own(store.NAME, OWNER)
             self._settled = None
             self._stack.put_store(store.NAME, _answers)
 
@@ -119,9 +119,9 @@ class Buckets:
                     return
                 wanted = self._wanted
                 mark = _mark(container.id, wanted)
-                if mark != self._stack.memory.mark(KEYS):
+                if mark != self._stack.ownership.fingerprint(KEYS):
                     self._settle(wanted)
-                    self._stack.memory.put_mark(KEYS, mark)
+                    self._stack.ownership.put_fingerprint(KEYS, mark)
                 self._settled = {rights.key.id: rights for rights in wanted}
             finally:
                 lock.release()

@@ -1,6 +1,6 @@
 """The state of buckets, over the journal and the backing.
 
-Buckets are reached by S3 (`s3/requests.py`) and by gRPC (`services/storage.py`): a bucket that one of them makes is there for
+BucketState are reached by S3 (`s3/requests.py`) and by gRPC (`services/storage.py`): a bucket that one of them makes is there for
 the other, and survives a restart with its settings.
 """
 
@@ -23,7 +23,7 @@ WRITERS = {"storage.admin", "storage.editor", "storage.uploader", "editor", "adm
 READERS = {"storage.viewer", "storage.editor", "storage.admin", "viewer", "editor", "admin"}
 
 
-class Buckets:
+class BucketState:
     """Thread-safe; raises `S3Refused`."""
 
     def __init__(self, state: EmulatorState) -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from kit.yandex.backing import names
+from kit.yandex.backing import dns_names
 from kit.yandex.contract import Record
 
 PRESENT = ".:53 {\n    errors\n    kubernetes cluster.local {\n       ttl 30\n    }\n}\n"
@@ -15,8 +15,8 @@ PRESENT = ".:53 {\n    errors\n    kubernetes cluster.local {\n       ttl 30\n  
 def test_every_cloud_name_is_a_service_of_its_own() -> None:
     host = "rc1a-0123456789abcdef.mdb.yandexcloud.net"
     found = ["c-c9q1.rw.mdb.yandexcloud.net", "c-c9q1.ro.mdb.yandexcloud.net", host]
-    assert [names.service_name(name) for name in found] == ["c-c9q1-rw", "c-c9q1-ro", "rc1a-0123456789abcdef"]
-    assert names.alias(host, "kafka")["spec"] == {"type": "ExternalName", "externalName": "kafka"}
+    assert [dns_names.service_name(name) for name in found] == ["c-c9q1-rw", "c-c9q1-ro", "rc1a-0123456789abcdef"]
+    assert dns_names.alias(host, "kafka")["spec"] == {"type": "ExternalName", "externalName": "kafka"}
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_every_cloud_name_is_a_service_of_its_own() -> None:
 )
 def test_the_rules_lead_to_the_services_and_nothing_else_does(asked: str, service: str | None) -> None:
     """The rules are regular expressions in Go's words, which are Python's here."""
-    rules = [line.split() for line in names.corefile(PRESENT, ()).splitlines() if "rewrite" in line]
+    rules = [line.split() for line in dns_names.corefile(PRESENT, ()).splitlines() if "rewrite" in line]
     for _, _, _, _, pattern, target, *_ in rules:
         if found := re.match(pattern, asked):
             expected = f"{service}.kit-yandex.svc.cluster.local."
@@ -43,21 +43,21 @@ def test_the_rules_lead_to_the_services_and_nothing_else_does(asked: str, servic
 
 
 def test_what_others_wrote_stays_and_what_kit_wrote_is_replaced() -> None:
-    once = names.corefile(PRESENT, (Record("a.example.org.", "A", 60, ("192.0.2.1",)),))
-    assert names.corefile(once, ()) == names.corefile(PRESENT, ())
+    once = dns_names.corefile(PRESENT, (Record("a.example.org.", "A", 60, ("192.0.2.1",)),))
+    assert dns_names.corefile(once, ()) == dns_names.corefile(PRESENT, ())
     assert "192.0.2.1" in once
     assert [line for line in PRESENT.splitlines() if line not in once.splitlines()] == []
 
 
 def test_a_record_answers_for_its_type_and_is_empty_for_others() -> None:
-    text = names.corefile(PRESENT, (Record("a.example.org.", "A", 60, ("192.0.2.1", "192.0.2.2")),))
+    text = dns_names.corefile(PRESENT, (Record("a.example.org.", "A", 60, ("192.0.2.1", "192.0.2.2")),))
     assert text.index('answer "{{ .Name }} 60 IN A 192.0.2.1"') < text.index('answer "{{ .Name }} 60 IN A 192.0.2.2"')
     assert text.index("template IN A a.example.org.") < text.index("template IN ANY a.example.org.")
     assert r'match "^a\.example\.org\.$"' in text
 
 
 def test_a_wildcard_covers_one_label() -> None:
-    text = names.corefile(PRESENT, (Record("*.example.org.", "A", 60, ("192.0.2.1",)),))
+    text = dns_names.corefile(PRESENT, (Record("*.example.org.", "A", 60, ("192.0.2.1",)),))
     pattern = next(line.split('"')[1] for line in text.splitlines() if "match" in line)
     assert re.match(pattern, "a.example.org.")
     assert not re.match(pattern, "a.b.example.org.")
@@ -65,7 +65,7 @@ def test_a_wildcard_covers_one_label() -> None:
 
 
 def test_quotes_backslashes_and_braces_survive_the_corefile() -> None:
-    text = names.corefile(PRESENT, (Record("t.example.org.", "TXT", 60, ('"a \\"b\\" {{c}} {$HOME}"',)),))
+    text = dns_names.corefile(PRESENT, (Record("t.example.org.", "TXT", 60, ('"a \\"b\\" {{c}} {$HOME}"',)),))
     (line,) = (line for line in text.splitlines() if 'answer "' in line)
     body = line.partition("IN TXT ")[2]
     assert "\\\\" not in body  # a backslash before a backslash would end the word at the next quote
@@ -79,4 +79,4 @@ def test_quotes_backslashes_and_braces_survive_the_corefile() -> None:
     "record", [Record("a.org", "A", 1, ("x",)), Record("a.org.", "TXT", 1, ("a\nb",)), Record("a {.org.", "A", 1, ())]
 )
 def test_what_would_break_the_configuration_is_refused(record: Record) -> None:
-    assert names.unusable(record)
+    assert dns_names.unusable(record)
