@@ -47,7 +47,7 @@ SECTIONS = {
         "doctor": ("doctor", "Check this computer and say what to mend."),
         "setup": ("setup", "Prepare this computer: an engine that answers, and what images are built with."),
         "images": ("images.command", "List, build, pull, save and load the tools and images."),
-        "certs": ("certs", "Show the authority and its certificates."),
+        "certs": ("certs", "Show the authority and its certificates, and issue new ones."),
         "completion": ("completion", "Print the completion script of a shell."),
     },
 }

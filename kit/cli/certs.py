@@ -1,14 +1,15 @@
-"""`kit certs`: what the authority issued."""
+"""`kit certs`: what the authority issued, and new ones in their place."""
 
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 
 import click
 
 from kit.cli.context import Session
-from kit.cli.frame import Group
+from kit.cli.frame import Group, waits_for_lock
 from kit.errors import KitError
 
 SHOWN_DIGITS = 16  # of a fingerprint: enough to tell certificates apart
@@ -26,7 +27,7 @@ class NoAuthority(KitError):
 
 @click.group("certs", cls=Group)
 def command() -> None:
-    """Show the authority and its certificates."""
+    """Show the authority and its certificates, and issue new ones."""
 
 
 @command.command("show")
@@ -72,3 +73,28 @@ def show(session: Session) -> int:
     ]
     print(table.columns(rows), end="")
     return 0
+
+
+@command.command("rotate", epilog="Example: kit certs rotate redis && kit up")
+@click.argument("holders", nargs=-1)
+@waits_for_lock
+@click.pass_obj
+def rotate(session: Session, holders: tuple[str, ...]) -> None:
+    """Issue new certificates by the same authority (for HOLDERS, or all). The next `kit up` restarts who serves a former one."""
+    from kit.pki import folder
+    from kit.targets.local import layout
+    from kit.targets.local.apply import issue_leaf
+
+    local = session.local
+    known = tuple(layout.holders(local.stack))
+    if unknown := [holder for holder in holders if holder not in known]:
+        raise click.UsageError(f"certificates are held by {', '.join(known)}, and not by {', '.join(unknown)}")
+    with session.lock("certs rotate"):
+        if folder.load_authority(local.workspace.certs, datetime.now(UTC)) is None:
+            raise NoAuthority(stack=session.stack.name)
+        made = {holder: issue_leaf(local, holder) for holder in holders or known}
+    print(
+        json.dumps(made, indent=2) if session.is_json else "".join(f"{holder:<12}{text}\n" for holder, text in made.items()),
+        end="",
+    )
+    print("kit up restarts who serves a former certificate", file=sys.stderr)

@@ -21,6 +21,7 @@ from kit.errors import KitError
 from kit.pki import folder
 from kit.plan.steps import Step
 from kit.report import failure
+from kit.state import lock
 from kit.supply.durations import Expected
 from kit.supply.outlook import Outlook
 from kit.targets.local.target import LocalTarget
@@ -192,7 +193,7 @@ def takes_lock(callback: Callable[..., object]) -> bool:
     "words",
     [
         *("up", "up --cloud --yes", "down", "down --cloud", "purge --yes", "topics --mend", "preflight", "verify --cloud"),
-        *("demo --local", "cloud unlock 4a2b", "secrets set mail", "secrets forget mail"),
+        *("demo --local", "cloud unlock 4a2b", "secrets set mail", "secrets forget mail", "certs rotate"),
         "cloud init-state --bucket b --key k --endpoint https://s3.example.org --region r",
     ],
 )
@@ -253,6 +254,22 @@ def test_a_plan_with_something_to_get_says_how_and_how_long(here: Kit, monkeypat
     assert "entries" not in second
     del steps[0]
     assert "to be got first" not in here("up", "--plan").stdout
+
+
+def test_new_certificates_take_the_place_of_the_former_ones(here: Kit) -> None:
+    absent = here("certs", "rotate", "-o", "json")
+    assert (absent.exit_code, absent.json["error"]["code"]) == (15, "KIT-NO-AUTHORITY")
+    with lock.held(here.home / ".kit" / "kit.lock", "kit", "up", wait_s=0):
+        folder.ensure(here.home / "certs" / "kit", "kit", {"kafka": ("kafka",), "redis": ("redis",)})
+    before = {row["holder"]: row["fingerprint"] for row in here("certs", "show", "-o", "json").json}
+    unknown = here("certs", "rotate", "reddis", "-o", "json")
+    assert (unknown.exit_code, unknown.json["error"]["code"]) == (10, "KIT-USAGE")
+    rotated = here("certs", "rotate", "redis", "-o", "json")
+    assert rotated.json["redis"].startswith("v2, valid until 20")
+    after = {row["holder"]: row["fingerprint"] for row in here("certs", "show", "-o", "json").json}
+    assert {holder for holder in before if before[holder] != after[holder]} == {"redis"}
+    every = here("certs", "rotate").stdout.splitlines()
+    assert [line.split()[0] for line in every] == ["kafka", "postgres", "redis", "clickhouse", "s3", "sentry"]
 
 
 def test_certificates_are_a_table(here: Kit) -> None:

@@ -86,10 +86,15 @@ def _publish_trust(local: LocalTarget, step: Step, note: Note) -> None:
 
 
 def _issue_leaf(local: LocalTarget, step: Step, note: Note) -> str:
+    return issue_leaf(local, step.name)
+
+
+def issue_leaf(local: LocalTarget, holder: str) -> str:
+    """A new certificate for one holder, by the authority that is there; served once the holder is restarted."""
     now = datetime.now(UTC)
-    certs, holder = local.workspace.certs, step.name
+    certs = local.workspace.certs
     known = folder.load_authority(certs, now)
-    assert known is not None  # its step comes before this one
+    assert known is not None  # who calls has seen to it
     target, leaf = folder.make_leaf(certs, local.stack.name, holder, known, layout.holders(local.stack)[holder], now)
     return f"{target.name}, valid until {leaf.certificate.not_valid_after_utc:%Y-%m-%d}"
 

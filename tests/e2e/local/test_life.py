@@ -8,8 +8,10 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import time
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -160,6 +162,21 @@ def test_purge_without_a_terminal_needs_yes(scratch: Program) -> None:
     ran = scratch("purge", "-o", "json")
     assert ran.json["error"]["code"] == "KIT-NEEDS-YES"
     assert_ready(scratch)
+
+
+def test_a_rotated_certificate_is_served_after_the_next_up(stores: Program) -> None:
+    def served() -> str:
+        endpoints = stores.must("env", "-o", "json").json
+        return ssl.get_server_certificate(("127.0.0.1", urlsplit(endpoints["REDIS_URL"]).port or 0))
+
+    before = served()
+    stores.must("certs", "rotate", "redis")
+    assert served() == before
+    assert re.search("restart +store/redis .*former certificate", stores.must(*UP, "--plan").stdout)
+    stores.must(*UP)
+    assert served() != before
+    assert stores.must(*UP, "--plan").stdout == "nothing to do\n"
+    assert_ready(stores)
 
 
 def test_two_stacks_live_side_by_side(scratch: Program, stores: Program) -> None:
