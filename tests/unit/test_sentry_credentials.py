@@ -18,7 +18,7 @@ from kit.endpoints import (
     S3Endpoint,
     Secret,
 )
-from kit.sentry import credentials
+from kit.sentry import credentials, objects
 from kit.sentry.credentials import Certificate, GivenSecrets, Logins, PasswordUnfit, TrustTexts
 
 ENDPOINTS = Endpoints(
@@ -36,7 +36,7 @@ CLIENT = Certificate("CHAIN", Secret("CLIENT-KEY"))
 MADE = credentials.documents("kit", ENDPOINTS, TRUST, LOGINS, CLIENT)
 
 
-def content(document: credentials.Document) -> dict[str, str]:
+def content(document: objects.Document) -> dict[str, str]:
     if document["kind"] == "ConfigMap":
         return dict(document["data"])
     return {key: base64.b64decode(text).decode() for key, text in document["data"].items()}

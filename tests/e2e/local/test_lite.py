@@ -16,8 +16,8 @@ import pytest
 from kit.adapters.helm import Helm
 from kit.adapters.kubernetes.api import ClusterRefused
 from kit.errors import ToolFailed
-from kit.sentry import installation
 from kit.sentry.chart.manifests import containers, parse
+from kit.sentry.installed import installed
 from kit.sentry.objects import NAMESPACE, RELEASE, Document
 from kit.sentry.preflight import preflight
 from kit.sentry.stand_in import lite
@@ -163,7 +163,7 @@ def test_preflight_is_kept_and_says_what_was_proven(local: LocalTarget) -> None:
 
 
 def test_cluster_shows_the_fingerprint_of_what_is_wanted(local: LocalTarget) -> None:
-    seen = installation.installed(local.kube)
+    seen = installed(local.kube)
     assert seen is not None
     assert (seen.complaint, seen.chart, seen.profile) == (None, "sentry-lite", "current")
     assert seen.fingerprint == site.release(local).installation().fingerprint

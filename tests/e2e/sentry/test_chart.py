@@ -21,8 +21,9 @@ import psycopg
 import pytest
 
 from kit.adapters.helm import Helm
-from kit.sentry import credentials, installation
+from kit.sentry import credentials
 from kit.sentry.chart import manifests
+from kit.sentry.installed import installed
 from kit.sentry.objects import NAMESPACE, RELEASE
 from kit.stores import s3
 from kit.targets.local import site
@@ -246,7 +247,7 @@ def test_a_release_that_is_stuck_in_pending_install_is_taken_over(stack: Stack, 
     release = stack.helm.release(RELEASE, NAMESPACE)
     assert release is not None
     assert (release.status, release.chart) == ("deployed", "sentry")
-    seen = installation.installed(stack.local.kube)
+    seen = installed(stack.local.kube)
     assert seen is not None
     assert seen.complaint is None
     stack.program.must("demo")

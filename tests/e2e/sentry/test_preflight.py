@@ -26,10 +26,10 @@ from kit.adapters.kind import node_name
 from kit.adapters.terraform.program import Terraform
 from kit.endpoints import Endpoints, Secret
 from kit.pki import authority, folder
-from kit.sentry import credentials, nodestore, objects
+from kit.sentry import credentials, jobs, nodestore, objects
 from kit.sentry.chart import manifests, values, wiring
 from kit.sentry.lines import profiles, topics
-from kit.sentry.preflight import places, preflight
+from kit.sentry.preflight import preflight
 from kit.sentry.preflight.preflight import Candidate
 from kit.sentry.preflight.verdict import NOTE, Preflight
 from kit.sentry.stand_in import lite
@@ -632,4 +632,4 @@ def test_an_image_that_the_node_has_not_is_told_early(rig: Rig) -> None:
     release = replace(rig.release("current", rig.case("current")), probe_image="kit.local/none:1")
     outcome = preflight.run(release, rig.local.kube)
     assert {probe.cause for probe in outcome.probes} == {"not-started"}
-    assert outcome.seconds < places.LIMIT_S["running"]
+    assert outcome.seconds < jobs.LIMIT_S["running"]
