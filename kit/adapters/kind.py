@@ -15,6 +15,7 @@ from kit.adapters.environment import Withheld
 from kit.adapters.process import Runner, run
 
 CREATE_TIMEOUT_S = 300.0
+EXPORT_TIMEOUT_S = 30.0
 # Another provider, snapshotter, name or kubeconfig: pkg/cluster/internal and pkg/cmd of Kind 0.33, read 2026-11-28.
 WITHHELD = Withheld(("KIND_*", "KUBE*"))
 
@@ -33,6 +34,11 @@ class Kind:
         unreachable = dict.fromkeys(proxies.on_this_computer())
         env = {**WITHHELD.changes(), **unreachable, **self.engine, "KIND_EXPERIMENTAL_DOCKER_NETWORK": network}
         self.runner(argv, stdin=config, env=env, timeout_s=CREATE_TIMEOUT_S, log=log)
+
+    def export_kubeconfig(self, name: str, kubeconfig: Path) -> None:
+        """Write what a user needs to reach a cluster that is there."""
+        argv = [str(self.program), "export", "kubeconfig", "--name", name, "--kubeconfig", str(kubeconfig)]
+        self.runner(argv, env={**WITHHELD.changes(), **self.engine}, timeout_s=EXPORT_TIMEOUT_S)
 
 
 def node_name(cluster: str) -> str:

@@ -20,7 +20,9 @@ class ClusterWanted:
 @dataclass(frozen=True, slots=True)
 class ClusterSeen:
     config: str
-    complaint: str | None = None  # why it must be made again: "its API does not answer"
+    complaint: str | None = None  # why it must be made again: "it was not finished when it was made"
+    silence: str | None = None  # why it does not answer, which may pass: "its node is exited"
+    has_chart: bool = False  # whether Sentry's chart is installed in it
     images: frozenset[str] = frozenset()
     registries: str = ""  # fingerprint of the mirrors that the node was given; empty: none
 
@@ -31,13 +33,16 @@ def is_to_be_made(config: str, seen: ClusterSeen | None) -> bool:
 
 
 def steps(wanted: ClusterWanted, seen: ClusterSeen | None) -> list[Step]:
+    """For a cluster that does not answer this is its recovery alone: what is in it is seen afterwards."""
     found = []
     cause = "no cluster yet"
     if seen is not None and is_to_be_made(wanted.config, seen):
         cause = seen.complaint or f"configuration changed {seen.config} → {wanted.config}"
-        # Nothing of value is in it: Sentry's data is in the stores.
-        found.append(Step("delete", "cluster", cause))
+        # Sentry's data is in the stores; but to install the chart again takes half an hour, so that is asked.
+        found.append(Step("delete", "cluster", cause, destructive=seen.has_chart))
         seen = None
+    elif seen is not None and seen.silence:
+        return [Step("recover", "cluster", seen.silence, ("supply images",))]
     if seen is None:
         if wanted.node_image and not wanted.has_node_image:
             # Made once, and then each new cluster has these images before it starts.

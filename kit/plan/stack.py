@@ -54,7 +54,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
         steps += stores.topics(observed.topics, {step.id for step in steps})
     if desired.cluster:
         steps += cluster.steps(desired.cluster, observed.cluster)
-    if desired.release:
+    if desired.release and not any(step.kind == "recover cluster" for step in steps):
         started = {step.name for step in steps if step.kind in ("start store", "restart store", "wait store")}
         is_new_cluster = cluster.is_to_be_made(desired.cluster.config if desired.cluster else "", observed.cluster)
         steps += release.steps(
@@ -66,6 +66,11 @@ def plan(desired: Desired, observed: Observed) -> Plan:
             started=started,
         )
     return linked(steps)
+
+
+def first(plan: Plan) -> Plan:
+    """The steps that are carried out alone: what they bring to light may change the rest of the plan."""
+    return linked([step for step in plan if step.kind in ("supply images", "recover cluster")])
 
 
 def _supply(observed: Observed) -> list[Step]:

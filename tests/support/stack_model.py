@@ -57,7 +57,9 @@ class NodeModel:
     id: str
     config: str
     state: str = "running"
-    complaint: str | None = None  # what its API says
+    silence: str | None = None  # why its API does not answer
+    recovers: bool = True  # once its node is started, or waited for
+    has_chart: bool = False
     images: frozenset[str] = frozenset()
     registries: str = ""
     release: ReleaseModel | None = None
@@ -104,8 +106,8 @@ class StackModel:
 
     # -- what is wanted of it now
 
-    def desired(self) -> Desired:
-        wanted, seen = self.wanted, self.seen_cluster()
+    def desired(self, *, is_patient: bool = True) -> Desired:
+        wanted, seen = self.wanted, self.seen_cluster(is_patient=is_patient)
         return replace(
             wanted,
             stores={name: self.wanted_store(name) for name in wanted.stores},
@@ -171,11 +173,13 @@ class StackModel:
         networks = [Network("n", STACK.name, {}, ())] if self.network else []
         return observe.EngineSeen(tuple(containers), tuple(networks), tuple(volumes))
 
-    def seen_cluster(self) -> cluster.ClusterSeen | None:
-        return observe.cluster(self.engine(), STACK.name, self.marks, lambda: self.node.complaint if self.node else None)
+    def seen_cluster(self, *, is_patient: bool = True) -> cluster.ClusterSeen | None:
+        silence = self.node.silence if self.node else None
+        return observe.cluster(self.engine(), STACK.name, self.marks, lambda: silence, is_patient=is_patient)
 
-    def observe(self) -> Observed:
-        marks, release = self.marks, self.node.release if self.node and not self.node.complaint else None
+    def observe(self, *, is_patient: bool = True) -> Observed:
+        marks, node = self.marks, self.node
+        release = node.release if node and node.state == "running" and not node.silence else None
         return Observed(
             missing=self.missing,
             authority=bool(self.authority),
@@ -185,7 +189,7 @@ class StackModel:
             network=self.network,
             stores=observe.stores(self.engine(), STACK, marks, {name: self.serves(name) for name in self.stores}),
             topics=self.topics_complaint(),
-            cluster=self.seen_cluster(),
+            cluster=self.seen_cluster(is_patient=is_patient),
             release=ReleaseSeen(
                 fingerprint=release.fingerprint if release else None,
                 complaint=(release.complaint or (None if release.is_finished else UNFINISHED)) if release else None,
@@ -211,8 +215,8 @@ class StackModel:
             return None
         return "they could not be read" if not kafka.answers else None if kafka.topics else "some are missing"
 
-    def plan(self) -> Plan:
-        return stack.plan(self.desired(), self.observe())
+    def plan(self, *, is_patient: bool = True) -> Plan:
+        return stack.plan(self.desired(is_patient=is_patient), self.observe(is_patient=is_patient))
 
 
 def _container(number: str, name: str, made: tuple[str, str, str], store: str = "") -> Container:
@@ -251,17 +255,30 @@ def situation(desired: Desired, observed: Observed) -> StackModel:
     node = None
     if observed.cluster:
         seen_cluster = observed.cluster
+        silence = seen_cluster.silence or seen_cluster.complaint
         marks["cluster"] = f"n1 {seen_cluster.config}"
         marks["cluster-images"] = " ".join(("n1", *seen_cluster.images))
         marks["cluster-registries"] = f"n1 {seen_cluster.registries}"
+        if seen_cluster.has_chart:
+            marks["chart-images"] = "n1"
         fingerprint, is_finished = release.fingerprint, release.complaint != UNFINISHED
         complaint = release.complaint if is_finished else None
         installed = ReleaseModel(fingerprint, fingerprint, complaint, is_finished) if fingerprint else None
         passed = (release.preflight, dict.fromkeys(stores, 0))
+        stopped = (silence or "").partition("its node is ")[2]
         node = NodeModel(
-            "n1", seen_cluster.config, "running", seen_cluster.complaint, seen_cluster.images, seen_cluster.registries
+            "n1",
+            seen_cluster.config,
+            state=stopped or "running",
+            silence=None if stopped else silence,
+            recovers=not seen_cluster.complaint,
+            has_chart=seen_cluster.has_chart,
+            images=seen_cluster.images,
+            registries=seen_cluster.registries,
+            release=installed,
+            preflight=passed,
+            demo=release.demo,
         )
-        node = replace(node, release=installed, preflight=passed, demo=release.demo)
     marks |= {
         subject: mark
         for subject, mark in (("values", release.values), ("preflight", release.preflight), ("demo", release.demo))
@@ -303,7 +320,7 @@ def facts(model: StackModel) -> Mapping[str, object]:
     node = model.node
     if model.wanted.cluster and node:
         wanted_images = set(map(model.reference, model.wanted.cluster.images))
-        found["cluster"] = (node.config, node.state, node.complaint, node.registries, wanted_images <= node.images)
+        found["cluster"] = (node.config, node.state, node.silence, node.registries, wanted_images <= node.images)
     if model.wanted.release and node:
         found["release"] = node.release == ReleaseModel(model.fingerprint(), model.fingerprint())
         found["preflight passed with the present configuration on the present stores"] = node.preflight == model.pair()

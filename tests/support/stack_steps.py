@@ -129,6 +129,14 @@ def mend_topics(model: StackModel, step: Step) -> Iterator[StackModel]:
     yield model.store("kafka", topics=True)
 
 
+def recover_cluster(model: StackModel, step: Step) -> Iterator[StackModel]:
+    """In vain, where it does not recover; that is no failure."""
+    if _node(model).recovers:
+        yield (model := model.in_node(state="running"))
+        model = model.in_node(silence=None)
+    yield model
+
+
 def delete_cluster(model: StackModel, step: Step) -> Iterator[StackModel]:
     yield replace(model, node=None)
 
@@ -180,7 +188,7 @@ def check_preflight(model: StackModel, step: Step) -> Iterator[StackModel]:
         _demand(model.stores[name].answers and model.stores[name].setup, f"{name} does not answer yet")
     assert model.wanted.cluster
     _demand(_node(model).images.issuperset(map(model.reference, model.wanted.cluster.images)), "images are not in the node")
-    _demand(_node(model).complaint is None, "the cluster does not answer")
+    _demand(_node(model).silence is None, "the cluster does not answer")
     yield (model := model.in_node(preflight=model.pair()))
     yield model.mark("preflight", model.preflight_fingerprint())
 
@@ -236,6 +244,7 @@ ACTIONS: Mapping[str, Callable[[StackModel, Step], Iterator[StackModel]]] = {
     "wait store": wait_store,
     "set-up store": set_up_store,
     "mend topics": mend_topics,
+    "recover cluster": recover_cluster,
     "delete cluster": delete_cluster,
     "make cluster": make_node_image,
     "create cluster": create_cluster,

@@ -10,6 +10,7 @@ import pytest
 
 from kit.adapters.containerd import node
 from kit.errors import ToolFailed
+from kit.state import markers
 from kit.targets.local import chart_images
 
 NODE = "kit-control-plane"
@@ -79,3 +80,15 @@ def test_one_that_cannot_be_brought_is_left_to_the_node_with_a_note(around: Arou
     ]
     around.trouble = None
     assert around.load("getsentry/sentry:26.8.0") == ("getsentry/sentry:26.8.0",)  # nothing was taken for done
+
+
+def test_a_damaged_mark_is_as_none(around: Around) -> None:
+    markers.record(around.markers_file, "chart-images", "n1 getsentry/sentry:26.8.0 =x")
+    assert around.load("getsentry/sentry:26.8.0") == ("getsentry/sentry:26.8.0",)
+    markers.record(around.markers_file, "chart-images", "")
+    assert around.load("getsentry/sentry:26.8.0") == ("getsentry/sentry:26.8.0",)
+
+
+def test_the_node_is_known_to_have_the_chart_also_where_none_of_its_images_is_here(around: Around) -> None:
+    around.load("busybox:1.38.0")
+    assert markers.load(around.markers_file)["chart-images"] == "n1"

@@ -18,6 +18,7 @@ import msgspec
 import pytest
 import yaml
 
+from kit.plan import stack
 from kit.plan.stack import Desired, Observed
 from kit.plan.steps import Plan
 from kit.targets.local import apply
@@ -40,12 +41,13 @@ def model_of(path: Path) -> StackModel:
 def left_behind(model: StackModel) -> Iterator[tuple[str, StackModel]]:
     """Where a `kit up` may be killed, in words, and what it leaves."""
     plan = model.plan()
-    supplying = [step for step in plan if step.kind == SUPPLY]
-    for step in supplying:  # carried out alone, for only then the images are known
-        yield f"before {step.id}", model
-        model = carry_out(model, step)[-1]
-    if supplying:
-        plan = model.plan()
+    if first := stack.first(plan):
+        for step in first:
+            yield f"before {step.id}", model
+            states = carry_out(model, step)
+            yield from ((f"within {step.id}", state) for state in states[:-1])
+            model = states[-1]
+        plan = model.plan(is_patient=False)
     yield "before everything", model
     sets = list(every_set(plan))
     if len(sets) <= LIMIT:
@@ -96,9 +98,10 @@ def words(done: frozenset[str]) -> str:
 def up(model: StackModel) -> StackModel:
     """`kit up`, undisturbed."""
     plan = model.plan()
-    if any(step.kind == SUPPLY for step in plan):
-        model = carry_out(model, next(step for step in plan if step.kind == SUPPLY))[-1]
-        plan = model.plan()
+    if first := stack.first(plan):
+        for step in first:
+            model = carry_out(model, step)[-1]
+        plan = model.plan(is_patient=False)
     for step in plan:
         model = carry_out(model, step)[-1]
     return model

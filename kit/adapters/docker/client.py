@@ -90,6 +90,10 @@ class Docker(Connection):
         with self.doing(f"restart the container {container}"):
             self.api.restart(container, timeout=grace_s)
 
+    def unpause(self, container: str) -> None:
+        with self.doing(f"let the container {container} go on"):
+            self.api.unpause(container)
+
     def run_once(
         self,
         image: str,

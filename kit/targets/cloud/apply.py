@@ -22,7 +22,7 @@ from kit.targets.cloud import plan as planned
 from kit.targets.cloud.errors import ApplyInterrupted, ApplyStopped, AuthorityMissing
 from kit.targets.cloud.plan import CloudPlan
 from kit.targets.cloud.progress import Progress
-from kit.targets.local import apply as local_apply
+from kit.targets.local import cluster
 from kit.targets.local.plan import SUPPLY, supplier
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def actions(cloud: CloudTarget) -> Mapping[str, Action]:
 
 def load_images(cloud: CloudTarget, note: Note) -> str | None:
     """Only a rehearsal's cluster takes its images from this computer."""
-    return local_apply.load_images(cloud.around.backing, cloud.place.markers)
+    return cluster.load_images(cloud.around.backing, cloud.place.markers)
 
 
 @contextmanager

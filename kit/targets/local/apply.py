@@ -12,22 +12,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kit import cancel, files
-from kit.adapters.containerd import node
-from kit.adapters.docker.errors import EngineRefused
-from kit.adapters.docker.observed import Container, Mount
-from kit.adapters.kind import Kind, node_name
-from kit.errors import KitError, ToolFailed, ToolTimeout
+from kit.adapters.docker.observed import Mount
+from kit.errors import KitError
 from kit.pki import folder
 from kit.plan.execute import Action, Note
 from kit.plan.steps import Step
 from kit.state import markers, secrets
 from kit.stores import catalog
 from kit.stores.contract import NotYet, Ready
-from kit.targets.local import layout, node_image, observe, registries, site, teardown, topics
+from kit.targets.local import cluster, layout, observe, registries, site, teardown, topics
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from kit.targets.local.target import LocalTarget
 
 Probe = Callable[[], Ready | NotYet]
@@ -37,7 +32,6 @@ LOOK_AT_CONTAINER_S = 1.0
 STORE_TIMEOUT_S = 120.0
 LOG_LINES = 15
 RESTART_GRACE_S = 20
-NAMES_TIMEOUT_S = 60.0
 
 
 class StoreNotReady(KitError):
@@ -64,11 +58,12 @@ def actions(local: LocalTarget) -> Mapping[str, Action]:
         "wait store": _wait_store,
         "set-up store": _set_up_store,
         "mend topics": _mend_topics,
-        "delete cluster": _delete_cluster,
-        "make cluster": _make_node_image,
-        "create cluster": _create_cluster,
-        "load cluster": lambda local, step, note: load_images(local, local.markers_file),
-        "set-up cluster": _set_up_registries,
+        "recover cluster": cluster.recover,
+        "delete cluster": lambda local, step, note: teardown.remove_cluster(local),
+        "make cluster": cluster.make_node_image,
+        "create cluster": cluster.create,
+        "load cluster": lambda local, step, note: cluster.load_images(local, local.markers_file),
+        "set-up cluster": lambda local, step, note: registries.set_up(local, observe.node(local)),
     }
     of_stack = {kind: functools.partial(action, local) for kind, action in of_this_stack.items()}
     return {**of_stack, **site.release(local).actions()}
@@ -220,68 +215,3 @@ def _poll(
         if is_dead or now - started > STORE_TIMEOUT_S:
             raise StoreNotReady(store=name, why=reason, waited_s=now - started, detail=local.log_tail(name, LOG_LINES))
         cancel.wait(POLL_S)
-
-
-def _delete_cluster(local: LocalTarget, step: Step, note: Note) -> None:
-    teardown.remove_cluster(local)
-
-
-def _make_node_image(local: LocalTarget, step: Step, note: Note) -> str:
-    """Where it cannot be made, the cluster gets its images as it always could: that costs time and nothing else."""
-    try:
-        return node_image.make(local)
-    except (ToolFailed, ToolTimeout, EngineRefused) as error:
-        return f"not made, so the images are loaded: {error.what}: {error.why}"
-
-
-def _create_cluster(local: LocalTarget, step: Step, note: Note) -> None:
-    name, workspace = local.stack.name, local.workspace
-    files.private_folder(workspace.state)
-    for patch in local.kubeadm_patches.iterdir():
-        files.write(workspace.state / layout.PATCHES / patch.name, patch.read_text())
-    ready = node_image.wanted(local)
-    has_images = ready is not None and node_image.is_there(local, ready)
-    Kind(local.supply.tool("kind"), engine=local.docker.child_environment()).create(
-        name,
-        image=ready if ready and has_images else local.supply.image("kind-node").reference,
-        config=local.cluster_config(),
-        kubeconfig=workspace.kubeconfig,
-        network=name,
-        log=workspace.logs / "kind.log",
-    )
-    _wait_for_names(local, note)
-    made = _node(local)
-    markers.record(local.markers_file, "cluster", f"{made.id} {local.cluster_fingerprint()}")
-    if has_images:
-        markers.record(local.markers_file, "cluster-images", " ".join([made.id, *local.cluster_images()]))
-
-
-def _wait_for_names(local: LocalTarget, note: Note) -> None:
-    """Until the cluster answers for names: a pod that comes before takes the stores for unreachable. Who waits in vain goes on,
-    for what is wrong then is better told by whoever needs a name."""
-    ends = time.monotonic() + NAMES_TIMEOUT_S
-    while time.monotonic() < ends:
-        found = local.kube.get("Deployment", "coredns", "kube-system")
-        if found and (found.get("status") or {}).get("readyReplicas"):
-            return
-        note("its DNS is starting")
-        cancel.wait(POLL_S)
-
-
-def load_images(local: LocalTarget, marks: Path) -> str:
-    """Bring into the node what it lacks, and note it in `marks`: behind a rehearsal the stack's own file is the emulator's."""
-    made = _node(local)
-    wanted, there = local.cluster_images(), observe.images_brought(made, local.markers_file, marks)
-    missing = tuple(reference for reference in wanted if reference not in there)
-    if missing:
-        node.load(local.docker, made.name, missing)
-    markers.record(marks, "cluster-images", " ".join([made.id, *sorted(there.union(wanted))]))
-    return f"{len(missing)} loaded" if missing else "all were in it"
-
-
-def _set_up_registries(local: LocalTarget, step: Step, note: Note) -> str:
-    return registries.set_up(local, _node(local))
-
-
-def _node(local: LocalTarget) -> Container:
-    return next(container for container in local.docker.containers() if container.name == node_name(local.stack.name))

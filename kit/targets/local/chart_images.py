@@ -11,24 +11,21 @@ from typing import TYPE_CHECKING
 
 from kit.adapters.containerd import node as nodes
 from kit.adapters.docker.errors import EngineRefused
-from kit.adapters.kind import node_name
 from kit.errors import ToolFailed, ToolTimeout
 from kit.sentry.chart import images as chart_images
 from kit.sentry.objects import Document
 from kit.state import markers
+from kit.targets.local import observe
+from kit.targets.local.layout import CHART_IMAGES as MARKER
 
 if TYPE_CHECKING:
     from kit.targets.local.target import LocalTarget
 
-MARKER = "chart-images"
-
 
 def load(local: LocalTarget, documents: Iterable[Document], note: Callable[[str], None]) -> tuple[str, ...]:
     """Returns the names of those that were brought now. That one cannot be brought is a note: the node can pull it itself."""
-    name = local.stack.name
-    node = next(container for container in local.docker.containers() if container.name == node_name(name))
-    known_node, *marks = markers.load(local.markers_file).get(MARKER, "-").split()
-    there = dict(mark.rsplit("=", 1) for mark in marks) if known_node == node.id else {}
+    node = observe.node(local)
+    there = _brought(node.id, markers.load(local.markers_file).get(MARKER, ""))
     here = {}
     for reference in chart_images.names(chart_images.images_of(documents)):
         called = chart_images.local_name(reference)
@@ -41,7 +38,15 @@ def load(local: LocalTarget, documents: Iterable[Document], note: Callable[[str]
             nodes.load(local.docker, node.name, missing)
         except (ToolFailed, ToolTimeout, EngineRefused) as error:
             note(f"the chart's images are left to the node, which must pull them: {error.what}: {error.why}")
-            return ()
-        brought = sorted(f"{called}={number}" for called, number in {**there, **here}.items())
-        markers.record(local.markers_file, MARKER, " ".join([node.id, *brought]))
+            missing, here = (), {}
+    # Also where there is none: by this it is known that the cluster has the chart in it.
+    brought = sorted(f"{called}={number}" for called, number in {**there, **here}.items())
+    markers.record(local.markers_file, MARKER, " ".join([node.id, *brought]))
     return missing
+
+
+def _brought(node_id: str, mark: str) -> dict[str, str]:
+    """Image → its id, of what was brought into this very node; nothing where the mark is another node's, or damaged."""
+    known, _, images = mark.partition(" ")
+    pairs = [image.rpartition("=") for image in images.split()]
+    return {called: number for called, _, number in pairs if called} if known == node_id else {}

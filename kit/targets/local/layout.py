@@ -31,6 +31,7 @@ STACK_LABEL = "dev.kit.stack"
 STORE_LABEL = "dev.kit.store"
 CONFIG_LABEL = "dev.kit.config"
 HOME_LABEL = "dev.kit.home"  # the folder whose kit runs the stack
+CHART_IMAGES = "chart-images"  # the marker for the chart's own images in the node; its first word is the node's id
 SENTRY_HOLDER = "sentry"
 VROOM_HOLDER = "vroom"  # a client's leaf: vroom speaks TLS to Kafka only if it has one
 SENTRY_KEY = "sentry.https"

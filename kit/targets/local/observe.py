@@ -23,7 +23,17 @@ from kit.state.ports import LOOPBACK
 from kit.stores import catalog
 from kit.stores.wire import tls
 from kit.supply.resolve import OURS, source_of
-from kit.targets.local.layout import CONFIG_LABEL, KEEPING_FORMAT, LINES_BEFORE, STACK_LABEL, STORE_LABEL, line, volume_name
+from kit.targets.local.errors import NodeGone
+from kit.targets.local.layout import (
+    CHART_IMAGES,
+    CONFIG_LABEL,
+    KEEPING_FORMAT,
+    LINES_BEFORE,
+    STACK_LABEL,
+    STORE_LABEL,
+    line,
+    volume_name,
+)
 from kit.targets.local.topics import compare
 
 if TYPE_CHECKING:
@@ -148,17 +158,37 @@ def topics(seen: EngineSeen, local: LocalTarget) -> str | None:
         return f"they could not be read: {error.why}"
 
 
-def cluster(seen: EngineSeen, stack: str, marks: Mapping[str, str], complaint: Callable[[], str | None]) -> ClusterSeen | None:
-    """`complaint` asks the cluster itself, which happens only where its node runs."""
+def node(local: LocalTarget) -> Container:
+    """The container of the cluster's node, as it is now. Raises `NodeGone`."""
+    name = node_name(local.stack.name)
+    for container in local.docker.containers():
+        if container.name == name:
+            return container
+    raise NodeGone(name=name)
+
+
+def cluster(
+    seen: EngineSeen, stack: str, marks: Mapping[str, str], complaint: Callable[[], str | None], *, is_patient: bool = True
+) -> ClusterSeen | None:
+    """`complaint` asks the cluster itself, which happens only where its node runs.
+
+    Silence is at first no more than that. It is a reason to make the cluster again once it was waited for, without patience.
+    """
     node = seen.node(stack)
     if node is None:
         return None
     node_id, _, config = marks.get("cluster", "").partition(" ")
     if node_id != node.id:
         return ClusterSeen("", "it was not finished when it was made")
-    if node.state != "running":
-        return ClusterSeen(config, f"its node is {node.state}")
-    return ClusterSeen(config, complaint(), images_in(node, marks), registries_of(node, marks))
+    silence = f"its node is {node.state}" if node.state != "running" else complaint()
+    return ClusterSeen(
+        config,
+        complaint=None if is_patient else silence,
+        silence=silence if is_patient else None,
+        has_chart=node.id in marks.get(CHART_IMAGES, "").split()[:1],
+        images=images_in(node, marks),
+        registries=registries_of(node, marks),
+    )
 
 
 def images_in(node: Container | None, marks: Mapping[str, str]) -> frozenset[str]:

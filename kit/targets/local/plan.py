@@ -37,13 +37,13 @@ def plan(local: LocalTarget) -> Plan:
 
 
 def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], None] = lambda plan: None) -> None:
-    """Supply first, if something is missing: only then is it known which images the containers are to be made from."""
+    """What is missing is supplied first: only then is it known which images the containers are to be made from. And a cluster
+    that does not answer is recovered first: only then is it known what is in it."""
     local, steps = _look(local)
     allowed(steps)
-    if any(step.kind == SUPPLY for step in steps):
-        supplying = tuple(step for step in steps if step.kind == SUPPLY)
-        execute(supplying, {SUPPLY: supplier(local, listen)}, listen)
-        local, steps = _look(local)
+    if first := stack.first(steps):
+        execute(first, {**actions(local), SUPPLY: supplier(local, listen)}, listen)
+        local, steps = _look(local, is_patient=False)
         allowed(steps)
     if "sentry" in local.stack.parts:
         site.release(local).check_upgrade()  # before a store is moved to another line for a release that cannot follow
@@ -63,8 +63,8 @@ def remember(local: LocalTarget) -> None:
         files.write(account, text)
 
 
-def _look(local: LocalTarget) -> tuple[LocalTarget, Plan]:
-    """Observe once; returns the target with its ports chosen, and the plan."""
+def _look(local: LocalTarget, *, is_patient: bool = True) -> tuple[LocalTarget, Plan]:
+    """Observe once; returns the target with its ports chosen, and the plan. Without patience a silent cluster is made again."""
     if "sentry" in local.stack.parts:
         local.given_secrets()  # before anything is made: what is missing is asked of the user
     fitness.check(local.docker)
@@ -73,7 +73,7 @@ def _look(local: LocalTarget) -> tuple[LocalTarget, Plan]:
     needs = {need.key: need for need in local.supply.plan(local.supply_names())}
     if {"sentry", "stores"} <= set(local.stack.parts):
         _check_clickhouse(local, needs)
-    observed = _observed(local, seen, needs)
+    observed = _observed(local, seen, needs, is_patient)
     return local, stack.plan(_desired(local, needs, observed.cluster), observed)
 
 
@@ -168,14 +168,16 @@ def _or_unknown(fingerprint: Callable[[], str]) -> str:
         return "unknown"
 
 
-def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, Need]) -> Observed:
+def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, Need], is_patient: bool) -> Observed:
     parts, marks = local.stack.parts, markers.load(local.markers_file)
     return dataclasses.replace(
         foundations(local, seen),
         missing=tuple(Missing(need.key, need.what) for need in needs.values()),
         stores=observe.stores(seen, local.stack, marks, observe.certificates(seen, local)),
         topics=observe.topics(seen, local) if "stores" in parts else None,
-        cluster=observe.cluster(seen, local.stack.name, marks, local.kube.complaint) if "cluster" in parts else None,
+        cluster=observe.cluster(seen, local.stack.name, marks, local.kube.complaint, is_patient=is_patient)
+        if "cluster" in parts
+        else None,
         release=site.release(local).seen() if "sentry" in parts else ReleaseSeen(),
     )
 

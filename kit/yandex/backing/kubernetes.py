@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from kit import cancel, files
 from kit.adapters.kubernetes.api import ClusterUnreachable, KubeApi
 from kit.adapters.kubernetes.kubeconfig import read_kubeconfig
+from kit.plan import stack
 from kit.plan.cluster import ClusterWanted
 from kit.plan.stack import Desired, Observed
 from kit.state import markers
@@ -29,6 +30,8 @@ from kit.yandex.contract import BackingFailed, Cluster, Inventory, KubernetesAcc
 
 if TYPE_CHECKING:
     from kit.adapters.docker.observed import Container
+    from kit.plan.steps import Plan
+    from kit.targets.local.target import LocalTarget
     from kit.yandex.backing.stack import BackingStack
 
 API_PORT = 6443  # Kind's, in the node
@@ -45,8 +48,8 @@ class Kubernetes:
     store = KUBERNETES
     parts: PartVerbs = {}  # noqa: RUF012 - nothing is made inside
 
-    def __init__(self, stack: BackingStack) -> None:
-        self._stack = stack
+    def __init__(self, behind: BackingStack) -> None:
+        self._stack = behind
         self._names_lock = threading.Lock()
         self._node_id = ""
         self._applied: dict[tuple[str, str], dns_names.Document] | None = None  # None: what the cluster has is not known
@@ -61,14 +64,17 @@ class Kubernetes:
             self._stack.prepare()
             local = self._stack.local()
             self._let_the_token_in()
-            seen = observe.cluster(
-                self._stack.look_anew(), local.stack.name, markers.load(local.markers_file), local.kube.complaint
-            )
-            # A managed cluster stays as it was made, whatever a newer kit would make.
-            wanted = ClusterWanted(seen.config if seen else local.cluster_fingerprint())
-            self._stack.carry_out(local, Desired(cluster=wanted), Observed(cluster=seen))
+            if stack.first(self._put(local, is_patient=True)):
+                self._put(local, is_patient=False)
             self.settle_names()
             return self._access()
+
+    def _put(self, local: LocalTarget, *, is_patient: bool) -> Plan:
+        """A managed cluster stays as it was made, whatever a newer kit would make; returns what was carried out."""
+        marks = markers.load(local.markers_file)
+        seen = observe.cluster(self._stack.look_anew(), self._stack.name, marks, local.kube.complaint, is_patient=is_patient)
+        wanted = ClusterWanted(seen.config if seen else local.cluster_fingerprint())
+        return self._stack.carry_out(local, Desired(cluster=wanted), Observed(cluster=seen))
 
     def _let_the_token_in(self) -> None:
         """Write the emulator's token where Kind's API server reads tokens: Kind knows no IAM."""
