@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from clickhouse_driver import Client
 
 NAME = "clickhouse"
+SETUP = 1  # version of what `bootstrap` makes; tests/setups.yaml tells when it must be another one
 PORTS = (Port.same("https", 8443), Port.same("native", 9440))
 PREAMBLE: Preamble | None = None
 IN_CLEAR = InClear(b"GET /ping HTTP/1.0\r\n\r\n")  # the native port answers HTTP in clear as well

@@ -101,6 +101,7 @@ class StoreError(KitError):
 
 class Store(Protocol):
     NAME: str
+    SETUP: int  # version of what `bootstrap` makes: where it is another one, a stack that is there is set up again
     PORTS: tuple[Port, ...]
     PREAMBLE: Preamble | None  # what its protocol says in clear before TLS begins (Postgres: SSLRequest)
     IN_CLEAR: InClear

@@ -19,6 +19,7 @@ from kit.stores.wire import kafka as wire
 from kit.stores.wire.tls import Deadline, LoginRefused, handshake, not_yet
 
 NAME = "kafka"
+SETUP = 1  # version of what `bootstrap` makes; tests/setups.yaml tells when it must be another one
 PORTS = (Port("sasl", 9091, 19091),)
 PREAMBLE: Preamble | None = None
 # ApiVersions 0, request 1, client "kit", which a listener in clear answers to anyone (kafka.apache.org/protocol).

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import psycopg
 
 NAME = "postgres"
+SETUP = 1  # version of what `bootstrap` makes; tests/setups.yaml tells when it must be another one
 PORTS = (Port.same("sql", 6432),)
 PREAMBLE: Preamble | None = wire.start_tls
 USER = DATABASE = "sentry"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import redis
 
 NAME = "redis"
+SETUP = 1  # version of what `bootstrap` makes; tests/setups.yaml tells when it must be another one
 PORTS = (Port.same("tls", 6380),)
 PREAMBLE: Preamble | None = None
 IN_CLEAR = InClear(b"PING\r\n")

@@ -18,6 +18,7 @@ from kit.stores.wire.sigv4 import DENIED, Answer, Key, look
 from kit.stores.wire.tls import LoginRefused, ProtocolBroken, handshake, not_yet
 
 NAME = "s3"
+SETUP = 1  # version of what `bootstrap` makes; tests/setups.yaml tells when it must be another one
 PORTS = (Port.same("api", 9000),)
 PREAMBLE: Preamble | None = None
 # Go's server tells the client in clear that it wants TLS: 400, "Client sent an HTTP request to an HTTPS server"

@@ -40,3 +40,10 @@ def test_the_clusters_configuration_is_whole_with_and_without_tokens_of_its_own(
     assert tokens["nodes"][0]["extraMounts"][1]["hostPath"] == str(tmp_path / "tokens.csv")
     assert "token-auth-file" in tokens["nodes"][0]["kubeadmConfigPatches"][0]
     assert tokens["kubeadmConfigPatches"] == plain["kubeadmConfigPatches"]
+
+
+def test_no_path_can_break_the_clusters_configuration() -> None:
+    template = (Path(__file__).parents[2] / "kind" / "cluster.yaml").read_text()
+    strange = Path('/home/a "b": {c}/#d')
+    written = yaml.safe_load(layout.cluster_config(template, 9443, strange, strange / "tokens.csv"))
+    assert [mount["hostPath"] for mount in written["nodes"][0]["extraMounts"]] == [str(strange), str(strange / "tokens.csv")]

@@ -66,7 +66,8 @@ class Docker(Connection):
 
     def create_network(self, name: str, labels: Mapping[str, str]) -> None:
         with self.doing(f"create the network {name}"):
-            self.api.create_network(name, driver="bridge", labels=dict(labels))
+            # Engine 20.10 makes a second one of the same name unless it is told to look (tried 2026-11-28).
+            self.api.create_network(name, driver="bridge", labels=dict(labels), check_duplicate=True)
 
     def remove_network(self, name: str) -> None:
         with self.doing(f"remove the network {name}"):
@@ -77,12 +78,13 @@ class Docker(Connection):
         with self.doing(f"remove the container {container}"):
             self.api.remove_container(container, force=True, v=True)
 
-    def stop_and_remove(self, container: str, grace_s: int) -> None:
-        """End its program, politely for `grace_s`, and remove it; one that has gone already is no error."""
+    def stop_and_remove(self, container: str, grace_s: int | None) -> None:
+        """End its program, politely for `grace_s` (None: for as long as the container itself asks for), and remove it; one that
+        has gone already is no error."""
         from docker.errors import NotFound
 
         with self.doing(f"stop the container {container}"), suppress(NotFound):
-            if grace_s:
+            if grace_s != 0:
                 self.api.stop(container, timeout=grace_s)
             self.api.remove_container(container, force=True, v=True)
 

@@ -68,17 +68,7 @@ VOLUME_TOOL_IMAGE = "postgres"  # any image with chown; this one is needed anywa
 
 PATCHES = "kubeadm-patches"  # in the stack's state, which the engine can mount wherever kit itself lies
 API_TOKENS = "api-tokens.csv"  # in the stack's state; there where the cluster stands in for one that knows tokens
-# Goes on where the shipped file ends: in the mounts of its one node.
-API_TOKENS_CONFIG = """\
-      - {hostPath: "${FILE}", containerPath: /etc/kubernetes/kit/api-tokens.csv, readOnly: true}
-    kubeadmConfigPatches:
-      - |
-        kind: ClusterConfiguration
-        apiServer:
-          extraArgs: {token-auth-file: /etc/kubernetes/kit/api-tokens.csv}
-          extraVolumes:
-            - {name: api-tokens, hostPath: /etc/kubernetes/kit, mountPath: /etc/kubernetes/kit, readOnly: true}
-"""
+TOKENS_FOLDER = "/etc/kubernetes/kit"  # in the node, and in its API server
 
 
 def store_image(store: str, profile: Profile) -> str:
@@ -179,8 +169,22 @@ def cluster_config(template: str, sentry_port: int, patches: Path, api_tokens: P
 
     With `api_tokens`, a file of Kubernetes' static tokens, the API server also lets in whoever has one of these.
     """
-    written = template.replace("${KIT_PORT_SENTRY_HTTPS}", str(sentry_port)).replace("${KIT_PATCHES}", str(patches))
-    return written if api_tokens is None else written + API_TOKENS_CONFIG.replace("${FILE}", str(api_tokens))
+    import yaml
+
+    document = yaml.safe_load(template)
+    (node,) = document["nodes"]
+    (mapping,), (mount,) = node["extraPortMappings"], node["extraMounts"]
+    mapping["hostPort"], mount["hostPath"] = sentry_port, str(patches)
+    if api_tokens is not None:
+        node["extraMounts"].append(
+            {"hostPath": str(api_tokens), "containerPath": f"{TOKENS_FOLDER}/{API_TOKENS}", "readOnly": True}
+        )
+        folder = {"name": "api-tokens", "hostPath": TOKENS_FOLDER, "mountPath": TOKENS_FOLDER, "readOnly": True}
+        option = {"token-auth-file": f"{TOKENS_FOLDER}/{API_TOKENS}"}
+        patch = {"kind": "ClusterConfiguration", "apiServer": {"extraArgs": option, "extraVolumes": [folder]}}
+        node["kubeadmConfigPatches"] = [yaml.safe_dump(patch)]
+    written: str = yaml.safe_dump(document, sort_keys=False)
+    return written
 
 
 def container_fingerprint(
@@ -201,9 +205,9 @@ def container_fingerprint(
 
 
 def setup_fingerprint(store: str, sentry: SentryWanted) -> str:
-    """Of what the set-up makes: the code that makes it, and in S3 how long events are kept."""
-    code = {path.name: path.read_bytes() for path in Path(catalog.__file__).parent.glob(f"{store}*.py")}
-    return files.digest(code | ({"retention": str(sentry.retention_days)} if store == "s3" else {}))
+    """Of what the set-up makes: its version, and in S3 how long events are kept."""
+    made = {"version": str(catalog.module(store).SETUP)}
+    return files.digest(made | ({"retention": str(sentry.retention_days)} if store == "s3" else {}))
 
 
 @cache

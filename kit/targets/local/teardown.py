@@ -27,7 +27,7 @@ def down(local: LocalTarget) -> tuple[str, ...]:
     """Stop and remove containers, cluster and network; returns the volumes that keep the data."""
     seen = observe.ask_engine(local)
     foreign.check_foreign(local, seen)
-    _remove_running(local, seen, grace_s=5)
+    _remove_running(local, seen, grace_s=None)
     return tuple(volume.name for volume in _volumes(local, seen))
 
 
@@ -65,7 +65,7 @@ def _state(local: LocalTarget) -> list[Path]:
     return sorted(path for path in state.iterdir() if path.name not in OF_THE_CLOUD) if state.exists() else []
 
 
-def _remove_running(local: LocalTarget, seen: observe.EngineSeen, grace_s: int) -> None:
+def _remove_running(local: LocalTarget, seen: observe.EngineSeen, grace_s: int | None) -> None:
     """The cluster, the containers side by side, then the network that all of them were on."""
     containers = [container for container in seen.containers if container.labels.get(layout.STACK_LABEL) == local.stack.name]
     if _node(local, seen):
