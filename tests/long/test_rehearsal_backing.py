@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,12 @@ from kit import workspace
 from kit.adapters.docker.client import Docker
 from kit.adapters.kubernetes.api import KubeApi
 from kit.endpoints import Secret
+from kit.pki import folder
 from kit.plan.steps import Step
 from kit.stores import kafka as kafka_store
 from kit.stores import kafka_admin, kafka_topics
+from kit.stores.wire import tls
+from kit.targets.local import layout
 from kit.targets.local.apply import actions
 from kit.yandex.backing.local import LocalBacking
 from kit.yandex.contract import (
@@ -338,6 +342,18 @@ class TestImpossible:
             cloud.put_part(POSTGRES, Database("orphan", "nobody"))
         assert "nobody" in caught.value.why
         cloud.remove_part(POSTGRES, Database, "orphan")
+
+
+def test_a_certificate_renewed_by_an_emulator_that_was_killed_is_served_by_the_next_call(cloud: LocalBacking) -> None:
+    local, now = cloud.local, datetime.now(UTC)
+    certs, names = local.workspace.certs, layout.holders(local.stack)["redis"]
+    authority = folder.load_authority(certs, now)
+    assert authority
+    folder.make_leaf(certs, local.stack.name, "redis", authority, names, now)
+    port = local.ports()["redis.tls"]
+    assert tls.shown_certificate("127.0.0.1", port) != folder.fingerprint(certs, "redis")
+    cloud.put_cluster(VALKEY)
+    assert tls.shown_certificate("127.0.0.1", port) == folder.fingerprint(certs, "redis")
 
 
 class TestS3Door:

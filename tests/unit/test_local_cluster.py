@@ -11,7 +11,8 @@ import pytest
 
 from kit import cancel
 from kit.plan.steps import Step
-from kit.targets.local import cluster
+from kit.status import Component
+from kit.targets.local import cluster, site
 from kit.targets.local.errors import NodeGone
 
 STEP = Step("recover", "cluster", "its API does not answer")
@@ -25,7 +26,7 @@ class Around:
     def __init__(self, folder: Path, answers: Callable[[float, int], bool], state: str = "running") -> None:
         self.now, self.state, self.done = 0.0, state, list[str]()
         self.answers = answers
-        self.stack = SimpleNamespace(name="kit")
+        self.stack = SimpleNamespace(name="kit", parts=("stores", "cluster"))
         self.workspace = SimpleNamespace(kubeconfig=folder / "kubeconfig")
         self.docker = SimpleNamespace(
             containers=lambda: [SimpleNamespace(name=NODE, id="n1", state=self.state)] if self.state else [],
@@ -68,6 +69,18 @@ def test_a_slow_one_is_waited_for_and_left_as_it_is(around: Callable[..., Around
     slow = around(lambda seconds, restarts: seconds > 50)
     assert slow.recover() == "it answers"
     assert slow.done == []
+
+
+def test_sentry_is_given_the_time_to_come_back_as_well(around: Callable[..., Around], monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = around(lambda seconds, restarts: True)
+    slow.stack.parts = ("stores", "cluster", "sentry")
+
+    def component() -> Component:
+        return Component("sentry", "application", "ready" if slow.now > 30 else "degraded", reason="no pod yet")
+
+    monkeypatch.setattr(site, "release", lambda local: SimpleNamespace(component=component))
+    assert slow.recover() == "it answers"
+    assert 30 < slow.now < cluster.PATIENCE_S
 
 
 def test_one_that_stays_silent_is_restarted_once(around: Callable[..., Around]) -> None:

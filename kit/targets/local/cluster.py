@@ -15,7 +15,7 @@ from kit.errors import ToolFailed, ToolTimeout
 from kit.plan.execute import Note
 from kit.plan.steps import Step
 from kit.state import markers
-from kit.targets.local import layout, node_image, observe
+from kit.targets.local import layout, node_image, observe, site
 
 if TYPE_CHECKING:
     from kit.targets.local.target import LocalTarget
@@ -72,6 +72,7 @@ def recover(local: LocalTarget, step: Step, note: Note) -> str:
     if silence is not None:
         return f"it does not answer, not even after its node was restarted: {silence}"
     _wait_for_names(local, note)
+    _wait_for_sentry(local, note)
     return how
 
 
@@ -122,6 +123,16 @@ def _wait_for_names(local: LocalTarget, note: Note) -> None:
         if found and (found.get("status") or {}).get("readyReplicas"):
             return
         note("its DNS is starting")
+        cancel.wait(POLL_S)
+
+
+def _wait_for_sentry(local: LocalTarget, note: Note) -> None:
+    """Until what is installed works again: pods take longer than the API. Who waits in vain goes on: the next plan looks at it."""
+    if "sentry" not in local.stack.parts:
+        return
+    ends = time.monotonic() + PATIENCE_S
+    while (seen := site.release(local).component()).state not in ("ready", "absent") and time.monotonic() < ends:
+        note(f"Sentry is {seen.state}: {seen.reason}")
         cancel.wait(POLL_S)
 
 
