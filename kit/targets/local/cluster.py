@@ -127,7 +127,7 @@ def _wait_for_names(local: LocalTarget, note: Note) -> None:
 
 
 def _wait_for_sentry(local: LocalTarget, note: Note) -> None:
-    """Until what is installed works again: pods take longer than the API. Who waits in vain goes on: the next plan looks at it."""
+    """Until what is installed works again: pods take longer than the API. In vain it ends as well: the next plan looks at it."""
     if "sentry" not in local.stack.parts:
         return
     ends = time.monotonic() + PATIENCE_S
