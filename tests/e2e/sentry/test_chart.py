@@ -271,7 +271,7 @@ def test_a_cluster_out_of_reach_is_told_before_anything_is_tried(stack: Stack) -
         assert "the cluster at 127.0.0.1:" in told.stderr
         assert "kit up --local" in told.stderr
     planned = stack.program.must("up", "--local", "--plan").stdout
-    assert "delete   cluster " in planned
+    assert "recover  cluster " in planned
     assert "its node is exited" in planned
 
 
