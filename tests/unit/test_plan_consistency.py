@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ PLANS = sorted((Path(__file__).parents[1] / "plans").glob("*.yaml"))
 LIMIT = 400
 ORDERS = 12
 AGAIN = 4
+TOGETHER = 12
 SUPPLY = "supply images"
 
 
@@ -146,6 +148,28 @@ def test_killed_twice_it_comes_to_that_end_as_well(path: Path) -> None:
     for where, left in draw.sample(first, min(AGAIN, len(first))):
         for again, left_again in left_behind(left):
             found += complaints(f"{where}, and again {again}", left_again, end)
+    assert not found, shown(found)
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_killed_within_two_steps_that_run_at_the_same_time_it_comes_to_that_end_as_well(path: Path) -> None:
+    """After a few sets of steps, drawn by a fixed seed."""
+    model, draw = model_of(path), random.Random(5)
+    end = up(model)
+    for step in stack.first(model.plan()):
+        model = carry_out(model, step)[-1]
+    plan = model.plan(is_patient=False)
+    sets = list(every_set(plan))
+    found: list[str] = []
+    for done in draw.sample(sets, min(TOGETHER, len(sets))):
+        state = model
+        for step in plan:
+            state = carry_out(state, step)[-1] if step.id in done else state
+        enabled = [step for step in plan if step.id not in done and done.issuperset(step.needs)]
+        for one, other in combinations(enabled, 2):
+            for within in carry_out(state, one)[:-1]:
+                for left in carry_out(within, other)[:-1]:
+                    found += complaints(f"{words(done)} and within {one.id} and {other.id}", left, end)
     assert not found, shown(found)
 
 
