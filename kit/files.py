@@ -41,7 +41,7 @@ STORE_USER = Owner(10001, 10001)
 
 
 class ModeNotKept(KitError):
-    """A file that is for its owner alone does not stay so where it lies."""
+    """The file system does not keep a private file private."""
 
     code = "KIT-MODE-NOT-KEPT"
     exit_code = 27

@@ -23,7 +23,7 @@ UNFIT = (":", "${")
 
 
 class HomeUnknown(KitError):
-    """Nothing says where this user's files are: no variable, and no account."""
+    """Neither a variable nor an account says where this user's home folder is."""
 
     code = "KIT-HOME-UNKNOWN"
     exit_code = 26
@@ -33,7 +33,7 @@ class HomeUnknown(KitError):
 
 
 class PathUnfit(KitError):
-    """A folder's name holds what containers' mounts cannot be written with."""
+    """A folder's name has characters with which it cannot be mounted into a container."""
 
     code = "KIT-PATH-UNFIT"
     exit_code = 26

@@ -27,7 +27,7 @@ PORT_NAMES = ("kafka.sasl", "postgres.sql", "redis.tls", "clickhouse.https", "cl
 
 
 class BadName(KitError):
-    """A stack name that containers, networks and clusters cannot bear."""
+    """The stack's name cannot be that of containers, networks and clusters."""
 
     code = "KIT-STACK-NAME"
     exit_code = 10
@@ -37,7 +37,7 @@ class BadName(KitError):
 
 
 class MailPlaintext(KitError):
-    """A mail server that is to be spoken to without TLS."""
+    """kit.yaml names a mail server without TLS."""
 
     code = "KIT-MAIL-PLAINTEXT"
     exit_code = 10

@@ -16,7 +16,7 @@ SHOWN_DIGITS = 16  # of a fingerprint: enough to tell certificates apart
 
 
 class NoAuthority(KitError):
-    """There are no certificates to show."""
+    """The stack has no certificates to show."""
 
     code = "KIT-NO-AUTHORITY"
     exit_code = 15

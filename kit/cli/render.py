@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class NeedsYes(KitError):
-    """Something destructive was asked for where nobody can be asked."""
+    """A destructive command was given without --yes, and there is no terminal to ask at."""
 
     code = "KIT-NEEDS-YES"
     exit_code = 16

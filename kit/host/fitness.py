@@ -68,7 +68,7 @@ DESKTOP_LABEL = "com.docker.desktop.address="
 
 
 class EngineUnfit(KitError):
-    """The engine answers, and is none that the stack can run on."""
+    """The engine answers, and the stack cannot run on it."""
 
     code = "KIT-ENGINE-UNFIT"
     exit_code = 35

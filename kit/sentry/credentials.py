@@ -25,7 +25,7 @@ IN_A_URL = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 class PasswordUnfit(KitError):
-    """The chart puts Redis' password into URLs as it is, where this one would be read as something else."""
+    """Redis' password has characters that break the URLs into which the chart writes it."""
 
     code = "KIT-PASSWORD-UNFIT"
     exit_code = 17

@@ -54,7 +54,7 @@ POLL_S = 0.2
 
 
 class ValuesUnfit(KitError):
-    """The rendered manifests break rules that a verified installation keeps."""
+    """The rendered manifests break rules of `kit values check`."""
 
     code = "KIT-VALUES-UNFIT"
     exit_code = 14

@@ -39,7 +39,7 @@ NOBODY = Secret(STAND_IN)
 
 
 class NoRelease(KitError):
-    """There is nothing running to compare with."""
+    """There is no running release to compare the values with."""
 
     code = "KIT-NO-RELEASE"
     exit_code = 4

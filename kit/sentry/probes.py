@@ -29,7 +29,7 @@ CONTAINER = "probes"
 
 
 class ProbesBroken(KitError):
-    """The Job with the probes did not come to a result."""
+    """The Job that tries the components' connections ended without a result."""
 
     code = "KIT-PROBES-JOB"
     exit_code = 55

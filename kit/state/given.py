@@ -20,7 +20,7 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")  # it becomes a ke
 
 
 class SecretUnfit(KitError):
-    """A secret that cannot be kept under that name, or has no content."""
+    """A secret is to be kept under an unusable name, or without content."""
 
     code = "KIT-SECRET-UNFIT"
     exit_code = 10

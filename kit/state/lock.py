@@ -27,7 +27,7 @@ _kept: list[ExitStack] = []  # files of cancelled commands, which hold their loc
 
 
 class Locked(KitError):
-    """Another `kit` works on this stack."""
+    """Another kit command holds the stack's lock."""
 
     code = "KIT-LOCKED"
     exit_code = 24

@@ -88,7 +88,7 @@ class Credentials:
 
 
 class StoreError(KitError):
-    """A store did not do what it was asked to; `why` is what it said."""
+    """A store did not do what it was asked to."""
 
     code = "KIT-STORE-FAILED"
     exit_code = 40

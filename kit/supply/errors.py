@@ -23,7 +23,7 @@ class LockInvalid(KitError):
 
 
 class NotInLock(KitError):
-    """Something was asked for that the lock does not know; nothing outside it is used."""
+    """A name was given that the lock does not have."""
 
     code = "KIT-SUPPLY-UNKNOWN"
     exit_code = 13
@@ -42,7 +42,7 @@ class NotSupplied(KitError):
 
 
 class NoSource(KitError):
-    """For one or more entries none of the sources can give it here; all of them are named, each with its reasons."""
+    """There is no way to get one or more tools or images of the lock here; each is named with its reasons."""
 
     code = "KIT-SUPPLY-NO-SOURCE"
     exit_code = 23
@@ -87,7 +87,7 @@ class RecipeBroken(KitError):
 
 
 class ChecksumWrong(KitError):
-    """What was fetched is not what the lock or the archive says it is."""
+    """A fetched file has another SHA-256 than the lock or the archive says."""
 
     code = "KIT-SUPPLY-CHECKSUM"
     exit_code = 25
@@ -138,7 +138,7 @@ class ArchiveInvalid(KitError):
 
 
 class Interrupted(KitError):
-    """Somebody pressed Ctrl-C; what was finished stays."""
+    """A supply of tools and images was interrupted with Ctrl-C; what was finished is kept."""
 
     code = "KIT-INTERRUPTED"
     exit_code = 130

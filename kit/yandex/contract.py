@@ -310,7 +310,7 @@ class Bucket:
 
 
 class PortTaken(KitError):
-    """The emulator's port is in use by someone else."""
+    """A port of the emulator is in use by another program."""
 
     code = "KIT-YANDEX-PORT-TAKEN"
     exit_code = 20

@@ -13,7 +13,7 @@ HOW_TO_GET_ONE = (
 
 
 class NoCredentials(KitError):
-    """Nothing says as whom to talk to Yandex Cloud."""
+    """No variable holds credentials for Yandex Cloud."""
 
     code = "KIT-CLOUD-NO-CREDENTIALS"
     exit_code = 64

@@ -55,7 +55,7 @@ class ChartInvalid(KitError):
 
 
 class ChartForeign(KitError):
-    """A chart of another line than the profile was written for."""
+    """The given chart is of a version that the profile was not written for."""
 
     code = "KIT-CHART-VERSION"
     exit_code = 15
@@ -65,7 +65,7 @@ class ChartForeign(KitError):
 
 
 class ChartAltered(KitError):
-    """The chart's archive is not the one that the profile was written for, though it bears its name and version."""
+    """The chart's archive has another SHA-256 than the profile says."""
 
     code = "KIT-CHART-DIGEST"
     exit_code = 15

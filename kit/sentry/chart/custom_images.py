@@ -34,7 +34,7 @@ SHORT = 12
 
 
 class BaseUnknown(KitError):
-    """Nothing says which bytes of upstream's image a custom one shall stand on."""
+    """A custom image is to be built, and nothing says on which digest of the original."""
 
     code = "KIT-CUSTOM-BASE"
     exit_code = 18

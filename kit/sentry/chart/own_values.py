@@ -28,7 +28,7 @@ MARK = "  # "
 
 
 class OwnValuesUnfit(KitError):
-    """A value of the user's has another shape than the chart and the module have there."""
+    """A value in kit.yaml has another type than the chart has at that key."""
 
     code = "KIT-VALUES-OWN"
     exit_code = 10
@@ -38,7 +38,7 @@ class OwnValuesUnfit(KitError):
 
 
 class OwnValuesUnrendered(KitError):
-    """The chart renders by itself, and does not with the user's values."""
+    """The chart renders by itself, and does not with the values in kit.yaml."""
 
     code = "KIT-VALUES-UNRENDERED"
     exit_code = 14

@@ -22,7 +22,7 @@ HTTPS = 443
 
 
 class ValuesRefused(KitError):
-    """The values' module does not take what it was given."""
+    """The Terraform module that makes the chart's values refuses its input."""
 
     code = "KIT-VALUES"
     exit_code = 14

@@ -42,7 +42,7 @@ UNRUN: Mapping[str, tuple[str, str]] = {
 
 
 class SettingsUnrun(KitError):
-    """Rendered settings ended the process that executes them, did not end themselves, or spoiled its answer."""
+    """Rendered settings could not be executed: they crashed, did not end, or printed what is no answer."""
 
     code = "KIT-SETTINGS"
     exit_code = 14

@@ -25,7 +25,7 @@ VISIBLE_TIMEOUT_S = 20.0
 
 
 class DemoNotDelivered(KitError):
-    """The exception's sender says that the server did not take its event."""
+    """The demo's sender says that Sentry did not accept its event."""
 
     code = "KIT-DEMO-NOT-DELIVERED"
     exit_code = 57
@@ -34,7 +34,7 @@ class DemoNotDelivered(KitError):
 
 
 class DemoNotSeen(KitError):
-    """The server took the event and does not show it."""
+    """Sentry accepted the demo's event and does not show it."""
 
     code = "KIT-DEMO-NOT-SEEN"
     exit_code = 58

@@ -32,7 +32,7 @@ RESULT = "kit-preflight-result"
 
 
 class ReleaseUnfit(KitError):
-    """A component cannot use a store as it is configured: Helm does not run."""
+    """A component cannot use a store as it is configured, so Helm was not run."""
 
     code = "KIT-PREFLIGHT-RELEASE"
     exit_code = 54

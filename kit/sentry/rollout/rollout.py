@@ -58,7 +58,7 @@ class RolloutFailed(KitError):
 
 
 class RolloutSlow(KitError):
-    """Nothing has failed, but it takes longer than anybody should wait."""
+    """Sentry is not up when the time for the roll-out is over, though no part of it has failed."""
 
     code = "KIT-ROLLOUT-SLOW"
     exit_code = 59

@@ -26,7 +26,7 @@ KEPT = ("name", "image", "imagePullPolicy", "env", "envFrom", "volumeMounts", "s
 
 
 class NoWebPod(KitError):
-    """The release has no web server whose pod could be borrowed."""
+    """The release has no Deployment of Sentry's web server, in whose pod the project key is made."""
 
     code = "KIT-NO-WEB"
     exit_code = 53

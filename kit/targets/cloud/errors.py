@@ -8,7 +8,7 @@ from kit.errors import KitError
 
 
 class NoCloudStack(KitError):
-    """Nothing of this stack stands in the cloud."""
+    """The command needs a stack in the cloud, and nothing of it exists there."""
 
     code = "KIT-NO-CLOUD-STACK"
     exit_code = 4
@@ -35,7 +35,7 @@ class ShellContradicts(KitError):
 
 
 class DomainMissing(KitError):
-    """Nobody said under which name Sentry is to be reached."""
+    """kit.yaml names no domain under which Sentry is to be reached in the cloud."""
 
     code = "KIT-CLOUD-DOMAIN"
     exit_code = 10
@@ -45,7 +45,7 @@ class DomainMissing(KitError):
 
 
 class FolderMissing(KitError):
-    """The folder that everything would be made in does not exist, or is not this user's to see."""
+    """The cloud folder for the stack's resources does not exist, or these credentials may not see it."""
 
     code = "KIT-CLOUD-FOLDER"
     exit_code = 60
@@ -55,7 +55,7 @@ class FolderMissing(KitError):
 
 
 class QuotaTooSmall(KitError):
-    """What the plan needs is more than the cloud may use."""
+    """The plan needs more than the cloud's quotas allow."""
 
     code = "KIT-CLOUD-QUOTA"
     exit_code = 63
@@ -65,7 +65,7 @@ class QuotaTooSmall(KitError):
 
 
 class VersionClosed(KitError):
-    """A version that the cloud makes no new clusters with."""
+    """Yandex Cloud makes no new clusters of the version that was asked for."""
 
     code = "KIT-CLOUD-VERSION"
     exit_code = 63
@@ -75,7 +75,7 @@ class VersionClosed(KitError):
 
 
 class ForeignState(KitError):
-    """A state of the rehearsal met the cloud, or the reverse."""
+    """A state file of a rehearsal was used with the real cloud, or the other way round."""
 
     code = "KIT-CLOUD-FOREIGN-STATE"
     exit_code = 60
@@ -85,7 +85,7 @@ class ForeignState(KitError):
 
 
 class StateLost(KitError):
-    """kit remembers a stack in the cloud whose state is gone."""
+    """The stack was applied in the cloud before, and its state file is gone."""
 
     code = "KIT-CLOUD-STATE-LOST"
     exit_code = 60
@@ -136,7 +136,7 @@ def some(names: Sequence[str], count: int = 8) -> str:
 
 
 class StillStands(KitError):
-    """A purge of something that still stands in the cloud."""
+    """A cloud stack is to be purged while its resources still exist."""
 
     code = "KIT-CLOUD-STANDS"
     exit_code = 16
@@ -146,7 +146,7 @@ class StillStands(KitError):
 
 
 class Kept(KitError):
-    """Deletion protection is on."""
+    """The cloud stack is to be removed, and deletion protection is on."""
 
     code = "KIT-CLOUD-PROTECTED"
     exit_code = 16
@@ -156,7 +156,7 @@ class Kept(KitError):
 
 
 class ProfileTooOld(KitError):
-    """The cloud makes no store any more that this Sentry can use."""
+    """Yandex Cloud no longer offers a store in a version that the profile's Sentry can use."""
 
     code = "KIT-CLOUD-PROFILE"
     exit_code = 63
@@ -165,7 +165,7 @@ class ProfileTooOld(KitError):
 
 
 class AuthorityMissing(KitError):
-    """The certificate authority of the managed stores could not be had."""
+    """The certificate authority of the managed stores could not be fetched."""
 
     code = "KIT-CLOUD-AUTHORITY"
     exit_code = 60
@@ -174,7 +174,7 @@ class AuthorityMissing(KitError):
 
 
 class ApiNotReached(KitError):
-    """The cluster's API would have no address that this computer reaches."""
+    """Sentry is to be installed from here, and the cluster's API has no address that this computer reaches."""
 
     code = "KIT-CLOUD-API-ADDRESS"
     exit_code = 10
@@ -184,7 +184,7 @@ class ApiNotReached(KitError):
 
 
 class StandInInCloud(KitError):
-    """The stand-in was asked for where its images are not."""
+    """The stand-in for Sentry was asked for in the cloud, where its images are not."""
 
     code = "KIT-CLOUD-FLAVOUR"
     exit_code = 10
@@ -194,7 +194,7 @@ class StandInInCloud(KitError):
 
 
 class ProbeImageMissing(KitError):
-    """The preflight runs in the cloud's cluster, and its image is in no registry that the nodes reach."""
+    """The preflight is to run in the cloud's cluster, and its image is in no registry that the nodes reach."""
 
     code = "KIT-CLOUD-PROBE-IMAGE"
     exit_code = 10
@@ -208,7 +208,7 @@ class ProbeImageMissing(KitError):
 
 
 class ProviderMissing(KitError):
-    """Neither a registry has the provider nor can it be built here."""
+    """No registry has Terraform's provider for Yandex Cloud, and it cannot be built here."""
 
     code = "KIT-CLOUD-PROVIDER"
     exit_code = 63
@@ -217,7 +217,7 @@ class ProviderMissing(KitError):
 
 
 class PricesUnreadable(KitError):
-    """The user's own prices cannot be counted with."""
+    """The user's own file of prices cannot be read, or lacks a price."""
 
     code = "KIT-CLOUD-PRICES"
     exit_code = 10
@@ -226,7 +226,7 @@ class PricesUnreadable(KitError):
 
 
 class EmulatorInUse(KitError):
-    """The rehearsal cannot be cleared away under a running emulator."""
+    """A rehearsal is to be removed while its emulator runs."""
 
     code = "KIT-CLOUD-EMULATOR-RUNS"
     exit_code = 20
@@ -236,7 +236,7 @@ class EmulatorInUse(KitError):
 
 
 class ValuesAreMade(KitError):
-    """Other values were asked of the cloud stack than those that its configuration has made."""
+    """Values of another profile or size were asked for than those that the cloud stack was applied with."""
 
     code = "KIT-CLOUD-VALUES"
     exit_code = 10
@@ -246,7 +246,7 @@ class ValuesAreMade(KitError):
 
 
 class ChartNotRehearsed(KitError):
-    """The chart itself was to be installed in the rehearsal's cluster."""
+    """The chart itself was asked for in a rehearsal, which installs the stand-in."""
 
     code = "KIT-CLOUD-REHEARSAL"
     exit_code = 10

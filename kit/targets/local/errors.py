@@ -6,7 +6,7 @@ from kit.errors import KitError
 
 
 class NoStack(KitError):
-    """A command that needs a stack was given none."""
+    """The command needs a stack, and there is none of that name."""
 
     code = "KIT-NO-STACK"
     exit_code = 4

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Foreign(KitError):
-    """Something with our name was made by someone else."""
+    """Something with a name that kit needs exists and was made by someone else."""
 
     code = "KIT-FOREIGN"
     exit_code = 25
@@ -41,7 +41,7 @@ class Elsewhere(KitError):
 
 
 class Orphaned(KitError):
-    """There are volumes of this stack, and the passwords to what is in them are gone."""
+    """The engine has volumes of this stack, and the passwords to their data are gone."""
 
     code = "KIT-ORPHANED"
     exit_code = 26

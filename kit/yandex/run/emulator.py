@@ -32,7 +32,7 @@ CLUSTER = ".Cluster"  # what kinds of clusters end in
 
 
 class AlreadyRuns(KitError):
-    """Another emulator works on the same state."""
+    """Another emulator of this stack runs."""
 
     code = "KIT-YANDEX-RUNS"
     exit_code = 20
