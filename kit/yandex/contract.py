@@ -33,7 +33,7 @@ class BackingFailed(KitError):
 
     code = "KIT-YANDEX-BACKING"
     exit_code = 60
-    what = "{subject} could not be made real"
+    what = "the emulator failed at {subject}"
     fix = "kit status; then terraform apply again"
 
 

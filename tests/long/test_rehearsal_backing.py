@@ -356,19 +356,19 @@ def test_a_certificate_renewed_by_an_emulator_that_was_killed_is_served_by_the_n
     assert tls.shown_certificate("127.0.0.1", port) == folder.fingerprint(certs, "redis")
 
 
-class TestS3Door:
-    """Objects through the emulator's own door land in the same MinIO."""
+class TestS3:
+    """Objects through the S3 server of the emulator land in the same MinIO."""
 
     @pytest.fixture
-    def door(self, cloud: LocalBacking) -> Iterator[tuple[MemoryState, int]]:
+    def s3_server(self, cloud: LocalBacking) -> Iterator[tuple[MemoryState, int]]:
         state = MemoryState(cloud)
-        state.add_key("YCAJEdoor", "door")
+        state.add_key("YCAJEthrough", "secret")
         server = object_storage.start(state, cloud, 0)
         yield state, server.port
         server.stop()
 
     def client(self, port: int, style: str = "virtual") -> Any:
-        return boto3.session.Session("YCAJEdoor", "door", region_name="ru-central1").client(
+        return boto3.session.Session("YCAJEthrough", "secret", region_name="ru-central1").client(
             "s3",
             endpoint_url="http://storage.yandexcloud.net",
             config=Config(
@@ -376,26 +376,26 @@ class TestS3Door:
             ),
         )
 
-    def test_objects_pass_and_a_full_bucket_stays(self, cloud: LocalBacking, door: tuple[MemoryState, int]) -> None:
-        _, port = door
+    def test_objects_pass_and_a_full_bucket_stays(self, cloud: LocalBacking, s3_server: tuple[MemoryState, int]) -> None:
+        _, port = s3_server
         s3 = self.client(port)
-        s3.create_bucket(Bucket="through-the-door")
-        s3.put_bucket_versioning(Bucket="through-the-door", VersioningConfiguration={"Status": "Enabled"})
+        s3.create_bucket(Bucket="through-the-emulator")
+        s3.put_bucket_versioning(Bucket="through-the-emulator", VersioningConfiguration={"Status": "Enabled"})
         body = os.urandom(3 << 20)
-        s3.put_object(Bucket="through-the-door", Key="a b/ü+?", Body=body, ContentType="text/x", Metadata={"a": "b"})
-        read = s3.get_object(Bucket="through-the-door", Key="a b/ü+?")
+        s3.put_object(Bucket="through-the-emulator", Key="a b/ü+?", Body=body, ContentType="text/x", Metadata={"a": "b"})
+        read = s3.get_object(Bucket="through-the-emulator", Key="a b/ü+?")
         assert (read["Body"].read(), read["ContentType"], read["Metadata"]) == (body, "text/x", {"a": "b"})
-        assert s3.head_object(Bucket="through-the-door", Key="a b/ü+?")["ContentLength"] == len(body)
-        assert [each["Key"] for each in s3.list_objects_v2(Bucket="through-the-door")["Contents"]] == ["a b/ü+?"]
+        assert s3.head_object(Bucket="through-the-emulator", Key="a b/ü+?")["ContentLength"] == len(body)
+        assert [each["Key"] for each in s3.list_objects_v2(Bucket="through-the-emulator")["Contents"]] == ["a b/ü+?"]
         with pytest.raises(ClientError) as caught:
-            s3.get_object(Bucket="through-the-door", Key="nobody")
+            s3.get_object(Bucket="through-the-emulator", Key="nobody")
         assert caught.value.response["Error"]["Code"] == "NoSuchKey"
         with pytest.raises(BucketNotEmpty):
-            cloud.remove_bucket("through-the-door")
-        s3.delete_object(Bucket="through-the-door", Key="a b/ü+?")  # with versions kept, it is still in the way
-        self.emptied_as_the_provider_does(s3, "through-the-door")
-        s3.delete_bucket(Bucket="through-the-door")
-        assert not cloud.has_bucket("through-the-door")
+            cloud.remove_bucket("through-the-emulator")
+        s3.delete_object(Bucket="through-the-emulator", Key="a b/ü+?")  # with versions kept, it is still in the way
+        self.emptied_as_the_provider_does(s3, "through-the-emulator")
+        s3.delete_bucket(Bucket="through-the-emulator")
+        assert not cloud.has_bucket("through-the-emulator")
 
     def emptied_as_the_provider_does(self, s3: Any, bucket: str) -> None:
         with pytest.raises(ClientError):
@@ -406,8 +406,8 @@ class TestS3Door:
         assert len(gone) == 2
         s3.delete_objects(Bucket=bucket, Delete={"Objects": gone})
 
-    def test_a_body_in_chunks_arrives_whole(self, cloud: LocalBacking, door: tuple[MemoryState, int]) -> None:
-        state, port = door
+    def test_a_body_in_chunks_arrives_whole(self, cloud: LocalBacking, s3_server: tuple[MemoryState, int]) -> None:
+        state, port = s3_server
         state.buckets["files-of-sentry"] = state.create("files-of-sentry", "")
         body = b"5\r\nhello\r\n6\r\n world\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n"
         headers = {
@@ -422,8 +422,8 @@ class TestS3Door:
         assert self.client(port).get_object(Bucket="files-of-sentry", Key="chunks")["Body"].read() == b"hello world"
         self.client(port).delete_object(Bucket="files-of-sentry", Key="chunks")
 
-    def test_the_cloud_s_ca_is_where_the_cloud_has_it(self, cloud: LocalBacking, door: tuple[MemoryState, int]) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", door[1])
+    def test_the_cloud_s_ca_is_where_the_cloud_has_it(self, cloud: LocalBacking, s3_server: tuple[MemoryState, int]) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", s3_server[1])
         connection.request("GET", "http://storage.yandexcloud.net/cloud-certs/CA.pem")
         assert connection.getresponse().read() == cloud.ca_file.read_bytes()
 

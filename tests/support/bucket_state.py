@@ -1,4 +1,4 @@
-"""The state of object storage in memory, as `kit/yandex/contract.py` describes it, for tests of S3's door alone."""
+"""The state of buckets in memory, as `kit/yandex/s3/bucket_state.py` has it, for tests of the S3 server alone."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Slow(NoBacking):
         return self.inventory
 
 
-# -- the door
+# -- tokens, faults, ports
 
 
 @pytest.mark.parametrize("token", ["t1.9euelZ.real", "y0_oauth", "t1.emu.", "t1.emu.a.b", "t1.emu.1764288000-kit"])
