@@ -24,8 +24,8 @@ def from_cluster(release: SentryRelease) -> Iterator[Check]:
     if not site.kubeconfig.exists():
         return
     image = site.machine.supply.image("probe").reference
-    subject = probes.Subject(site.stack.name, site.endpoints, site.trust_texts.authority, image, site.machine.assets)
-    for probe in probes.run(subject, site.api, site.helm):
+    subject = probes.Subject(site.stack.name, site.endpoints(), site.trust_texts().authority, image, site.machine.assets)
+    for probe in probes.run(subject, site.api, site.helm()):
         claim = "is reached over verified TLS" if probe.trust == AUTHORITY else "is refused without the authority"
         yield Check(f"cluster/{probe.store}", claim, probe.holds, probe.words)
 
@@ -61,8 +61,8 @@ def _delivered(release: SentryRelease) -> Delivery:
     site = release.site
 
     def send() -> str:
-        return demo.send(site.machine.assets / demo.SCRIPT, release.dsn, site.trust)
+        return demo.send(site.machine.assets / demo.SCRIPT, release.dsn, site.trust())
 
-    if site.kafka is not None:
-        return relay_delivery.deliver(send, site.kafka, site.trust)
-    return relay_delivery.deliver_and_look_in_cluster(send, site.endpoints.kafka, site.api, site.stack.name, site.probe_image)
+    if (kafka := site.kafka()) is not None:
+        return relay_delivery.deliver(send, kafka, site.trust())
+    return relay_delivery.deliver_and_look_in_cluster(send, site.endpoints().kafka, site.api, site.stack.name, site.probe_image())

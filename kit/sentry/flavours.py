@@ -84,12 +84,12 @@ class StandIn:
         assert certificate is not None  # no Ingress leads to the stand-in, wherever it runs
         return Lite(
             stack=site.stack.name,
-            sentry_version=site.profile.app_version,
-            url=site.url,
+            sentry_version=site.profile().app_version,
+            url=site.url(),
             bugsink_image=image("bugsink").reference,
             probe_image=image("probe").reference,
-            dsn_key=site.secrets["sentry_dsn_key"],
-            api_token=site.secrets["sentry_api_token"],
+            dsn_key=site.secrets()["sentry_dsn_key"],
+            api_token=site.secrets()["sentry_api_token"],
             certificate=certificate,
         )
 
@@ -115,7 +115,7 @@ class StandIn:
         """Its own preparation has done everything."""
 
     def receiver(self) -> Receiver:
-        return Bugsink(self.site.url, self.site.secrets["sentry_api_token"], self.site.trust, lite.PROJECT_ID)
+        return Bugsink(self.site.url(), self.site.secrets()["sentry_api_token"], self.site.trust(), lite.PROJECT_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +130,15 @@ class FullChart:
 
     def chart(self) -> Chart:
         site = self.site
-        return charts.find(site.stack.sentry.chart, site.profile, site.machine.cache, site.helm)
+        return charts.find(site.stack.sentry.chart, site.profile(), site.machine.cache, site.helm())
 
     def values(self, given: Mapping[str, Any], secrets: Mapping[str, str]) -> Mapping[str, Any]:
         return given
 
     def applied(self) -> tuple[Document, ...]:
         site, certificate = self.site, self.site.front_certificate()
-        known = {name: site.secrets[f"sentry_{name.replace('-', '_')}"].reveal() for name in ("dsn-key", "api-token")}
-        made = secret(site.stack.name, first_run.SECRET, {**known, "admin": site.admin})
+        known = {name: site.secrets()[f"sentry_{name.replace('-', '_')}"].reveal() for name in ("dsn-key", "api-token")}
+        made = secret(site.stack.name, first_run.SECRET, {**known, "admin": site.admin()})
         return (made, lite.certificate(site.stack.name, certificate)) if certificate else (made,)
 
     def added(self) -> tuple[Document, ...]:
@@ -157,7 +157,7 @@ class FullChart:
         return (self.site.machine.assets / path).read_text()
 
     def notes(self) -> tuple[str, ...]:
-        said = charts.unpinned(self.chart(), self.site.stack.sentry.chart, self.site.profile)
+        said = charts.unpinned(self.chart(), self.site.stack.sentry.chart, self.site.profile())
         return (said,) if said else ()
 
     def finish(self, wired: Callable[[], tuple[Document, ...]], note: Note) -> None:
@@ -171,4 +171,4 @@ class FullChart:
             raise FirstRunFailed(why=run.why or run.trouble.reason, detail=log)
 
     def receiver(self) -> Receiver:
-        return SentryApi(self.site.url, self.site.secrets["sentry_api_token"], self.site.trust)
+        return SentryApi(self.site.url(), self.site.secrets()["sentry_api_token"], self.site.trust())

@@ -95,7 +95,7 @@ class Installation:
 
     @property
     def helm(self) -> Helm:
-        return self.site.helm
+        return self.site.helm()
 
     @property
     def _stack(self) -> str:
@@ -109,7 +109,7 @@ class Installation:
 
     @functools.cached_property
     def wiring(self) -> wiring.Wiring:
-        return wiring.from_document(self.site.profile.name, self.site.profile.wiring)
+        return wiring.from_document(self.site.profile().name, self.site.profile().wiring)
 
     @functools.cached_property
     def chart(self) -> Chart:
@@ -119,9 +119,9 @@ class Installation:
     def credentials(self) -> tuple[Document, ...]:
         """What does not depend on the manifests: trust, passwords, keys, code."""
         site = self.site
-        vroom = site.vroom_certificate() if site.size == "full" else None
-        logins = credentials.Logins(site.secrets["sentry_django_key"], site.secrets["sentry_admin_password"])
-        made = credentials.documents(self._stack, site.endpoints, site.trust_texts, logins, vroom, site.given_secrets)
+        vroom = site.vroom_certificate() if site.size() == "full" else None
+        logins = credentials.Logins(site.secrets()["sentry_django_key"], site.secrets()["sentry_admin_password"])
+        made = credentials.documents(self._stack, site.endpoints(), site.trust_texts(), logins, vroom, site.given_secrets())
         code = nodestore.document(self._stack, site.machine.assets)
         return (*made, code, *self.flavour.applied())
 
@@ -133,7 +133,7 @@ class Installation:
                 "values": self._module_values.made_from,
                 "own values": self._own.text,
                 "chart": f"{self.chart.name} {self.chart.version} {self.chart.digest}",
-                "wiring": json.dumps(dict(self.site.profile.wiring), sort_keys=True),
+                "wiring": json.dumps(dict(self.site.profile().wiring), sort_keys=True),
                 **{f"credential {name}": text for name, text in self._secret_texts().items()},
                 **{f"flavour {name}": text for name, text in self.flavour.made_from().items()},
                 "recipe": str(RECIPE),
@@ -143,12 +143,12 @@ class Installation:
     @functools.cached_property
     def preflight_fingerprint(self) -> str:
         """Of what the preflight is run with; known without rendering, like the release's own."""
-        parts = {"release": self.fingerprint, "image": self.site.probe_image, "topics": json.dumps(self.topics, sort_keys=True)}
+        parts = {"release": self.fingerprint, "image": self.site.probe_image(), "topics": json.dumps(self.topics, sort_keys=True)}
         return files.digest({**parts, "clickhouse": self._clickhouse, "driver": archive(rooms=CLIENTS)})
 
     @property
     def _clickhouse(self) -> str:
-        return clickhouse_range.wanted(self.site.profile, self.chart)
+        return clickhouse_range.wanted(self.site.profile(), self.chart)
 
     def _secret_texts(self) -> dict[str, str]:
         return {each["metadata"]["name"]: json.dumps(each, sort_keys=True) for each in self.credentials}
@@ -200,7 +200,7 @@ class Installation:
     @functools.cached_property
     def topics(self) -> Mapping[str, Mapping[str, str]]:
         """The topics that kit makes for this release: name → settings."""
-        wanted = topics.wanted(self.site.profile, self.site.machine.assets, self.site.stack.sentry.topics)
+        wanted = topics.wanted(self.site.profile(), self.site.machine.assets, self.site.stack.sentry.topics)
         return {topic.name: topic.settings for topic in wanted}
 
     # -- what is said about it before anything runs
@@ -210,16 +210,16 @@ class Installation:
         stand_ins = rules.stand_ins(self.rendered, self.wiring, self.credentials)
         looked = rules.look(
             self.wired(),
-            self.site.profile,
+            self.site.profile(),
             values=self.values,
             chart_defaults=None if self.flavour.is_stand_in else keys.known_keys(self.chart.path),
             known_secrets=known_secrets(self.site),
             applied=(*self.credentials, *stand_ins),
-            addresses=addresses(self.site.endpoints),
+            addresses=addresses(self.site.endpoints()),
             topics=self.topics,
             wiring=self.wiring,
-            size="" if self.flavour.is_stand_in else self.site.size,
-            sandboxes=sandbox.of_profile(self.site.machine, self.site.profile.name, trusted=self.site.stack.trusts_chart),
+            size="" if self.flavour.is_stand_in else self.site.size(),
+            sandboxes=sandbox.of_profile(self.site.machine, self.site.profile().name, trusted=self.site.stack.trusts_chart),
         )
         return located(replace(looked, notes=self.flavour.notes()), self._own)
 
@@ -261,8 +261,8 @@ class Installation:
         release = preflight.Candidate(
             stack=self._stack,
             documents=self.wired(),
-            app_version=self.site.profile.app_version,
-            probe_image=self.site.probe_image,
+            app_version=self.site.profile().app_version,
+            probe_image=self.site.probe_image(),
             trust=self.wiring.mount,
             topics=self.topics,
             credentials=self.applied,
@@ -352,15 +352,15 @@ class Installation:
 
     def _record(self) -> Document:
         site = self.site
-        made_from = {"fingerprint": self.fingerprint, "profile": site.profile.name, "size": site.size}
+        made_from = {"fingerprint": self.fingerprint, "profile": site.profile().name, "size": site.size()}
         of_chart = {"chart": self.chart.name, "version": self.chart.version, "app_version": self.chart.app_version}
         return config_map(self._stack, RECORD, {**made_from, **of_chart})
 
 
 def known_secrets(site: Site) -> tuple[Secret, ...]:
     """Every secret value that must appear in no manifest, log or error."""
-    ends = site.endpoints
+    ends = site.endpoints()
     logins = (ends.kafka.password, ends.postgres.password, ends.redis.password, ends.clickhouse.password)
     keys_of_buckets = (ends.s3.filestore.secret_key, ends.s3.nodestore.secret_key)
-    own = (site.secrets["sentry_django_key"], site.secrets["sentry_admin_password"], *site.given_secrets.every)
+    own = (site.secrets()["sentry_django_key"], site.secrets()["sentry_admin_password"], *site.given_secrets().every)
     return (*logins, *keys_of_buckets, *own)

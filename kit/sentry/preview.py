@@ -1,35 +1,34 @@
 """The values of a release, looked at: printed, compared with what runs, held against the rules.
 
-Values need addresses and names, never a password, so they can be looked at before there is a stack. `StandInSite` then says
-everything that only a stack has; which Secret is named can be checked all the same.
+Values need addresses and names, never a password, so they can be looked at before there is a stack. `stand_in_site` then says
+all that only a stack has; which Secret is named can be checked all the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
-from kit.adapters.helm import Helm
-from kit.adapters.kubernetes.api import KubeApi
 from kit.adapters.terraform.program import Terraform
-from kit.blueprint.stack import OwnValues, Stack
-from kit.endpoints import Endpoints, KafkaEndpoint, Secret, Trust
+from kit.blueprint.stack import OwnValues
+from kit.endpoints import Secret
 from kit.errors import KitError
-from kit.machine import Machine
 from kit.sentry import credentials
 from kit.sentry.chart import own_values, values
 from kit.sentry.credentials import Certificate, GivenSecrets, TrustTexts
 from kit.sentry.installed import RECORD
 from kit.sentry.lines import profiles
-from kit.sentry.lines.profiles import Profile
-from kit.sentry.objects import KUBERNETES, NAMESPACE, RELEASE, Document
+from kit.sentry.objects import NAMESPACE, RELEASE
 from kit.sentry.release import SentryRelease
-from kit.sentry.site import ModuleValues, Note
+from kit.sentry.site import ModuleValues, Site
 
 if TYPE_CHECKING:
+    from kit.adapters.helm import Helm
+    from kit.blueprint.stack import Stack
+    from kit.endpoints import Endpoints
+    from kit.machine import Machine
     from kit.sentry.check.check import Looked
     from kit.sentry.installation import Installation
 
@@ -78,7 +77,7 @@ class Preview:
             raise NoRelease(why="the stack has no cluster", command=self.command)
         if site.api.get("ConfigMap", RECORD, NAMESPACE) is None:  # the API says better than Helm that it is out of reach
             raise NoRelease(why="the cluster has none", command=self.command)
-        running = site.helm.values(RELEASE, NAMESPACE)
+        running = site.helm().values(RELEASE, NAMESPACE)
         if not running:
             raise NoRelease(why="what runs was installed without leaving its values", command=self.command)
         return values.difference(running, self.installation.values)
@@ -88,79 +87,38 @@ class Preview:
         return self.installation.look()
 
 
-@dataclass(frozen=True)
-class StandInSite:
-    """`kit.sentry.site.Site` of a chart's release on stores that are known by their addresses alone."""
+def stand_in_site(
+    machine: Machine, stack: Stack, variables: Mapping[str, Any], endpoints: Endpoints, there: Site, given: Iterable[str]
+) -> Site:
+    """Of a chart's release on stores that are known by their addresses alone. `variables` are the module's, but for the chart's
+    version, `endpoints` have stand-ins for passwords; cluster and files are those of `there`; `given` are names of secrets."""
+    supply = machine.supply
 
-    machine: Machine
-    stack: Stack
-    variables: Mapping[str, Any]  # of the module, but for the chart's version
-    endpoints: Endpoints  # with stand-ins for passwords
-    kubeconfig: Path
-    api: KubeApi
-    markers: Path
-    ca_file: Path
-    given: Iterable[str] = ()  # names of the secrets that the user gave
+    @cache
+    def helm() -> Helm:
+        supply.ensure(["tool/helm"])
+        return there.helm()
 
-    @cached_property
-    def helm(self) -> Helm:
-        self.machine.supply.ensure(["tool/helm"])
-        return Helm(self.machine.supply.tool("helm"), self.kubeconfig, kubernetes=KUBERNETES)
+    def text(chart_version: str) -> str:
+        supply.ensure(["tool/terraform"])
+        inputs = {**variables, "chart_version": chart_version}
+        return values.written(Terraform(supply.tool("terraform")), machine.assets / profiles.MODULE, inputs)
 
-    @property
-    def profile(self) -> Profile:
-        return profiles.load(self.stack.sentry.profile)
-
-    @property
-    def size(self) -> str:
-        return self.stack.sentry.size
-
-    @property
-    def trust_texts(self) -> TrustTexts:
-        return TrustTexts(STAND_IN, STAND_IN)
-
-    @property
-    def secrets(self) -> Mapping[str, Secret]:
-        return dict.fromkeys(credentials.makers(), NOBODY)
-
-    @property
-    def given_secrets(self) -> GivenSecrets:
-        return GivenSecrets(NOBODY, dict.fromkeys(self.given, NOBODY))
-
-    def values(self, chart_version: Callable[[], str]) -> ModuleValues:
-        def text() -> str:
-            self.machine.supply.ensure(["tool/terraform"])
-            terraform = Terraform(self.machine.supply.tool("terraform"))
-            inputs = {**self.variables, "chart_version": chart_version()}
-            return values.written(terraform, self.machine.assets / profiles.MODULE, inputs)
-
-        return ModuleValues("", text)
-
-    @property
-    def probe_image(self) -> str:
-        return ""
-
-    def vroom_certificate(self) -> Certificate:
-        return Certificate(STAND_IN, NOBODY)
-
-    def load_chart_images(self, documents: Iterable[Document], note: Note) -> None:
-        """Nothing is installed from here."""
-
-    @property
-    def url(self) -> str:
-        return str(self.variables["url"])
-
-    @property
-    def admin(self) -> str:
-        return ADMIN_EMAIL
-
-    @property
-    def trust(self) -> Trust:
-        return Trust(self.ca_file)
-
-    def front_certificate(self) -> None:
-        return None
-
-    @property
-    def kafka(self) -> KafkaEndpoint | None:
-        return None
+    return replace(
+        there,
+        stack=stack,
+        helm=helm,
+        profile=cache(lambda: profiles.load(stack.sentry.profile)),
+        size=lambda: stack.sentry.size,
+        endpoints=lambda: endpoints,
+        trust_texts=lambda: TrustTexts(STAND_IN, STAND_IN),
+        secrets=lambda: dict.fromkeys(credentials.makers(), NOBODY),
+        given_secrets=lambda: GivenSecrets(NOBODY, dict.fromkeys(given, NOBODY)),
+        values=lambda version: ModuleValues("", lambda: text(version())),
+        probe_image=lambda: "",
+        vroom_certificate=lambda: Certificate(STAND_IN, NOBODY),
+        url=lambda: str(variables["url"]),
+        admin=lambda: ADMIN_EMAIL,
+        front_certificate=lambda: None,
+        kafka=lambda: None,
+    )

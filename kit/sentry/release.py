@@ -58,7 +58,7 @@ class SentryRelease:
 
     @property
     def dsn(self) -> Secret:
-        return lite.dsn(self.site.url, self.site.secrets["sentry_dsn_key"])
+        return lite.dsn(self.site.url(), self.site.secrets()["sentry_dsn_key"])
 
     def receiver(self) -> Receiver:
         """Whoever answers at the release's URL."""
@@ -79,7 +79,7 @@ class SentryRelease:
     def check_clickhouse(self, version: str) -> None:
         """Whether the chart works with that ClickHouse. Raises `ClickHouseUnfit`."""
         if not self.flavour.is_stand_in:
-            clickhouse_range.check(version, self.site.profile, self.flavour.chart())
+            clickhouse_range.check(version, self.site.profile(), self.flavour.chart())
 
     def seen(self) -> ReleaseSeen:
         """Nothing but checked values where the cluster cannot be asked: the plan makes it again then, and everything in it."""
@@ -166,7 +166,7 @@ class SentryRelease:
             "sentry",
             "application",
             "starting",
-            url=site.url,
+            url=site.url(),
             image=self._image() if is_stand_in else None,
             release={"chart": found.chart, "version": found.version, "profile": found.profile, "size": found.size},
             preflight={"passed": checked.passed, "finished_at": f"{checked.finished_at:%Y-%m-%dT%H:%M:%SZ}"} if checked else None,
@@ -189,7 +189,7 @@ class SentryRelease:
         return {"reference": image.reference, "source": image.source}
 
     def login(self) -> Login:
-        return Login(self.site.url, self.site.admin, self.site.secrets["sentry_admin_password"])
+        return Login(self.site.url(), self.site.admin(), self.site.secrets()["sentry_admin_password"])
 
     def client_env(self) -> Mapping[str, str]:
         """The variables of Sentry's SDKs, and a person's login."""

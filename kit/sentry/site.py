@@ -1,15 +1,11 @@
-"""Where a Sentry release goes: what a target knows of its stores, its cluster and its address, as the release needs it.
-
-Everything is asked for when it is needed: a stack that was never brought up has no secrets yet, and whoever needs one then hears
-what is missing. Nothing in `kit.sentry` asks which target a site belongs to.
-"""
+"""Where a Sentry release goes: what a target knows of its stores, its cluster and its address, as the release needs it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from kit.sentry.credentials import Certificate, GivenSecrets, TrustTexts
 
@@ -33,83 +29,33 @@ class ModuleValues:
     text: Callable[[], str]  # YAML
 
 
-class Site(Protocol):
-    @property
-    def stack(self) -> Stack:
-        """What is wanted."""
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What may not be there yet is asked for when it is needed: a stack that was never brought up has no secrets, and whoever
+    needs one then hears what is missing. Nothing in `kit.sentry` asks which target a site belongs to."""
 
-    @property
-    def machine(self) -> Machine: ...
-
-    # -- the cluster
-
-    @property
-    def kubeconfig(self) -> Path:
-        """Not there while there is no cluster."""
-
-    @property
-    def api(self) -> KubeApi: ...
-
-    @property
-    def helm(self) -> Helm: ...
-
-    @property
-    def markers(self) -> Path:
-        """The file that says what was done to the release."""
-
-    # -- what the release is made from
-
-    @property
-    def profile(self) -> Profile: ...
-
-    @property
-    def size(self) -> str: ...
-
-    @property
-    def endpoints(self) -> Endpoints:
-        """As pods see them."""
-
-    @property
-    def trust_texts(self) -> TrustTexts:
-        """Of the stores."""
-
-    @property
-    def secrets(self) -> Mapping[str, Secret]:
-        """Those of `credentials.makers()`, among others."""
-
-    @property
-    def given_secrets(self) -> GivenSecrets:
-        """What the user gave."""
-
-    def values(self, chart_version: Callable[[], str]) -> ModuleValues:
-        """`chart_version` is that of the chart at hand; "" for the profile's own."""
-
-    @property
-    def probe_image(self) -> str:
-        """The profile's, as the cluster's nodes know it."""
-
-    def vroom_certificate(self) -> Certificate:
-        """The client's certificate without which vroom speaks no TLS to Kafka. Asked for where profiling runs."""
-
-    def load_chart_images(self, documents: Iterable[Document], note: Note) -> None:
-        """Put the chart's own images into the cluster, where its nodes take them from this computer."""
-
-    # -- how it is reached from this computer
-
-    @property
-    def url(self) -> str: ...
-
-    @property
-    def admin(self) -> str:
-        """The first user's e-mail address."""
-
-    @property
-    def trust(self) -> Trust:
-        """Of the URL."""
-
-    def front_certificate(self) -> Certificate | None:
-        """What whoever ends TLS before Sentry serves; None: an Ingress ends it."""
-
-    @property
-    def kafka(self) -> KafkaEndpoint | None:
-        """As it is reached from this computer; None: it has names inside the cloud's network alone."""
+    stack: Stack  # what is wanted
+    machine: Machine
+    # the cluster
+    kubeconfig: Path  # not there while there is no cluster
+    api: KubeApi
+    helm: Callable[[], Helm]
+    markers: Path  # the file that says what was done to the release
+    # what the release is made from
+    profile: Callable[[], Profile]
+    size: Callable[[], str]
+    endpoints: Callable[[], Endpoints]  # as pods see them
+    trust_texts: Callable[[], TrustTexts]  # of the stores
+    secrets: Callable[[], Mapping[str, Secret]]  # those of `credentials.makers()`, among others
+    given_secrets: Callable[[], GivenSecrets]
+    values: Callable[[Callable[[], str]], ModuleValues]  # of the chart's version; "" is the profile's own
+    probe_image: Callable[[], str]  # the profile's, as the cluster's nodes know it
+    vroom_certificate: Callable[[], Certificate]  # without one vroom speaks no TLS to Kafka; asked for where profiling runs
+    # how it is reached from this computer
+    url: Callable[[], str]
+    admin: Callable[[], str]  # e-mail address of the first user
+    trust: Callable[[], Trust]  # of the URL
+    front_certificate: Callable[[], Certificate | None]  # what whoever ends TLS before Sentry serves; None: an Ingress ends it
+    kafka: Callable[[], KafkaEndpoint | None] = lambda: None  # None: it has names inside the cloud's network alone
+    # Puts the chart's own images into the cluster, where its nodes take them from this computer.
+    load_chart_images: Callable[[Iterable[Document], Note], object] = lambda documents, note: None

@@ -223,7 +223,7 @@ class Rig:
         """Namespace, credentials, and the tests' own server in the place of Sentry's web."""
         made = self.installation
         images = [self.reference(name) for name in (self.image, "debian-trixie", "probe", "front")]
-        node.load(self.local.docker, node_name(self.local.stack.name), [*images, made.site.probe_image])
+        node.load(self.local.docker, node_name(self.local.stack.name), [*images, made.site.probe_image()])
         made.prepare()
         key = self.local.secrets()["sentry_dsn_key"].reveal()  # of the DSN that kit itself sends to
         self._apply(_web(self.local.stack.name, self.reference("probe"), {**PROJECTS, key: PROJECTS[KEY]}))

@@ -115,7 +115,7 @@ def test_verify_claims_the_delivery_through_relay_where_one_runs(rig: Rig) -> No
 def test_a_delivery_is_seen_from_inside_the_cluster_where_the_brokers_cannot_be_reached(rig: Rig) -> None:
     made = rig.installation
     seen = relay_delivery.deliver_and_look_in_cluster(
-        lambda: rig.send(RELAY), made.site.endpoints.kafka, rig.local.kube, rig.local.stack.name, made.site.probe_image
+        lambda: rig.send(RELAY), made.site.endpoints().kafka, rig.local.kube, rig.local.stack.name, made.site.probe_image()
     )
     assert seen.record is not None
     assert re.fullmatch(r"event [0-9a-f]{32} in ingest-events \d+:\d+", seen.words)

@@ -59,7 +59,7 @@ def installation(
     helm: Helm, version: str = "33.8.0", is_stand_in: bool = False, remembered: Path = Path("nowhere")
 ) -> Installation:
     flavour: Any = SimpleNamespace(is_stand_in=is_stand_in)
-    site: Any = SimpleNamespace(api=Cluster(), helm=helm, markers=remembered)
+    site: Any = SimpleNamespace(api=Cluster(), helm=lambda: helm, markers=remembered)
     made = Installation(site, flavour)
     made.__dict__["chart"] = Chart(SimpleNamespace(), "sentry", version, "")  # type: ignore[arg-type]
     return made
@@ -135,7 +135,7 @@ def test_a_release_is_installed_once_it_was_waited_for_and_not_as_soon_as_helm_h
         SimpleNamespace(url="https://it", probe=lambda: Ready(Tls("TLSv1.3", "kit", datetime.max, ""), 1.0)),
     )
     flavour: Any = SimpleNamespace(finish=lambda wired, note: None, receiver=lambda: receiver)
-    made = Installation(SimpleNamespace(api=api, helm=Helm(None)), flavour)  # type: ignore[arg-type]
+    made = Installation(SimpleNamespace(api=api), flavour)  # type: ignore[arg-type]
     made.__dict__["fingerprint"] = "f2"
     api.record = {"metadata": {"name": RECORD, "annotations": {FINISHED: "f1"}}, "data": {"fingerprint": "f2"}}
     seen = installed(api)  # type: ignore[arg-type]

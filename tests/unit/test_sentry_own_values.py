@@ -178,7 +178,7 @@ class Flavour:
 def installation(mine: OwnValues, section: Mapping[str, Any] | None = None, chart: Path = FIXTURE) -> Installation:
     site: Any = SimpleNamespace(
         values=lambda version: ModuleValues("1", lambda: yaml.safe_dump(GIVEN)),
-        profile=SimpleNamespace(wiring={}),
+        profile=lambda: SimpleNamespace(name="p", wiring={}),
         stack=Stack(sentry=SentryWanted(values=mine)),
     )
     made = Installation(site, Flavour(section or {}))  # type: ignore[arg-type]

@@ -35,8 +35,8 @@ def installation(wiring: dict[str, Any], certificate: Certificate | None = None)
     supply = SimpleNamespace(image=lambda name: SimpleNamespace(reference=f"{name}:1"))
     site: Any = SimpleNamespace(
         values=lambda version: ModuleValues("1", lambda: "a: {b: 1, c: 3}\nconfig: {sentryConfPy: TLS = 1}\n"),
-        profile=SimpleNamespace(name="seed", wiring=wiring),
-        size="errors-only",
+        profile=lambda: SimpleNamespace(name="seed", wiring=wiring),
+        size=lambda: "errors-only",
         stack=Stack(sentry=SentryWanted(flavour="chart", values=OWN)),
         front_certificate=lambda: certificate,
         machine=SimpleNamespace(assets=ROOT, supply=supply),

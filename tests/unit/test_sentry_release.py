@@ -96,7 +96,7 @@ def test_every_secret_that_the_profile_mounts_is_given_by_both_sites(place: Any,
 def test_what_the_data_has_been_through_is_remembered_before_helm_runs(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     made: SentryRelease = place(Stack(sentry=SentryWanted("chart", "current", "errors-only")))
     loaded: list[str] = []
-    monkeypatch.setattr(type(made.site), "load_chart_images", lambda site, documents, note: loaded.append("images"))
+    made.site = replace(made.site, load_chart_images=lambda documents, note: loaded.append("images"))
     monkeypatch.setattr(type(made.flavour), "chart", lambda flavour: Chart(Path("."), "sentry", "33.8.0", ""))
     monkeypatch.setattr(Installation, "wired", lambda self: ())
     monkeypatch.setattr(Installation, "installed_version", lambda self: "")

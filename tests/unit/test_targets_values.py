@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +16,10 @@ from kit import workspace
 from kit.blueprint import file
 from kit.blueprint.stack import SentryWanted, Stack
 from kit.endpoints import Secret
-from kit.sentry.preview import STAND_IN, NoRelease, Preview, StandInSite
+from kit.sentry.chart import values
+from kit.sentry.preview import STAND_IN, NoRelease, Preview
 from kit.state import given
+from kit.supply.supply import Supply
 from kit.targets.cloud import plan
 from kit.targets.cloud.commands import CloudCommands
 from kit.targets.cloud.target import CloudTarget
@@ -30,6 +32,7 @@ from tests.support.elsewhere import ENDPOINTS
 from tests.support.holding import holding
 
 URL = "https://sentry.example.net"
+Inputs = Callable[[Preview], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -55,16 +58,20 @@ def wanted(local: LocalTarget, running: Running, said: str, with_cluster: bool =
     local.__dict__["kube"] = running
     made = previews.of_stack(local, SentryWanted())
     made.__dict__["installation"] = SimpleNamespace(values=yaml.safe_load(said))  # in place of what would be opened
-    made.release.site.__dict__["helm"] = running
+    made.release.site = replace(made.release.site, helm=lambda: running)  # type: ignore[arg-type, return-value]
     if with_cluster:
         local.workspace.kubeconfig.parent.mkdir(parents=True)
         local.workspace.kubeconfig.write_text("")
     return made
 
 
-def site(preview: Preview) -> StandInSite:
-    assert isinstance(preview.release.site, StandInSite)
-    return preview.release.site
+@pytest.fixture
+def inputs(monkeypatch: pytest.MonkeyPatch) -> Inputs:
+    """What Terraform would be given for a preview."""
+    monkeypatch.setattr(Supply, "ensure", lambda supply, names: ())
+    monkeypatch.setattr(Supply, "tool", lambda supply, name: Path(name))
+    monkeypatch.setattr(values, "written", lambda terraform, module, inputs: json.dumps(inputs))
+    return lambda preview: json.loads(preview.text())
 
 
 def test_a_running_release_is_compared_line_by_line(local: LocalTarget) -> None:
@@ -91,25 +98,26 @@ def test_where_nothing_runs_that_is_said(local: LocalTarget, running: Running, w
     assert why in refused.value.why
 
 
-def test_the_local_stores_are_known_before_they_run(local: LocalTarget) -> None:
-    made = site(previews.of_stack(local, SentryWanted(retention_days=30)))
-    assert made.variables["endpoints"]["kafka"]["brokers"] == ["kafka:9091"]
-    assert made.variables["url"] == "https://127.0.0.1:9443"
-    assert made.variables["retention_days"] == 30
-    assert STAND_IN not in json.dumps(made.variables)
+def test_the_local_stores_are_known_before_they_run(local: LocalTarget, inputs: Inputs) -> None:
+    made = inputs(previews.of_stack(local, SentryWanted(retention_days=30)))
+    assert made["endpoints"]["kafka"]["brokers"] == ["kafka:9091"]
+    assert made["url"] == "https://127.0.0.1:9443"
+    assert made["retention_days"] == 30
+    assert STAND_IN not in json.dumps(made)
 
 
-def test_a_fixed_port_is_in_the_url(tmp_path: Path) -> None:
+def test_a_fixed_port_is_in_the_url(tmp_path: Path, inputs: Inputs) -> None:
     local = LocalTarget(Stack(ports={"sentry.https": 1234}), Workspace("kit", tmp_path, tmp_path, tmp_path))
-    assert site(previews.of_stack(local, SentryWanted())).variables["url"] == "https://127.0.0.1:1234"
+    assert inputs(previews.of_stack(local, SentryWanted()))["url"] == "https://127.0.0.1:1234"
 
 
-def test_a_file_goes_to_the_module_as_it_is(local: LocalTarget, tmp_path: Path) -> None:
+def test_a_file_goes_to_the_module_as_it_is(local: LocalTarget, tmp_path: Path, inputs: Inputs) -> None:
     (tmp_path / "e.json").write_text(json.dumps(ENDPOINTS))
-    made = site(previews.of_file(local, SentryWanted(), tmp_path / "e.json", URL))
-    assert made.variables["endpoints"] == ENDPOINTS
-    assert made.endpoints.kafka.brokers == ("a.example.net:9091", "b.example.net:9091")
-    assert (made.endpoints.s3.host, made.endpoints.s3.port) == ("storage.example.net", 443)
+    made = previews.of_file(local, SentryWanted(), tmp_path / "e.json", URL)
+    assert inputs(made)["endpoints"] == ENDPOINTS
+    endpoints = made.release.site.endpoints()
+    assert endpoints.kafka.brokers == ("a.example.net:9091", "b.example.net:9091")
+    assert (endpoints.s3.host, endpoints.s3.port) == ("storage.example.net", 443)
 
 
 def test_a_file_that_is_not_there_is_named(local: LocalTarget, tmp_path: Path) -> None:

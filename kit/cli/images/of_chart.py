@@ -43,7 +43,7 @@ def release(session: Any, whose: str | None, **chosen: str | None) -> tuple[Char
     wanted = dataclasses.replace(session.stack.sentry, flavour="chart", **given)
     found = previews.of_stack(session.local, wanted)
     there = found.release.flavour.chart()
-    documents = chart.render(there, RELEASE, NAMESPACE, found.data, found.release.site.helm)
+    documents = chart.render(there, RELEASE, NAMESPACE, found.data, found.release.site.helm())
     return there, chart_images.images_of(documents)
 
 

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import cache
 from typing import TYPE_CHECKING
 
 from kit import files
-from kit.adapters.helm import Helm
-from kit.adapters.kubernetes.api import KubeApi
-from kit.blueprint.stack import Stack
-from kit.endpoints import Endpoints, Secret, Trust
+from kit.endpoints import Endpoints, Trust
 from kit.host.trust import bundle
-from kit.machine import Machine
 from kit.pki import folder
 from kit.sentry import credentials
-from kit.sentry.credentials import Certificate, GivenSecrets, TrustTexts
+from kit.sentry.credentials import Certificate, TrustTexts
 from kit.sentry.lines import profiles
-from kit.sentry.lines.profiles import Profile
-from kit.sentry.objects import Document
 from kit.sentry.release import SentryRelease
-from kit.sentry.site import ModuleValues, Note
+from kit.sentry.site import ModuleValues, Site
 from kit.sentry.stand_in.lite import HOSTS
 from kit.state import lock, secrets
 from kit.targets.cloud import rehearsal
@@ -42,123 +35,66 @@ def secret_makers() -> Mapping[str, Callable[[], str]]:
 
 
 def release(cloud: CloudTarget) -> SentryRelease:
-    return SentryRelease(CloudSite(cloud))
+    return SentryRelease(site(cloud))
 
 
-@dataclass(frozen=True, slots=True)
-class CloudSite:
-    """`kit.sentry.site.Site`. Raises `NoCloudStack` where nothing was applied."""
+def site(cloud: CloudTarget) -> Site:
+    """Whatever Terraform puts out raises `NoCloudStack` where nothing was applied. The cloud's nodes pull the chart's images."""
+    around, place, is_lite = cloud.around, cloud.place, cloud.stack.sentry.flavour == "lite"
 
-    cloud: CloudTarget
+    def said(output: str, name: str) -> str:
+        return str(cloud.outputs.document[output][name])
 
-    @property
-    def stack(self) -> Stack:
-        return self.cloud.stack
+    def endpoints() -> Endpoints:
+        return cloud.outputs.endpoints()
 
-    @property
-    def machine(self) -> Machine:
-        return self.cloud.around.machine
-
-    @property
-    def kubeconfig(self) -> Path:
-        return self.cloud.place.kubeconfig
-
-    @property
-    def api(self) -> KubeApi:
-        return self.cloud.around.kube
-
-    @property
-    def helm(self) -> Helm:
-        return self.cloud.around.helm
-
-    @property
-    def markers(self) -> Path:
-        return self.cloud.place.markers
-
-    @property
-    def profile(self) -> Profile:
-        return profiles.load(self.cloud.outputs.document["profile"]["name"])
-
-    @property
-    def size(self) -> str:
-        return str(self.cloud.outputs.document["profile"]["size"])
-
-    @property
-    def endpoints(self) -> Endpoints:
-        return self.cloud.outputs.endpoints()
-
-    @property
-    def trust_texts(self) -> TrustTexts:
-        authority = self.cloud.place.ca_file.read_text()
+    def trust_texts() -> TrustTexts:
+        authority = place.ca_file.read_text()
         return TrustTexts(authority, folder.public_roots().decode() + authority)
 
-    @property
-    def secrets(self) -> Mapping[str, Secret]:
-        return self.cloud.around.own
-
-    @property
-    def given_secrets(self) -> GivenSecrets:
-        return self.cloud.around.given_secrets()
-
-    def values(self, chart_version: Callable[[], str]) -> ModuleValues:
+    def values(chart_version: Callable[[], str]) -> ModuleValues:
         """An output of the configuration: they are made with the stores that they name."""
-        text = str(self.cloud.outputs.document["values"])
+        text = str(cloud.outputs.document["values"])
         return ModuleValues(files.digest({"values": text}), lambda: text)
 
-    @property
-    def probe_image(self) -> str:
+    def probe_image() -> str:
         """In the cloud from a registry that the nodes reach; `checks.before_the_cloud` has seen that it is named."""
-        if self.cloud.place.rehearses:
-            return self.machine.supply.image(profiles.probe_image(self.stack.sentry.profile)).reference
+        if place.rehearses:
+            return around.supply.image(profiles.probe_image(cloud.stack.sentry.profile)).reference
         return os.environ.get(PROBE_IMAGE, "")
 
-    def vroom_certificate(self) -> Certificate:
-        """Managed Kafka asks for no client certificate; vroom only wants to have one."""
-        return self._certificate(layout.VROOM_HOLDER, (layout.VROOM_HOLDER,))
+    return Site(
+        stack=cloud.stack,
+        machine=around.machine,
+        kubeconfig=place.kubeconfig,
+        api=around.kube,
+        helm=lambda: around.helm,
+        markers=place.markers,
+        profile=cache(lambda: profiles.load(said("profile", "name"))),
+        size=lambda: said("profile", "size"),
+        endpoints=endpoints,
+        trust_texts=trust_texts,
+        secrets=lambda: around.own,
+        given_secrets=around.given_secrets,
+        values=values,
+        probe_image=probe_image,
+        # Managed Kafka asks for no client certificate; vroom only wants to have one.
+        vroom_certificate=lambda: _certificate(cloud, layout.VROOM_HOLDER, (layout.VROOM_HOLDER,)),
+        url=lambda: rehearsal.url(around.backing) if is_lite else f"https://{said('ingress', 'domain')}",
+        admin=lambda: around.setting("admin_email") or f"admin@{said('ingress', 'domain')}",
+        trust=lambda: around.backing.trust() if is_lite else Trust(bundle({})),
+        front_certificate=lambda: _certificate(cloud, layout.SENTRY_HOLDER, HOSTS) if is_lite else None,
+    )
 
-    def front_certificate(self) -> Certificate | None:
-        return None if self.stack.sentry.flavour == "chart" else self._certificate(layout.SENTRY_HOLDER, HOSTS)
 
-    def _certificate(self, holder: str, names: tuple[str, ...]) -> Certificate:
-        """Of the authority of the stack behind a rehearsal, else of one that no server knows; among the files of the cloud stack:
-        the emulator writes those of the stack behind."""
-        place, now = self.cloud.place, datetime.now(UTC)
-        space = place.workspace
-        authority = folder.load_authority(self._authority, now)
-        if authority is None or folder.leaf_complaint(place.certs, holder, authority, names, now):
-            with lock.held(space.lock_file, space.stack, f"up --cloud{self.cloud.option}", wait_s=LOCK_S):
-                authority = authority or folder.make_authority(self._authority, space.stack, now)
-                folder.make_leaf(place.certs, space.stack, holder, authority, names, now)
-        return Certificate.read(place.certs / holder / "current")
-
-    @property
-    def _authority(self) -> Path:
-        return self.cloud.around.backing.workspace.certs if self.cloud.place.rehearses else self.cloud.place.certs
-
-    def load_chart_images(self, documents: Iterable[Document], note: Note) -> None:
-        """The cloud's nodes pull them, and no chart is rehearsed."""
-
-    @property
-    def url(self) -> str:
-        if self.stack.sentry.flavour == "lite":
-            return rehearsal.url(self.cloud.around.backing)
-        return f"https://{self._domain}"
-
-    @property
-    def admin(self) -> str:
-        return self.cloud.around.setting("admin_email") or f"admin@{self._domain}"
-
-    @property
-    def _domain(self) -> str:
-        return str(self.cloud.outputs.document["ingress"]["domain"])
-
-    @property
-    def trust(self) -> Trust:
-        """The rehearsal's authority, or the public ones."""
-        if self.stack.sentry.flavour == "lite":
-            return self.cloud.around.backing.trust()
-        return Trust(bundle({}))
-
-    @property
-    def kafka(self) -> None:
-        return None
+def _certificate(cloud: CloudTarget, holder: str, names: tuple[str, ...]) -> Certificate:
+    """Of the authority of the stack behind a rehearsal, else of one that no server knows; among the files of the cloud stack:
+    the emulator writes those of the stack behind."""
+    place, now = cloud.place, datetime.now(UTC)
+    space, authorities = place.workspace, cloud.around.backing.workspace.certs if place.rehearses else place.certs
+    authority = folder.load_authority(authorities, now)
+    if authority is None or folder.leaf_complaint(place.certs, holder, authority, names, now):
+        with lock.held(space.lock_file, space.stack, f"up --cloud{cloud.option}", wait_s=LOCK_S):
+            authority = authority or folder.make_authority(authorities, space.stack, now)
+            folder.make_leaf(place.certs, space.stack, holder, authority, names, now)
+    return Certificate.read(place.certs / holder / "current")

@@ -14,7 +14,7 @@ from kit.errors import KitError
 from kit.sentry.chart import values
 from kit.sentry.chart.values import Place
 from kit.sentry.lines import profiles
-from kit.sentry.preview import ADMIN_EMAIL, NOBODY, Preview, StandInSite
+from kit.sentry.preview import ADMIN_EMAIL, NOBODY, Preview, stand_in_site
 from kit.sentry.release import SentryRelease
 from kit.state import given
 from kit.state.ports import LOOPBACK
@@ -66,18 +66,8 @@ def _inputs(local: LocalTarget, wanted: SentryWanted, endpoints: Endpoints, url:
 
 def _preview(local: LocalTarget, wanted: SentryWanted, variables: Mapping[str, Any], endpoints: Endpoints) -> Preview:
     """Of the chart, whichever flavour is wanted: the stand-in has no values of its own to look at before there is a stack."""
-    chosen = dataclasses.replace(wanted, flavour="chart")
-    made = StandInSite(
-        machine=local.machine,
-        stack=dataclasses.replace(local.stack, sentry=chosen),
-        variables=variables,
-        endpoints=endpoints,
-        kubeconfig=local.workspace.kubeconfig,
-        api=local.kube,
-        markers=local.markers_file,
-        ca_file=local.workspace.ca_file,
-        given=tuple(given.load(local.given_file)),
-    )
+    stack = dataclasses.replace(local.stack, sentry=dataclasses.replace(wanted, flavour="chart"))
+    made = stand_in_site(local.machine, stack, variables, endpoints, site.site(local), tuple(given.load(local.given_file)))
     release = SentryRelease(made)
 
     def version() -> str:
