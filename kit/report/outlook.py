@@ -42,7 +42,7 @@ def _in_all(missing: Sequence[Outlook]) -> str:
     known = [each.expected.seconds for each in missing if each.expected]
     unknown = len(missing) - len(known)
     said = [f"about {words(side_by_side(known, os.cpu_count() or 1))}"] if known else []
-    said += [f"{unknown} downloads of unknown time"] if unknown else []
+    said += [f"{unknown} download{'s' if unknown > 1 else ''} of unknown time"] if unknown else []
     return "".join(f", {each}" for each in said)
 
 

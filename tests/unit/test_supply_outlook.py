@@ -71,7 +71,7 @@ SEEN = (
 def test_the_table_says_from_where_each_time_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "typical", lambda: durations.Typical("2026-01-02", "four cores", {}))
     lines = report.table(SEEN).splitlines()
-    assert lines[1] == "to be got first: 3 of 4, about 10 min, 1 downloads of unknown time"
+    assert lines[1] == "to be got first: 3 of 4, about 10 min, 1 download of unknown time"
     assert [line.split("  ")[1].split()[0] for line in lines[2:6]] == [each.key for each in SEEN]
     assert ["5 s " in lines[2], "10 min *" in lines[3], " ? " in lines[4], "here" in lines[5]] == [True] * 4
     assert "not in the engine" in lines[3]
