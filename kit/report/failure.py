@@ -56,6 +56,6 @@ def show(error: KitError, *, as_json: bool, verbose: bool) -> None:
         }
         if error.detail and (verbose or not isinstance(error, Unexpected)):
             fields["detail"] = error.detail
-        if error.fields:
-            fields["fields"] = error.fields
+        if put_in := {name: value for name, value in error.fields.items() if value != error.detail}:
+            fields["fields"] = put_in
         print(json.dumps({"error": fields}, indent=2, default=str))

@@ -61,13 +61,14 @@ def test_an_engine_by_a_protocol_that_kit_does_not_speak_is_not_to_be_started(ad
     with pytest.raises(EngineProtocolUnknown) as unknown:
         Docker(address).containers()
     assert address in unknown.value.what
-    assert "ssh -nNT -L" in unknown.value.fix
+    assert "unset DOCKER_HOST" in unknown.value.fix
 
 
 def test_an_engine_on_the_network_that_does_not_answer_is_not_to_be_started() -> None:
     with pytest.raises(EngineUnreachable) as silent:
         Docker("tcp://127.0.0.1:1").containers()
     assert "127.0.0.1:1" in silent.value.what
+    assert silent.value.why == "Connection refused"
     assert "docker context ls" in silent.value.fix
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from kit.errors import FORMATTER, TEXTS, Field, KitError, declared_fields, fields_of
+from kit.report import failure
 from tests.support.errors import every_error
 
 ROOT = Path(__file__).parents[2]
@@ -103,6 +105,13 @@ def sample(name: str, spec: str) -> Field:
     if spec.endswith("f"):
         return 12.5
     return datetime.now(UTC) if "%" in spec else ["one", "two"] if spec else Path(f"<{name}>") if "." in name else f"<{name}>"
+
+
+def test_json_has_the_fields_beside_the_texts(capsys: pytest.CaptureFixture[str]) -> None:
+    failure.show(Taken(port=9091, owners=["a", "b"], since=datetime(2026, 1, 1, tzinfo=UTC)), as_json=True, verbose=False)
+    shown = json.loads(capsys.readouterr().out)["error"]
+    assert shown["what"] == "port 9091 is in use"
+    assert shown["fields"] == {"port": 9091, "owners": ["a", "b"], "since": "2026-01-01 00:00:00+00:00"}
 
 
 @pytest.mark.parametrize("error", every_error(), ids=lambda error: error.__name__)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from kit.errors import KitError, ToolTimeout
+from kit.errors import KitError, ToolTimeout, first_line
 
 MINIMUM_API = (1, 41)  # Engine 20.10: the oldest that a supported distribution still ships
 ALMOST_FULL_BYTES = 256 * 1024**2
@@ -50,7 +50,7 @@ class EngineUnreachable(KitError):
     code = "KIT-ENGINE-UNREACHABLE"
     exit_code = 33
     what = "the container engine at {address} does not answer"
-    why = "{said!l}"
+    why = "{reason}"
     fix = "check DOCKER_HOST, or take another context: docker context ls"
     detail = "{said}"
 
@@ -61,11 +61,8 @@ class EngineProtocolUnknown(KitError):
     code = "KIT-ENGINE-PROTOCOL"
     exit_code = 33
     what = "kit cannot talk to the container engine at {address}"
-    why = "it speaks to a socket on this computer (unix://) or over the network with TLS (tcp://)"
-    fix = (
-        "forward its socket: ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock HOST; "
-        "then export DOCKER_HOST=unix:///tmp/engine.sock"
-    )
+    why = "it needs an engine on this computer, at a socket (unix://) or at a port (tcp://)"
+    fix = "unset DOCKER_HOST, or take a context of this computer: docker context ls"
 
 
 class EngineNoPermission(KitError):
@@ -201,7 +198,8 @@ def unreachable(address: str, error: BaseException) -> KitError:
     if number in (errno.EACCES, errno.EPERM):
         return EngineNoPermission(address=address, fix=_of_this_system(EngineNoPermission))
     if not address.startswith(("unix://", "http+unix://", "/")):
-        return EngineUnreachable(address=address, said=str(error))
+        reasons = [each.strerror for each in _chain(error) if isinstance(each, OSError) and each.strerror]
+        return EngineUnreachable(address=address, reason=reasons[-1] if reasons else first_line(str(error)), said=str(error))
     if number == errno.ENOENT and not (shutil.which("dockerd") or shutil.which("docker")):
         return EngineAbsent(address=address, fix=_of_this_system(EngineAbsent))
     return EngineNotRunning(address=address, said=str(error), fix=_of_this_system(EngineNotRunning))
