@@ -1,4 +1,4 @@
-"""What the local target says when there is nothing to work on."""
+"""Errors of the local target: there is no stack, or its node has gone."""
 
 from __future__ import annotations
 
