@@ -10,9 +10,6 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-import urllib3
-from minio import Minio
-
 from kit import files
 from kit.endpoints import S3Endpoint
 from kit.state.ports import LOOPBACK
@@ -152,6 +149,9 @@ class ObjectStorage:
         return _ask(self._stack.local(), method, path)
 
     def _names(self) -> tuple[str, ...]:
+        import urllib3
+        from minio import Minio
+
         endpoint, root, trust = self._root()
         pool = urllib3.PoolManager(timeout=TIMEOUT_S, retries=False, cert_reqs="CERT_REQUIRED", ca_certs=str(trust.ca_file))
         client = Minio(f"{endpoint.host}:{endpoint.port}", root.access, root.secret, region=endpoint.region, http_client=pool)

@@ -12,10 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-
 from kit.yandex.contract import ObjectStore
 from kit.yandex.s3.signature import PAYLOAD, STREAMING, HttpRequest
 
@@ -50,6 +46,10 @@ class StoreAnswer:
 
 def forward(store: ObjectStore, request: HttpRequest, bucket: str, key: str) -> StoreAnswer:
     """Send the request to the store, as its owner; raises `Unreachable` and `BrokenChunks`."""
+    from botocore.auth import S3SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
     is_chunked = request.headers.get(PAYLOAD, "").startswith(STREAMING)
     body = decode_chunks(request.body) if is_chunked else request.body
     headers = {name: value for name, value in request.headers.items() if name not in DROPPED}
