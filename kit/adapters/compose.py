@@ -29,12 +29,6 @@ class Compose:
 
     def up(self, services: Sequence[str]) -> None:
         """Create or replace the containers of these services, and start them; other services stay as they are."""
-        self._call("up", "--detach", "--no-deps", "--no-build", "--pull", "never", *services)
-
-    def down(self, timeout_s: int) -> None:
-        """Stop and remove every container of the project."""
-        self._call("down", "--timeout", str(timeout_s))
-
-    def _call(self, *words: str) -> None:
-        argv = [str(self.program), "--project-name", self.project, "--file", str(self.file), "--progress", "quiet", *words]
+        argv = [str(self.program), "--project-name", self.project, "--file", str(self.file), "--progress", "quiet"]
+        argv += ["up", "--detach", "--no-deps", "--no-build", "--pull", "never", *services]
         self.runner(argv, env={**WITHHELD.changes(), **ITSELF, **self.variables, **self.engine}, timeout_s=TIMEOUT_S)

@@ -10,7 +10,6 @@ from pathlib import Path
 from kit.sentry.objects import Document, config_map
 
 CONFIG_MAP = "kit-nodestore-code"
-MOUNT = "/etc/kit/nodestore"  # the mount's place, and what PYTHONPATH holds
 MODULE = "kit_nodestore"
 SOURCE = Path("kind/nodestore") / f"{MODULE}.py"  # below the shipped files
 BACKEND = f"{MODULE}.S3NodeStorage"

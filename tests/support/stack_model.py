@@ -169,8 +169,8 @@ class StackModel:
         ]
         if self.node:
             containers.append(_container(self.node.id, node_name(STACK.name), ("kind-node", "", self.node.state)))
-        volumes = [Volume(layout.volume_name(STACK, name), {}, "") for name, each in stores if each.volume]
-        networks = [Network("n", STACK.name, {}, ())] if self.network else []
+        volumes = [Volume(layout.volume_name(STACK, name), {}) for name, each in stores if each.volume]
+        networks = [Network("n", STACK.name, {})] if self.network else []
         return observe.EngineSeen(tuple(containers), tuple(networks), tuple(volumes))
 
     def seen_cluster(self, *, is_patient: bool = True) -> cluster.ClusterSeen | None:
@@ -221,7 +221,7 @@ class StackModel:
 
 def _container(number: str, name: str, made: tuple[str, str, str], store: str = "") -> Container:
     labels = {layout.STACK_LABEL: STACK.name, layout.STORE_LABEL: store, layout.CONFIG_LABEL: made[1]} if store else {}
-    return Container(number, name, made[0], "", made[2], "", labels, (), {STACK.name: "10.0.0.1"}, ())
+    return Container(number, name, made[0], made[2], labels, (), {STACK.name: "10.0.0.1"})
 
 
 def situation(desired: Desired, observed: Observed) -> StackModel:

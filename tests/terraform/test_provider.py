@@ -45,14 +45,18 @@ def configuration(program: Path, folder: Path, environment: dict[str, str]) -> C
     return Terraform(program, environment).at(folder, folder.with_name(f"{folder.name}-data"))
 
 
+def validate(configuration: Configuration) -> None:
+    configuration._run(["validate", "-json"], timeout_s=60)
+
+
 @pytest.mark.parametrize("product", [program, opentofu])
 def test_the_built_provider_is_installed_by_init_and_answers(product: Callable[[], Path], tmp_path: Path) -> None:
     here = configuration(product(), tmp_path / "it", provider_environment(tmp_path / "mirror"))
     here.init()
-    here.validate()  # starts the provider and asks it for its schema
+    validate(here)  # starts the provider and asks it for its schema
     (here.folder / "main.tf").write_text(REQUIRED.replace("name =", "nam ="))
     with pytest.raises(TerraformFailed, match="Unsupported argument"):
-        here.validate()
+        validate(here)
 
 
 @pytest.mark.parametrize("product", [program, opentofu])
@@ -64,8 +68,8 @@ def test_where_no_registry_answers_the_provider_is_built_and_mirrored(product: C
     with pytest.raises(ProviderUnavailable):
         here.init()
     ready = initialised(here, supply(), tmp_path / "mirror")
-    ready.validate()
-    here.validate()  # what is installed serves without the mirror's configuration too
+    validate(ready)
+    validate(here)  # what is installed serves without the mirror's configuration too
     calls: list[Sequence[str]] = []
 
     def counting(argv: Sequence[str], **options: Any) -> Result:

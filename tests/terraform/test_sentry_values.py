@@ -338,8 +338,8 @@ def test_kits_module_speaks_to_the_bucket_of_events(
     for_sentry = next(
         each for each in wiring.from_document(name, profiles.load(name).wiring).images if each.image == "getsentry/sentry"
     )
-    assert for_sentry.env["PYTHONPATH"] == nodestore.MOUNT
-    assert (nodestore.CONFIG_MAP, nodestore.MOUNT) in {(mount.config_map, mount.path) for mount in for_sentry.mounts}
+    assert for_sentry.env["PYTHONPATH"] == "/etc/kit/nodestore"
+    assert (nodestore.CONFIG_MAP, "/etc/kit/nodestore") in {(mount.config_map, mount.path) for mount in for_sentry.mounts}
     assert for_sentry.secret_env["KIT_NODESTORE_SECRET_KEY"] == wiring.Key("kit-nodestore", "secret-key")
 
 

@@ -30,14 +30,13 @@ def test_compose_and_kind_hand_it_on(tmp_path: Path) -> None:
     runner = Runner()
     compose = Compose(tmp_path, tmp_path, "kit", {"DOCKER_HOST": "the shell's", "PORT": "1"}, runner, engine=TOLD)
     compose.up(["redis"])
-    compose.down(1)
     kind = Kind(tmp_path, runner, engine=TOLD)
     kind.create("kit", image="x", config="", kubeconfig=tmp_path, network="net", log=tmp_path)
-    assert len(runner.environments) == 3
+    assert len(runner.environments) == 2
     for given in runner.environments:
         assert {name: given[name] for name in TOLD} == TOLD
     assert runner.environments[0]["PORT"] == "1"
-    assert runner.environments[2]["KIND_EXPERIMENTAL_DOCKER_NETWORK"] == "net"
+    assert runner.environments[1]["KIND_EXPERIMENTAL_DOCKER_NETWORK"] == "net"
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ class Recorder:
         self.file = file
         for subject, mark in model.marks.items():
             markers.record(file, subject, mark)
-        volumes = (Volume(layout.volume_name(STACK, "redis"), {}, ""),) if model.stores["redis"].volume else ()
+        volumes = (Volume(layout.volume_name(STACK, "redis"), {}),) if model.stores["redis"].volume else ()
         changing = dict.fromkeys(("stop_and_remove", "remove_volume", "create_volume", "run_once", "restart"), self.engine)
         self.local = SimpleNamespace(
             stack=STACK,

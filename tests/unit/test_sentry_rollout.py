@@ -409,10 +409,10 @@ def test_what_uninstall_leaves_is_named_with_its_reason() -> None:
     gone = workload("Job", "db-init", {**HOOK, "helm.sh/hook-delete-policy": "hook-succeeded,before-hook-creation"})
     relay, smoke = workload("Deployment", "relay", HOOK), workload("Job", "smoke", {"helm.sh/hook": "test"})
     found = hooks.leftovers([WEB, broker, kept, gone, relay, smoke])
-    assert [(left.kind, left.name, left.is_data) for left in found] == [
-        ("PersistentVolumeClaim", "data-sentry-broker-*", True),
-        ("PersistentVolumeClaim", "files", True),
-        ("Deployment", "sentry-relay", False),
+    assert [(left.kind, left.name) for left in found] == [
+        ("PersistentVolumeClaim", "data-sentry-broker-*"),
+        ("PersistentVolumeClaim", "files"),
+        ("Deployment", "sentry-relay"),
     ]
 
 

@@ -78,8 +78,8 @@ def test_a_newer_minio_takes_over_the_volume_and_a_newer_kafka_leaves_it_as_it_i
 def test_without_a_mark_a_volume_has_the_format_of_the_container_that_stands_on_it() -> None:
     """A lost file of markers is no reason to take another line's volume for unreadable, and to delete it."""
     image, labels = "kit.local/clickhouse:25.8-aa", {layout.STACK_LABEL: "kit", layout.STORE_LABEL: "clickhouse"}
-    container = Container("1", "kit-clickhouse", image, "", "running", "", {**labels, SOURCE_LABEL: "pulled"}, (), {}, ())
-    seen = observe.EngineSeen((container,), (), (Volume("kit-clickhouse", {}, ""),))
+    container = Container("1", "kit-clickhouse", image, "running", {**labels, SOURCE_LABEL: "pulled"}, (), {})
+    seen = observe.EngineSeen((container,), (), (Volume("kit-clickhouse", {}),))
     assert observe.stores(seen, Stack(name="kit"), {}, {})["clickhouse"].formats == ("clickhouse-25",)
     of_another = {"format/clickhouse": "clickhouse-18"}
     assert observe.stores(seen, Stack(name="kit"), of_another, {})["clickhouse"].formats == ("clickhouse-18",)

@@ -46,7 +46,7 @@ class Docker(Connection):
     def volumes(self, labels: Mapping[str, str] | None = None) -> tuple[Volume, ...]:
         with self.doing("list volumes"):
             found = self.api.volumes(filters=_by(labels))["Volumes"] or []
-        return tuple(Volume(raw["Name"], raw["Labels"] or {}, raw["Mountpoint"]) for raw in found)
+        return tuple(Volume(raw["Name"], raw["Labels"] or {}) for raw in found)
 
     def networks(self, labels: Mapping[str, str] | None = None) -> tuple[Network, ...]:
         with self.doing("list networks"):

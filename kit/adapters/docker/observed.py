@@ -33,20 +33,16 @@ class Container:
     id: str
     name: str
     image: str  # the reference it was created from, or an id once that tag has moved on
-    image_id: str
     state: str  # created, running, restarting, exited, paused, dead
-    status: str  # for people: "Up 2 minutes"
     labels: Mapping[str, str]
     ports: tuple[PublishedPort, ...]
     addresses: Mapping[str, str]  # network name → IPv4 address
-    volumes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
     name: str
     labels: Mapping[str, str]
-    mountpoint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,6 @@ class Network:
     id: str
     name: str
     labels: Mapping[str, str]
-    subnets: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +78,15 @@ def container(raw: Mapping[str, Any]) -> Container:
         id=raw["Id"],
         name=(raw.get("Names") or ["/?"])[0].lstrip("/"),
         image=raw["Image"],
-        image_id=raw["ImageID"],
         state=raw["State"],
-        status=raw["Status"],
         labels=raw.get("Labels") or {},
         ports=tuple(sorted(ports, key=lambda port: (port.container, port.host, port.address))),
         addresses={name: network.get("IPAddress", "") for name, network in networks.items()},
-        volumes=tuple(mount["Name"] for mount in raw.get("Mounts") or () if mount.get("Type") == "volume"),
     )
 
 
 def network(raw: Mapping[str, Any]) -> Network:
-    subnets = tuple(config["Subnet"] for config in (raw.get("IPAM") or {}).get("Config") or () if config.get("Subnet"))
-    return Network(raw["Id"], raw["Name"], raw.get("Labels") or {}, subnets)
+    return Network(raw["Id"], raw["Name"], raw.get("Labels") or {})
 
 
 def mount_argument(mount: Mount) -> Any:

@@ -111,12 +111,6 @@ class Configuration:
         document = document_in(self._run(["state", "pull"], timeout_s=QUESTION_S).stdout)
         return document if document and document.get("lineage") else None  # of none, one without a lineage is invented
 
-    def validate(self) -> None:
-        """Raises `TerraformFailed` with the place of the first mistake."""
-        result = self._run(["validate", "-json"], timeout_s=QUESTION_S, check=False)
-        if result.exit_code != 0:
-            raise refusal("validate the configuration", result, self.terraform.secrets)
-
     def plan(
         self,
         out: Path,

@@ -24,7 +24,6 @@ class Leftover:
     kind: str
     name: str
     why: str
-    is_data: bool = False  # removing it loses something that nothing brings back
 
 
 def is_hook(document: Document) -> bool:
@@ -52,11 +51,11 @@ def leftovers(documents: Iterable[Document]) -> tuple[Leftover, ...]:
             if "hook-succeeded" not in annotations.get(DELETE_POLICY, ""):
                 found.append(Leftover(kind, name, "Helm made it as a hook and forgot it"))
         elif annotations.get(RESOURCE_POLICY) == "keep":
-            found.append(Leftover(kind, name, "the chart says to keep it", is_data=True))
+            found.append(Leftover(kind, name, "the chart says to keep it"))
         if kind == "StatefulSet":
             for claim in document["spec"].get("volumeClaimTemplates") or ():
                 why = "volumes of a StatefulSet stay"
-                found.append(Leftover("PersistentVolumeClaim", f"{claim['metadata']['name']}-{name}-*", why, is_data=True))
+                found.append(Leftover("PersistentVolumeClaim", f"{claim['metadata']['name']}-{name}-*", why))
     return tuple(found)
 
 

@@ -100,7 +100,6 @@ def _tokens(text: str) -> list[_Token]:
 
 @dataclass
 class _Block:
-    word: str
     dot: Value  # of the surroundings
     variables: dict[str, Value] = field(default_factory=dict)
 
@@ -109,7 +108,7 @@ class _Reader:
     def __init__(self) -> None:
         self.named = Named()
         self.dot = ROOT
-        self.blocks = [_Block("", ROOT, {"$": ROOT})]
+        self.blocks = [_Block(ROOT, {"$": ROOT})]
 
     def action(self, tokens: list[_Token]) -> None:
         word = tokens[0].text if tokens else ""
@@ -120,10 +119,10 @@ class _Reader:
             self._otherwise(tokens[1:])
         elif word in ("define", "block"):
             # Who calls it, and with what, is not known here; nearly all hand on the root.
-            self._open(word, ROOT, {"$": ROOT})
+            self.blocks.append(_Block(self.dot, {"$": ROOT}))
+            self.dot = ROOT
         elif word in ("if", "with", "range"):
-            outer = self.dot
-            self.blocks.append(_Block(word, outer))
+            self.blocks.append(_Block(self.dot))
             self._head(word, tokens[1:])
         else:
             self._pipeline(tokens)
@@ -132,10 +131,6 @@ class _Reader:
         self.dot = self.blocks[-1].dot
         if tokens:
             self._head(tokens[0].text, tokens[1:])
-
-    def _open(self, word: str, dot: Value, variables: dict[str, Value]) -> None:
-        self.blocks.append(_Block(word, self.dot, variables))
-        self.dot = dot
 
     def _head(self, word: str, tokens: list[_Token]) -> None:
         if word == "range":

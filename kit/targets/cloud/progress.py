@@ -17,12 +17,11 @@ VERBS = {"create": "create", "update": "change", "delete": "delete", "replace": 
 
 
 class Progress:
-    """Takes events one by one; `unfinished` are the addresses that were begun and of which nothing more was heard."""
+    """Takes events one by one."""
 
     def __init__(self, plan: Plan, listen: Listener) -> None:
         self._steps = {step.subject: step for step in plan}
         self._listen = listen
-        self._begun: dict[str, float] = {}
         self.failed: dict[str, str] = {}
 
     def __call__(self, event: Mapping[str, Any]) -> None:
@@ -36,13 +35,10 @@ class Progress:
         step = self._steps.get(address) or Step(VERBS.get(hook.get("action", ""), "change"), address, "")
         elapsed_s = float(hook.get("elapsed_seconds") or 0)
         if kind == "apply_start":
-            self._begun[address] = 0.0
             self._listen(StepEvent(step, "started"))
         elif kind == "apply_progress":
-            self._begun[address] = elapsed_s
             self._listen(StepEvent(step, "waiting", elapsed_s, "the cloud is at it"))
         else:
-            self._begun.pop(address, None)
             done = kind == "apply_complete"
             note = hook.get("id_value") or "" if done else self.failed.get(address, "refused")
             self._listen(StepEvent(step, "done" if done else "failed", elapsed_s, note))
@@ -50,7 +46,3 @@ class Progress:
     def _diagnostic(self, diagnostic: Mapping[str, Any]) -> None:
         if diagnostic.get("severity") == "error" and diagnostic.get("address"):
             self.failed[diagnostic["address"]] = str(diagnostic.get("summary", "refused"))
-
-    @property
-    def unfinished(self) -> tuple[str, ...]:
-        return tuple(self._begun)
