@@ -58,10 +58,6 @@ class MutationContext:
         """Call the backing once the change is planned."""
         self.plan.side_effects.append(side_effect)
 
-    def delete_with_children(self, record: Record) -> None:
-        """Delete a record and everything in it."""
-        self.journal.delete_with_children(self.change, record)
-
     def touches(self, *prefixes: str) -> bool:
         """Whether the update mask names such a field."""
         return any(path.startswith(prefix) for path in self.paths for prefix in prefixes)
@@ -169,8 +165,7 @@ class Resource:
         for path in paths:
             copy_path(call.request, path, fresh)
         self._check_name(state, fresh, record.parent, record.key)
-        replaced = Record(record.key, record.parent, fresh, dict(record.extra))
-        return self.run_hook(state, call, change, replaced, "update", self.change, paths).plan
+        return self.run_hook(state, call, change, record.with_message(fresh), "update", self.change, paths).plan
 
     def plan_delete(self, state: EmulatorState, call: Call, change: Change) -> OperationPlan:
         """The plan of Delete."""
@@ -178,6 +173,8 @@ class Resource:
         check_protection(record, self.noun)
         references.check_free(state, self.message, record.key, self.noun)
         context = self.run_hook(state, call, change, record, "delete", self.remove)
+        if self.parent == references.FOLDER:
+            state.journal.delete_with_children(change, record)
         change.delete(self.message, record.key)
         change.delete(BINDINGS, record.key)
         return context.plan
@@ -199,8 +196,7 @@ class Resource:
         def prepare(state: EmulatorState, call: Call, change: Change) -> OperationPlan:
             record = self.find(state, self.key(call.request))
             references.check(state, call.request)
-            fresh = Record(record.key, record.parent, record.copy(), dict(record.extra))
-            return self.run_hook(state, call, change, fresh, "update", hook).plan
+            return self.run_hook(state, call, change, record.with_message(record.copy()), "update", hook).plan
 
         return operation(prepare)
 
@@ -241,9 +237,7 @@ class Resource:
             hook(context)
         if verb != "delete":
             key = record.key
-            if (
-                verb == "create" and not self.is_named
-            ):  # a hook may have chosen the id: a subnet's tells its zone, a bucket's is its name
+            if verb == "create" and not self.is_named:  # a hook may have chosen it: a subnet's id tells its zone
                 key = context.message.id
                 plan.names[self.key_fields[0]] = key
                 plan.subject = plan.subject and key

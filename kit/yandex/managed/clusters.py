@@ -37,7 +37,6 @@ def clusters(product: Product, *inline: Inline) -> Resource:
         for backup in context.journal.all(f"{product.package}.Backup"):  # the cloud keeps them for a week; here nothing stays
             if backup.message.source_cluster_id == context.message.id:
                 context.change.delete(backup.kind, backup.key)
-        context.delete_with_children(context.state.find(product.cluster, context.message.id, "Cluster"))
         context.then(lambda: context.backing.remove_cluster(gone))
 
     def exists(state: EmulatorState, record: Record) -> bool:

@@ -46,8 +46,6 @@ def _build_zone(context: MutationContext) -> None:
 
 
 def _remove_zone(context: MutationContext) -> None:
-    owner = context.state.find(ZONE, context.message.id, "DNS zone")
-    context.delete_with_children(owner)
     context.then(lambda: context.backing.put_records(_all_records(context.state, context.change)))
 
 

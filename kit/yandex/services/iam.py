@@ -10,7 +10,7 @@ from kit.yandex.engine.fields import copy_fields
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.references import ACCOUNT
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import MutationContext, Resource, operation
+from kit.yandex.engine.resource import Resource, operation
 from kit.yandex.engine.state import Call, EmulatorState, now
 
 ACCESS_KEY = "iam.v1.awscompatibility.AccessKey"
@@ -39,15 +39,7 @@ def register(registry: Registry) -> None:
     registry.add("iam.v1.RoleService", "List", list_roles)
 
 
-def _remove_account(context: MutationContext) -> None:
-    """Delete its keys, and its name in all bindings of the API's own resources."""
-    record = context.state.find(ACCOUNT, context.message.id, "Service account")
-    context.delete_with_children(record)
-
-
-ACCOUNTS = Resource(
-    "iam.v1.ServiceAccountService", ACCOUNT, "Service account", "aje", remove=_remove_account, default_status="ACTIVE"
-)
+ACCOUNTS = Resource("iam.v1.ServiceAccountService", ACCOUNT, "Service account", "aje", default_status="ACTIVE")
 ACCESS_KEYS = Resource(
     "iam.v1.awscompatibility.AccessKeyService", ACCESS_KEY, "Access key", "aje", scope="service_account_id", parent=ACCOUNT
 )

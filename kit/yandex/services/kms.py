@@ -48,8 +48,4 @@ def _add_version(context: MutationContext) -> None:
     context.change.put(Record(version.id, key.id, version))
 
 
-def _remove_key(context: MutationContext) -> None:
-    context.delete_with_children(context.state.find(KEY, context.message.id, "Symmetric key"))
-
-
-KEYS = Resource(SERVICE, KEY, "Symmetric key", "abj", is_unique=False, build=_build_key, remove=_remove_key)
+KEYS = Resource(SERVICE, KEY, "Symmetric key", "abj", is_unique=False, build=_build_key)

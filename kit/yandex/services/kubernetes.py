@@ -155,9 +155,6 @@ def _upgrade(target: Any, wanted: Any, field: str) -> None:
 
 def _remove_cluster(context: MutationContext) -> None:
     gone = cluster_of(context.message)
-    for record in context.journal.children(GROUP, context.message.id):
-        context.change.delete(record.kind, record.key)
-    context.delete_with_children(context.state.find(CLUSTER, context.message.id, "Cluster"))
     context.then(lambda: context.backing.remove_cluster(gone))
 
 

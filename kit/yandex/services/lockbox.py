@@ -48,10 +48,6 @@ def _build_secret(context: MutationContext) -> None:
         context.plan.names["version_id"] = version.id
 
 
-def _remove_secret(context: MutationContext) -> None:
-    context.delete_with_children(context.state.find(SECRET, context.message.id, "Secret"))
-
-
 def _status(value: int) -> Any:
     def hook(context: MutationContext) -> None:
         context.message.status = value
@@ -66,7 +62,7 @@ def _set_current(context: MutationContext) -> None:
     context.plan.response = version.message
 
 
-SECRETS = Resource(SERVICE, SECRET, "Secret", "e6q", is_unique=False, build=_build_secret, remove=_remove_secret)
+SECRETS = Resource(SERVICE, SECRET, "Secret", "e6q", is_unique=False, build=_build_secret)
 
 
 @operation
