@@ -39,7 +39,7 @@ def init_state(session: Session, bucket: str, key: str | None, endpoint: str | N
     from kit.targets.cloud import state
 
     with session.lock("cloud init-state"), session.in_cloud() as target:
-        where = state.move(target.around, bucket, key, endpoint, region)
+        where = state.move(target.clients, bucket, key, endpoint, region)
     print(f"the state is in {where}", file=sys.stderr)
 
 
@@ -53,5 +53,5 @@ def unlock(session: Session, lock: str) -> None:
     Only when no other run is at work any more: two at once damage the state.
     """
     with session.lock("cloud unlock"), session.in_cloud() as target:
-        target.around.configuration.force_unlock(lock)
+        target.clients.configuration.force_unlock(lock)
     print("unlocked; the same command as before goes on", file=sys.stderr)

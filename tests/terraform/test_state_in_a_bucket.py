@@ -74,7 +74,7 @@ def opened(tool: Path, s3: MinIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def opening(stack: str = "one") -> Iterator[CloudTarget]:
         space = Workspace(stack, tmp_path / "assets", tmp_path / "home", tmp_path / "cache")
         target = CloudTarget(Stack(name=stack), space, rehearses=False)
-        target.around.machine.supply = supply  # type: ignore[assignment, misc]
+        target.clients.machine.supply = supply  # type: ignore[assignment, misc]
         monkeypatch.setattr("kit.targets.cloud.clients.initialised", initialised)
         with holding(space), target.opened():
             yield target
@@ -89,13 +89,13 @@ def initialised(configuration: Any, supply: Any, mirror: Path, progress: Any) ->
 
 
 def bring_up(target: CloudTarget, *words: str) -> None:
-    if target.around.configuration.plan(target.place.plan, {"words": list(words)}):
+    if target.clients.configuration.plan(target.place.plan, {"words": list(words)}):
         applying.apply(target, (), lambda event: None)
     markers.record(target.place.markers, state.MARK, state.SETTLED)
 
 
 def move(target: CloudTarget, s3: MinIO, bucket: str = BUCKET, key: str | None = None) -> str:
-    return state.move(target.around, bucket, key, s3.endpoint, REGION)
+    return state.move(target.clients, bucket, key, s3.endpoint, REGION)
 
 
 def stored(s3: MinIO, key: str) -> bool:
@@ -118,7 +118,7 @@ def test_a_state_with_something_in_it_goes_along(opened: Opened, s3: MinIO, tool
     assert stored(s3, f"kit/{name}/terraform.tfstate")
     with opened(name) as later:
         assert later.outputs.document["kubernetes"] == {"endpoint": "a b"}
-        assert not later.around.configuration.plan(later.place.plan, {"words": ["a", "b"]}), "nothing is made a second time"
+        assert not later.clients.configuration.plan(later.place.plan, {"words": ["a", "b"]}), "nothing is made a second time"
         bring_up(later, "a", "b", "c")
     with opened(name) as last:
         assert last.outputs.document["kubernetes"] == {"endpoint": "a b c"}
@@ -208,7 +208,7 @@ def test_a_move_that_was_killed_leaves_the_state_where_it_was(opened: Opened, s3
     name = name_of(tool, "killed")
     with opened(name) as target:
         bring_up(target, "a")
-        key = state.default_key(target.around)
+        key = state.default_key(target.clients)
         (target.place.configuration / BACKEND).write_text(backend(BUCKET, key, s3.endpoint, REGION))  # … and no more
     with opened(name) as target:
         assert target.outputs.document["kubernetes"] == {"endpoint": "a"}
@@ -238,11 +238,11 @@ def test_a_state_that_is_lost_here_is_still_told_from_one_that_is_elsewhere(open
     with opened(name) as target:
         bring_up(target, "a")
         move(target, s3)
-        checks.state(target.place, state.must_exist(target.around))
+        checks.state(target.place, state.must_exist(target.clients))
         (target.place.configuration / BACKEND).unlink()
         target.place.state.unlink()
         with pytest.raises(StateLost):
-            checks.state(target.place, state.must_exist(target.around))
+            checks.state(target.place, state.must_exist(target.clients))
 
 
 def test_the_command_itself(s3: MinIO, tmp_path: Path) -> None:

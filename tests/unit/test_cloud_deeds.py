@@ -88,7 +88,7 @@ def target(tmp_path: Path) -> Iterator[CloudTarget]:
 
 
 def given(target: CloudTarget, terraform: Terraform) -> Terraform:
-    target.around.configuration = terraform  # type: ignore[assignment]
+    target.clients.configuration = terraform  # type: ignore[assignment]
     return terraform
 
 
@@ -154,7 +154,7 @@ def test_an_apply_that_is_killed_is_known_to_have_begun(target: CloudTarget) -> 
     with pytest.raises(SystemExit):
         deeds.up(target, CloudPlan(planning(target), (), None), quiet)
     assert target.is_applied, "something may stand and cost money"
-    checks.state(target.place, state.must_exist(target.around))  # and it may be that nothing was made: there need not be a state
+    checks.state(target.place, state.must_exist(target.clients))  # and it may be that nothing was made: there need not be a state
 
 
 def test_whatever_happens_no_plan_stays_behind(target: CloudTarget) -> None:
@@ -317,7 +317,7 @@ def test_what_kubernetes_made_goes_before_the_cluster_or_is_named(
 ) -> None:
     monkeypatch.setattr(teardown, "LEAVE_POLL_S", 0)
     target.place.kubeconfig.write_text("")
-    target.around.kube = api  # type: ignore[assignment]
+    target.clients.kube = api  # type: ignore[assignment]
     heard: list[StepEvent] = []
     teardown.leave_cluster(target, heard.append)
     assert api.deleted == deleted
@@ -327,7 +327,7 @@ def test_what_kubernetes_made_goes_before_the_cluster_or_is_named(
 
 def test_a_lock_that_was_left_behind_is_broken_by_its_name(target: CloudTarget) -> None:
     terraform = given(target, Terraform())
-    target.around.configuration.force_unlock("4a2b")
+    target.clients.configuration.force_unlock("4a2b")
     assert terraform.asked == ["4a2b"]
 
 

@@ -48,7 +48,7 @@ def in_the_cloud(folder_: Path, stack: Stack) -> SentryRelease:
     cloud = CloudTarget(stack, replace(workspace.find(stack.name), home=folder_), rehearses=False)
     secrets.ensure(cloud.place.secrets, cloud_site.secret_makers())
     cloud.place.ca_file.write_text("AUTHORITY")
-    own = {**cloud.around.own, **dict.fromkeys(SECRETS, Secret("word"))}
+    own = {**cloud.clients.own, **dict.fromkeys(SECRETS, Secret("word"))}
     document: dict[str, Any] = {
         "endpoints": ENDPOINTS,
         "profile": {"name": stack.sentry.profile, "size": stack.sentry.size},

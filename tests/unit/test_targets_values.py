@@ -159,4 +159,4 @@ def test_a_cloud_stack_is_not_begun_without_the_mail_servers_password(tmp_path: 
     assert "kit secrets set mail --cloud --rehearse" in refused.value.fix
     with holding(space):
         given.keep(cloud.place.given, given.MAIL, "hunter2")
-    assert cloud.around.given_secrets().mail == Secret("hunter2")
+    assert cloud.clients.given_secrets().mail == Secret("hunter2")

@@ -41,7 +41,7 @@ def up(cloud: CloudTarget, wanted: CloudPlan, listen: Listener) -> None:
     choice.save(cloud.place.root, cloud.stack.sentry)
     given.keep_variable(cloud.place.given)
     if wanted.supply:
-        execute(wanted.supply, {SUPPLY: supplier(cloud.around.backing, listen)}, listen)
+        execute(wanted.supply, {SUPPLY: supplier(cloud.clients.backing, listen)}, listen)
     if wanted.resources:
         if state.MARK not in markers.load(cloud.place.markers):
             markers.record(cloud.place.markers, state.MARK, state.BEGUN)  # before: a run that is killed records nothing
@@ -66,7 +66,7 @@ def actions(cloud: CloudTarget) -> Mapping[str, Action]:
 
 def load_images(cloud: CloudTarget, note: Note) -> str | None:
     """Only a rehearsal's cluster takes its images from this computer."""
-    return cluster.load_images(cloud.around.backing, cloud.place.markers)
+    return cluster.load_images(cloud.clients.backing, cloud.place.markers)
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def _load(cloud: CloudTarget, listen: Listener, over: threading.Event) -> None:
     while not over.wait(LOAD_POLL_S):
         started = time.monotonic()
         with suppress(KitError):
-            if rehearsal.has_node(cloud.around.backing) and not over.wait(LOAD_POLL_S):
+            if rehearsal.has_node(cloud.clients.backing) and not over.wait(LOAD_POLL_S):
                 load_images(cloud, lambda said: None)
                 listen(StepEvent(LOADING, "started"))  # told once it has come to something
                 listen(StepEvent(LOADING, "done", time.monotonic() - started))
@@ -107,7 +107,7 @@ def _load(cloud: CloudTarget, listen: Listener, over: threading.Event) -> None:
 def apply(cloud: CloudTarget, steps: Plan, listen: Listener, *, again: str = "up") -> None:
     """The plan that lies in its file. Raises `ApplyStopped`, `ApplyInterrupted`, which say what stands."""
     progress = Progress(steps, listen)
-    configuration = cloud.around.configuration
+    configuration = cloud.clients.configuration
     try:
         configuration.apply(cloud.place.plan, progress)
     except (KitError, KeyboardInterrupt) as error:
@@ -115,7 +115,7 @@ def apply(cloud: CloudTarget, steps: Plan, listen: Listener, *, again: str = "up
             standing = changes.existing(configuration.show_state())
             if standing:
                 markers.record(cloud.place.markers, state.MARK, state.PARTLY)
-            elif not state.must_exist(cloud.around):
+            elif not state.must_exist(cloud.clients):
                 markers.forget(cloud.place.markers, state.MARK)
         stands = errors.standing(standing, changes.costly(standing))
         onward = f"`kit {again} --cloud{cloud.option}` goes on from there"
@@ -149,7 +149,7 @@ def publish_trust(cloud: CloudTarget) -> None:
 
     Raises `AuthorityMissing` where there is none, or what is there cannot be trusted with anything.
     """
-    named = cloud.around.environment.get(rehearsal.AUTHORITY_FILE)
+    named = cloud.clients.environment.get(rehearsal.AUTHORITY_FILE)
     if named is None and cloud.place.ca_file.exists():
         return
     place = named or AUTHORITY_URL

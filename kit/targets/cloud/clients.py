@@ -1,4 +1,4 @@
-"""What a cloud target has around it: variables, programs and doors, each opened when it is first asked for.
+"""The clients of a cloud target (Terraform, Helm, Kubernetes, Yandex Cloud's API), each made when it is first asked for.
 
 A rehearsal differs from the real thing here and nowhere else: by the environment. The emulator is started by the first question
 that needs a cloud, so that commands which only read terraform's state start none.
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 UNWELCOME: Mapping[str, str | None] = {"AWS_CA_BUNDLE": None}
 
 
-class Surroundings:
+class Clients:
     """`until` ends what was started: the emulator."""
 
     def __init__(self, stack: Stack, place: Place, until: ExitStack) -> None:

@@ -40,8 +40,8 @@ class CloudCommands:
         cloud = self.cloud
         found = {**self.sentry.client_env(), "KUBECONFIG": str(cloud.place.kubeconfig)}
         if cloud.place.rehearses:
-            found |= client_variables(cloud.around.backing.workspace.bundle_file)
-        return {**found, **kubectl.on_path(cloud.around.supply)}
+            found |= client_variables(cloud.clients.backing.workspace.bundle_file)
+        return {**found, **kubectl.on_path(cloud.clients.supply)}
 
     def preview(self) -> Preview:
         made = self.sentry

@@ -49,43 +49,45 @@ class CloudPlan:
 def plan(cloud: CloudTarget) -> CloudPlan:
     _check(cloud)
     supply = _supply(cloud)
-    folder_id = cloud.around.setting("folder_id") or cloud.around.environment.get("YC_FOLDER_ID") or ""
-    folder = checks.cloud(cloud.around.yandex, folder_id, cloud.around.setting("kubernetes_version"))
+    folder_id = cloud.clients.setting("folder_id") or cloud.clients.environment.get("YC_FOLDER_ID") or ""
+    folder = checks.cloud(cloud.clients.yandex, folder_id, cloud.clients.setting("kubernetes_version"))
     secrets.ensure(cloud.place.secrets, site.secret_makers())
     resources, sums, is_changed = _resources(cloud, destroy=False)
     created = Counter(step.subject.partition(".")[0] for step in resources if step.verb == "create")
-    left_out = checks.quotas(cloud.around.yandex, folder.cloud_id, created, None if cloud.is_applied else sums) if created else ()
+    left_out = (
+        checks.quotas(cloud.clients.yandex, folder.cloud_id, created, None if cloud.is_applied else sums) if created else ()
+    )
     return CloudPlan(resources, sentry(cloud, is_settled=not is_changed), sums, left_out, supply)
 
 
 def _check(cloud: CloudTarget) -> None:
     """From the cheap to the dear; each raises what is wrong."""
-    around, wanted = cloud.around, cloud.stack.sentry
+    clients, wanted = cloud.clients, cloud.stack.sentry
     checks.profile(profiles.load(wanted.profile))
     checks.shell(cloud.public_variables())
     if "sentry" in cloud.stack.parts:
-        around.given_secrets()
+        clients.given_secrets()
     if cloud.place.rehearses and "sentry" in cloud.stack.parts and wanted.flavour == "chart":
         raise ChartNotRehearsed
     if not cloud.place.rehearses and "sentry" in cloud.stack.parts:
         checks.before_the_cloud(
             wanted,
-            api_cidrs=around.setting("kubernetes_api_cidrs"),
-            is_reached=lambda: cloud.place.kubeconfig.exists() and around.kube.complaint() is None,
+            api_cidrs=clients.setting("kubernetes_api_cidrs"),
+            is_reached=lambda: cloud.place.kubeconfig.exists() and clients.kube.complaint() is None,
             probe_image=os.environ.get(site.PROBE_IMAGE),
             reference=lambda: _reference(cloud, f"probe-{wanted.profile}"),
         )
         # The check of the values comes after the cloud was made.
-        sandbox.require(sandbox.of_profile(around.machine, wanted.profile, trusted=cloud.stack.trusts_chart))
-    checks.state(cloud.place, state.must_exist(cloud.around))
+        sandbox.require(sandbox.of_profile(clients.machine, wanted.profile, trusted=cloud.stack.trusts_chart))
+    checks.state(cloud.place, state.must_exist(cloud.clients))
     if cloud.place.has_backend:
-        checks.refuse_foreign("the bucket", changes.folders(around.configuration.show_state()), cloud.place.rehearses)
+        checks.refuse_foreign("the bucket", changes.folders(clients.configuration.show_state()), cloud.place.rehearses)
 
 
 def _reference(cloud: CloudTarget, image: str) -> str:
     """As it is called on this computer, if it is there."""
     try:
-        return cloud.around.supply.image(image).reference
+        return cloud.clients.supply.image(image).reference
     except KitError:
         return f"kit.local/{image}:…"
 
@@ -99,13 +101,13 @@ def _supply(cloud: CloudTarget) -> Plan:
 def missing_images(cloud: CloudTarget) -> tuple[Need, ...]:
     if not cloud.place.rehearses:
         return ()
-    local = cloud.around.backing
+    local = cloud.clients.backing
     return tuple(local.supply.plan(local.supply_names()))
 
 
 def _resources(cloud: CloudTarget, *, destroy: bool) -> tuple[Plan, Sums | None, bool]:
     """Terraform's plan, left in its file; the sums of what is wanted; and whether there is anything to do."""
-    configuration = cloud.around.configuration
+    configuration = cloud.clients.configuration
     try:
         is_changed = configuration.plan(cloud.place.plan, cloud.variables(), destroy=destroy)
     except TerraformFailed as error:
@@ -133,9 +135,9 @@ def _images(cloud: CloudTarget) -> tuple[str, ...]:
 
     if not cloud.place.rehearses:
         return ()
-    needs = {need.key: need for need in cloud.around.backing.supply.plan(layout.cluster_images(cloud.stack.sentry))}
+    needs = {need.key: need for need in cloud.clients.backing.supply.plan(layout.cluster_images(cloud.stack.sentry))}
     return tuple(
-        f"{name} ({needs[f'image/{name}'].what})" if f"image/{name}" in needs else cloud.around.supply.image(name).reference
+        f"{name} ({needs[f'image/{name}'].what})" if f"image/{name}" in needs else cloud.clients.supply.image(name).reference
         for name in layout.cluster_images(cloud.stack.sentry)
     )
 
@@ -145,7 +147,7 @@ def _images_there(cloud: CloudTarget) -> frozenset[str]:
 
     if not cloud.place.rehearses:
         return frozenset()
-    backing = cloud.around.backing
+    backing = cloud.clients.backing
     return observe.images_brought(observe.ask_engine(backing).node(backing.stack.name), backing.markers_file, cloud.place.markers)
 
 
@@ -153,8 +155,8 @@ def down(cloud: CloudTarget) -> Plan:
     """What would be removed, and what of it holds data. Raises `NoCloudStack`, `Kept`."""
     if not cloud.is_applied and not cloud.place.state.exists():
         raise cloud.absent()
-    checks.state(cloud.place, state.must_exist(cloud.around))
-    stands = cloud.around.configuration.show_state()
+    checks.state(cloud.place, state.must_exist(cloud.clients))
+    stands = cloud.clients.configuration.show_state()
     if not changes.existing(stands):
         raise cloud.absent()
     checks.refuse_foreign(str(cloud.place.state), changes.folders(stands), cloud.place.rehearses)

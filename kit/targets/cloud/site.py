@@ -40,7 +40,7 @@ def release(cloud: CloudTarget) -> SentryRelease:
 
 def site(cloud: CloudTarget) -> Site:
     """Whatever Terraform puts out raises `NoCloudStack` where nothing was applied. The cloud's nodes pull the chart's images."""
-    around, place, is_lite = cloud.around, cloud.place, cloud.stack.sentry.flavour == "lite"
+    clients, place, is_lite = cloud.clients, cloud.place, cloud.stack.sentry.flavour == "lite"
 
     def said(output: str, name: str) -> str:
         return str(cloud.outputs.document[output][name])
@@ -60,29 +60,29 @@ def site(cloud: CloudTarget) -> Site:
     def probe_image() -> str:
         """In the cloud from a registry that the nodes reach; `checks.before_the_cloud` has seen that it is named."""
         if place.rehearses:
-            return around.supply.image(profiles.probe_image(cloud.stack.sentry.profile)).reference
+            return clients.supply.image(profiles.probe_image(cloud.stack.sentry.profile)).reference
         return os.environ.get(PROBE_IMAGE, "")
 
     return Site(
         stack=cloud.stack,
-        machine=around.machine,
+        machine=clients.machine,
         kubeconfig=place.kubeconfig,
-        api=around.kube,
-        helm=lambda: around.helm,
+        api=clients.kube,
+        helm=lambda: clients.helm,
         markers=place.markers,
         profile=cache(lambda: profiles.load(said("profile", "name"))),
         size=lambda: said("profile", "size"),
         endpoints=endpoints,
         trust_texts=trust_texts,
-        secrets=lambda: around.own,
-        given_secrets=around.given_secrets,
+        secrets=lambda: clients.own,
+        given_secrets=clients.given_secrets,
         values=values,
         probe_image=probe_image,
         # Managed Kafka asks for no client certificate; vroom only wants to have one.
         vroom_certificate=lambda: _certificate(cloud, layout.VROOM_HOLDER, (layout.VROOM_HOLDER,)),
-        url=lambda: rehearsal.url(around.backing) if is_lite else f"https://{said('ingress', 'domain')}",
-        admin=lambda: around.setting("admin_email") or f"admin@{said('ingress', 'domain')}",
-        trust=lambda: around.backing.trust() if is_lite else Trust(bundle({})),
+        url=lambda: rehearsal.url(clients.backing) if is_lite else f"https://{said('ingress', 'domain')}",
+        admin=lambda: clients.setting("admin_email") or f"admin@{said('ingress', 'domain')}",
+        trust=lambda: clients.backing.trust() if is_lite else Trust(bundle({})),
         front_certificate=lambda: _certificate(cloud, layout.SENTRY_HOLDER, HOSTS) if is_lite else None,
     )
 
@@ -91,7 +91,7 @@ def _certificate(cloud: CloudTarget, holder: str, names: tuple[str, ...]) -> Cer
     """Of the authority of the stack behind a rehearsal, else of one that no server knows; among the files of the cloud stack:
     the emulator writes those of the stack behind."""
     place, now = cloud.place, datetime.now(UTC)
-    space, authorities = place.workspace, cloud.around.backing.workspace.certs if place.rehearses else place.certs
+    space, authorities = place.workspace, cloud.clients.backing.workspace.certs if place.rehearses else place.certs
     authority = folder.load_authority(authorities, now)
     if authority is None or folder.leaf_complaint(place.certs, holder, authority, names, now):
         with lock.held(space.lock_file, space.stack, f"up --cloud{cloud.option}", wait_s=LOCK_S):

@@ -18,7 +18,7 @@ from kit.targets.cloud.place import BACKEND, backend
 
 if TYPE_CHECKING:
     from kit.adapters.terraform.program import Terraform
-    from kit.targets.cloud.clients import Surroundings
+    from kit.targets.cloud.clients import Clients
 
 ENDPOINT = "https://storage.yandexcloud.net"
 # Of the marker "applied", in the order in which they come: an apply has begun, has stopped half-way, has come to its end.
@@ -28,16 +28,16 @@ BEGUN, PARTLY, SETTLED = "begun", "partly", "yes"
 State = Mapping[str, Any]  # Terraform's own document, version 4
 
 
-def default_key(around: Surroundings) -> str:
+def default_key(clients: Clients) -> str:
     """The object in the bucket. Each stack has its own, and so has its rehearsal."""
-    return f"kit/{around.stack.name}{'-rehearsal' if around.place.rehearses else ''}/terraform.tfstate"
+    return f"kit/{clients.stack.name}{'-rehearsal' if clients.place.rehearses else ''}/terraform.tfstate"
 
 
-def move(around: Surroundings, bucket: str, key: str | None, endpoint: str | None, region: str) -> str:
+def move(clients: Clients, bucket: str, key: str | None, endpoint: str | None, region: str) -> str:
     """Into a bucket, and where it is then. What lay here stays as terraform.tfstate.backup. Raises `StateTaken`."""
-    place, here = around.place, around.configuration
-    endpoint = endpoint or around.environment.get("YC_STORAGE_ENDPOINT_URL") or ENDPOINT
-    key = key or default_key(around)
+    place, here = clients.place, clients.configuration
+    endpoint = endpoint or clients.environment.get("YC_STORAGE_ENDPOINT_URL") or ENDPOINT
+    key = key or default_key(clients)
     where, document = f"{endpoint}/{bucket}/{key}", backend(bucket, key, endpoint, region)
     _refuse(where, there=_look(here.terraform, document), here=here.pull_state())
     file = place.configuration / BACKEND
@@ -53,16 +53,16 @@ def move(around: Surroundings, bucket: str, key: str | None, endpoint: str | Non
     return where
 
 
-def is_begun(around: Surroundings) -> bool:
+def is_begun(clients: Clients) -> bool:
     """Whether something of the stack may stand: a state in a bucket is asked, for Terraform may have run elsewhere."""
-    if around.place.has_backend:
-        return holds_something(around.reading.pull_state())
-    return MARK in markers.load(around.place.markers)
+    if clients.place.has_backend:
+        return holds_something(clients.reading.pull_state())
+    return MARK in markers.load(clients.place.markers)
 
 
-def must_exist(around: Surroundings) -> bool:
+def must_exist(clients: Clients) -> bool:
     """Whether there was a state here that had something in it."""
-    return not around.place.has_backend and markers.load(around.place.markers).get(MARK, BEGUN) != BEGUN
+    return not clients.place.has_backend and markers.load(clients.place.markers).get(MARK, BEGUN) != BEGUN
 
 
 def holds_something(state: State | None) -> bool:

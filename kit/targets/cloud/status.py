@@ -27,7 +27,7 @@ def look(cloud: CloudTarget) -> Status:
 
 def _last_preflight(cloud: CloudTarget) -> Preflight | None:
     try:
-        return preflight.last(cloud.around.kube)
+        return preflight.last(cloud.clients.kube)
     except KitError:
         return None
 
@@ -47,6 +47,6 @@ def store(name: str, document: Mapping[str, Any], seen: Preflight | None) -> Com
 
 
 def _cluster(cloud: CloudTarget, document: Mapping[str, Any]) -> Component:
-    complaint = cloud.around.kube.complaint() if cloud.place.kubeconfig.exists() else "no kubeconfig yet"
+    complaint = cloud.clients.kube.complaint() if cloud.place.kubeconfig.exists() else "no kubeconfig yet"
     state: State = "degraded" if complaint else "ready"
     return Component("kubernetes", "cluster", state, document["kubernetes"]["endpoint"], reason=complaint)

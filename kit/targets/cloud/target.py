@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kit.blueprint.stack import Stack
 from kit.state import lock
 from kit.targets.cloud import checks, state
-from kit.targets.cloud.clients import Surroundings
+from kit.targets.cloud.clients import Clients
 from kit.targets.cloud.errors import NoCloudStack
 from kit.targets.cloud.place import Place
 
@@ -34,7 +34,7 @@ class CloudTarget:
         self.workspace = workspace
         self.place = Place(workspace, rehearses)
         self._until = ExitStack()
-        self.around = Surroundings(self.stack, self.place, self._until)
+        self.clients = Clients(self.stack, self.place, self._until)
         self._outputs: Outputs | None = None
 
     @property
@@ -55,23 +55,23 @@ class CloudTarget:
         """Without Sentry, where something else is wanted alone: stores and cluster are one configuration."""
         if part in ("stores", "cluster"):
             self.stack = replace(self.stack, parts=("stores", "cluster"))
-            self.around.stack = self.stack
+            self.clients.stack = self.stack
         return self
 
     # -- what it is made from
 
     def public_variables(self) -> dict[str, Any]:
         shipped = self.workspace.assets / "terraform"
-        return checks.variables(shipped, self.stack, self.around.setting("domain"))
+        return checks.variables(shipped, self.stack, self.clients.setting("domain"))
 
     def variables(self) -> dict[str, Any]:
         """Everything that the configuration is given; the two passwords among them."""
-        own = self.around.own
+        own = self.clients.own
         return {**self.public_variables(), **{name: own[name].reveal() for name in ("kafka_password", "redis_password")}}
 
     @property
     def is_applied(self) -> bool:
-        return state.is_begun(self.around)
+        return state.is_begun(self.clients)
 
     @property
     def outputs(self) -> Outputs:
@@ -79,10 +79,10 @@ class CloudTarget:
         if self._outputs is None:
             from kit.targets.cloud.outputs import Outputs
 
-            document = self.around.reading.output() if self.place.configuration.exists() else {}
+            document = self.clients.reading.output() if self.place.configuration.exists() else {}
             if "kubernetes" not in document:
                 raise self.absent()
-            self._outputs = Outputs(document, self.around.own, lambda: self.around.yandex)
+            self._outputs = Outputs(document, self.clients.own, lambda: self.clients.yandex)
         return self._outputs
 
     def absent(self) -> NoCloudStack:
@@ -101,13 +101,13 @@ class CloudTarget:
         """Whoever listens also hears of tools and of the provider, which may have to be built."""
         from kit.targets.supply_events import SupplyEvents
 
-        self.around.progress = SupplyEvents(listen)
+        self.clients.progress = SupplyEvents(listen)
 
     def secret_places(self) -> Mapping[str, Mapping[str, Any]]:
         """Name → where it lies. Holds no secret."""
-        ours = {name: {"kind": "file", "path": str(self.place.secrets), "in_state": False} for name in self.around.own}
+        ours = {name: {"kind": "file", "path": str(self.place.secrets), "in_state": False} for name in self.clients.own}
         return {**ours, **self.outputs.document["secrets"]}
 
     def secret(self, name: str) -> Secret:
-        own = self.around.own
+        own = self.clients.own
         return own[name] if name in own else self.outputs.secret(name)

@@ -28,7 +28,7 @@ LEAVE_S, LEAVE_POLL_S = 600.0, 2.0  # a load balancer takes minutes to go
 
 def down(cloud: CloudTarget, steps: Plan, listen: Listener) -> tuple[str, ...]:
     """Remove it all; what is left, which is nothing unless something failed. Raises `ApplyStopped`, `ApplyInterrupted`."""
-    configuration = cloud.around.configuration
+    configuration = cloud.clients.configuration
     leave_cluster(cloud, listen)
     if buckets := changes.buckets_without_force_destroy(configuration.show_state()):
         _force_destroy(cloud, configuration, buckets, listen)
@@ -42,7 +42,7 @@ def down(cloud: CloudTarget, steps: Plan, listen: Listener) -> tuple[str, ...]:
 
 def sweep(cloud: CloudTarget) -> bool:
     """After `down`, once the target was closed: the stack behind a rehearsal. False: something is in it."""
-    return rehearsal.sweep(cloud.around.backing) if cloud.place.rehearses else True
+    return rehearsal.sweep(cloud.clients.backing) if cloud.place.rehearses else True
 
 
 def leave_cluster(cloud: CloudTarget, listen: Listener) -> None:
@@ -51,7 +51,7 @@ def leave_cluster(cloud: CloudTarget, listen: Listener) -> None:
     They go with the namespace; afterwards there would be no cluster any more to remove them. Nothing to do where there are none,
     or where the cluster does not answer: then that is said, and the user must look.
     """
-    api = cloud.around.kube
+    api = cloud.clients.kube
     if not cloud.place.kubeconfig.exists():
         return
     started = time.monotonic()
@@ -94,7 +94,7 @@ def _forcing(cloud: CloudTarget) -> Mapping[str, Any]:
 def belongings(cloud: CloudTarget) -> tuple[str, ...]:
     """What `purge` would remove, in words."""
     if cloud.place.rehearses:
-        return rehearsal.belongings(cloud.place, cloud.around.backing)
+        return rehearsal.belongings(cloud.place, cloud.clients.backing)
     return ("terraform's folder of the stack, with kit's own passwords",) if cloud.place.root.exists() else ()
 
 
@@ -103,10 +103,10 @@ def purge(cloud: CloudTarget) -> None:
     if cloud.place.rehearses:
         if rehearsal.is_emulated(cloud.place):
             raise EmulatorInUse(stack=cloud.stack.name)
-        rehearsal.purge(cloud.place, cloud.around.backing)
+        rehearsal.purge(cloud.place, cloud.clients.backing)
         return
     has_state = cloud.place.state.exists() or cloud.place.has_backend
-    standing = changes.existing(cloud.around.configuration.show_state()) if has_state else ()
+    standing = changes.existing(cloud.clients.configuration.show_state()) if has_state else ()
     if standing:
         raise StillStands(standing=errors.some(standing))
     cloud.place.forget()

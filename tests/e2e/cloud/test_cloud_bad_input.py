@@ -230,7 +230,7 @@ def test_what_stands_between_kit_and_the_api_is_told_as_what_it_is(
     name = kit.program.stack
     target = CloudTarget(Stack(name, cloud={"domain": "s.example.test"}), workspace.find(name), rehearses=True)
     with kit.emulator(), target.opened():
-        target.around.changes = {**target.around.changes, variable: value}
+        target.clients.changes = {**target.clients.changes, variable: value}
         with pytest.raises(asked) as first:
             plan.plan(target)
         assert variable in first.value.fix

@@ -162,8 +162,8 @@ def test_the_values_are_those_that_run(kit: Rehearsed) -> None:
 def test_no_secret_is_where_it_does_not_belong(kit: Rehearsed) -> None:
     with kit.target().opened() as target:
         kit.secrets = {name: target.secret(name).reveal() for name in target.secret_places()}
-        helm = json.dumps(target.around.helm.values(RELEASE, NAMESPACE))
-        maps = json.dumps(target.around.kube.list("ConfigMap", NAMESPACE))
+        helm = json.dumps(target.clients.helm.values(RELEASE, NAMESPACE))
+        maps = json.dumps(target.clients.kube.list("ConfigMap", NAMESPACE))
     secrets = {name: value for name, value in kit.secrets.items() if not name.endswith("access_key")}  # half of it is a name
     assert len(secrets) == 10
     for name, value in secrets.items():
@@ -175,7 +175,7 @@ def test_no_secret_is_where_it_does_not_belong(kit: Rehearsed) -> None:
 
 
 def test_files_hold_only_the_secrets_that_are_counted_and_nobody_else_reads_them(kit: Rehearsed) -> None:
-    place, own = kit.target().place, kit.target().around.own
+    place, own = kit.target().place, kit.target().clients.own
     holding: dict[str, set[str]] = {}
     for path in place.root.rglob("*"):
         if path.is_file() and not path.is_symlink():
