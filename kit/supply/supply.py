@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +24,7 @@ from kit.adapters.docker.registries import ImagePullFailed
 from kit.adapters.process import Runner
 from kit.cancel import Cancel, Cancelled
 from kit.host import fitness, platform
-from kit.supply import recipe, resolve, room, schedule
+from kit.supply import known_locks, recipe, resolve, room, schedule
 from kit.supply.cache import Cache
 from kit.supply.durations import Durations
 from kit.supply.errors import DownloadFailed, NoSource, NotInLock, NotSupplied
@@ -235,6 +235,7 @@ class Supply:
         chosen = None if names is None else tuple(names)
         allowed, counted = tuple(ways), tuple(counting)
         heard = progress or schedule.Silent()
+        self.note_use()
         made: dict[str, Need] = {}
         while needs := self.plan(chosen, ways=allowed, counting=counted, patient=patient):
             has_images = any(need.section == "image" for need in needs)
@@ -254,6 +255,10 @@ class Supply:
             else:
                 break
         return tuple(made.values())
+
+    def note_use(self, also: Collection[str] | None = None) -> None:
+        """Tell other checkouts, which may prune, what the lock of this one names, and what else (`also`) was made of it."""
+        known_locks.note(self.cache.root, self.lock.path, known_locks.names(self.lock, self.hashes), also)
 
     def survey(self) -> tuple[Listed, ...]:
         """Every entry of the lock and where it is."""

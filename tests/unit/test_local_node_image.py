@@ -14,7 +14,7 @@ from kit.adapters.docker.errors import EngineRefused
 from kit.cancel import Cancel, Cancelled
 from kit.plan.events import StepEvent
 from kit.plan.steps import Step
-from kit.supply import prune
+from kit.supply import known_locks, prune
 from kit.supply.cache import Cache
 from kit.supply.errors import NotSupplied
 from kit.supply.supply import Supply
@@ -72,7 +72,7 @@ def test_those_that_some_choice_would_use_now_are_kept_and_no_others() -> None:
     assert node_image.current(supply) == frozenset()
 
 
-def test_prune_takes_away_one_made_of_other_images(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prune_takes_away_one_made_of_other_images(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     kept, old = reference(BUILT, IMAGES), reference(PULLED, IMAGES)
     gone: list[str] = []
 
@@ -81,8 +81,9 @@ def test_prune_takes_away_one_made_of_other_images(monkeypatch: pytest.MonkeyPat
         return True
 
     images = SimpleNamespace(all=lambda: [SimpleNamespace(tags=(kept,)), SimpleNamespace(tags=(old,))], untag=untag)
-    supply: Any = SimpleNamespace(docker=SimpleNamespace(images=images))
-    monkeypatch.setattr(prune, "_current_images", lambda supply: frozenset())
+    lock, cache = SimpleNamespace(path=tmp_path / "lock.yaml"), SimpleNamespace(root=tmp_path)
+    supply: Any = SimpleNamespace(docker=SimpleNamespace(images=images), lock=lock, cache=cache, hashes={})
+    monkeypatch.setattr(known_locks, "names", lambda lock, hashes: frozenset())
     monkeypatch.setattr(prune, "_stale", lambda supply: [])
     assert prune.outdated(supply, {kept}).images == (old,)
     assert gone == [old]

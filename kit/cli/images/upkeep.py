@@ -74,7 +74,7 @@ def verify(session: Any, names: tuple[str, ...], download: bool) -> int:
 @click.option("--build-cache", is_flag=True, help="Also drop what Go, Cargo and Maven fetched and compiled (several GB).")
 @click.pass_obj
 def prune(session: Any, build_cache: bool) -> None:
-    """Remove what no recipe of the lock makes any more."""
+    """Remove what no recipe of the lock makes any more; what the lock of another checkout names stays."""
     from kit.supply import prune as pruning
     from kit.targets.local import node_image
 
@@ -82,12 +82,15 @@ def prune(session: Any, build_cache: bool) -> None:
     removed = [pruning.outdated(supply, node_image.current(supply)), *([pruning.build_cache(supply)] if build_cache else [])]
     names = [name for pruned in removed for name in (*pruned.images, *pruned.folders)]
     used = [name for pruned in removed for name in pruned.in_use]
+    needed = {name: str(lock) for pruned in removed for name, lock in pruned.needed.items()}
     freed = sum(pruned.freed_bytes for pruned in removed)
     if session.output == "json":
-        print(json.dumps({"removed": names, "in_use": used, "freed_bytes": freed}, indent=2))
+        print(json.dumps({"removed": names, "in_use": used, "needed": needed, "freed_bytes": freed}, indent=2))
         return
     for name in names:
         print(f"removed  {name}")
     for name in used:
         print(f"kept     {name}  (a container uses it)")
+    for name, lock in needed.items():
+        print(f"kept     {name}  (named by {lock})")
     print(f"{freed / MB:.0f} MB freed in {supply.cache.root}")

@@ -29,7 +29,9 @@ RESTART_GRACE_S = 10
 def make_node_image(local: LocalTarget, step: Step, note: Note) -> str:
     """Where it cannot be made, the cluster gets its images as it always could: that costs time and nothing else."""
     try:
-        return node_image.make(local)
+        made = node_image.make(local)
+        local.supply.note_use([made])
+        return made
     except (ToolFailed, ToolTimeout, EngineRefused) as error:
         return f"not made, so the images are loaded: {error.what}: {error.why}"
 
