@@ -1,4 +1,4 @@
-"""The checks of `kit doctor`, as a list: each looks at one thing and says right, note or wrong, why, and what mends it.
+"""The checks of `kit doctor`, as a list: each looks at one thing and says right, note or wrong, why, and the remedy.
 
 A check that cannot look is `wrong` with the error's own words: a doctor who skips an examination silently is no doctor.
 """

@@ -1,4 +1,4 @@
-"""Every promise about the connections, tried from this computer: what must be accepted is, and what must be refused is refused.
+"""Tries every promise about the connections from this computer: what must be accepted is, what must be refused is refused.
 
 For each port: every name of its certificate verifies; another authority of the same name, a wrong name, TLS 1.1 and plaintext are
 turned away. For each store: a wrong password is refused, and what is written can be read back.

@@ -1,4 +1,4 @@
-"""Where things lie on this computer: the shipped files, and what belongs to one stack.
+"""The folders and files of a stack on this computer, and of what all stacks share.
 
 In a checkout everything of a stack stays inside the checkout (`certs/<stack>`, `.kit/<stack>`); an installed `kit` keeps it
 under `$XDG_DATA_HOME/kit`. What can be made again without loss (tools, images' parts, build logs) is in the cache, `$KIT_CACHE`.

@@ -1,4 +1,4 @@
-"""What came of a program that is not trusted to end, or to say little: it is given a time and a number of bytes, and no more."""
+"""Runs a program that is not trusted to end, or to print little: it gets a time and a number of bytes, and no more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door to Docker Compose: containers of one project, made from one file and variables. Networks and volumes are kit's own."""
+"""Runs Docker Compose: the containers of one project, from one file and variables. Networks and volumes are made by kit."""
 
 from __future__ import annotations
 

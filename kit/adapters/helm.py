@@ -1,4 +1,4 @@
-"""The door to Helm: a chart's folder and values in, a frozen release out.
+"""Runs Helm: a chart's folder and values in, rendered manifests or a release out.
 
 Values go in on stdin, so nothing of them is in an argument or a file. There is no waiting for pods here: Helm's own tells only
 that time is up, while `kit` watches the pods and can say why. For the Jobs of hooks Helm itself waits, whoever calls it.

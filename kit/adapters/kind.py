@@ -1,4 +1,4 @@
-"""The door to Kind: a cluster of one node container on a network that is already there.
+"""Runs Kind: a cluster of one node container on a network that is already there.
 
 Deleting has no verb here: the node is a container like any other and the kubeconfig is the stack's own, so `kit purge`
 needs no Kind. Neither has loading an image: `kit.adapters.containerd.node` does that.

@@ -1,4 +1,4 @@
-"""The one door to other programs: an argument list in, a frozen result out, secrets masked on the way to any text.
+"""Runs other programs, the only place that does: an argument list in, a frozen result out, secrets masked in every text.
 
 Nothing else in `kit` imports `subprocess`, but `child`. There is no shell. A non-zero exit raises `ToolFailed` with a command
 line that can be pasted, unless the caller says that it reads the exit code itself (`check=False`).

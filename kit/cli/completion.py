@@ -1,4 +1,4 @@
-"""`kit completion`: the shells' own way to learn the commands."""
+"""`kit completion`: prints the script by which a shell completes commands and options."""
 
 from __future__ import annotations
 

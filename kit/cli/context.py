@@ -1,4 +1,4 @@
-"""What every command is given: the user's global options, and the rooms they lead to, opened only when asked for."""
+"""What every command is given: the user's global options, and workspace, target and supply, made when asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kit demo`: the proof that the whole works."""
+"""`kit demo`: raises a real exception and waits until Sentry shows it."""
 
 from __future__ import annotations
 

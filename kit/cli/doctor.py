@@ -1,4 +1,4 @@
-"""`kit doctor`: every check at once, with its verdict and its mend."""
+"""`kit doctor`: examines this computer, and shows each check with its verdict and its remedy."""
 
 from __future__ import annotations
 

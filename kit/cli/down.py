@@ -1,4 +1,4 @@
-"""`kit down`: containers and cluster end, data stays."""
+"""`kit down`: stops the containers and deletes the cluster; the data stays."""
 
 from __future__ import annotations
 

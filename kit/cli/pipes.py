@@ -1,4 +1,4 @@
-"""What kit writes to may have no reader any more: `kit up 2>&1 | head`, a terminal that was closed.
+"""Handles a closed stdout or stderr: `kit up 2>&1 | head`, or a terminal that was closed.
 
 What is said on stderr is never a reason to stop. Output that nobody reads is a reason, and the shell learns of it as it does of
 other programs.

@@ -1,4 +1,4 @@
-"""The Docker Engine of this computer: found, or installed from the distribution, or started where no init system would.
+"""Finds the Docker Engine of this computer, installs it from the distribution, or starts it where there is no init system.
 
 An engine that runs is used as it is and never reconfigured. Only an engine that `kit` starts itself, on a host whose capability
 set is smaller than a privileged container asks for, gets the runtime of `runc_within_bounds.py`.

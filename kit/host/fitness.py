@@ -1,4 +1,4 @@
-"""Whether the engine is one that kit's stores and cluster can run on, read from the engine's own answers.
+"""Tells from the engine's own answers whether kit's stores and cluster can run on it.
 
 kit mounts folders of this computer, hands its stores files of mode 0600 by user id, and reaches them on 127.0.0.1. An engine that
 shifts user ids, lies behind a network or is no Docker takes that away, and would say so late and strangely: a key that cannot be

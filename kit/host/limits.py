@@ -1,4 +1,4 @@
-"""Limits of this computer that several clusters at once run into, raised where we may.
+"""Limits of this computer that several clusters at once run into, raised where kit may.
 
 The kernel's usual 128 inotify instances of a user are used up by the fifth Kind node, and then kube-proxy of that one says "too
 many open files" and no name resolves in it.

@@ -1,4 +1,4 @@
-"""Whether this user may read and write where a stack and the cache lie, asked before anything is made there.
+"""Checks that this user may read and write where a stack and the cache lie, before anything is made there.
 
 Files of another user (`sudo kit up`, then `kit status`), a home that is read-only or not there at all, a disk that does not keep
 modes: each is said once and by name, instead of by whatever operation happens to meet it first.

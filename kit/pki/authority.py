@@ -1,4 +1,4 @@
-"""The authority: root, intermediate and leafs in memory. EC P-256 throughout: a key takes microseconds where RSA takes 100 ms.
+"""Makes the authority (root, intermediate) and issues leaf certificates, in memory. EC P-256: a key takes microseconds.
 
 Pure but for randomness: the time is an argument, and nothing is written here (see `folder.py`).
 Profiles after RFC 5280: path lengths 1 and 0, key usage critical, SANs only (no name in the subject is ever matched).

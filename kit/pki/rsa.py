@@ -1,4 +1,4 @@
-"""RSA keys, where a protocol asks for them: the cloud's authorized keys sign their tokens with PS256. Our own leafs are EC."""
+"""Makes RSA keys, for the cloud's authorized keys, which sign their tokens with PS256. kit's own certificates are EC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens while a plan is carried out, as a stream that the terminal, a log and JSON each read in their own way."""
+"""The events of a plan that is carried out, for the live view, the plain lines and JSON alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Carries out a plan, step by step, and tells whoever listens how far each step is."""
+"""Carries out a plan step by step, and sends an event to the listener whenever one begins, goes on, ends or fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs what depends on each other in its order, and the rest at the same time: the one scheduler, for plans and for the supply.
+"""Runs nodes in the order of their needs, and the others at the same time: the one scheduler, for plans and for the supply.
 
 Everything that was begun is joined before anything is raised, so that nothing goes on behind the user's back. After an error, or
 once the command is cancelled, nothing new is begun.

@@ -1,4 +1,4 @@
-"""A plan is a list of steps, each with its cause.
+"""The steps of a plan, each with its cause, its needs, and whether it destroys anything.
 
 It is data: printed by `kit up --plan`, compared by the tests, walked by `execute`.
 """

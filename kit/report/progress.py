@@ -1,4 +1,4 @@
-"""Two readers of the stream of events: a live view for a terminal, plain lines for everything else. Both write to stderr."""
+"""Shows the events of a plan on stderr: as a live view in a terminal, as plain lines everywhere else."""
 
 from __future__ import annotations
 

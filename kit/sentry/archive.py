@@ -1,4 +1,4 @@
-"""kit's own code as one file that Python can import from: so the probes inside the cluster are the very ones outside.
+"""Packs kit's own modules into a zip that Python imports from, so that Jobs in the cluster run the same code as the host.
 
 The same sources give the same bytes, whoever packs them and when; the hash of the archive is part of what decides whether the
 preflight has to run again, so it holds only the rooms that the Job reaches.

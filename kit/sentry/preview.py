@@ -1,4 +1,4 @@
-"""The values of a release, looked at: printed, compared with what runs, held against the rules.
+"""Shows the values of a release: printed, compared with what runs, held against the rules.
 
 Values need addresses and names, never a password, so they can be looked at before there is a stack. `stand_in_site` then says
 all that only a stack has; which Secret is named can be checked all the same.

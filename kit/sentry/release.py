@@ -1,4 +1,4 @@
-"""Sentry as a part of a stack, the same for both targets: the steps that check, install and prove it, and what is seen of it.
+"""The Sentry release of a stack, for both targets: check, install, wait, prove by an exception, and its status.
 
 What a step came to is recorded in the markers of the site, so that a later plan knows what need not be done again.
 """

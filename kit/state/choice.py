@@ -1,4 +1,4 @@
-"""Which Sentry this stack was last brought up with, so that `kit status` and a plain `kit up` mean the same one.
+"""Remembers which Sentry this stack was last brought up with, so that `kit status` and a plain `kit up` mean the same one.
 
 kit.yaml wins over it, and an option of the command line over both. A file that cannot be read is as none. The user's own values
 and topics are not remembered: they stand in kit.yaml, or there are none.

@@ -1,4 +1,4 @@
-"""One writer per stack at a time.
+"""The stack's lock: one writer per stack at a time.
 
 The kernel holds the lock, so a killed `kit` never leaves one behind, but for the programs that it had started: they hold it until
 they have ended. The file only tells who. What this process holds is counted in `kit.files`, which refuses to write a stack's

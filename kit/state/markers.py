@@ -1,4 +1,4 @@
-"""What was done inside a store or a cluster and leaves no label that could be read back cheaply.
+"""Markers: what was done inside a store or a cluster and leaves no label that could be read back cheaply.
 
 A marker is a subject and the fingerprint of what was done to it. It is written after the work and compared before it: lost or
 damaged, the work (which is idempotent) is done again; nothing is ever skipped because of a marker that does not fit.

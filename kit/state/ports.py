@@ -1,4 +1,4 @@
-"""Which port of 127.0.0.1 each store gets: the user's choice, else the remembered one, else the usual one, else any free one.
+"""Chooses a port of 127.0.0.1 for each store: the user's, else the remembered one, else the usual one, else any free one.
 
 The choice is remembered per stack, so that a URL someone noted stays right. Whether a port is free is asked of the kernel by
 binding it; who holds it is looked up only for the error. Between the choice and the start of the containers the kernel knows

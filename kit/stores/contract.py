@@ -1,4 +1,4 @@
-"""What every store says about itself, and the shapes it says it in.
+"""The functions and constants that every store's module has, as a Protocol, and their types.
 
 A store is one module with the same names as its siblings (`Store` below lists them). Nothing outside `stores` knows a
 store's protocol: targets, verification and the preflight Job walk over `kit.stores.catalog`.

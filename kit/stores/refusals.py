@@ -1,4 +1,4 @@
-"""What must not succeed, tried: a client with another authority, another name, an old protocol, no TLS at all.
+"""Tries what must be refused: a client with another authority, another name, an old protocol, no TLS at all.
 
 A check that only ever sees success proves nothing about verification. Those of TLS go through the same `handshake` as the probes.
 A refusal is what the server says for the expected reason. A server that hangs up has refused only if it answers afterwards: one

@@ -1,4 +1,4 @@
-"""What MinIO's root key does: two buckets, and for each a policy and the one user who has it.
+"""Sets MinIO up with its root key: two buckets, and for each a policy and the one user who has it.
 
 Buckets are made by S3's own requests, users and policies by MinIO's admin API through its client library.
 """

@@ -1,4 +1,4 @@
-"""Moving a complete supply to a machine that reaches no registry: one tar with all images, all programs, and their hashes.
+"""Saves and loads a complete supply as one tar: all images, all programs, and their hashes, for a machine without a registry.
 
 The manifest comes last in the file, because only then the hashes are known; reading checks every byte before anything is used.
 Images travel as one stream of the engine, so layers that they share are in it once. The hashes stand in the file itself: they

@@ -1,4 +1,4 @@
-"""Whether a recipe can be gone on this computer: its program, in a version that serves, and room for what it makes.
+"""Tells whether this computer can build an entry: its program, in a version that serves, and disk for what it makes.
 
 Asked before a way is chosen. A build that cannot end is no way, and to find that out in its middle costs a quarter of an hour.
 """

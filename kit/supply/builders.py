@@ -1,4 +1,4 @@
-"""The recipes: each kind of `built` in the lock is one function, from an entry to files in a folder or an image in the engine.
+"""Builds entries: each kind of `built` in the lock is one function, from an entry to files in a folder or an image.
 
 Only ordinary clients run (go, cargo, pip, mvn, mmdebstrap, the engine), with caches of kit's own, so that what they use on the
 way can be measured and dropped. Every word they say goes to the build's log.

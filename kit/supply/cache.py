@@ -1,4 +1,4 @@
-"""Where made things lie on this computer, and how they get there: whole, or not at all.
+"""The cache of programs and artifacts on this computer: each is there whole, or not at all.
 
 Everything is filed under a name and the hash of its recipe, so a changed recipe never meets an old result, and two stacks or two
 checkouts share what is the same. A result is made under a temporary name, synced and renamed; a lock file per result keeps two

@@ -1,4 +1,4 @@
-"""Programs that upstream publishes as files: fetched, held against their SHA-256, unpacked.
+"""Downloads programs that upstream publishes as files, compares their SHA-256, and unpacks them.
 
 KIT_FILES_PREFIX (`https://mirror.example/files/`, `file:///srv/mirror/`) goes in front of every address in the place of `https://`.
 A mirror that asks for a login has it in there: `https://user:password@mirror.example/`. Whether a host answers is found out once

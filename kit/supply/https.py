@@ -1,4 +1,4 @@
-"""What stands behind an address, as it comes: over TLS verified by what this computer trusts, or from a folder (file://).
+"""Reads an address as a stream: over TLS verified by what this computer trusts, or from a folder (file://).
 
 Whom this computer trusts, its own certificate store says, and SSL_CERT_FILE: a company's proxy that opens TLS by an authority of
 its own is trusted where the system trusts it. HTTPS_PROXY and NO_PROXY are obeyed; no proxy is asked for what lies here.

@@ -1,4 +1,4 @@
-"""The last line of a log that another program writes, told while it grows: a build of many minutes is not silent."""
+"""Reports the last line of a log while another program writes it, so that a build of many minutes is not silent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One need made: fetched or built, into its place, whole or not at all. Called with the need's lock held."""
+"""Makes one entry: downloaded, pulled or built, into its place, whole or not at all. Called with the entry's lock held."""
 
 from __future__ import annotations
 

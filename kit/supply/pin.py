@@ -1,4 +1,4 @@
-"""Pinning: ask a registry what stands behind each tag of the lock, and write the digests down.
+"""Pins images: asks a registry for the digest of each tag of the lock, and writes the digests down.
 
 Only the digests change. The file is edited in place, token by token, because its comments and its order are for people.
 """

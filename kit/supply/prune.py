@@ -1,4 +1,4 @@
-"""Taking away what no recipe of the lock makes any more, and, when asked for, what the builds needed on the way.
+"""Removes what no recipe of a lock makes any more, and, when asked for, what the builds needed on the way.
 
 Only what kit made is touched: files under its cache, and images under its own name. What a container still uses stays, and what
 the lock of another checkout names, for all of them share cache and engine.

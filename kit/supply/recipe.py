@@ -1,4 +1,4 @@
-"""The hash of a recipe: everything that decides what a build makes, and nothing else.
+"""Hashes a recipe: everything that decides what a build makes, and nothing else.
 
 It covers the entry's `built` text, the files of its folder and the hashes of what it needs, so it can be computed before anything
 is built or pulled, on any machine, and is the same there. It is the name of the result on disk and a label on images.

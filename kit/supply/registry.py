@@ -1,4 +1,4 @@
-"""Images that upstream made, by digest, through a mirror when one is set.
+"""Pulls upstream's images by digest, through a mirror when one is set.
 
 Whether a registry gives anything is found out once per host and process, with a short deadline: a laptop on a train must not wait
 minutes for what it cannot get. KIT_REGISTRY_PREFIX (`127.0.0.1:5000/`, `mirror.example/hub/`) goes in front of every reference.

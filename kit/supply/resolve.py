@@ -1,4 +1,4 @@
-"""What is already there, and how to get what is not: installed → pulled → built, in the order of the lock.
+"""Decides how to get what is not there: installed → pulled → built, in the order of the lock. Pure.
 
 `missing` is pure: it is given what was found, what a registry can give and what was refused, and returns the things to make in an
 order in which each comes after what it needs. What is there in any allowed way is not made again.

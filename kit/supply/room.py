@@ -1,4 +1,4 @@
-"""How much room on the disk is needed for what will be made.
+"""Computes how much disk is needed for what will be made, and whether it is there.
 
 Rough figures, measured with what the lock names on 2026-11-28, rounded up. What a build wrote before, it does not write again.
 """

@@ -1,4 +1,4 @@
-"""Making many things at the same time, in an order that ends soonest.
+"""Makes many entries at the same time, in an order that ends soonest.
 
 Needs form a graph. As many are made at once as there are cores; Go and Rust builds, which take a gigabyte or two each, also by
 memory. Among what is ready, the start of the longest chain goes first: the Kubernetes build decides when everything stands.

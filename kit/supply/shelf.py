@@ -1,4 +1,4 @@
-"""What is there already: programs on PATH, things in the cache, images in the engine. Looks only, and changes nothing it finds.
+"""Finds what is there already: programs on PATH, artifacts in the cache, images in the engine. Changes nothing.
 
 A program on PATH is asked for its version once; the answer is kept with the file's size and time, so that the next command pays
 for a `stat`. All images are asked for in one call when several are looked for.

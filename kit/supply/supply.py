@@ -1,4 +1,4 @@
-"""The supply: asked for a tool or an image by its name in the lock, it says where that is, or makes it so.
+"""The supply: finds a tool or an image by its name in the lock, or makes it.
 
 Asking is cheap and changes nothing (`tool`, `image`, `plan`); only `ensure` fetches and builds. What an entry is resolved to
 depends on the lock, on the files of its recipe, on the disk and on the engine, and on nothing remembered between calls.

@@ -1,4 +1,4 @@
-"""What upstream says today of everything that the lock pulls: each file's published SHA-256, each tag's digest.
+"""Compares the lock with upstream of today: each file's published SHA-256, each tag's digest.
 
 It asks upstream itself (or the mirrors that are set), keeps nothing and changes nothing. What could not be asked is told as such:
 silence is no agreement.

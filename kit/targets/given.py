@@ -1,4 +1,4 @@
-"""The secrets that a stack's Sentry was given by the user, as both targets take them."""
+"""Reads the secrets that the user gave a stack's Sentry, for both targets."""
 
 from __future__ import annotations
 

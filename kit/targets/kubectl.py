@@ -1,4 +1,4 @@
-"""kubectl for the user's shell: their own where there is one, else the supply's. kit itself never calls it.
+"""Finds kubectl for the user's shell: their own, else the supply's. kit itself never calls it.
 
 It is fetched when `kit env` is asked and not at `up`, and never built: a shell waits neither for Kubernetes to be compiled, nor
 for a host that is silent.

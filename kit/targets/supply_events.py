@@ -1,4 +1,4 @@
-"""The supply's progress as events of the plan: every tool and image is a step of its own, and one line tells of all.
+"""Turns the supply's progress into events of a plan: each tool and image is a step of its own.
 
 What the whole will take is told from what each thing took here the last time; where one of them is new here, nothing is told.
 """

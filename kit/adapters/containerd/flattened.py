@@ -1,4 +1,4 @@
-"""Images as a node's containerd keeps them when they are unpacked already: one layer each, and the papers without the layers.
+"""Images as containerd keeps them when they are unpacked: one layer each, and the manifests without the layers.
 
 An image of one layer needs no whiteouts, which the file system of a container cannot hold, so that its files can lie in another
 image. Pure but for what it is given to read.

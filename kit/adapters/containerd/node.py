@@ -1,4 +1,4 @@
-"""The door to the containerd of a Kind node: images brought into a running one, and a node image that has them from the start.
+"""Brings images into the containerd of a Kind node: into a running one, or into a node image that has them from the start.
 
 Kind's own `load` imports every platform that an image's index names, and the engine's containerd image store hands out one alone
 (kind#3795, kind#4224, read 2026-11-28): here the node's platform is imported, and nothing is written to a file on the way.

@@ -1,4 +1,4 @@
-"""The container engine: what is there, as frozen values, and the few things kit asks it to do. Thin: it decides nothing.
+"""The container engine's containers, volumes and networks as frozen values, and the few things that kit asks it to do.
 
 Images are asked for by `Docker.images`.
 """

@@ -1,4 +1,4 @@
-"""The connection to a container engine: which one it is, what it speaks, and its failures in kit's words.
+"""Connects to a container engine: which one it is, which version of the API it speaks, and its failures as kit's errors.
 
 The SDK costs more than 100 ms to import, so it is imported with the first call, and a command that needs no engine never pays.
 """

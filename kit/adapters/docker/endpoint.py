@@ -1,4 +1,4 @@
-"""Which engine is meant: DOCKER_HOST, else the docker CLI's context, else the usual socket; and the same said to other programs.
+"""Finds the engine that is meant: DOCKER_HOST, else the docker CLI's context, else the usual socket; for kit and its children.
 
 The SDK's own readers are used, in the order of `docker.from_env()`, which is the CLI's: DOCKER_HOST wins over DOCKER_CONTEXT, and
 that over the context chosen by `docker context use`. A context brings its own TLS; DOCKER_TLS_VERIFY and DOCKER_CERT_PATH belong

@@ -1,4 +1,4 @@
-"""The engine's images: seen, built, pulled, imported, named, and moved as one stream.
+"""The engine's images: listed, built, pulled, imported, tagged, saved and loaded as one stream.
 
 Builds go through the engine's classic builder, which every engine has: one recipe, one log file, and the step at which it
 stopped. BuildKit needs a client plugin that a plain distribution does not bring.

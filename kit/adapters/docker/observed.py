@@ -1,4 +1,4 @@
-"""What the container engine told, as frozen values: the only shapes in which the rest of kit knows containers and volumes."""
+"""Containers, volumes and networks as the engine reported them, as frozen values: the only shapes that the rest of kit knows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a registry does not give an image, told apart by what the engine says of it, each with its own words and remedy.
+"""Tells why a registry does not give an image, from the engine's message, each cause with its own text and remedy.
 
 The engine's status is of little use: 20.10 answers 500 for a registry's 401, 403, 429 and 503 alike when it pulls. So its words
 decide. They were recorded from Engine 20.10.24 and read, for the containerd image store, in public reports (named below).

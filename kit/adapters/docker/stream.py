@@ -1,4 +1,4 @@
-"""The streams in which the engine tells of a pull, a build or a load: read with an end, their error found, written to a log."""
+"""Reads the engine's streams of a pull, a build or a load: with a time-out, their error found, written to a log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a pull or a build is, in a few words, out of what the engine says meanwhile. Pure, but for the clock of `Throttle`."""
+"""Describes how far a pull or a build is, from the engine's stream. Pure, but for the clock of `Throttle`."""
 
 from __future__ import annotations
 

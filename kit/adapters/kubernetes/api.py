@@ -1,4 +1,4 @@
-"""The door to the cluster's API: HTTPS as the user of a kubeconfig, plain documents in and out.
+"""Speaks with the cluster's API: HTTPS as the user of a kubeconfig, plain documents in and out.
 
 The official client costs 250 ms to import, more than `kit status` may take altogether, and kit needs six verbs of an API that is
 JSON over HTTPS. Writes go by server-side apply as field manager `kit`: what another manager owns is left alone, and a second

@@ -1,4 +1,4 @@
-"""A token for the cluster's API: one that stands in the kubeconfig, or one that a program prints and that must be renewed.
+"""A token for the cluster's API: one from the kubeconfig, or one that a program prints and that must be renewed.
 
 The program's answer is Kubernetes' own `ExecCredential` (client.authentication.k8s.io/v1), which kubectl and Helm read as well.
 """

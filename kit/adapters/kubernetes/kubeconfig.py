@@ -1,4 +1,4 @@
-"""A kubeconfig read into what a TLS connection needs: where the API server is, whom to trust, who one is.
+"""Reads a kubeconfig into what a TLS connection needs: the API server's address, whom to trust, and the user's credentials.
 
 A user is known by a client certificate (Kind), by a token, or by a program that prints one (every cloud). All three forms are
 those that kubectl and Helm read, so the same file serves them. A cluster whose certificate is not to be verified is refused.

@@ -1,4 +1,4 @@
-"""What terraform says when it refuses, in three lines: its first diagnostic is the reason, and all of them the detail.
+"""Terraform's refusals as errors: its first diagnostic is the reason, and all of them the detail.
 
 Diagnostics come as JSON where the command has it (`plan`, `apply`, `validate`), else as text between box lines.
 """

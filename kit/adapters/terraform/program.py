@@ -1,4 +1,4 @@
-"""The door to Terraform, or OpenTofu, which understands the same words: folders and variables in, outputs, plans and events out.
+"""Runs Terraform, or OpenTofu, which takes the same arguments: folders and variables in, outputs, plans and events out.
 
 Variables go in by a file that only this user can read, never as arguments. What terraform refuses comes back as its own
 diagnostics: the first is the reason, all of them the detail. A run that changes things is never killed: it holds the lock of the

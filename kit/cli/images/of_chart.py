@@ -1,4 +1,4 @@
-"""`--for chart`: the images of Sentry's chart, in the place of the lock's."""
+"""`kit images … --for chart`: the same commands for the images of Sentry's chart."""
 
 from __future__ import annotations
 

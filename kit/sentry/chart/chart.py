@@ -1,4 +1,4 @@
-"""Where the chart comes from, what it renders, and how the wired manifests become a release again.
+"""Finds and fetches Sentry's chart, renders it, and makes a wrapper chart of the wired manifests.
 
 A chart is a folder or an archive on this computer: given by the user, kept in the cache, or fetched from where the profile
 says. Its version is held against the profile, because values written for one line are silently ignored by another; a fetched

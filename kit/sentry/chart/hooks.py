@@ -1,4 +1,4 @@
-"""Objects that Helm makes as hooks, and what a tear-down leaves behind.
+"""Finds the objects that Helm makes as hooks, and what an uninstall leaves behind.
 
 Helm counts hooks as nobody's: they are in no release record, `helm uninstall` does not remove them, and an upgrade replaces only
 those that it makes anew. The chart makes most of Sentry's Deployments that way (`asHook`), so who tears down has to remove them.

@@ -1,4 +1,4 @@
-"""The images of a rendered release, for machines and clusters that reach no registry: named, brought here, taken along.
+"""The images of a rendered release: listed, pulled, saved and loaded, for clusters that reach no registry.
 
 They are not in kit's lock: the chart names them, by tag. So what is brought is what the tag means when it is brought, through
 KIT_REGISTRY_PREFIX if that is set, and it keeps the name that the pods ask for. In a cluster they are loaded by Kind, which needs

@@ -1,4 +1,4 @@
-"""The user's own values over the module's: one merge for both targets, after Terraform and before anything is rendered.
+"""Merges the user's own values over the module's: for both targets, after Terraform and before anything is rendered.
 
 Here and not in the module, because both targets come by here, whatever made the values; because kit knows in which line of
 kit.yaml each word stands; and because in the cloud's configuration they would be in the state and its outputs, and `kit up` would

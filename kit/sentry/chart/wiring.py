@@ -1,4 +1,4 @@
-"""The authority and the variables into every container: one transformer of rendered manifests, for every chart version.
+"""Puts the authority and the profile's variables into every container of the rendered manifests, for every chart version.
 
 The chart has no key that reaches all containers: some forty components each want their own, hooks and init containers have
 others or none, and every release moves them. So `wire` works on what was rendered, where a container is a container. What it

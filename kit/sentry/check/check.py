@@ -1,4 +1,4 @@
-"""Hold a release against every rule. Pure but for the one sandbox that executes the settings.
+"""Holds a release against every rule. Pure but for the one sandbox that executes the settings.
 
 wired = wire(rendered, wiring)
 applied = (*credentials, *stand_ins(rendered, wiring, credentials))

@@ -1,4 +1,4 @@
-"""Run each distinct configuration of a release once, where it can reach nothing, and hand back the connections it would make.
+"""Executes each distinct configuration of a release once in the sandbox, and returns the connections it would make.
 
 Forty containers share three files and a handful of environments; one sandbox runs them all (see `sandbox`). It gets placeholders
 for kit's secrets. Answers come one by one, so that settings which end it, or never end, can be named.

@@ -1,4 +1,4 @@
-"""From wired manifests to the preflight's Jobs: for each component one container in its place, on every node.
+"""Makes the preflight's Jobs from the wired manifests: for each component one container in its place, on every node.
 
 It has the component's variables, mounts, ConfigMaps and Secrets by the same references, but the probe image and kit's driver. A
 release has some forty pods and far fewer ways of connecting: containers that are equal in everything that a connection hangs on

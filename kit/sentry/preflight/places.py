@@ -1,4 +1,4 @@
-"""Where the preflight runs: one pod on every node that would take Sentry's.
+"""Finds the nodes where the preflight runs: one pod on every node that would take Sentry's.
 
 A zone whose subnet or security group is wrong shows on its own nodes only. Pure.
 """

@@ -1,4 +1,4 @@
-"""What the preflight found: per component and store, in words, as a table, as JSON, and kept in the cluster.
+"""The preflight's findings per component and store: as text, as JSON, and kept in a ConfigMap.
 
 Pure. The causes' sentences and remedies are data (`causes.yaml`); what only shows when components are held against each other,
 like two numbers for one Redis, is found here.

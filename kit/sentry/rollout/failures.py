@@ -1,4 +1,4 @@
-"""What can be known of a failure from the words of pods and of Kubernetes: failures.yaml, read once, asked line by line."""
+"""Recognises known failures in the messages of pods and of Kubernetes: failures.yaml, read once, asked line by line."""
 
 from __future__ import annotations
 

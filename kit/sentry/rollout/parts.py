@@ -1,4 +1,4 @@
-"""A release seen as parts: each workload of its manifests, how far it is, and what it waits for. Pure.
+"""The workloads of a release: how far each one is, and what it waits for. Pure.
 
 What should be there is read from the wired manifests, what is there from four lists of the API: one picture per look, whatever
 the chart calls its objects. A hook's Job that Helm has deleted after its success is told from one that is still to come by

@@ -1,4 +1,4 @@
-"""Pods and what keeps them, read from their status: rolled out or not, waiting for what, beyond hope or only slow.
+"""Reads from a pod's status what keeps it from being ready, and whether waiting can help.
 
 Pure functions over the API's documents, for every release that is watched. Shapes: Kubernetes API reference, PodStatus.
 """

@@ -1,4 +1,4 @@
-"""Watching a release come up: which hook runs and for how long, who waits for what, and an early end where waiting is in vain.
+"""Watches a release come up: which hook runs and for how long, who waits for what; ends early where waiting cannot help.
 
 Helm waits for the Jobs of hooks and says nothing meanwhile; so it runs beside this, and the pods are asked. A failure that is
 known (failures.yaml) ends the wait with its cause and what mends it; what may pass by itself gets its time; a crash nobody knows

@@ -1,4 +1,4 @@
-"""HTTPS in front of the chart's Sentry on this computer: one small nginx, with the certificate that the stack's authority issued.
+"""HTTPS in front of the chart's Sentry on this computer: one nginx, with a certificate of the stack's authority.
 
 The chart brings Services that speak HTTP and leave HTTPS to an Ingress controller, which a laptop's cluster has not. These
 objects are kit's own and belong to the wrapped release, so `helm uninstall` takes them along. The stand-in needs none of this: it

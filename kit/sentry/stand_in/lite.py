@@ -1,5 +1,4 @@
-"""The stand-in for Sentry: which part of the release is its own. Everything else (values, Secrets, trust, preflight) is as with
-the chart. Pure.
+"""The stand-in for Sentry: which part of the release differs; values, Secrets, trust, preflight are as with the chart. Pure.
 
 Every secret of it (password, DSN key, API token) is made by kit beforehand and set up inside by the chart's own preparation, so
 that nothing has to be asked back from the pod. Secrets are applied before Helm runs; the values hold only their hash.

@@ -1,4 +1,4 @@
-"""As much of Kafka's own protocol as a probe needs: log in by SCRAM-SHA-512 and ask which brokers there are.
+"""The part of Kafka's protocol that a probe needs: log in by SCRAM-SHA-512 and ask which brokers there are.
 
 librdkafka is what Sentry speaks with, and `smoke` uses it. A probe cannot: it retries a refused login until its own time-out,
 tells the reason in a log line from another thread, and costs 80 ms to import. Here a refusal is an answer, in the broker's words.

@@ -1,4 +1,4 @@
-"""As much of Postgres' protocol as a login and one query take: start TLS, SCRAM-SHA-256, `SELECT 1`.
+"""The part of Postgres' protocol that a login and one query need: start TLS, SCRAM-SHA-256, `SELECT 1`.
 
 The probe speaks it itself for two reasons: psycopg takes 0.2 s to import, which `kit status` does not have, and libpq does not
 show the certificate it verified. Messages: postgresql.org/docs/17/protocol-message-formats.html.

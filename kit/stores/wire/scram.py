@@ -1,4 +1,4 @@
-"""One login by SCRAM, seen from the client: Kafka's by SHA-512, Postgres' by SHA-256 (RFC 5802 and 7677).
+"""SCRAM logins, the client's side: Kafka's by SHA-512, Postgres' by SHA-256 (RFC 5802 and 7677).
 
 It proves both ways: that the client knows the password, and that the server does. No extension and no channel binding is offered.
 """

@@ -1,4 +1,4 @@
-"""One signed S3 request over a connection that is already verified: AWS Signature Version 4 and nothing else.
+"""Sends one signed S3 request over a connection that is already verified: AWS Signature Version 4 and nothing else.
 
 botocore is what Sentry speaks with, and `smoke` uses it. To import its signature alone adds 80 ms to the 460 of `kit status`,
 which may take 500 (measured 2026-11-28); the twenty lines here add nothing.

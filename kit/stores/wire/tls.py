@@ -1,4 +1,4 @@
-"""A TLS connection that is verified by chain and name, what it shows, and the words for every way it can fail.
+"""Makes TLS connections verified by chain and name, describes what was served, and names every way it can fail.
 
 All five stores are spoken to through `handshake`. It trusts the authority it is given and nothing else: neither the system's
 roots nor SSL_CERT_FILE and its siblings have a say, so a check that passes here passes for the reason it states.

@@ -1,4 +1,4 @@
-"""What is asked before anything is planned or made: who one is, where, with what, and whether the cloud has room for it.
+"""Checks before anything is planned or made in the cloud: credentials, folder, roles, quotas.
 
 Each check raises the error that names its own remedy. They go from the cheap to the dear, and none of them changes anything.
 """

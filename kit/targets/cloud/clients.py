@@ -1,4 +1,4 @@
-"""The clients of a cloud target (Terraform, Helm, Kubernetes, Yandex Cloud's API), each made when it is first asked for.
+"""The clients of a cloud target (Terraform, Helm, Kubernetes, Yandex Cloud), each made when it is first asked for.
 
 A rehearsal differs from the real thing here and nowhere else: by the environment. The emulator is started by the first question
 that needs a cloud, so that commands which only read terraform's state start none.

@@ -1,4 +1,4 @@
-"""What can be wrong before terraform is asked, and what has to be said when it stopped half-way."""
+"""Errors of the cloud target: before Terraform is asked, and when it stopped half-way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`terraform output -json`, and how to read what it points to: endpoints here, passwords in Lockbox or in kit's own file."""
+"""Reads `terraform output -json` into endpoints, and the passwords it points to from Lockbox or kit's own file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a cloud stack's files lie: apart from the local stack's, and a rehearsal's apart from the real one's.
+"""The files of a cloud stack: apart from the local stack's, and a rehearsal's apart from the real one's.
 
 Terraform works in a copy of the shipped configuration, for it writes its lock file and its state there, and the shipped files
 may be read-only. The state holds what the provider could not be kept from writing into it, so the whole folder is the user's

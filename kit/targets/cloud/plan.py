@@ -1,4 +1,4 @@
-"""What `kit up --cloud` and `kit down --cloud` would do: everything is asked, nothing is made."""
+"""Builds the plans of `kit up --cloud` and `kit down --cloud`: everything is asked, nothing is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Terraform's stream of events, as the events of a plan that every reader of `kit up` understands.
+"""Turns Terraform's stream of events into events of a plan.
 
 Each resource is a step of its own: begun, still at it after so many seconds, done, failed. Steps that the plan announced keep the
 cause that it gave. Source: Terraform's machine-readable UI, format 1.2 (`apply_start`, `apply_progress`, `apply_complete`,

@@ -1,4 +1,4 @@
-"""What the cloud's refusals mean: known failures as data, in words with a remedy. Pure."""
+"""Recognises the cloud's refusals: known failures as data, each with its remedy. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulator of the cloud's API beside a command, and the one difference that a rehearsal makes: environment variables.
+"""Runs the emulator of the cloud's API beside a command, and names it to Terraform and clients by environment variables.
 
 It runs as a program of its own as long as the command does; what it knows is in its journal, what stands behind it in containers,
 so nothing has to stay running between two commands.

@@ -1,4 +1,4 @@
-"""What stands in the cloud: from what terraform knows, what the cluster says, and what the last preflight saw of the stores."""
+"""The state of a cloud stack: from Terraform's state, the cluster's API, and the stores as the last preflight saw them."""
 
 from __future__ import annotations
 

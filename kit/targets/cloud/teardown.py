@@ -1,4 +1,4 @@
-"""Takes a cloud stack away: first what Kubernetes made by itself, then everything of Terraform's; and what is left of it here."""
+"""Deletes a cloud stack: first what Kubernetes made by itself, then Terraform's resources, then the files here."""
 
 from __future__ import annotations
 

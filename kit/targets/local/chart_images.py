@@ -1,4 +1,4 @@
-"""The chart's own images in the node of a cluster that reaches no registry: those that this computer's engine has.
+"""Brings the chart's own images into the node of a cluster that reaches no registry: those that the engine has.
 
 kit's lock does not know them (the chart names them), so they are no part of the plan's `load`. What is not here is left to the
 cluster, which pulls it where it can. A marker says what was brought, by id: a tag may come to mean something else.

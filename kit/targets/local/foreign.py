@@ -1,4 +1,4 @@
-"""Names that others may have taken: a container, a network, a volume or a cluster that bears ours without being ours.
+"""Finds names that somebody else has taken: a container, network, volume or cluster that is called like ours and is not ours.
 
 What kit did not make it never removes, adopts or reconfigures; it says whose it is and stops. The same holds for a stack
 of the same name that another folder's kit runs: its passwords are there, not here.

@@ -1,4 +1,4 @@
-"""How the local stack is laid out: the names of its parts, the variables of compose.yaml, and the fingerprint of each container.
+"""The layout of the local stack: the names of its parts, the variables of compose.yaml, each container's fingerprint.
 
 Pure but for reading the shipped configuration files. A fingerprint covers everything a container is made from, so a changed line
 in a store's folder, another image, another port or a new password each give a new one, and nothing else does.

@@ -1,4 +1,4 @@
-"""What a component wrote: a container's output, or a pod's."""
+"""Reads a component's log: a container's output, or a pod's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The node image that has a stack's images in it before the cluster starts: which one that is, and making it.
+"""Names and makes the node image that has a stack's images in it before the cluster starts.
 
 Made once from the node image at hand, pulled or built, and named after what both are, so that one made of other images is never
 taken for it. To load them at every creation of a cluster took as long as the creation itself.

@@ -1,4 +1,4 @@
-"""The mirror of KIT_REGISTRY_PREFIX for what pods pull: the node's containerd asks it before each image's own registry.
+"""Configures the mirror of KIT_REGISTRY_PREFIX in the node's containerd, which asks it before each image's own registry.
 
 Written into the running node, not mounted: containerd reads these files at each pull, and another prefix needs no new cluster.
 """

@@ -1,4 +1,4 @@
-"""The way back: `down` keeps the data, `purge` keeps nothing.
+"""Stops a local stack (`down`, the data stays) or removes all of it (`purge`).
 
 Only what bears the stack's label, or stands on its network, is touched.
 """
