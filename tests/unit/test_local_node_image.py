@@ -18,8 +18,7 @@ from kit.supply import known_locks, prune
 from kit.supply.cache import Cache
 from kit.supply.errors import NotSupplied
 from kit.supply.supply import Supply
-from kit.targets.local import apply as actions
-from kit.targets.local import node_image
+from kit.targets.local import cluster, node_image, site
 from kit.targets.local import plan as planned
 from tests.support.program import ROOT
 
@@ -106,7 +105,7 @@ def test_where_it_cannot_be_made_the_cluster_comes_up_all_the_same(monkeypatch: 
 
     monkeypatch.setattr(node_image, "make", refused)
     local: Any = SimpleNamespace()
-    said = actions.actions(local)["make cluster"](Step("make", "cluster/node", ""), lambda reason: None)
+    said = cluster.make_node_image(local, Step("make", "cluster/node", ""), lambda reason: None)
     assert said is not None
     assert said.startswith("not made, so the images are loaded: ")
     assert "no such thing here" in said
@@ -122,6 +121,7 @@ def test_a_signal_ends_the_waiting_for_another_kit_that_makes_it(tmp_path: Path,
     step = Step("make", "cluster/node", "")
     monkeypatch.setattr(planned, "_look", lambda local: (local, (step,)))
     monkeypatch.setattr(planned, "remember", lambda local: None)
+    monkeypatch.setattr(site, "release", lambda local: SimpleNamespace(actions=dict))
 
     def heard(event: StepEvent) -> None:
         if event.state == "started":
