@@ -48,7 +48,8 @@ def command(  # click gives each option as an argument
 ) -> int:
     """Bring the stack up: on this computer, stores in containers and a Kind cluster; with --cloud, what terraform makes there.
 
-    A second run changes nothing; after an interruption it goes on from there."""
+    A second run changes nothing; after an interruption it goes on from there.
+    """
     if prices is not None and not session.cloud:
         raise click.UsageError("--prices goes with --cloud: nothing here costs by the hour")
     session = dataclasses.replace(session, trusts_chart=trust_chart)

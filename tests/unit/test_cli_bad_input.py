@@ -31,6 +31,7 @@ def test_no_command_takes_an_option_or_an_argument_that_it_does_not_know(path: t
         *("yandex emulate --port 70000", "yandex emulate --async never", "yandex env --provider mine", "images save"),
         *("images save FILE --platform amiga", "images build --base ref", "images build --custom kafka"),
         *("images list --for lock", "images pull --size full", "values show --endpoints FILE", "up --prices nowhere.yaml"),
+        "frobnicate",
     ],
 )
 def test_bad_input_is_an_error_of_usage_and_leaves_nothing_behind(words: str, here: Kit) -> None:
@@ -38,6 +39,12 @@ def test_bad_input_is_an_error_of_usage_and_leaves_nothing_behind(words: str, he
     assert (ran.exit_code, ran.json["error"]["code"]) == (10, "KIT-USAGE")
     assert ran.json["error"]["fix"].endswith("--help")
     assert list(here.home.iterdir()) == []
+
+
+def test_an_output_that_there_is_none_of_is_refused(here: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert here("status", "-o", "yaml").exit_code == 10
+    monkeypatch.setenv("KIT_OUTPUT", "yaml")
+    assert "KIT-USAGE" in here("status").stderr
 
 
 @pytest.mark.parametrize("words", ["build nothing", "pull nothing", "verify nothing", "save FILE nothing"])

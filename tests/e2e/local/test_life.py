@@ -313,12 +313,6 @@ class TestBadInput:
         folder.ensure(local.workspace.certs, scratch.stack, {"kafka": ("kafka",)}, datetime.now(UTC) + timedelta(days=2))
         self.failed(scratch, "KIT-CLOCK", *UP)
 
-    @pytest.mark.parametrize("words", [["frobnicate"], ["up", "--nope"], ["logs", "nobody"], ["status", "-o", "yaml"]])
-    def test_words_that_kit_does_not_know(self, scratch: Program, words: list[str]) -> None:
-        ran = scratch(*words)
-        assert ran.exit_code == 10
-        assert "Traceback" not in ran.stderr
-
 
 def test_a_store_that_cannot_start_is_told_with_its_log(scratch: Program, docker: Docker) -> None:
     """A volume full of nonsense: the store dies, kit says so early and shows what it wrote."""
