@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.support.program import Program
+from kit.adapters.yandex.packages import PACKAGES
+from tests.support.program import ROOT, Program
 
 # Loaded by every Python that starts with this folder on its path: hides the packages of the extra as if they were not installed.
 HIDING = """
@@ -22,13 +25,24 @@ sys.meta_path.insert(0, Hidden)
 """
 
 
+def test_the_extra_has_what_is_looked_for_and_nothing_else_has_it() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {
+        where: {re.split(r"[\[>=]", each)[0] for each in listed} for where, listed in project["optional-dependencies"].items()
+    }
+    assert names["cloud"] == set(PACKAGES.values())
+    assert not names["cloud"] & {re.split(r"[\[>=]", each)[0] for each in project["dependencies"]}
+    locked = re.findall(r"(?m)^(\S+)==", (ROOT / "requirements.lock").read_text())
+    assert names["cloud"] <= set(locked), "make installs it"
+
+
 @pytest.fixture
 def kit(tmp_path: Path) -> Program:
     hook = tmp_path / "hook"
     hook.mkdir()
     (hook / "sitecustomize.py").write_text(HIDING)
     (tmp_path / "kit.yaml").write_text("cloud: {domain: s.example.com}\n")
-    return Program(tmp_path, "no-cloud", env={"PYTHONPATH": f"{hook}:{Path(__file__).parents[2]}"})
+    return Program(tmp_path, "no-cloud", env={"PYTHONPATH": f"{hook}:{ROOT}"})
 
 
 @pytest.mark.parametrize(
