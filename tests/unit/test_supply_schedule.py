@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from kit.plan import graph
 from kit.supply import recipe, schedule
 from kit.supply.lock_file import parse
 from kit.supply.resolve import Missing, Need, missing
@@ -70,17 +73,33 @@ def test_go_builds_are_bounded_while_the_rest_goes_on() -> None:
     assert most == 1
 
 
-def test_after_an_error_nothing_new_begins_and_what_runs_is_joined() -> None:
-    both = threading.Barrier(2)
+def test_after_an_error_nothing_new_begins_and_what_runs_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one ends after the scheduler has got the error; five are ready from the start, and two run at a time."""
+    both = threading.Barrier(2, timeout=30)
+    known = threading.Event()
+    began: list[str] = []
     ended: list[str] = []
 
+    class Ended(queue.SimpleQueue):  # type: ignore[type-arg]
+        """What the scheduler learns, in this order."""
+
+        def put(self, end: tuple[str, BaseException | None]) -> None:  # type: ignore[override]
+            super().put(end)
+            if end[1] is not None:
+                known.set()
+
+    monkeypatch.setattr(graph, "queue", SimpleNamespace(SimpleQueue=Ended))
+
     def make(need: Need) -> None:
+        began.append(need.key)
+        both.wait()
         if need.key == "artifact/large":
-            both.wait(10)
             raise ValueError("no")
-        both.wait(10)
+        assert known.wait(30)
         ended.append(need.key)
 
     with pytest.raises(ValueError, match="no"):
         schedule.run(needs(), make, workers=2, heavy=2)
+    assert began[0] == "artifact/large"
+    assert began[1:] == ended
     assert len(ended) == 1
