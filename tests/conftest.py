@@ -31,7 +31,7 @@ def stores(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     """The five stores, up."""
     program = _stack(tmp_path_factory, "stores")
     try:
-        program("up", "--local", "--only", "stores", timeout_s=1800)
+        program.must("up", "--local", "--only", "stores", timeout_s=1800)
         yield program
     finally:
         program.must("purge", "--yes")

@@ -129,3 +129,13 @@ def test_a_signal_ends_the_waiting_for_another_kit_that_makes_it(tmp_path: Path,
 
     with cache.exclusive(node_image.NAME, node_image.FORM, Cancel()), pytest.raises(Cancelled):
         planned.carry_out(local, heard, lambda plan: None)
+
+
+def test_what_a_killed_run_left_of_it_is_seen_and_removed_and_no_other_stack_s() -> None:
+    gone: list[str] = []
+    docker = SimpleNamespace(stop_and_remove=lambda container, grace_s: gone.append(container))
+    local: Any = SimpleNamespace(docker=docker, stack=SimpleNamespace(name="mine"))
+    names = ["kit-kind-node-ready-mine", "kit-kind-node-ready-mine-source", "kit-kind-node-ready-mine-2", "mine-control-plane"]
+    containers: Any = [SimpleNamespace(name=name, id=name) for name in names]
+    node_image.sweep(local, containers)
+    assert gone == names[:2]

@@ -95,6 +95,15 @@ def make_image(
             docker.connect_forever.commit(container, repository=repository, tag=name, changes=changes)
 
 
+def containers_of(container: str) -> frozenset[str]:
+    """The names of all containers with which `make_image` works."""
+    return frozenset({container, _source(container)})
+
+
+def _source(container: str) -> str:
+    return f"{container}-source"
+
+
 @contextmanager
 def _running(docker: Docker, base: str, name: str) -> Iterator[None]:
     """A container of the node image in which nothing runs; /var is a volume and /run is memory: neither is committed."""
@@ -119,7 +128,7 @@ def _running(docker: Docker, base: str, name: str) -> Iterator[None]:
 def _unpacked(docker: Docker, container: str, reference: str, place: str) -> Flattened:
     """Lay an image's files, as a container would see them, into a folder of the container's own file system."""
     measured = Measured()
-    source = f"{container}-source"
+    source = _source(container)
     docker.stop_and_remove(source, 0)
     with docker.doing(f"read {reference}"):
         docker.api.create_container(reference, command=["none"], name=source)

@@ -6,7 +6,7 @@ taken for it. To load them at every creation of a cluster took as long as the cr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from kit.supply.resolve import IMAGE_LABEL, OURS, RECIPE_LABEL, SOURCE_LABEL
 from kit.targets.local import layout
 
 if TYPE_CHECKING:
+    from kit.adapters.docker.observed import Container
     from kit.supply.supply import Supply
     from kit.targets.local.target import LocalTarget
 
@@ -60,10 +61,28 @@ def make(local: LocalTarget) -> str:
     made_of = reference(base, images, supply.assets / SCRIPT)
     with supply.cache.exclusive(NAME, FORM, supply.cancel):
         if not is_there(local, made_of):
-            workplace = f"kit-{NAME}-{files.digest({'cache': str(supply.cache.root)})[:SHORT]}"
             labels = {IMAGE_LABEL: NAME, RECIPE_LABEL: made_of.rpartition("-")[2], SOURCE_LABEL: supply.image("kind-node").source}
-            node.make_image(docker, base, images, made_of, script=supply.assets / SCRIPT, labels=labels, container=workplace)
+            node.make_image(
+                docker, base, images, made_of, script=supply.assets / SCRIPT, labels=labels, container=workplace(local.stack.name)
+            )
     return made_of
+
+
+def workplace(stack: str) -> str:
+    """The name of the container in which a stack's kit makes it. By its name it is known, not by a label: those of a container
+    are the committed image's as well, and every stack's node is made of that."""
+    return f"kit-{NAME}-{stack}"
+
+
+def left_over(containers: Iterable[Container], stack: str) -> tuple[Container, ...]:
+    """What a kit of this stack that was killed has left of it; one that runs holds the stack's lock."""
+    names = node.containers_of(workplace(stack))
+    return tuple(container for container in containers if container.name in names)
+
+
+def sweep(local: LocalTarget, containers: Iterable[Container]) -> None:
+    for container in left_over(containers, local.stack.name):
+        local.docker.stop_and_remove(container.id, 0)
 
 
 def current(supply: Supply) -> frozenset[str]:

@@ -54,6 +54,7 @@ def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], No
 
 def remember(local: LocalTarget) -> None:
     """What every step may rely on. Written only when it differs: containers mount the account file, by its inode."""
+    node_image.sweep(local, local.docker.containers())
     owner = files.store_owner()
     local.supply.note_use()
     ports.save(local.ports_file, local.ports())

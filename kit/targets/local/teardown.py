@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kit import cancel
 from kit.adapters.docker.observed import Volume
 from kit.adapters.kind import node_name
-from kit.targets.local import foreign, layout, observe
+from kit.targets.local import foreign, layout, node_image, observe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +37,7 @@ def belongings(local: LocalTarget) -> tuple[str, ...]:
     parts = [
         _counted(len(seen.store_containers(local.stack.name)), "container"),
         "the cluster" if _node(local, seen) else "",
+        "what is left of a node image in the making" if node_image.left_over(seen.containers, local.stack.name) else "",
         _counted(len(_volumes(local, seen)), "volume", " with all data"),
         "the network" if any(network.labels.get(layout.STACK_LABEL) == local.stack.name for network in seen.networks) else "",
         "certificates" if local.workspace.certs.exists() else "",
@@ -68,6 +69,7 @@ def _state(local: LocalTarget) -> list[Path]:
 def _remove_running(local: LocalTarget, seen: observe.EngineSeen, grace_s: int | None) -> None:
     """The cluster, the containers side by side, then the network that all of them were on."""
     containers = [container for container in seen.containers if container.labels.get(layout.STACK_LABEL) == local.stack.name]
+    containers += node_image.left_over(seen.containers, local.stack.name)
     if _node(local, seen):
         remove_cluster(local)
     with cancel.current.held_back(), ThreadPoolExecutor() as pool:

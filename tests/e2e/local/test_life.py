@@ -9,6 +9,8 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -18,7 +20,8 @@ import pytest
 from kit.adapters.docker.client import Docker
 from kit.blueprint.stack import STORES
 from kit.pki import folder
-from kit.targets.local import layout
+from kit.targets.local import layout, node_image
+from kit.targets.local.apply import STORE_TIMEOUT_S
 from tests.support.holding import holding
 from tests.support.program import Program
 from tests.support.reach import local_target
@@ -103,21 +106,55 @@ def test_what_was_issued_before_a_kill_is_served_after_it(scratch: Program) -> N
     assert scratch.must(*UP, "--plan").stdout == "nothing to do\n"
 
 
-def test_interrupt_ends_what_was_started_and_up_goes_on(scratch: Program) -> None:
-    with up_until(scratch, r"✓ .* start +store/redis") as process:
-        process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=60)
-        assert process.returncode == 130, stderr
-    assert "goes on from there" in stderr
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_up_while_it_waits_and_the_next_goes_on(
+    scratch: Program, docker: Docker, number: signal.Signals, code: int
+) -> None:
+    """It waits for a store that is frozen and never answers, so nothing but the signal ends the waiting before its time."""
+    with up_until(scratch, r"· .* set-up +store/kafka") as process:
+        docker.api.pause(f"{scratch.stack}-kafka")
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=STORE_TIMEOUT_S / 2)
+        assert process.returncode == code, stderr
+    assert re.search(r"✗ .* set-up +store/kafka +interrupted", stderr)
+    assert "did not become ready" not in stderr
+    assert "run the same command again to continue" in stderr
     scratch.must(*UP)
     assert_ready(scratch)
 
 
+def test_a_node_image_in_the_making_at_a_kill_leaves_no_container(scratch: Program, docker: Docker) -> None:
+    """The container in which it is made has all privileges."""
+    scratch.must(*UP)
+    image = next(each.image for each in docker.containers({"dev.kit.stack": scratch.stack}) if each.name.endswith("-redis"))
+    making = f"""
+import sys, time
+from kit.adapters.containerd import node
+from kit.adapters.docker.client import Docker
+with node._running(Docker(), {image!r}, {node_image.workplace(scratch.stack)!r}):
+    print("made", flush=True)
+    time.sleep(3600)
+"""
+    for removed_by in (UP, ("purge", "--yes")):
+        with subprocess.Popen([sys.executable, "-c", making], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"made\n"
+            process.kill()
+        assert node_image.workplace(scratch.stack) in left_of(docker, scratch.stack)
+        scratch.must(*removed_by)
+        assert node_image.workplace(scratch.stack) not in left_of(docker, scratch.stack)
+
+
 def test_a_second_up_waits_for_the_first_and_then_has_nothing_to_do(scratch: Program) -> None:
-    first, second = scratch.start(*UP), scratch.start(*UP)
-    said = [process.communicate(timeout=300)[1] for process in (first, second)]
-    assert [first.returncode, second.returncode] == [0, 0] or [first.returncode, second.returncode] == [3, 3], said
-    assert sum("waiting for `kit up`" in text for text in said) == 1
+    both = [scratch.start(*UP) for _ in range(2)]
+    said = [process.communicate(timeout=300)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    first, second = sorted(said, key=lambda text: "waiting for `kit up`" in text)
+    assert "waiting for `kit up`" in second
+    assert "waiting for" not in first
+    assert re.search(r"✓ .* start +store/kafka", first)
+    assert not re.search(r"[·✓] ", second), "it had something to do"
+    assert_ready(scratch)
 
 
 def test_a_second_up_that_may_not_wait_says_who_holds_the_lock(scratch: Program) -> None:
