@@ -133,6 +133,9 @@ def _start_store(local: LocalTarget, step: Step, note: Note) -> None:
     for file, text in layout.mounted_secrets(name, local.credentials()).items():
         files.write(mounted / file, text, files.PRIVATE, owner)
     _note_format(local, name)
+    for container in local.docker.containers({layout.STACK_LABEL: local.stack.name, layout.STORE_LABEL: name}):
+        if container.state == "paused":  # Compose neither starts nor replaces one
+            local.docker.unpause(container.id)
     local.compose().up([name])
 
 
