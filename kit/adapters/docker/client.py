@@ -9,9 +9,9 @@ import codecs
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from kit.adapters.docker.connection import Connection
-from kit.adapters.docker.images import ImageStore
 from kit.adapters.docker.observed import (
     Container,
     Ended,
@@ -27,6 +27,9 @@ from kit.adapters.docker.observed import (
 )
 from kit.errors import KitError, ToolFailed
 
+if TYPE_CHECKING:
+    from kit.adapters.docker.images import ImageStore
+
 __all__ = ["Container", "Docker", "Ended", "EngineVersion", "Mount", "Network", "Platform", "PublishedPort", "Volume"]
 
 
@@ -35,6 +38,8 @@ class Docker(Connection):
 
     @cached_property
     def images(self) -> ImageStore:
+        from kit.adapters.docker.images import ImageStore
+
         return ImageStore(self)
 
     def containers(self, labels: Mapping[str, str] | None = None) -> tuple[Container, ...]:

@@ -1,4 +1,4 @@
-"""Sentry's topics: which they are, and how they are shown.
+"""Sentry's topics: which they are, and how a broker's are made the same.
 
 A profile names releases of Sentry's schemas (terraform/topics) and what they lack; kit.yaml adds those that the user's own
 values name. The union is made, compared and mended (`kit.stores.kafka_topics`), and it is what the rules and the preflight hold
@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kit.endpoints import KafkaEndpoint, Trust
 from kit.errors import KitError
 from kit.sentry.lines.profiles import Profile
-from kit.stores import kafka_admin, kafka_topics
+from kit.stores import kafka_topics
 from kit.stores.contract import Credentials
 from kit.stores.kafka import admin_endpoint
 from kit.stores.kafka_topics import Comparison, Topic
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
 
 FOLDER = Path("terraform/topics")  # below the shipped files
 
@@ -54,19 +58,25 @@ def schemas(assets: Path, version: str) -> Path:
 
 def read(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust, wanted: Iterable[Topic]) -> Comparison:
     """What the broker has beside what is wanted. `endpoint` is Sentry's own."""
-    admin = kafka_admin.connect(admin_endpoint(endpoint, credentials), trust)
+    admin = _connected(endpoint, credentials, trust)
     return kafka_topics.compare(wanted, kafka_topics.actual(admin))
 
 
 def mend(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust, wanted: Iterable[Topic]) -> tuple[str, ...]:
     """Make the broker's topics what is wanted; a line for each change. Nothing is deleted."""
-    admin = kafka_admin.connect(admin_endpoint(endpoint, credentials), trust)
+    admin = _connected(endpoint, credentials, trust)
     return kafka_topics.mend(admin, kafka_topics.compare(wanted, kafka_topics.actual(admin)))
 
 
 def delete(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust, names: tuple[str, ...]) -> None:
     """Topics that nobody asked for, with all that is in them."""
-    kafka_topics.delete(kafka_admin.connect(admin_endpoint(endpoint, credentials), trust), names)
+    kafka_topics.delete(_connected(endpoint, credentials, trust), names)
+
+
+def _connected(endpoint: KafkaEndpoint, credentials: Credentials, trust: Trust) -> AdminClient:
+    from kit.stores import kafka_admin  # the client library, which who only asks for names does not pay for
+
+    return kafka_admin.connect(admin_endpoint(endpoint, credentials), trust)
 
 
 def complaint(comparison: Comparison) -> str | None:

@@ -14,7 +14,6 @@ from kit.adapters.docker.observed import Container, Network, Volume
 from kit.adapters.kind import node_name
 from kit.blueprint.stack import STORES, Stack
 from kit.errors import KitError
-from kit.pki import folder
 from kit.plan.cluster import ClusterSeen
 from kit.plan.stores import ContainerSeen, Serves, StoreSeen
 from kit.sentry.lines.topics import complaint
@@ -96,6 +95,8 @@ def certificates(seen: EngineSeen, local: LocalTarget) -> Mapping[str, Serves]:
 
 
 def _certificate(store: str, local: LocalTarget) -> Serves:
+    from kit.pki import folder  # with what makes certificates, which `kit status` does not pay for
+
     module = catalog.module(store)
     port = local.ports().get(f"{store}.{module.PORTS[0].name}")
     if port is None:
