@@ -21,6 +21,13 @@ class _Known(click.Command):
         own = super().get_params(ctx)
         return [*own, *OPTIONS] if ctx.resilient_parsing else own  # completion is the only one to parse leniently
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # a command that refuses its own options need not say which command it is
+            raise
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_options(ctx, formatter)
         with formatter.section("Global options, before or after the command"):

@@ -29,7 +29,7 @@ def of(error: click.ClickException) -> Misused:
         everywhere = [name for option in OPTIONS for name in option.opts]
         guesses = click.NoSuchOption(error.option_name, possibilities=[*own, *everywhere]).possibilities or []
         message = f"{path} has no option {error.option_name}"
-    elif isinstance(error, click.NoSuchCommand):
+    elif isinstance(error, click.NoSuchCommand):  # since click 8.4
         guesses = error.possibilities or []
         message = f"{path} has no command {error.command_name}"
     guess = f"did you mean {' or '.join(guesses)}? " if guesses else ""

@@ -131,7 +131,15 @@ def test_options_that_contradict_each_other_are_refused(words: list[str], said: 
     error = here(*words, "-o", "json").json["error"]
     assert (error["code"], error["exit_code"]) == ("KIT-USAGE", 10)
     assert said in error["what"]
+    assert error["fix"].startswith("kit ")
     assert list(here.home.iterdir()) == []
+
+
+def test_a_command_that_refuses_its_own_options_says_how_it_is_called(here: Kit) -> None:
+    error = here("up", "--prices", "/dev/null", "-o", "json").json["error"]
+    assert (error["why"], error["fix"]) == ("it is called as: kit up [OPTIONS]", "kit up --help")
+    error = here("images", "build", "--base", "ref", "-o", "json").json["error"]
+    assert (error["why"], error["fix"]) == ("it is called as: kit images build [OPTIONS] [NAMES]...", "kit images build --help")
 
 
 def test_the_stack_on_this_computer_is_every_command_s_default(monkeypatch: pytest.MonkeyPatch) -> None:
