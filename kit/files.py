@@ -14,6 +14,7 @@ import stat
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,19 @@ def write(path: Path, content: bytes | str, mode: int = PUBLIC, owner: Owner | N
         Path(name).unlink(missing_ok=True)
         raise
     sync_names(path.parent)
+
+
+def write_once(path: Path, content: str, mode: int = PUBLIC) -> str:
+    """The content of `path`, which is `content` only where there was no such file: of two writers, both get the first one's."""
+    check_writer(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{TEMPORARY}{path.name}.{secrets.token_hex(8)}")
+    write(fresh, content, mode)
+    with suppress(FileExistsError):
+        os.link(fresh, path)
+    fresh.unlink()
+    sync_names(path.parent)
+    return path.read_text()
 
 
 def check_writer(path: Path) -> None:

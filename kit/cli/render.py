@@ -63,19 +63,20 @@ def plan(plan: steps.Plan, session: Session, outlook: Sequence[Outlook] = ()) ->
 
 def prices(path: Path | None) -> Mapping[str, float] | None:
     """The user's own, for a month of one of each. Raises `PricesUnreadable`."""
-    import yaml
-
+    from kit import yaml_file
     from kit.targets.cloud.errors import PricesUnreadable
 
     if path is None:
         return None
-    try:
-        document = yaml.safe_load(path.read_text())
-        return {name: float(document[name]) for name in ("vcpu", "memory_gb", "disk_gb")}
-    except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
-        raise PricesUnreadable(path=str(path), why=str(error).splitlines()[0]) from error
-    except KeyError as error:
-        raise PricesUnreadable(path=str(path), why=f"it does not say {error.args[0]}") from error
+    document, found = yaml_file.read(path, PricesUnreadable), dict[str, float]()
+    for name in ("vcpu", "memory_gb", "disk_gb"):
+        if not document.has((name,)):
+            raise document.wrong((), f"it does not say {name}")
+        try:
+            found[name] = float(document.written((name,)))
+        except ValueError as error:
+            raise document.wrong((name,), f"{name} is no number") from error
+    return found
 
 
 def cloud_plan(plan: CloudPlan, session: Session, costs: Mapping[str, float] | None, *, to_stdout: bool) -> None:

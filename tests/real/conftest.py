@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ LINES = {
     "seed": (CHARTS / "relay-26", "relay-seed", mistakes("mistakes-seed.yaml")),
 }
 SHARED = ("probe", "front", "debian-trixie", "terraform", "helm", "kind")
-PORTS = threading.Lock()  # two stacks that choose free ports in one moment choose the same ones
 BUILD_S, UP_S = 7200, 1800
 
 
@@ -54,8 +52,7 @@ def stages(
 
 def _up(line: str, program: Program) -> Rig:
     (program.home / "kit.yaml").write_text(f"sentry: {{profile: {line}}}\n")
-    with PORTS:
-        program.must("up", "--local", "--only", "stores", timeout_s=UP_S)
+    program.must("up", "--local", "--only", "stores", timeout_s=UP_S)
     program.must("up", "--local", "--only", "cluster", timeout_s=UP_S)
     chart, relay, _ = LINES[line]
     rig = Rig(local_target(program), line, chart, relay)

@@ -239,3 +239,21 @@ def test_a_command_that_writes_waits_for_the_stacks_lock(tmp_path: Path, words: 
     with _taken(tmp_path / ".kit" / "s.lock"):
         ran = program(*words, "--wait-lock", "0", "-o", "json")
     assert ran.json["error"]["code"] == "KIT-LOCKED"
+
+
+ONCE = """
+import sys
+from pathlib import Path
+from kit import files
+print("here", flush=True)
+sys.stdin.read()
+for number in range(int(sys.argv[3])):
+    print(files.write_once(Path(sys.argv[1]) / str(number), sys.argv[2], files.PRIVATE), file=sys.stderr)
+"""
+
+
+def test_of_two_that_make_a_secret_once_both_get_the_same(tmp_path: Path) -> None:
+    first, second = _side_by_side(ONCE, tmp_path, RECORDS)
+    assert first == second
+    assert len(first.split()) == RECORDS
+    assert {path.name for path in tmp_path.iterdir()} == {str(number) for number in range(RECORDS)}

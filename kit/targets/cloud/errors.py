@@ -221,7 +221,7 @@ class PricesUnreadable(KitError):
 
     code = "KIT-CLOUD-PRICES"
     exit_code = 10
-    what = "{path} holds no prices"
+    what = "{where} holds no prices"
     fix = "write what one of each costs for a month: {{vcpu: …, memory_gb: …, disk_gb: …}}"
 
 

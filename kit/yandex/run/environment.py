@@ -6,7 +6,6 @@ does not start at all with AWS_CA_BUNDLE.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import secrets
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from kit import files
 from kit.errors import KitError
+from kit.state import lock
 from kit.workspace import Workspace
 from kit.yandex.contract import STORAGE_HOST, TOKEN_PREFIX
 from kit.yandex.engine import ids
@@ -74,7 +74,7 @@ def last_address(workspace: Workspace) -> Address | None:
 def address_of(workspace: Workspace) -> Address:
     """The address of the emulator that runs; raises `NotRunning`."""
     address = last_address(workspace)
-    if address is None or not _is_held(folder(workspace) / "lock"):
+    if address is None or not lock.is_held(folder(workspace) / "lock"):
         raise NotRunning(stack=workspace.stack)
     return address
 
@@ -104,19 +104,7 @@ def variables(workspace: Workspace, address: Address, cli_configuration: Path | 
 
 def token(workspace: Workspace) -> str:
     """The stack's own token, made once: the rehearsal's cluster lets in whoever has it, so it cannot be the same everywhere."""
-    path = folder(workspace) / "token"
-    if not path.exists():
-        files.private_folder(folder(workspace))
-        files.write(path, f"{TOKEN_PREFIX}{secrets.token_hex(16)}-{SUBJECT}", files.PRIVATE)
-    return path.read_text()
-
-
-def _is_held(lock: Path) -> bool:
-    try:
-        with lock.open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
+    path = files.private_folder(folder(workspace)) / "token"
+    if path.exists():
+        return path.read_text()
+    return files.write_once(path, f"{TOKEN_PREFIX}{secrets.token_hex(16)}-{SUBJECT}", files.PRIVATE)
