@@ -75,7 +75,7 @@ def prices(path: Path | None) -> Mapping[str, float] | None:
         try:
             found[name] = float(document.written((name,)))
         except ValueError as error:
-            raise document.wrong((name,), f"{name} is no number") from error
+            raise document.wrong((name,), f"{document.written((name,))!r} is no number") from error
     return found
 
 

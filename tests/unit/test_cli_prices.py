@@ -20,7 +20,7 @@ def test_prices_are_read_as_they_are_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "where", "says"),
     [
-        ("vcpu: 1\nmemory_gb: dear\ndisk_gb: 1\n", ":2", "memory_gb is no number"),
+        ("vcpu: 1\nmemory_gb: dear\ndisk_gb: 1\n", ":2", "'dear' is no number"),
         ("vcpu: 1\nmemory_gb: 1\n", ":1", "it does not say disk_gb"),
         ("vcpu: [1]\nmemory_gb: 1\ndisk_gb: 1\n", ":1", "a word is expected"),
         ("- 1\n", ":1", "it does not say vcpu"),
