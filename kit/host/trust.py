@@ -58,10 +58,3 @@ def holds_certificates(path: Path) -> bool:
     except OSError:
         return False
     return any(beginning in content for beginning in BEGINS)
-
-
-def context(environment: Mapping[str, str] = os.environ) -> ssl.SSLContext:
-    """For clients of the standard library: verifies against what Python finds by itself, and against the bundle."""
-    found = ssl.create_default_context()
-    found.load_verify_locations(cafile=bundle(environment))
-    return found

@@ -12,7 +12,6 @@ from kit.sentry.objects import Document, config_map
 CONFIG_MAP = "kit-nodestore-code"
 MODULE = "kit_nodestore"
 SOURCE = Path("kind/nodestore") / f"{MODULE}.py"  # below the shipped files
-BACKEND = f"{MODULE}.S3NodeStorage"
 
 
 def document(stack: str, assets: Path) -> Document:

@@ -181,7 +181,7 @@ def our_values(profile: Profile, size: str, chart_version: str = "") -> dict[str
 def measured_lite(name: str) -> Measured:
     """Our own stand-in with the values of a profile: it renders one container for each kind of component."""
     profile, chart = profiles.load(name), charts.read(ROOT / lite.CHART)
-    found = values.render(Terraform(program()), MODULE, values.inputs(ENDPOINTS, profile, SIZES[0], PLACE))
+    found = values.parse(values.written(Terraform(program()), MODULE, values.inputs(ENDPOINTS, profile, SIZES[0], PLACE)))
     stand_in = lite.Lite(
         stack="test",
         sentry_version=profile.app_version,

@@ -81,7 +81,7 @@ def given(name: str, size: str = "errors-only", endpoints: Endpoints = LOCAL, **
 def rendered(terraform: Terraform) -> Mapping[str, dict[str, Any]]:
     """ "seed/full/local" → values: each rendered once."""
     return {
-        f"{name}/{size}/{place}": values.render(terraform, MODULE, given(name, size, endpoints))
+        f"{name}/{size}/{place}": values.parse(values.written(terraform, MODULE, given(name, size, endpoints)))
         for name in profiles.NAMES
         for size in ("errors-only", "full")
         for place, endpoints in (("local", LOCAL), ("cloud", CLOUD))
@@ -199,8 +199,8 @@ def test_errors_only_leaves_out_what_errors_do_not_need(rendered: Mapping[str, A
 
 
 def test_keys_that_a_chart_does_not_know_yet_are_left_out(terraform: Terraform) -> None:
-    own = values.render(terraform, MODULE, given("seed"))
-    later = values.render(terraform, MODULE, given("seed", chart_version="26.18.0"))
+    own = values.parse(values.written(terraform, MODULE, given("seed")))
+    later = values.parse(values.written(terraform, MODULE, given("seed", chart_version="26.18.0")))
     assert "processSpans" not in own["sentry"]
     assert later["sentry"]["processSpans"] == {"enabled": False}
 
@@ -237,14 +237,16 @@ def test_the_mount_can_be_elsewhere(terraform: Terraform) -> None:
 
 def test_an_ingress_is_made_where_one_is_asked_for(terraform: Terraform) -> None:
     ingress = {"class_name": "nginx", "hostname": "sentry.example.org", "tls_secret": "sentry-tls"}
-    found = values.render(terraform, MODULE, given("current", ingress=ingress))["ingress"]
+    found = values.parse(values.written(terraform, MODULE, given("current", ingress=ingress)))["ingress"]
     assert (found["enabled"], found["ingressClassName"]) == (True, "nginx")
     assert found["tls"] == [{"secretName": "sentry-tls", "hosts": ["sentry.example.org"]}]
 
 
 def test_an_image_of_ones_own_takes_the_place_of_the_charts(terraform: Terraform) -> None:
-    found = values.render(
-        terraform, MODULE, given("current", images={"sentry": {"repository": "example/sentry", "tag": "26.8.0-1"}})
+    found = values.parse(
+        values.written(
+            terraform, MODULE, given("current", images={"sentry": {"repository": "example/sentry", "tag": "26.8.0-1"}})
+        )
     )
     assert found["images"] == {"sentry": {"repository": "example/sentry", "tag": "26.8.0-1"}}
 
@@ -256,7 +258,7 @@ MAIL = {"host": "smtp.example.org", "port": 465, "user": "sentry", "from": "sent
 
 @pytest.mark.parametrize("name", profiles.NAMES)
 def test_mail_leaves_over_tls_with_a_password_from_a_secret(terraform: Terraform, name: str) -> None:
-    found = values.render(terraform, MODULE, given(name, mail=MAIL))["mail"]
+    found = values.parse(values.written(terraform, MODULE, given(name, mail=MAIL)))["mail"]
     assert found == {
         "backend": "smtp",
         "host": "smtp.example.org",
@@ -271,9 +273,8 @@ def test_mail_leaves_over_tls_with_a_password_from_a_secret(terraform: Terraform
 
 
 def test_mail_without_a_login_names_no_secret_and_takes_starttls(terraform: Terraform) -> None:
-    found = values.render(terraform, MODULE, given("current", mail={"host": "relay.example.org", "from": "sentry@example.org"}))[
-        "mail"
-    ]
+    relay = {"host": "relay.example.org", "from": "sentry@example.org"}
+    found = values.parse(values.written(terraform, MODULE, given("current", mail=relay)))["mail"]
     assert (found["port"], found["useTls"], found["useSsl"]) == (587, True, False)
     assert not {"existingSecret", "existingSecretKey", "username", "password"} & set(found)
 
@@ -327,7 +328,7 @@ def test_kits_module_speaks_to_the_bucket_of_events(
     from kit.sentry import nodestore
 
     found = sentry_settings(rendered[f"{name}/errors-only/cloud"], monkeypatch)
-    assert found["SENTRY_NODESTORE"] == nodestore.BACKEND
+    assert found["SENTRY_NODESTORE"] == "kit_nodestore.S3NodeStorage"
     options = found["SENTRY_NODESTORE_OPTIONS"]
     assert options["bucket"] == "kit-events"
     assert options["endpoint"] == "https://storage.example.net"
@@ -347,7 +348,7 @@ def test_the_charts_own_module_is_left_alone_where_the_image_holds_it(
     terraform: Terraform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = {"sentry": {"repository": "example/sentry", "tag": "26.8.0-1"}}
-    found = values.render(terraform, MODULE, given("current", images=images, nodestore_module="chart"))
+    found = values.parse(values.written(terraform, MODULE, given("current", images=images, nodestore_module="chart")))
     assert found["nodestore"]["backend"] == "s3"
     assert "SENTRY_NODESTORE" not in sentry_settings(found, monkeypatch)
 
@@ -357,7 +358,7 @@ def test_the_charts_own_module_is_left_alone_where_the_image_holds_it(
 def test_executed_snuba_settings_leave_nothing_unverified(terraform: Terraform, name: str, db: int) -> None:
     variables = deepcopy(given(name))
     variables["endpoints"]["redis"]["db"] = db
-    found = snuba_settings(values.render(terraform, MODULE, variables))
+    found = snuba_settings(values.parse(values.written(terraform, MODULE, variables)))
     cluster = found["CLUSTERS"][0]
     assert (cluster["secure"], cluster["verify"], cluster["ca_certs"]) == (True, True, "/etc/kit/trust/ca.crt")
     assert (cluster["port"], cluster.get("http_port")) == (9440, 8443)
@@ -366,7 +367,7 @@ def test_executed_snuba_settings_leave_nothing_unverified(terraform: Terraform, 
 
 
 def test_sentry_and_snuba_agree_on_retention(terraform: Terraform) -> None:
-    found = values.render(terraform, MODULE, given("seed", retention_days=14))
+    found = values.parse(values.written(terraform, MODULE, given("seed", retention_days=14)))
     snuba = snuba_settings(found)
     assert found["sentry"]["cleanup"]["days"] == snuba["DEFAULT_RETENTION_DAYS"] == snuba["LOWER_RETENTION_DAYS"] == 14
     assert 14 in snuba["VALID_RETENTION_DAYS"]
@@ -420,7 +421,7 @@ def test_wrong_input_is_refused_in_words(terraform: Terraform, place: tuple[str,
         target = target[part]
     target[place[-1]] = value
     with pytest.raises(ValuesRefused) as refused:
-        values.render(terraform, MODULE, variables)
+        values.parse(values.written(terraform, MODULE, variables))
     assert said in " ".join(f"{refused.value.why} {refused.value.detail}".split())
     assert refused.value.exit_code == 14
 
@@ -429,7 +430,7 @@ def test_a_missing_part_is_refused_by_name(terraform: Terraform) -> None:
     variables = deepcopy(given("current"))
     del variables["endpoints"]["s3"]["nodestore"]
     with pytest.raises(ValuesRefused) as refused:
-        values.render(terraform, MODULE, variables)
+        values.parse(values.written(terraform, MODULE, variables))
     assert "nodestore" in f"{refused.value.why} {refused.value.detail}"
 
 

@@ -7,6 +7,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from kit.targets.cloud.target import CloudTarget
 from kit.workspace import Workspace
 from tests.support.holding import holding
 from tests.support.program import ROOT
+from tests.support.tls_server import certified, https
 
 NETWORK, KAFKA, BUCKET = "yandex_vpc_network.sentry", "yandex_mdb_kafka_cluster.sentry", "yandex_storage_bucket.nodestore"
 AWKWARD = """p"a's$s${w}o`r\\d%{ if true }"""
@@ -224,6 +226,33 @@ def test_the_authority_of_a_file_is_taken_and_a_newer_one_replaces_it(
         assert target.place.ca_file.read_text() == path.read_text()
     monkeypatch.delenv(AUTHORITY_FILE)
     deeds.publish_trust(target)  # what is known is not fetched again
+
+
+def test_the_published_authority_is_fetched_as_everything_else_is(
+    target: CloudTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what this computer trusts, a company's proxy among it; and whoever is not trusted is named."""
+    by = certified(tmp_path)
+    published = certificate(tmp_path).read_bytes()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(published)
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    monkeypatch.delenv(AUTHORITY_FILE, raising=False)
+    with https(by, Handler) as port:
+        monkeypatch.setattr(deeds, "AUTHORITY_URL", f"https://127.0.0.1:{port}/CA.pem")
+        with pytest.raises(AuthorityMissing) as refused:
+            deeds.publish_trust(target)
+        assert "not trusted" in refused.value.why
+        monkeypatch.setenv("SSL_CERT_FILE", str(by.ca))
+        deeds.publish_trust(target)
+    assert target.place.ca_file.read_bytes() == published
 
 
 # -- the way back

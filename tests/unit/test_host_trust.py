@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import shutil
 import ssl
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import certifi
@@ -62,44 +60,6 @@ def test_a_link_is_followed_as_on_fedora(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("bare")
 def test_without_any_the_packaged_one_serves(tmp_path: Path) -> None:
     assert trust.bundle({}, [tmp_path / "nothing"]) == Path(certifi.where())
-
-
-def test_an_authority_that_only_the_system_trusts_is_trusted_by_clients(tmp_path: Path) -> None:
-    """A company's proxy: its authority stands in the system's bundle, and nowhere in Python's own."""
-    company = trustme.CA()
-    company.cert_pem.write_to_path(tmp_path / "system.pem")
-    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    company.issue_cert("localhost").configure_cert(served)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *words: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("localhost", 0), Handler) as server:
-        server.socket = served.wrap_socket(server.socket, server_side=True)
-        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        serving.start()
-        try:
-            trusting = trust.context({"SSL_CERT_FILE": str(tmp_path / "system.pem")})
-            assert status(server.server_port, trusting) == 204
-            with pytest.raises(ssl.SSLCertVerificationError):
-                status(server.server_port, trust.context({}))
-        finally:
-            server.shutdown()
-            serving.join()
-
-
-def status(port: int, context: ssl.SSLContext) -> int:
-    connection = http.client.HTTPSConnection("localhost", port, context=context, timeout=10)
-    try:
-        connection.request("GET", "/")
-        return connection.getresponse().status
-    finally:
-        connection.close()
 
 
 class Hello(BaseHTTPRequestHandler):

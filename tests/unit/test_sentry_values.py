@@ -67,6 +67,6 @@ def test_a_refusal_of_the_module_is_the_users_own_mistake() -> None:
             raise TerraformFailed(what="no", why="size must be errors-only or full", fix="-", detail="all of it")
 
     with pytest.raises(ValuesRefused) as refused:
-        values.render(Refusing(Path("terraform")), Path(), {})
+        values.parse(values.written(Refusing(Path("terraform")), Path(), {}))
     assert (refused.value.exit_code, refused.value.why) == (14, "size must be errors-only or full")
     assert refused.value.detail == "all of it"

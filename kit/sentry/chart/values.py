@@ -99,11 +99,6 @@ def written(terraform: Terraform, module_folder: Path, inputs: Mapping[str, Any]
         raise ValuesRefused(why=error.why, detail=error.detail) from error
 
 
-def render(terraform: Terraform, module_folder: Path, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as data. Raises `ValuesRefused`."""
-    return parse(written(terraform, module_folder, inputs))
-
-
 def parse(said: str) -> dict[str, Any]:
     import yaml
 

@@ -78,11 +78,6 @@ class Looked:
         return "; ".join((f"{checked}: {warned if number else 'nothing to mend'}", *self.notes))
 
 
-def check(documents: Iterable[Document], profile: ChartLine, **given: Any) -> tuple[Finding, ...]:
-    """The findings alone; the arguments are those of `look`."""
-    return look(documents, profile, **given).findings
-
-
 def look(
     documents: Iterable[Document],
     profile: ChartLine,

@@ -18,7 +18,6 @@ from kit.sentry.credentials import Certificate
 from kit.sentry.objects import RELEASE, Document, secret
 
 CHART = Path("kind/charts/sentry-lite")  # below the shipped files
-IMAGES = ("bugsink", "probe")
 PROJECT_ID, PROJECT_NAME = 1, "demo"
 NODE_PORT = 30443
 # By which whoever ends TLS before Sentry is reached on this computer: the host's names, and the Service's.

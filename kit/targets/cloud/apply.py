@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +16,8 @@ from kit.plan.events import Listener, StepEvent
 from kit.plan.execute import Action, Note, execute
 from kit.plan.steps import Plan, Step
 from kit.state import choice, given, markers
+from kit.supply import https
+from kit.supply.errors import DownloadFailed
 from kit.targets.cloud import changes, errors, refusals, rehearsal, site, state
 from kit.targets.cloud import plan as planned
 from kit.targets.cloud.errors import ApplyInterrupted, ApplyStopped, AuthorityMissing
@@ -154,14 +155,11 @@ def publish_trust(cloud: CloudTarget) -> None:
         return
     place = named or AUTHORITY_URL
     try:
-        if named is not None:
-            content = Path(named).read_text()
-        else:
-            with urllib.request.urlopen(AUTHORITY_URL, timeout=DOWNLOAD_S) as answer:
-                content = answer.read().decode()
+        content = https.text(Path(named).absolute().as_uri() if named else AUTHORITY_URL, silent_s=DOWNLOAD_S)
         ssl.create_default_context(cadata=content or " ")  # what no client could read is found here, not by forty pods
-    except (OSError, ValueError) as error:  # ssl's errors are OSErrors
-        why = "what is there is no certificate" if isinstance(error, ssl.SSLError | ValueError) else str(error)
-        raise AuthorityMissing(place=place, why=why) from error
+    except DownloadFailed as error:
+        raise AuthorityMissing(place=place, why=error.why) from error
+    except (ssl.SSLError, ValueError) as error:
+        raise AuthorityMissing(place=place, why="what is there is no certificate") from error
     if not cloud.place.ca_file.exists() or cloud.place.ca_file.read_text() != content:
         files.write(cloud.place.ca_file, content)

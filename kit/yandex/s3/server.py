@@ -23,7 +23,6 @@ from kit.yandex.s3.requests import Answer, S3Request, S3RequestHandler, error_an
 from kit.yandex.s3.signature import HttpRequest
 
 BODY_LIMIT_BYTES = 1 << 28
-PIECE_BYTES = 1 << 16
 IDLE_S = 60
 LOCAL_HOSTS = frozenset({LOOPBACK, "localhost"})
 

@@ -21,7 +21,6 @@ MASTER, REPLICA = 1, 2
 DEFAULT_PRIORITY = 100
 DEFAULT_USER = "default"
 FIRST_SHARD = "shard1"
-SHARD = "mdb.redis.v1.Shard"
 
 
 def register(registry: Registry) -> None:

@@ -118,7 +118,7 @@ class Rig:
         terraform = Terraform(self.local.supply.tool("terraform"), {})
         place = values.Place("https://127.0.0.1:9443", "admin@sentry.local")
         asked = values.inputs(self.endpoints, loaded, "errors-only", place)
-        rendered = values.render(terraform, self.local.workspace.assets / profiles.MODULE, asked)
+        rendered = values.parse(values.written(terraform, self.local.workspace.assets / profiles.MODULE, asked))
         rendered["lite"] = {
             "stack": self.stack,
             "sentryVersion": loaded.app_version,

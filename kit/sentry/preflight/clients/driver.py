@@ -22,12 +22,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kit.sentry.check.executor import mail
 from kit.sentry.check.executor.execute import execute
 from kit.sentry.preflight.clients import consumer_groups, handshakes
-from kit.sentry.preflight.clients.contract import NOTE, Connection, NamedTopic, Trouble, Wanted, Wrong, numbers
+from kit.sentry.preflight.clients.contract import NOTE, Client, Connection, NamedTopic, Trouble, Wanted, Wrong, numbers
 from kit.sentry.preflight.clients.demands import STORES, demand
 
 INPUT = Path("/run/kit/input")  # wanted.json, foreign.crt; beside it code/ and volumes/
@@ -269,8 +269,8 @@ def _foreign(request: Mapping[str, Any], source: str, env: Mapping[str, str], op
     return {f"{each['use']} {each['client']}": outcome for each, outcome in zip(tried, outcomes, strict=True)}
 
 
-def _client(connection: Connection) -> Any:
-    return importlib.import_module(f"kit.sentry.preflight.clients.{STORES[connection['store']]}")
+def _client(connection: Connection) -> Client:
+    return cast(Client, importlib.import_module(f"kit.sentry.preflight.clients.{STORES[connection['store']]}"))
 
 
 def _side_by_side(connections: Sequence[Connection], work: Callable[[Connection], Any]) -> list[Any]:
