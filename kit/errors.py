@@ -109,6 +109,7 @@ class ToolFailed(KitError):
     code = "KIT-TOOL-FAILED"
     exit_code = 30
     what = "{program} failed with exit code {status}"
+    fix = "run it by hand: {command}"
 
 
 class ToolMissing(KitError):

@@ -191,7 +191,8 @@ def failure(result: Result, *, secrets: Collection[str] = (), log: Path | None =
         program=os.path.basename(result.argv[0]),
         status=result.exit_code,
         why=masked(said.splitlines()[-1] if said else "it said nothing", secrets),
-        fix=f"see {log}" if log else f"run it by hand: {pasteable(result.argv, secrets)}",
+        fix=f"see {log}" if log else None,
+        command=pasteable(result.argv, secrets),
         detail=masked(f"$ {pasteable(result.argv, secrets)}\n{said}", secrets),
     )
 

@@ -38,6 +38,7 @@ class LocalOnly(KitError):
     exit_code = 10
     what = "{command} is for the stack on this computer"
     why = "--cloud names the other one, and nothing was done to either"
+    fix = "say it without --cloud"
 
 
 # What to do instead of a command that knows the local stack alone, by its last word.
@@ -130,7 +131,7 @@ class Session:
         """Raises `LocalOnly` where the cloud was asked for: nothing acts on the local stack by mistake."""
         if self.cloud:
             command = click.get_current_context().command_path
-            instead = INSTEAD.get(command.rpartition(" ")[2], "say it without --cloud")
+            instead = INSTEAD.get(command.rpartition(" ")[2], LocalOnly.fix)
             raise LocalOnly(command=command, fix=instead.format(option=" --rehearse" if self.rehearse else ""))
         from kit.targets.local.target import LocalTarget
 

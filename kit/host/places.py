@@ -28,15 +28,16 @@ class PlaceForbidden(KitError):
     exit_code = 27
     what = "kit cannot {doing} {path}"
     why = "{whose}the system says: {said}"
+    fix = "{mine}name a folder of your own: export {variable}=…"
 
     @classmethod
     def at(cls, path: Path, doing: str, said: str, *, variable: str = "KIT_HOME", is_ours: bool = False) -> PlaceForbidden:
         owner, me = _owner(path), os.geteuid()
         whose = "" if owner == me else f"it belongs to {_account(owner)}, and kit runs as {_account(me)}; "
-        fix = f"name a folder of your own: export {variable}=…"
+        mine = ""
         if whose and is_ours:  # never to be said of a folder that kit has not made
-            fix = (f"sudo chown -R $(id -u):$(id -g) {path}" if owner == 0 else f"run kit as {_account(owner)}") + f", or {fix}"
-        return cls(path=path, doing=doing, said=said, whose=whose, fix=fix)
+            mine = (f"sudo chown -R $(id -u):$(id -g) {path}" if owner == 0 else f"run kit as {_account(owner)}") + ", or "
+        return cls(path=path, doing=doing, said=said, whose=whose, mine=mine, variable=variable)
 
 
 def find(stack: str) -> Workspace:

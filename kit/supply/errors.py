@@ -46,16 +46,17 @@ class NoSource(KitError):
 
     code = "KIT-SUPPLY-NO-SOURCE"
     exit_code = 23
+    what = "there is no way to get {entries} here"
+    fix = "{ways:\nor }"
 
     def __init__(self, reasons: Mapping[str, str | tuple[str, ...]], programs: Iterable[str] = ()) -> None:
         """`programs` are those, and where to get them, with which kit could build instead."""
         self.reasons = {key: (why,) if isinstance(why, str) else why for key, why in reasons.items()}
         only = len(self.reasons) == 1
-        shown = named(self.reasons) if len(self.reasons) <= SHOWN else f"{len(self.reasons)} entries of the lock"
         super().__init__(
-            what=f"there is no way to get {shown} here",
+            entries=named(self.reasons) if len(self.reasons) <= SHOWN else f"{len(self.reasons)} entries of the lock",
             why="; ".join(next(iter(self.reasons.values()))) if only else "each reason stands below",
-            fix="\nor ".join((*WAYS_OUT, *([f"let kit build: install {', '.join(programs)}"] if programs else []))),
+            ways=(*WAYS_OUT, *([f"let kit build: install {', '.join(programs)}"] if programs else [])),
             detail="" if only else _grouped(self.reasons),
         )
 

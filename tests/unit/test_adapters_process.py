@@ -280,4 +280,4 @@ def test_a_program_that_is_ended_leaves_no_open_pipe() -> None:
         with pytest.raises(ToolTimeout) as late:
             process.run(python(TALKS), timeout_s=0.2, stdin="x")
         kept.append(late)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before  # those of an earlier test may be closed meanwhile

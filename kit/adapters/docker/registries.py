@@ -28,7 +28,7 @@ class ImagePullFailed(KitError):
     why = "{said!l}"
     fix = "check KIT_REGISTRY_PREFIX and the digest in the lock, or: kit images build"
     detail = "{said}"
-    in_a_list: ClassVar[str] = "{what}: {why}"
+    in_a_list: ClassVar[str] = "{what}: {words}"
 
     reference: str
     said: str
@@ -64,7 +64,6 @@ class RegistryUnreachable(ImagePullFailed):
     what = "the registry {registry} cannot be reached"
     why = "asked for {image}: {words}"
     fix = f"check the network, and the engine's own proxy (docker info); or {MIRROR} that can be reached"
-    in_a_list = "{what}: {words}"
 
 
 class RegistrySilent(ImagePullFailed):
@@ -75,7 +74,6 @@ class RegistrySilent(ImagePullFailed):
     what = "the registry {registry} does not answer"
     why = "asked for {image}: {words}"
     fix = f"run the same command again, or {MIRROR} that answers"
-    in_a_list = "{what}: {words}"
 
 
 class RegistryFailing(ImagePullFailed):
@@ -85,7 +83,6 @@ class RegistryFailing(ImagePullFailed):
     what = "the registry {registry} is out of order"
     why = "asked for {image}: {words}"
     fix = f"run the same command again later, or {MIRROR}"
-    in_a_list = "{what}: {words}"
 
 
 class RegistryUntrusted(ImagePullFailed):
@@ -96,7 +93,6 @@ class RegistryUntrusted(ImagePullFailed):
     what = "the registry {registry} is not trusted by the engine"
     why = "asked for {image}: {words}"
     fix = "put its authority's certificate where the engine looks: /etc/docker/certs.d/{registry}/ca.crt (or the system's trust)"
-    in_a_list = "{what}: {words}"
 
 
 class RegistryPlaintext(RegistryUntrusted):
