@@ -215,6 +215,11 @@ class StackModel:
             return None
         return "they could not be read" if not kafka.answers else None if kafka.topics else "some are missing"
 
+    def plan_after(self, first: Plan) -> Plan:
+        """The plan after these steps of it were carried out alone: a cluster that was recovered in vain is made again."""
+        is_silent = self.node is not None and (self.node.silence is not None or self.node.state != "running")
+        return self.plan(is_patient=not (is_silent and any(step.kind == "recover cluster" for step in first)))
+
     def plan(self, *, is_patient: bool = True) -> Plan:
         return stack.plan(self.desired(is_patient=is_patient), self.observe(is_patient=is_patient))
 

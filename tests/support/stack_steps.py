@@ -130,7 +130,7 @@ def mend_topics(model: StackModel, step: Step) -> Iterator[StackModel]:
 
 
 def recover_cluster(model: StackModel, step: Step) -> Iterator[StackModel]:
-    """In vain, where it does not recover; that is no failure."""
+    """In vain, where it does not recover: then there is no patience left, which is no failure of the whole."""
     if _node(model).recovers:
         yield (model := model.in_node(state="running"))
         model = model.in_node(silence=None)

@@ -90,9 +90,10 @@ def test_one_that_stays_silent_is_restarted_once(around: Callable[..., Around]) 
     assert hung.now >= cluster.PATIENCE_S
 
 
-def test_one_that_no_restart_helps_is_left_to_the_next_plan(around: Callable[..., Around]) -> None:
+def test_one_that_no_restart_helps_is_given_up(around: Callable[..., Around]) -> None:
     dead = around(lambda seconds, restarts: False)
-    assert dead.recover() == f"it does not answer, not even after its node was restarted: {SILENT}"
+    with pytest.raises(cluster.StaysSilent, match=SILENT):
+        dead.recover()
     assert dead.done == ["restart"]
 
 
@@ -123,6 +124,18 @@ def test_a_lost_kubeconfig_is_exported_anew(around: Callable[..., Around], monke
     monkeypatch.setattr(cluster, "read_kubeconfig", unreadable)
     assert lost.recover() == "it answers"
     assert lost.done == ["export"]
+
+
+def test_an_api_that_goes_once_more_while_names_are_waited_for_is_no_error(around: Callable[..., Around]) -> None:
+    flapping, answers = around(lambda seconds, restarts: True), iter([False, False, True])
+
+    def get(*words: str) -> dict[str, Any]:
+        if not next(answers):
+            raise cluster.ClusterUnreachable(server="127.0.0.1:1", why=SILENT)
+        return {"status": {"readyReplicas": 1}}
+
+    flapping.kube.get = get
+    assert flapping.recover() == "it answers"
 
 
 def test_a_node_that_was_removed_meanwhile_is_an_error_of_its_own(around: Callable[..., Around]) -> None:

@@ -49,7 +49,7 @@ def left_behind(model: StackModel) -> Iterator[tuple[str, StackModel]]:
             states = carry_out(model, step)
             yield from ((f"within {step.id}", state) for state in states[:-1])
             model = states[-1]
-        plan = model.plan(is_patient=False)
+        plan = model.plan_after(first)
     yield "before everything", model
     sets = list(every_set(plan))
     if len(sets) <= LIMIT:
@@ -103,7 +103,7 @@ def up(model: StackModel) -> StackModel:
     if first := stack.first(plan):
         for step in first:
             model = carry_out(model, step)[-1]
-        plan = model.plan(is_patient=False)
+        plan = model.plan_after(first)
     for step in plan:
         model = carry_out(model, step)[-1]
     return model
@@ -156,9 +156,10 @@ def test_killed_within_two_steps_that_run_at_the_same_time_it_comes_to_that_end_
     """After a few sets of steps, drawn by a fixed seed."""
     model, draw = model_of(path), random.Random(5)
     end = up(model)
-    for step in stack.first(model.plan()):
+    first = stack.first(model.plan())
+    for step in first:
         model = carry_out(model, step)[-1]
-    plan = model.plan(is_patient=False)
+    plan = model.plan_after(first)
     sets = list(every_set(plan))
     found: list[str] = []
     for done in draw.sample(sets, min(TOGETHER, len(sets))):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,9 @@ from kit import cancel, files
 from kit.adapters.containerd import node as nodes
 from kit.adapters.docker.errors import EngineRefused
 from kit.adapters.kind import Kind
+from kit.adapters.kubernetes.api import ClusterUnreachable
 from kit.adapters.kubernetes.kubeconfig import KubeconfigUnusable, read_kubeconfig
-from kit.errors import ToolFailed, ToolTimeout
+from kit.errors import KitError, ToolFailed, ToolTimeout
 from kit.plan.execute import Note
 from kit.plan.steps import Step
 from kit.state import markers
@@ -24,6 +26,15 @@ POLL_S = 0.25
 NAMES_TIMEOUT_S = 60.0
 PATIENCE_S = 60.0  # after a restart of node or engine its API is back within six seconds on an idle computer (kind/README.md)
 RESTART_GRACE_S = 10
+
+
+class StaysSilent(KitError):
+    """The cluster does not answer, for however long it is waited for, and its node was restarted."""
+
+    code = "KIT-CLUSTER-SILENT"
+    exit_code = 50
+    what = "the cluster does not answer, not even after its node {node} was restarted"
+    fix = "kit up --local makes it again; Sentry's data is in the stores"
 
 
 def make_node_image(local: LocalTarget, step: Step, note: Note) -> str:
@@ -63,7 +74,7 @@ def _kind(local: LocalTarget) -> Kind:
 
 
 def recover(local: LocalTarget, step: Step, note: Note) -> str:
-    """Wait for the cluster's API, and restart its node once. In vain it ends as well: the next plan makes the cluster again."""
+    """Wait for the cluster's API, and restart its node once. Raises `StaysSilent`."""
     how = "it answers"
     if _resume(local, note):
         how = "it answers, after its node was started"
@@ -72,7 +83,7 @@ def recover(local: LocalTarget, step: Step, note: Note) -> str:
         local.docker.restart(observe.node(local).id, RESTART_GRACE_S)
         how, silence = "it answers, after its node was restarted", _wait_for_api(local, note)
     if silence is not None:
-        return f"it does not answer, not even after its node was restarted: {silence}"
+        raise StaysSilent(node=observe.node(local).name, why=silence)
     _wait_for_names(local, note)
     _wait_for_sentry(local, note)
     return how
@@ -121,9 +132,10 @@ def _wait_for_names(local: LocalTarget, note: Note) -> None:
     for what is wrong then is better told by whoever needs a name."""
     ends = time.monotonic() + NAMES_TIMEOUT_S
     while time.monotonic() < ends:
-        found = local.kube.get("Deployment", "coredns", "kube-system")
-        if found and (found.get("status") or {}).get("readyReplicas"):
-            return
+        with suppress(ClusterUnreachable):  # an API that has just come back may still go once more
+            found = local.kube.get("Deployment", "coredns", "kube-system")
+            if found and (found.get("status") or {}).get("readyReplicas"):
+                return
         note("its DNS is starting")
         cancel.wait(POLL_S)
 

@@ -22,6 +22,7 @@ from kit.state import choice, given, lock, markers, ports
 from kit.supply.errors import NotSupplied
 from kit.targets.local import foreign, layout, node_image, observe, registries, site
 from kit.targets.local.apply import actions
+from kit.targets.local.cluster import StaysSilent
 from kit.targets.local.errors import NoStack
 from kit.targets.supply_events import SupplyEvents
 
@@ -42,8 +43,12 @@ def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], No
     local, steps = _look(local)
     allowed(steps)
     if first := stack.first(steps):
-        execute(first, {**actions(local), SUPPLY: supplier(local, listen)}, listen)
-        local, steps = _look(local, is_patient=False)
+        is_patient = True
+        try:
+            execute(first, {**actions(local), SUPPLY: supplier(local, listen)}, listen)
+        except StaysSilent:
+            is_patient = False
+        local, steps = _look(local, is_patient=is_patient)
         allowed(steps)
     if "sentry" in local.stack.parts:
         site.release(local).check_upgrade()  # before a store is moved to another line for a release that cannot follow

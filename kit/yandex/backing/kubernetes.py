@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from kit import cancel, files
 from kit.adapters.kubernetes.api import ClusterUnreachable, KubeApi
 from kit.adapters.kubernetes.kubeconfig import read_kubeconfig
-from kit.plan import stack
 from kit.plan.cluster import ClusterWanted
 from kit.plan.stack import Desired, Observed
 from kit.state import markers
 from kit.stores import s3
 from kit.targets.local import layout, observe, teardown
+from kit.targets.local.cluster import StaysSilent
 from kit.yandex.backing import dns_names
 from kit.yandex.backing.managed import PartVerbs
 from kit.yandex.backing.object_storage import OWNER
@@ -30,7 +30,6 @@ from kit.yandex.contract import BackingFailed, Cluster, Inventory, KubernetesAcc
 
 if TYPE_CHECKING:
     from kit.adapters.docker.observed import Container
-    from kit.plan.steps import Plan
     from kit.targets.local.target import LocalTarget
     from kit.yandex.backing.stack import BackingStack
 
@@ -64,17 +63,19 @@ class Kubernetes:
             self._stack.prepare()
             local = self._stack.local()
             self._let_the_token_in()
-            if stack.first(self._put(local, is_patient=True)):
+            try:
+                self._put(local, is_patient=True)
+            except StaysSilent:
                 self._put(local, is_patient=False)
             self.settle_names()
             return self._access()
 
-    def _put(self, local: LocalTarget, *, is_patient: bool) -> Plan:
-        """A managed cluster stays as it was made, whatever a newer kit would make; returns what was carried out."""
+    def _put(self, local: LocalTarget, *, is_patient: bool) -> None:
+        """A managed cluster stays as it was made, whatever a newer kit would make. Raises `StaysSilent`."""
         marks = markers.load(local.markers_file)
         seen = observe.cluster(self._stack.look_anew(), self._stack.name, marks, local.kube.complaint, is_patient=is_patient)
         wanted = ClusterWanted(seen.config if seen else local.cluster_fingerprint())
-        return self._stack.carry_out(local, Desired(cluster=wanted), Observed(cluster=seen))
+        self._stack.carry_out(local, Desired(cluster=wanted), Observed(cluster=seen))
 
     def _let_the_token_in(self) -> None:
         """Write the emulator's token where Kind's API server reads tokens: Kind knows no IAM."""

@@ -19,7 +19,7 @@ from kit.errors import KitError
 from kit.plan import stack
 from kit.plan.execute import execute
 from kit.plan.stack import Desired
-from kit.plan.steps import Plan, Step
+from kit.plan.steps import Step
 from kit.state import markers, secrets
 from kit.stores.contract import NotYet, Ready
 from kit.supply import schedule
@@ -119,11 +119,9 @@ class BackingStack:
             observed = replace(planned.foundations(local, seen), certificates={})
             self.carry_out(local, Desired(), observed)
 
-    def carry_out(self, local: LocalTarget, desired: Desired, observed: stack.Observed) -> Plan:
-        steps = stack.plan(desired, observed)
-        execute(steps, apply.actions(local), lambda event: None)
+    def carry_out(self, local: LocalTarget, desired: Desired, observed: stack.Observed) -> None:
+        execute(stack.plan(desired, observed), apply.actions(local), lambda event: None)
         self.look_anew()
-        return steps
 
     def remove_if_empty(self) -> None:
         """The network, once nothing stands on it; passwords and certificates stay until `purge`."""
