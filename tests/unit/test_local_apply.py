@@ -13,8 +13,9 @@ from kit.adapters.docker.observed import Volume
 from kit.plan.stack import Desired, Observed
 from kit.plan.steps import Step
 from kit.plan.stores import ContainerSeen, StoreSeen, StoreWanted
+from kit.sentry.release import SentryRelease
 from kit.state import markers
-from kit.targets.local import apply, layout
+from kit.targets.local import apply, layout, site
 from tests.support import stack_model
 from tests.support.stack_model import STACK, StackModel
 from tests.support.stack_steps import carry_out
@@ -69,6 +70,7 @@ class Recorder:
             credentials=lambda: None,
         )
         monkeypatch.setattr(layout, "mounted_secrets", lambda store, logins: {})
+        monkeypatch.setattr(site, "release", SentryRelease)
         monkeypatch.setattr(
             apply,
             "markers",

@@ -22,7 +22,8 @@ import yaml
 from kit.plan import stack
 from kit.plan.stack import Desired, Observed
 from kit.plan.steps import Plan
-from kit.targets.local import apply
+from kit.sentry.release import SentryRelease
+from kit.targets.local import apply, site
 from tests.support import stack_model, stack_steps
 from tests.support.stack_model import StackModel, facts
 from tests.support.stack_steps import StepFailed, carry_out
@@ -186,8 +187,6 @@ def test_a_lost_or_damaged_marker_costs_work_and_nothing_else(path: Path) -> Non
     assert not found, shown(found)
 
 
-def test_the_model_knows_each_kind_of_step() -> None:
-    class Local:
-        sentry = None
-
-    assert set(apply.actions(Local())) == set(stack_steps.ACTIONS) - {SUPPLY}  # type: ignore[arg-type]
+def test_the_model_knows_each_kind_of_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site, "release", SentryRelease)
+    assert set(apply.actions(None)) == set(stack_steps.ACTIONS) - {SUPPLY}  # type: ignore[arg-type]
