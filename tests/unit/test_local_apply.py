@@ -63,7 +63,7 @@ class Recorder:
             stack=STACK,
             markers_file=file,
             workspace=SimpleNamespace(home=file.parent, state=file.parent),
-            docker=SimpleNamespace(volumes=lambda: volumes, **changing),
+            docker=SimpleNamespace(volumes=lambda: volumes, containers=lambda labels: (), **changing),
             supply=SimpleNamespace(image=lambda name: SimpleNamespace(reference=name, source="built")),
             store_images={"redis": "redis"},
             compose=lambda: SimpleNamespace(up=self.engine),
