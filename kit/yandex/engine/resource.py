@@ -14,12 +14,11 @@ from kit.yandex.engine.descriptors import OPERATION, Method
 from kit.yandex.engine.fields import copy_fields, copy_path, counterparts
 from kit.yandex.engine.journal import Change, Journal, Record
 from kit.yandex.engine.plan import OperationPlan, SideEffect
-from kit.yandex.engine.registry import MODELLED, Registry
+from kit.yandex.engine.registry import MODELLED, Handler, Registry
 from kit.yandex.engine.state import Call, EmulatorState, now
 from kit.yandex.rules import quotas
 
 Hook = Callable[["MutationContext"], None]
-Handler = Callable[[EmulatorState, Call], Any]
 
 
 def operation(prepare: Callable[[EmulatorState, Call, Change], OperationPlan]) -> Handler:

@@ -13,12 +13,11 @@ from kit.yandex.engine import descriptors
 from kit.yandex.engine.fields import copy_fields
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.registry import Registry
-from kit.yandex.engine.resource import MutationContext, Resource
+from kit.yandex.engine.resource import Hook, MutationContext, Resource
 from kit.yandex.engine.state import EmulatorState
 from kit.yandex.managed import connections
 from kit.yandex.managed.product import Product, cluster_of, inventory, owner_of
 
-Hook = Callable[[MutationContext], None]
 OnSpec = Callable[["NewPart"], None]
 
 

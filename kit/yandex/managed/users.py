@@ -8,9 +8,9 @@ from typing import Any
 from kit.endpoints import Secret
 from kit.yandex import contract, refusal
 from kit.yandex.engine import ids
-from kit.yandex.engine.resource import MutationContext
+from kit.yandex.engine.resource import Hook, MutationContext
 from kit.yandex.managed import connections
-from kit.yandex.managed.parts import Hook, NewPart, Parts, nothing
+from kit.yandex.managed.parts import NewPart, Parts, nothing
 from kit.yandex.managed.product import Product, owner_of
 
 DATABASE = "database_name"
