@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -136,13 +137,20 @@ def test_a_folder_of_that_name_is_no_missing_file(tmp_path: Path, monkeypatch: p
         file.load(None, name=None)
 
 
-def test_a_file_that_this_user_may_not_read_is_named(tmp_path: Path) -> None:
-    if os.getuid() == 0:
-        pytest.skip("root may read everything")
-    path = tmp_path / "kit.yaml"
-    path.touch(0o000)
-    with pytest.raises(file.BadBlueprint) as caught:
-        file.load(path, name=None)
+def test_a_file_that_this_user_may_not_read_is_named() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        path = Path(name) / "kit.yaml"
+        path.touch(0o000)
+        user = os.geteuid()
+        if user == 0:  # who may read everything
+            os.seteuid(12345)
+        try:
+            with pytest.raises(file.BadBlueprint) as caught:
+                file.load(path, name=None)
+        finally:
+            os.seteuid(user)
+    assert caught.value.what == f"{path} is not a valid blueprint"
     assert "Permission denied" in caught.value.why
 
 
