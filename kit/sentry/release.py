@@ -96,17 +96,7 @@ class SentryRelease:
 
     # -- the steps of a plan
 
-    def actions(self) -> Mapping[str, Callable[[Step, Note], str]]:
-        """Kind of step → what carries it out."""
-        return {
-            "check values": lambda step, note: self.check_values(),
-            "check preflight": lambda step, note: self.check_preflight(note),
-            "install sentry": lambda step, note: self.install(note),
-            "wait sentry": lambda step, note: self.wait(note),
-            "prove demo": lambda step, note: self.prove(note),
-        }
-
-    def check_values(self) -> str:
+    def check_values(self, note: Note = quiet) -> str:
         made = self.installation()
         found = made.check()
         markers.record(self.site.markers, "values", made.fingerprint)
@@ -200,6 +190,20 @@ class SentryRelease:
             "SENTRY_USER": login.username,
             "SENTRY_PASSWORD": login.password.reveal(),
         }
+
+
+STEPS: Mapping[str, Callable[[SentryRelease, Note], str]] = {
+    "check values": SentryRelease.check_values,
+    "check preflight": SentryRelease.check_preflight,
+    "install sentry": SentryRelease.install,
+    "wait sentry": SentryRelease.wait,
+    "prove demo": SentryRelease.prove,
+}
+
+
+def actions(made: Callable[[], SentryRelease]) -> Mapping[str, Callable[[Step, Note], str]]:
+    """Kind of step → what carries it out. `made` gives the release as it is when its step comes."""
+    return dict.fromkeys(STEPS, lambda step, note: STEPS[step.kind](made(), note))
 
 
 def absent(reason: str) -> Component:

@@ -15,6 +15,7 @@ from kit.errors import KitError
 from kit.plan.events import Listener, StepEvent
 from kit.plan.execute import Action, Note, execute
 from kit.plan.steps import Plan, Step
+from kit.sentry import release
 from kit.state import choice, given, markers
 from kit.supply import https
 from kit.supply.errors import DownloadFailed
@@ -62,7 +63,7 @@ def up(cloud: CloudTarget, wanted: CloudPlan, listen: Listener) -> None:
 
 def actions(cloud: CloudTarget) -> Mapping[str, Action]:
     """Kind of step → action."""
-    return {"load cluster": lambda step, note: load_images(cloud, note), **site.release(cloud).actions()}
+    return {"load cluster": lambda step, note: load_images(cloud, note), **release.actions(lambda: site.release(cloud))}
 
 
 def load_images(cloud: CloudTarget, note: Note) -> str | None:

@@ -17,6 +17,7 @@ from kit.errors import KitError
 from kit.pki import folder
 from kit.plan.execute import Action, Note
 from kit.plan.steps import Step
+from kit.sentry import release
 from kit.state import markers, secrets
 from kit.stores import catalog
 from kit.stores.contract import NotYet, Ready
@@ -66,7 +67,7 @@ def actions(local: LocalTarget) -> Mapping[str, Action]:
         "set-up cluster": lambda local, step, note: registries.set_up(local, observe.node(local)),
     }
     of_stack = {kind: functools.partial(action, local) for kind, action in of_this_stack.items()}
-    return {**of_stack, **site.release(local).actions()}
+    return {**of_stack, **release.actions(lambda: site.release(local))}
 
 
 def _issue_authority(local: LocalTarget, step: Step, note: Note) -> str:
