@@ -14,8 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kit import cancel, files
-from kit.adapters.docker.client import Docker, EngineVersion
+from kit.adapters.docker.client import Docker
 from kit.adapters.docker.errors import EngineAbsent, EngineNotRunning
+from kit.adapters.docker.observed import EngineVersion
 from kit.adapters.process import Runner, run, spawn
 from kit.errors import KitError
 from kit.host import runc_within_bounds

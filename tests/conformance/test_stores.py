@@ -13,7 +13,7 @@ from kit.adapters.docker.client import Docker
 from kit.blueprint.stack import STORES
 from kit.endpoints import Trust
 from kit.stores import catalog, refusals
-from kit.stores.contract import NotYet, Ready
+from kit.stores.contract import NotYet, Preamble, Ready
 from kit.stores.wire import tls
 from kit.targets.local.target import LocalTarget
 from tests.support.program import Program
@@ -38,7 +38,7 @@ def foreign(tmp_path_factory: pytest.TempPathFactory, local: LocalTarget) -> Tru
     return checks.foreign_trust(tmp_path_factory.mktemp("foreign"), local.stack.name)
 
 
-def preamble(port: str) -> tls.Preamble | None:
+def preamble(port: str) -> Preamble | None:
     return catalog.module(port.partition(".")[0]).PREAMBLE
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from kit import files
-from kit.adapters.docker.client import Docker, Mount
+from kit.adapters.docker.client import Docker
+from kit.adapters.docker.observed import Mount
 from kit.blueprint.stack import STORES
 from kit.pki import folder
 from kit.state import markers

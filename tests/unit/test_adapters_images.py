@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from kit.adapters.docker.client import Docker, Platform
+from kit.adapters.docker.client import Docker
 from kit.adapters.docker.connection import NEWEST_API
 from kit.adapters.docker.errors import EngineRefused, ImageBuildFailed
+from kit.adapters.docker.observed import Platform
 from kit.adapters.docker.registries import ImagePullFailed, RegistryLimited
 from tests.support.fake_engine import FakeEngine, Told, engine
 

@@ -15,11 +15,8 @@ from kit.adapters.docker.connection import Connection
 from kit.adapters.docker.observed import (
     Container,
     Ended,
-    EngineVersion,
     Mount,
     Network,
-    Platform,
-    PublishedPort,
     Volume,
     container,
     mount_argument,
@@ -29,8 +26,6 @@ from kit.errors import KitError, ToolFailed
 
 if TYPE_CHECKING:
     from kit.adapters.docker.images import ImageStore
-
-__all__ = ["Container", "Docker", "Ended", "EngineVersion", "Mount", "Network", "Platform", "PublishedPort", "Volume"]
 
 
 class Docker(Connection):

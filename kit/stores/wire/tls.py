@@ -20,19 +20,6 @@ from typing import cast
 from kit.endpoints import Trust
 from kit.stores.contract import PROBE_TIMEOUT_S, NotYet, Preamble, Tls
 
-__all__ = [
-    "Connection",
-    "Deadline",
-    "LoginRefused",
-    "Preamble",
-    "ProtocolBroken",
-    "connected",
-    "handshake",
-    "not_yet",
-    "one_line",
-    "tls_complaint",
-]
-
 # X509_V_ERR_…: openssl's x509_vfy.h
 NOT_YET_VALID, EXPIRED = 9, 10
 UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})

@@ -19,8 +19,9 @@ from click.testing import CliRunner
 
 from kit import workspace
 from kit.adapters import process
-from kit.adapters.docker.client import Docker, Ended
+from kit.adapters.docker.client import Docker
 from kit.adapters.docker.errors import DiskFull, ImageBuildFailed
+from kit.adapters.docker.observed import Ended
 from kit.cancel import Cancel, Cancelled
 from kit.cli.images.command import images
 from kit.errors import ToolFailed
