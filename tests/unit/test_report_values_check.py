@@ -86,7 +86,7 @@ def test_the_data_name_every_place() -> None:
 
 @pytest.mark.parametrize(
     ("found", "exit_code"),
-    [((), 0), ((finding(1, warns=True),), 0), ((finding(1),), 14), ((finding(1, warns=True), finding(2)), 14)],
+    [((), 0), ((finding(1, warns=True),), 0), ((finding(1),), 3), ((finding(1, warns=True), finding(2)), 3)],
 )
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_a_warning_alone_is_no_reason_to_end_with_an_error(
