@@ -10,11 +10,17 @@ import socket
 import stat
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from kit.blueprint.stack import Stack
 from kit.state import lock, markers, ports, secrets
+from kit.targets.local import foreign, observe, plan
+from kit.targets.local.target import LocalTarget
+from kit.workspace import Workspace
+from tests.support.holding import holding
 
 USUAL = {"kafka.sasl": 9091, "redis.tls": 6380}
 
@@ -105,6 +111,7 @@ def test_markers_come_and_go_and_damage_forgets(tmp_path: Path) -> None:
 
 HOLD = """
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from kit.state import lock
 with lock.held(Path(sys.argv[1]), "kit", "up", wait_s=0):
@@ -159,6 +166,7 @@ def test_a_fixed_port_wins_over_one_that_another_key_remembers() -> None:
 
 CHOOSE = """
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from kit.state import lock, ports
 home, stack = Path(sys.argv[1]), sys.argv[2]
@@ -201,3 +209,18 @@ def test_two_stacks_that_come_up_in_one_moment_have_ports_of_their_own(tmp_path:
 def test_a_damaged_claim_is_none(tmp_path: Path) -> None:
     (tmp_path / ports.CLAIMS).write_text('{"a": [90')
     assert ports.claimed(tmp_path, tmp_path / "own.lock") == {}
+
+
+@pytest.mark.parametrize("is_locked", [True, False])
+def test_only_who_works_on_the_stack_claims_its_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_locked: bool) -> None:
+    """`kit up --plan` leaves nothing behind."""
+    space = Workspace("a", tmp_path, tmp_path / "home", tmp_path / "cache")
+    local = LocalTarget(Stack(name="a"), space)
+    for name in ("check_foreign", "check_orphaned"):
+        monkeypatch.setattr(foreign, name, lambda local, seen: None)
+    with holding(space) if is_locked else nullcontext():
+        chosen = plan.with_chosen_ports(local, observe.EngineSeen((), (), ())).ports()
+        assert dict(ports.claimed(space.cache, space.home / "another.lock")) == (
+            dict.fromkeys(chosen.values(), "a") if is_locked else {}
+        )
+    assert space.cache.exists() == is_locked

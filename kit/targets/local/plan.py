@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,7 @@ def with_chosen_ports(local: LocalTarget, seen: observe.EngineSeen) -> LocalTarg
     foreign.check_foreign(local, seen)
     foreign.check_orphaned(local, seen)
     shared, own = local.workspace.cache, local.workspace.lock_file
-    with ports.choosing(shared):
+    with ports.choosing(shared) if lock.is_ours(own) else nullcontext():  # who only plans writes nothing
         others = ports.claimed(shared, own)
         chosen = ports.choose(
             layout.usual_ports(),
