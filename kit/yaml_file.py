@@ -168,8 +168,8 @@ class Document:
 
     def _mapping(self, node: Any, path: KeyPath) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        own: set[str] = set()
-        for key, value in [*self._merged(node, path), *node.value]:
+        own, ours = set[str](), {id(key) for key, _ in node.value}
+        for key, value in [*self._merged(node), *node.value]:
             line = f"{self.where}:{key.start_mark.line + 1}"
             if key.id != "scalar":
                 raise self._error(where=line, why="a key is a word", fix="write a word before the colon")
@@ -178,13 +178,13 @@ class Document:
             name = str(key.value)  # as it is written: `on:` is a name here, and not true
             if name in own:
                 raise self._error(where=line, why=f"{name!r} stands here twice", fix="keep one of them")
-            if any(key is each for each, _ in node.value):
+            if id(key) in ours:
                 own.add(name)
             self.places[*path, name] = line
             found[name] = self._made(value, (*path, name))
         return found
 
-    def _merged(self, node: Any, path: KeyPath) -> Iterator[tuple[Any, Any]]:
+    def _merged(self, node: Any) -> Iterator[tuple[Any, Any]]:
         """What `<<` brings in; the mapping's own keys win over it."""
         for key, value in node.value:
             if key.tag != f"{TAG}merge":
@@ -195,7 +195,7 @@ class Document:
                     raise self._error(
                         where=line, why="<< takes a mapping, or a list of them", fix="name one by an alias: <<: *name"
                     )
-                yield from self._merged(each, path)
+                yield from self._merged(each)
                 yield from each.value
 
     def _scalar(self, node: Any, path: KeyPath) -> Any:
