@@ -107,6 +107,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.stdout.flush()
         except pipes.Unread:
             code = pipes.unread()
+        except KeyboardInterrupt:  # while a failure was being shown
+            code = cancel.current.exit_code
         sys.exit(code)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from kit.cancel import Cancel
 from kit.plan import graph
 from kit.plan.events import Listener, StepEvent
 from kit.plan.steps import Plan, Step
@@ -21,7 +20,6 @@ def execute(
     actions: Mapping[str, Action],
     listen: Listener,
     *,
-    cancelled: Cancel | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Run every step by the action of its kind; raises the first error, or `Cancelled`, after all running steps have ended."""
@@ -31,7 +29,6 @@ def execute(
         lambda name: _carry_out(steps[name], actions[steps[name].kind], listen, clock),
         workers=WORKERS,
         skipped=lambda name: listen(StepEvent(steps[name], "skipped")),
-        cancelled=cancelled,
     )
 
 

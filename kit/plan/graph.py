@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from kit import cancel
-from kit.cancel import Cancel, Cancelled
+from kit.cancel import Cancelled
 
 
 def run(
@@ -22,14 +22,13 @@ def run(
     priority: Callable[[str], float] = lambda name: 0,
     may_start: Callable[[str, Collection[str]], bool] = lambda name, running: True,
     skipped: Callable[[str], None] = lambda name: None,
-    cancelled: Cancel | None = None,
 ) -> None:
     """Call `carry_out` for each node after all that it needs; among those that are ready, the highest priority first.
 
     `may_start` is asked with what runs at that moment. `skipped` hears of each node that was not begun. Raises the first error,
     `Cancelled`, or `ValueError` where the nodes need each other in a circle.
     """
-    told = cancelled or cancel.current
+    told = cancel.current
     waiting = sorted(needs, key=lambda name: -priority(name))
     running: set[str] = set()
     done: set[str] = set()

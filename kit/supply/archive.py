@@ -113,7 +113,7 @@ def _land(supply: Supply, match: re.Match[str], content: IO[bytes]) -> None:
     if (folder / name).is_file():
         return
     with (
-        supply.cache.exclusive(f"tool-{name}", recipe[-SHORT:], supply.cancel),
+        supply.cache.exclusive(f"tool-{name}", recipe[-SHORT:]),
         supply.cache.landing(folder) as landing,
     ):
         program = landing / name

@@ -51,7 +51,6 @@ class Workshop:
     cache: Cache
     engine: Docker
     run: Runner
-    interrupted: Callable[[], bool]
 
     def go(
         self,
@@ -217,7 +216,6 @@ def _dockerfile(shop: Workshop, recipe: Dockerfile, job: ImageJob) -> None:
             labels=job.labels,
             arguments=build_arguments(shop.assets / recipe.folder / "Dockerfile", job.base),
             log=job.log,
-            interrupted=shop.interrupted,
             note=job.note,
         )
     context.unlink()

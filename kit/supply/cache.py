@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from kit import files
+from kit import cancel, files
 from kit.adapters import child
-from kit.cancel import Cancel
 
 SHORT = 12  # hex digits of a hash in names
 OTHER_KIT_POLL_S = 0.2
@@ -66,13 +65,13 @@ class Cache:
         return folder
 
     @contextmanager
-    def exclusive(self, name: str, recipe: str, cancelled: Cancel) -> Iterator[None]:
+    def exclusive(self, name: str, recipe: str) -> Iterator[None]:
         """Hold the right to make this one thing, among all threads and processes; waits for whoever makes it now."""
         path = self.root / "locks" / f"{name}-{recipe[:SHORT]}"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as file:
             while not _taken(file):
-                cancelled.wait(OTHER_KIT_POLL_S)
+                cancel.wait(OTHER_KIT_POLL_S)
             try:
                 with child.inherited(file.fileno()):
                     yield

@@ -69,16 +69,15 @@ class Files:
         name: str,
         folder: Path,
         *,
-        interrupted: Callable[[], bool] = lambda: False,
         note: Note = lambda text: None,
     ) -> None:
         """Leave an executable `name` in the folder, and nothing else.
 
-        Raises `DownloadFailed`, `ChecksumWrong`, `DiskFull`, `Interrupted`.
+        Raises `DownloadFailed`, `ChecksumWrong`, `DiskFull`.
         """
         address, download = self.address(file.url), folder / ".download"
         try:
-            got = self._fetched(address, download, interrupted, note)
+            got = self._fetched(address, download, note)
             if got != file.sha256:
                 raise ChecksumWrong(file=address, wanted=file.sha256, got=got)
             target = folder / name
@@ -100,30 +99,30 @@ class Files:
 
     def touch(self, url: str) -> None:
         """Whether the file is there: asked for, and not read. Raises `DownloadFailed`."""
-        for _ in self._blocks(self.address(url), lambda: False, lambda text: None):
+        for _ in self._blocks(self.address(url), lambda text: None):
             return
 
-    def sha256(self, url: str, *, interrupted: Callable[[], bool] = lambda: False, note: Note = lambda text: None) -> str:
-        """Of what upstream has under that address now, without keeping it. Raises `DownloadFailed`, `Interrupted`."""
+    def sha256(self, url: str, *, is_unwanted: Callable[[], bool] = lambda: False, note: Note = lambda text: None) -> str:
+        """Of what upstream has under that address now, without keeping it. Raises `DownloadFailed`."""
         whole = hashlib.sha256()
-        for block in self._blocks(self.address(url), interrupted, note):
+        for block in self._blocks(self.address(url), note, is_unwanted):
             whole.update(block)
         return whole.hexdigest()
 
-    def _fetched(self, address: str, download: Path, interrupted: Callable[[], bool], note: Note) -> str:
+    def _fetched(self, address: str, download: Path, note: Note) -> str:
         """Its SHA-256. A transfer that breaks off is tried once more, from the beginning."""
         for attempt in range(TRIES):
             try:
                 with download.open("wb") as file:
-                    return copied(self._blocks(address, interrupted, note), file)
+                    return copied(self._blocks(address, note), file)
             except DownloadFailed as failed:
                 if not failed.may_pass or attempt == TRIES - 1:
                     raise
                 note(f"{failed.why}; once more")
         raise AssertionError("every way out of the loop returns or raises")
 
-    def _blocks(self, address: str, interrupted: Callable[[], bool], note: Note) -> Iterable[bytes]:
-        return https.blocks(address, silent_s=self._patient_s, headers=self._headers, interrupted=interrupted, note=note)
+    def _blocks(self, address: str, note: Note, is_unwanted: Callable[[], bool] = lambda: False) -> Iterable[bytes]:
+        return https.blocks(address, silent_s=self._patient_s, headers=self._headers, is_unwanted=is_unwanted, note=note)
 
 
 class _Host:

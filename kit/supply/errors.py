@@ -136,13 +136,3 @@ class ArchiveInvalid(KitError):
     exit_code = 14
     what = "{path} is not an archive of kit"
     fix = "make it again: kit images save FILE"
-
-
-class Interrupted(KitError):
-    """A supply of tools and images was interrupted with Ctrl-C; what was finished is kept."""
-
-    code = "KIT-INTERRUPTED"
-    exit_code = 130
-    what = "stopped"
-    why = "interrupted; what was finished is kept"
-    fix = "run the same command again: it goes on from there"

@@ -22,7 +22,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from kit.supply.errors import DownloadFailed, Interrupted
+from kit import cancel
+from kit.supply.errors import DownloadFailed
 
 BLOCK = 256 * 1024
 AHEAD = 8  # blocks that are read before they are asked for
@@ -35,6 +36,7 @@ TUNNEL = re.compile(r"Tunnel connection failed: (\d+)")  # http.client's words f
 NOT_OF_TRUST = (9, 10, 62, 64)
 INTERCEPTED = "; where a proxy opens TLS on the way, its authority must be in the system's store, or in SSL_CERT_FILE"
 
+UNWANTED = "nobody waits for it any more"
 LOGIN = "if that is a mirror, put the login into its address: KIT_FILES_PREFIX=https://user:password@mirror.example/"
 # Status → why, and what mends it. A mirror may answer 403 or 404 for what it has not fetched yet.
 REFUSALS: Mapping[int, tuple[str, str]] = {
@@ -54,12 +56,13 @@ def blocks(
     *,
     silent_s: float,
     headers: Mapping[str, str] | None = None,
-    interrupted: Callable[[], bool] = lambda: False,
+    is_unwanted: Callable[[], bool] = lambda: False,
     note: Note = lambda text: None,
 ) -> Iterator[bytes]:
-    """The content as it comes. Raises `DownloadFailed`, also where less came than was promised, and `Interrupted` at once.
+    """The content as it comes. Raises `DownloadFailed`, also where less came than was promised, and `Cancelled` at once.
 
-    It is read in a thread of its own, which an interruption leaves behind: it ends with its connection, after `silent_s` at most.
+    It is read in a thread of its own, which a cancelled command leaves behind: that ends with its connection, after `silent_s`
+    at most.
     """
     arrived: queue.Queue[tuple[str, Any]] = queue.Queue(AHEAD)
     left = threading.Event()
@@ -87,8 +90,9 @@ def blocks(
     total, done = None, 0
     try:
         while True:
-            if interrupted():
-                raise Interrupted
+            cancel.check()
+            if is_unwanted():
+                raise DownloadFailed(address=address, why=UNWANTED, may_pass=False)
             try:
                 kind, value = arrived.get(timeout=POLL_S)
             except queue.Empty:

@@ -35,7 +35,7 @@ class Maker:
             case PulledImage() as image:
                 local = resolve.pulled_reference(entry, image)
                 assert local is not None  # the plan does not pull without a digest
-                self.registry().pull(image, local, log=log, interrupted=self.shop.interrupted, note=note)
+                self.registry().pull(image, local, log=log, note=note)
             case PulledFiles() as published:
                 self._program(published, entry, note)
             case Built():
@@ -46,7 +46,7 @@ class Maker:
         assert target is not None  # the plan does not pull what upstream has not got for this platform
         file = published.files[self.shelf.surroundings.platform_of(entry)]
         with self.shop.cache.landing(target.parent) as folder:
-            self.files().program(file, entry.name, folder, interrupted=self.shop.interrupted, note=note)
+            self.files().program(file, entry.name, folder, note=note)
 
     def _built(self, need: Need, entry: Entry, log: Path, note: Note) -> None:
         if entry.section == "image":

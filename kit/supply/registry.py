@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -36,7 +36,7 @@ class RegistryDoor(Protocol):
 
     def digest_at_registry(self, reference: str, *, timeout_s: float) -> str | None: ...
 
-    def pull(self, repository: str, digest: str, *, log: Path, interrupted: Callable[[], bool], note: Note) -> str: ...
+    def pull(self, repository: str, digest: str, *, log: Path, note: Note) -> str: ...
 
     def find(self, reference: str) -> LocalImage | None: ...
 
@@ -96,7 +96,6 @@ class Registry:
         local: str,
         *,
         log: Path,
-        interrupted: Callable[[], bool],
         note: Note = lambda text: None,
     ) -> None:
         """Pull by digest and give it the local name, which stays the same whichever mirror it came through.
@@ -112,7 +111,7 @@ class Registry:
                 note(warning)
             place = repository(mirrored(image.reference, self._prefix))
             try:
-                here = self._door.pull(place, image.digest, log=log, interrupted=interrupted, note=note)
+                here = self._door.pull(place, image.digest, log=log, note=note)
             except ImagePullFailed as failure:
                 with self._asking[host_of(place)]:
                     self._remember(f"{place}@{image.digest}", failure)

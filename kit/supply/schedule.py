@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
-from kit.cancel import Cancel
 from kit.plan import graph
 from kit.supply.lock import Built, Cargo, GoBuild, GoInstall, Maven
 from kit.supply.resolve import Need
@@ -68,7 +67,6 @@ def run(
     *,
     workers: int | None = None,
     heavy: int | None = None,
-    cancelled: Cancel | None = None,
 ) -> None:
     """Call `make` for every need after those it comes after; raises the first error once all that was begun has ended."""
     at_once = workers or max(2, os.cpu_count() or 1)
@@ -83,7 +81,6 @@ def run(
         workers=at_once,
         priority=chain_weights(needs).__getitem__,
         may_start=may_start,
-        cancelled=cancelled,
     )
 
 

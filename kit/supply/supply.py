@@ -22,7 +22,6 @@ from kit.adapters.docker.client import Docker
 from kit.adapters.docker.errors import disk_full
 from kit.adapters.docker.registries import ImagePullFailed
 from kit.adapters.process import Runner
-from kit.cancel import Cancel, Cancelled
 from kit.host import fitness, platform
 from kit.supply import known_locks, recipe, resolve, room, schedule
 from kit.supply.cache import Cache
@@ -58,7 +57,6 @@ class Supply:
         *,
         environment: Mapping[str, str] = os.environ,
         tools_for: str = "",
-        cancelled: Cancel | None = None,
     ) -> None:
         """`assets` is the folder that the lock's paths start from (it holds compose/ and kind/). Opens nothing yet.
 
@@ -71,7 +69,6 @@ class Supply:
         self.run = runner
         self.environment = environment
         self._tools_for = tools_for
-        self.cancel = cancelled or cancel.current
         self._speaking = threading.Lock()
         self._refused: dict[tuple[str, str], str] = {}  # entry and version → why its pull failed
 
@@ -85,7 +82,6 @@ class Supply:
             self.run,
             environment=self.environment,
             tools_for=platform,
-            cancelled=self.cancel,
         )
 
     @cached_property
@@ -246,7 +242,6 @@ class Supply:
                 schedule.run(
                     {need.key: need for need in needs},
                     lambda need: self._make(need, heard, counted, made),
-                    cancelled=self.cancel,
                 )
             except (ImagePullFailed, DownloadFailed):
                 # The next plan takes another way, or says with this reason that there is none.
@@ -296,7 +291,7 @@ class Supply:
     def _make(self, need: Need, progress: schedule.Progress, counting: tuple[Way, ...], made: dict[str, Need]) -> None:
         entry = self.lock.entries[need.key]
         log = self.cache.log(need.name, need.recipe)
-        with self.cache.exclusive(f"{need.section}-{need.name}", need.recipe, self.cancel):
+        with self.cache.exclusive(f"{need.section}-{need.name}", need.recipe):
             if not isinstance(self._shelf.look(entry, counting, self.docker.images.find), Missing):
                 return  # another kit made it while this one waited
             began = time.monotonic()
@@ -304,8 +299,7 @@ class Supply:
             try:
                 self._maker().make(need, entry, log, lambda text: self._say(lambda: progress.doing(need.key, text)))
             except BaseException as error:
-                if self.cancel.is_set:
-                    raise Cancelled(self.cancel.signal) from error
+                cancel.check()
                 if full := disk_full(self.cache.root):
                     self._say(lambda: progress.failed(need.key, str(log)))
                     raise full from error
@@ -325,7 +319,7 @@ class Supply:
         from kit.supply.builders import Workshop
         from kit.supply.make import Maker
 
-        shop = Workshop(self.assets, self.cache, self.docker, self.run, lambda: self.cancel.is_set)
+        shop = Workshop(self.assets, self.cache, self.docker, self.run)
         return Maker(shop, self._shelf, lambda: self.registry, lambda: self.files, lambda key: self.place_of(key).place)
 
     def _say(self, what: Callable[[], None]) -> None:

@@ -13,10 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from kit import cancel
 from kit.errors import KitError
 from kit.status import FINE, SOMETHING_WRONG
-from kit.supply.errors import DownloadFailed, Interrupted
-from kit.supply.https import Note
+from kit.supply.errors import DownloadFailed
+from kit.supply.https import UNWANTED, Note
 from kit.supply.lock import Entry, PlatformFile, Pulled, PulledFiles, PulledImage
 from kit.supply.registry import repository
 
@@ -46,7 +47,7 @@ class FilesDoor(Protocol):
     def why_not(self, url: str, *, patient: bool = False) -> str | None: ...
     def touch(self, url: str) -> None: ...
     def text(self, url: str) -> str: ...
-    def sha256(self, url: str, *, interrupted: Callable[[], bool] = ..., note: Note = ...) -> str: ...
+    def sha256(self, url: str, *, is_unwanted: Callable[[], bool] = ..., note: Note = ...) -> str: ...
 
 
 class Digests(Protocol):
@@ -108,7 +109,7 @@ def sum_in(text: str, name: str) -> str | None:
 
 
 def _files(
-    entry: Entry, source: PulledFiles, files: FilesDoor, download: bool, note: Note, interrupted: Callable[[], bool]
+    entry: Entry, source: PulledFiles, files: FilesDoor, download: bool, note: Note, is_unwanted: Callable[[], bool]
 ) -> tuple[Compared, ...]:
     sums = _Sums(source.sums, files)
 
@@ -116,14 +117,13 @@ def _files(
         def found(verdict: Verdict, upstream: str = "", why: str = "") -> Compared:
             return Compared(entry.key, source.version, platform, file.url, file.sha256, upstream, verdict, why)
 
-        if interrupted():
-            raise Interrupted
-        if silence := files.why_not(file.url, patient=True):
+        cancel.check()
+        if silence := UNWANTED if is_unwanted() else files.why_not(file.url, patient=True):
             return found("not asked", why=silence)
         try:
             if download:
                 said = f"{entry.key} {platform}"
-                hashed = files.sha256(file.url, interrupted=interrupted, note=lambda text: note(f"{said}: {text}"))
+                hashed = files.sha256(file.url, is_unwanted=is_unwanted, note=lambda text: note(f"{said}: {text}"))
             else:
                 hashed = ""
                 files.touch(file.url)

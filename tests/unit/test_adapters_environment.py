@@ -50,7 +50,7 @@ def _maven(starts: Starts, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def _go(starts: Starts, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    builders.Workshop(folder, Cache(folder), None, starts, lambda: False).go(["build"], None)  # type: ignore[arg-type]
+    builders.Workshop(folder, Cache(folder), None, starts).go(["build"], None)  # type: ignore[arg-type]
 
 
 def _kind(starts: Starts, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

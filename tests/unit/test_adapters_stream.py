@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from kit.adapters.docker.errors import EngineRefused
+from kit import cancel
 from kit.adapters.docker.stream import Silence, abandonable, problem_in, written
 from kit.adapters.docker.transfer import Build, Pull, Throttle
+from kit.cancel import Cancel, Cancelled
 
 NEVER = 3600.0
 
@@ -32,7 +33,7 @@ def test_pieces_and_errors_come_through() -> None:
         yield {"status": "one"}
         raise KeyError("two")
 
-    heard = abandonable(pieces, lambda: False)
+    heard = abandonable(pieces)
     assert next(heard) == {"status": "one"}
     with pytest.raises(KeyError):
         next(heard)
@@ -48,7 +49,7 @@ def test_a_silent_stream_ends(is_before_the_first_word: bool) -> None:
         over.wait()
 
     with pytest.raises(Silence, match=r"no word from the registry for 0\.05 s"):
-        list(abandonable(pieces, lambda: False, silent_s=0.05, poll_s=0.01))
+        list(abandonable(pieces, silent_s=0.05, poll_s=0.01))
     over.set()
 
 
@@ -61,11 +62,13 @@ def test_a_stream_that_repeats_itself_is_silent() -> None:
             yield layer("Downloading", "b", current=7, total=9)
 
     with pytest.raises(Silence):
-        list(abandonable(pieces, lambda: False, silent_s=0.05, poll_s=0.01))
+        list(abandonable(pieces, silent_s=0.05, poll_s=0.01))
     over.set()
 
 
-def test_an_interrupted_stream_ends_whether_it_speaks_or_not() -> None:
+def test_a_stream_ends_with_a_cancelled_command_whether_it_speaks_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cancel, "current", Cancel())
+    cancel.current.set()
     over = threading.Event()
 
     def speaking() -> Iterator[dict[str, Any]]:
@@ -77,8 +80,8 @@ def test_an_interrupted_stream_ends_whether_it_speaks_or_not() -> None:
         yield {}
 
     for pieces in (speaking, silent):
-        with pytest.raises(EngineRefused):
-            list(abandonable(pieces, lambda: True, silent_s=NEVER, poll_s=0.01))
+        with pytest.raises(Cancelled):
+            list(abandonable(pieces, silent_s=NEVER, poll_s=0.01))
     over.set()
 
 

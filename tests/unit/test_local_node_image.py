@@ -127,7 +127,7 @@ def test_a_signal_ends_the_waiting_for_another_kit_that_makes_it(tmp_path: Path,
         if event.state == "started":
             threading.Timer(0.1, cancel.current.set).start()
 
-    with cache.exclusive(node_image.NAME, node_image.FORM, Cancel()), pytest.raises(Cancelled):
+    with cache.exclusive(node_image.NAME, node_image.FORM), pytest.raises(Cancelled):
         planned.carry_out(local, heard, lambda plan: None)
 
 

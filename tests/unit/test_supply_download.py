@@ -10,7 +10,6 @@ import platform
 import signal
 import sys
 import tarfile
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from typing import Any
 import pytest
 import trustme
 
+from kit import cancel
 from kit.adapters import process
 from kit.adapters.docker.errors import DiskFull
 from kit.cancel import Cancel, Cancelled
@@ -28,7 +28,7 @@ from kit.errors import KitError
 from kit.supply import https
 from kit.supply.cache import Cache
 from kit.supply.download import Files
-from kit.supply.errors import ChecksumWrong, DownloadFailed, FilesPrefixInvalid, Interrupted, NoSource
+from kit.supply.errors import ChecksumWrong, DownloadFailed, FilesPrefixInvalid, NoSource
 from kit.supply.lock import PlatformFile
 from kit.supply.supply import Supply
 from tests.support.file_server import (
@@ -491,15 +491,17 @@ def test_a_full_disk_is_told_as_such(server: FileServer, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("after", [1000, None], ids=["in its middle", "before it began"])
-def test_an_interruption_ends_a_silent_transfer_at_once(server: FileServer, target: Path, after: int | None) -> None:
+def test_an_interruption_ends_a_silent_transfer_at_once(
+    server: FileServer, target: Path, after: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.paths[PATH] = stalled = Stalled(PROGRAM, after)
-    pressed = threading.Event()
+    monkeypatch.setattr(cancel, "current", Cancel())
     with ThreadPoolExecutor() as pool:
-        ended = pool.submit(fetch, Files(server.url, patient_s=60), target, interrupted=pressed.is_set)
+        ended = pool.submit(fetch, Files(server.url, patient_s=60), target)
         assert stalled.reached.wait(10)
         began = time.monotonic()
-        pressed.set()
-        with pytest.raises(Interrupted):
+        cancel.current.set()
+        with pytest.raises(Cancelled):
             ended.result(30)
     assert time.monotonic() - began < 30  # and not when the server gives up
     assert left(target) == []
@@ -535,7 +537,7 @@ def lock_of(folder: Path, platforms: list[str]) -> Path:
 
 def supply(folder: Path, prefix: str, platforms: list[str]) -> Supply:
     environment = {"KIT_FILES_PREFIX": prefix, "PATH": ""}
-    return Supply(lock_of(folder, platforms), folder / "cache", folder, NoEngine(), environment=environment, cancelled=Cancel())  # type: ignore[arg-type]
+    return Supply(lock_of(folder, platforms), folder / "cache", folder, NoEngine(), environment=environment)  # type: ignore[arg-type]
 
 
 ALL = ["linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64"]
@@ -596,17 +598,21 @@ def test_the_first_reason_of_a_failed_pull_stays_and_nothing_half_made(server: F
     assert not any(path for path in (tmp_path / "cache" / "tools").rglob("*") if path.is_file())
 
 
-def test_an_interrupted_supply_leaves_nothing_half_made(server: FileServer, tmp_path: Path) -> None:
+def test_an_interrupted_supply_leaves_nothing_half_made(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancel, "current", Cancel())
     stalled = Stalled(b"linux-amd64", 5)
     server.paths["/upstream.example/linux-amd64"] = stalled
     here = supply(tmp_path, server.url, ["linux-amd64"])
     with ThreadPoolExecutor() as pool:
         made = pool.submit(here.ensure)
         assert stalled.reached.wait(10)
-        here.cancel.set()
+        cancel.current.set()
         with pytest.raises(Cancelled):
             made.result(30)
     assert not any(path for path in (tmp_path / "cache" / "tools").rglob("*") if path.is_file())
+    monkeypatch.setattr(cancel, "current", Cancel())  # the next command
     server.paths["/upstream.example/linux-amd64"] = b"linux-amd64"
     assert len(supply(tmp_path, server.url, ["linux-amd64"]).ensure()) == 1
 

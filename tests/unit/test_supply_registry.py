@@ -45,9 +45,7 @@ class Door:
             raise refused(reference, SAID[says])
         return says
 
-    def pull(
-        self, repository: str, digest: str, *, log: Path, interrupted: Callable[[], bool], note: Callable[[str], None]
-    ) -> str:
+    def pull(self, repository: str, digest: str, *, log: Path, note: Callable[[str], None]) -> str:
         self.say(f"{repository}@{digest}")
         return f"{repository}@{digest}"
 
@@ -63,7 +61,7 @@ def image(reference: str) -> PulledImage:
 
 
 def pull(registry: Registry, reference: str, **more: Any) -> None:
-    registry.pull(image(reference), "kit.local/x:1", log=Path("/dev/null"), interrupted=lambda: False, **more)
+    registry.pull(image(reference), "kit.local/x:1", log=Path("/dev/null"), **more)
 
 
 @pytest.mark.parametrize("says", ["limited", "silent", "failing", "unreachable", "untrusted"])

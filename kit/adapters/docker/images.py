@@ -11,7 +11,7 @@ import errno
 import json
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,7 +105,6 @@ class ImageStore:
         labels: Mapping[str, str],
         arguments: Mapping[str, str],
         log: Path,
-        interrupted: Callable[[], bool] = lambda: False,
         note: Note = lambda text: None,
     ) -> None:
         """Build from a tar of the context; what the engine says goes to `log`, line by line, as it comes.
@@ -130,7 +129,7 @@ class ImageStore:
 
         at, problem, speaking = Build(), None, Throttle(note)
         with self._docker.doing(f"build {tag}"), log.open("a") as file:
-            for piece in written(abandonable(said, interrupted), file):
+            for piece in written(abandonable(said), file):
                 at = at.heard(piece)
                 problem = problem_in(piece) or problem
                 speaking.say(at.text)
@@ -145,7 +144,6 @@ class ImageStore:
         digest: str,
         *,
         log: Path,
-        interrupted: Callable[[], bool] = lambda: False,
         note: Note = lambda text: None,
         silent_s: float = SILENT_PULL_S,
     ) -> str:
@@ -159,7 +157,7 @@ class ImageStore:
             if helper is not None:
                 file.write(f"{helper.said}: asking without a login\n")
             try:
-                problem, status = self._pulled(repository, digest, file, interrupted, note, silent_s)
+                problem, status = self._pulled(repository, digest, file, note, silent_s)
             except Silence as silence:
                 file.write(f"{silence}\n")
                 raise RegistrySilent(reference=reference, said=str(silence)) from silence
@@ -174,7 +172,6 @@ class ImageStore:
         repository: str,
         digest: str,
         file: IO[str],
-        interrupted: Callable[[], bool],
         note: Note,
         silent_s: float,
     ) -> tuple[str | None, int | None]:
@@ -184,9 +181,7 @@ class ImageStore:
         client = self._docker.connect(CALL_TIMEOUT_S)
         answers: list[Any] = []
         client.hooks["response"].append(lambda answer, **_: answers.append(answer))
-        pieces = abandonable(
-            lambda: client.pull(repository, tag=digest, stream=True, decode=True), interrupted, silent_s=silent_s
-        )
+        pieces = abandonable(lambda: client.pull(repository, tag=digest, stream=True, decode=True), silent_s=silent_s)
         reference = f"{repository}@{digest}"
         at, problem, speaking, status = Pull({}), None, Throttle(note), None
         try:
@@ -197,7 +192,7 @@ class ImageStore:
                     if speaking.is_due():
                         speaking.say(at.text(speaking.elapsed_s))
         except EngineRefused as said:
-            if not isinstance(said.__cause__, APIError):  # interrupted
+            if not isinstance(said.__cause__, APIError):
                 raise
             problem, status = said.detail, said.__cause__.status_code
         finally:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any
 
-from kit.adapters.docker.errors import EngineRefused
+from kit import cancel
 
 POLL_S = 0.2
 
@@ -24,12 +24,11 @@ class Silence(Exception):
 
 def abandonable(
     pieces: Callable[[], Iterable[Piece]],
-    interrupted: Callable[[], bool],
     *,
     silent_s: float | None = None,
     poll_s: float = POLL_S,
 ) -> Iterator[Piece]:
-    """The same pieces, but with an end as soon as `interrupted` says so, however silent the other side is.
+    """The same pieces, but with an end as soon as the command is cancelled, however silent the other side is.
 
     With `silent_s`, also with an end (`Silence`) when nothing new came for so long: the containerd image store repeats the state
     of every layer ten times a second, also while no byte arrives (moby, daemon/containerd/progress.go, read 2026-11-28).
@@ -57,8 +56,7 @@ def abandonable(
             kind, value = arrived.get(timeout=poll_s)
         except queue.Empty:
             kind, value = "nothing", None
-        if interrupted():
-            raise EngineRefused(doing="go on", said="it was interrupted") from None
+        cancel.check()
         if kind == "error":
             raise value
         if kind == "end":

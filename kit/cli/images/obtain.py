@@ -48,7 +48,7 @@ def _build_custom(session: Any, names: tuple[str, ...], base: str | None, profil
     log = supply.cache.temporary() / "custom-images.log"
 
     def fetch(image: PulledImage, local: str) -> None:
-        supply.registry.pull(image, local, log=log, interrupted=lambda: False)
+        supply.registry.pull(image, local, log=log)
 
     made = []
     for name, chosen in bases.items():

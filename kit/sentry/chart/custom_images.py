@@ -83,7 +83,6 @@ def build(
     *,
     fetch: Callable[[PulledImage, str], None],
     log: Path,
-    interrupted: Callable[[], bool] = lambda: False,
 ) -> Custom:
     """Build it, unless it is there. `fetch` brings a base with a digest into the engine under the local name given with it."""
     local = _base_here(docker, name, base, fetch)
@@ -99,7 +98,7 @@ def build(
         log.write_text("")
         arguments = {"BASE": local, "BASE_USER": docker.images.user(local) or "root"}
         labels = {RECIPE_LABEL: recipe, BASE_LABEL: _spelt(base)}
-        docker.images.build(packed(content), tag=reference, labels=labels, arguments=arguments, log=log, interrupted=interrupted)
+        docker.images.build(packed(content), tag=reference, labels=labels, arguments=arguments, log=log)
     return Custom(name, reference, _spelt(base), is_distroless, is_new)
 
 

@@ -60,7 +60,6 @@ def bring(
     *,
     log: Path,
     say: Callable[[str], None] = lambda line: None,
-    interrupted: Callable[[], bool] = lambda: False,
 ) -> tuple[str, ...]:
     """Pull what the engine does not have; returns the names of those.
 
@@ -75,7 +74,7 @@ def bring(
         if found is None:
             raise ImageNotPublished(reference=reference)
         say(f"· {reference}  {found[:19]}")
-        registry.pull(PulledImage(name, found), local_name(reference), log=log, interrupted=interrupted)
+        registry.pull(PulledImage(name, found), local_name(reference), log=log)
         pulled.append(reference)
     return tuple(pulled)
 

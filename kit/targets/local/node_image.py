@@ -59,7 +59,7 @@ def make(local: LocalTarget) -> str:
     supply, docker = local.supply, local.docker
     base, images = supply.image("kind-node").reference, local.cluster_images()
     made_of = reference(base, images, supply.assets / SCRIPT)
-    with supply.cache.exclusive(NAME, FORM, supply.cancel):
+    with supply.cache.exclusive(NAME, FORM):
         if not is_there(local, made_of):
             labels = {IMAGE_LABEL: NAME, RECIPE_LABEL: made_of.rpartition("-")[2], SOURCE_LABEL: supply.image("kind-node").source}
             node.make_image(

@@ -101,7 +101,7 @@ def test_a_wrong_digest_is_refused(tmp_path: Path, docker: Docker, mirror: Mirro
         found.ensure([mirror.name], ways=("pulled",))
     assert f"{mirror.address} has no library/{mirror.name}@{WRONG[:19]}" in absent.value.why
     with pytest.raises(RegistryLacks):
-        found.registry.pull(PulledImage(mirror.name, WRONG), "x:1", log=tmp_path / "log", interrupted=lambda: False)
+        found.registry.pull(PulledImage(mirror.name, WRONG), "x:1", log=tmp_path / "log")
     assert not names(docker, mirror)
 
 

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from kit import workspace
+from kit import cancel, workspace
 from kit.adapters import process
 from kit.adapters.docker.client import Docker
 from kit.adapters.docker.errors import DiskFull, ImageBuildFailed
@@ -112,7 +112,7 @@ def supply(home: Path, docker: Docker, name: str, cache: str = "cache") -> Suppl
         f'  {name}-app: {{sources: [{{built: {{version: "1", dockerfile: app, base: {name}-base}}}}]}}\n'
     )
     environment = {**os.environ, "KIT_FILES_PREFIX": home.as_uri()}
-    return Supply(lock, home / cache, home, docker, environment=environment, cancelled=Cancel())
+    return Supply(lock, home / cache, home, docker, environment=environment)
 
 
 def test_what_is_there_is_not_made_again(tmp_path: Path, docker: Docker, name: str) -> None:
@@ -228,12 +228,16 @@ def test_a_changed_byte_in_an_archive_is_found_before_anything_is_used(tmp_path:
         there.tool("tiny")
 
 
-def test_an_interruption_ends_what_runs_and_keeps_what_is_finished(tmp_path: Path, docker: Docker, name: str) -> None:
+def test_an_interruption_ends_what_runs_and_keeps_what_is_finished(
+    tmp_path: Path, docker: Docker, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = supply(tmp_path, docker, name)
     found.ensure(["tiny"])
-    found.cancel.set()
-    with pytest.raises(Cancelled):
-        found.ensure()
+    with monkeypatch.context() as patch:
+        patch.setattr(cancel, "current", Cancel())
+        cancel.current.set()
+        with pytest.raises(Cancelled):
+            found.ensure()
     assert found.tool("tiny").is_file()
     assert supply(tmp_path, docker, name).ensure() != ()
 
