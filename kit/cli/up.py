@@ -86,7 +86,7 @@ def _in_cloud(session: Session, plan_only: bool, only: str | None, yes: bool, pr
     costs = render.prices(prices)
     with session.lock("up --cloud"), session.in_cloud(session.sentry_wanted(**chosen)) as target:
         with progress.listener() as listen:
-            target.told(listen)
+            target.report_supply_to(listen)
             planned = plan.plan(target.only(only))
         render.cloud_plan(planned, session, costs, to_stdout=plan_only)
         if plan_only:
@@ -94,7 +94,7 @@ def _in_cloud(session: Session, plan_only: bool, only: str | None, yes: bool, pr
         if planned.is_for_the_cloud:
             render.confirm(session, yes, render.cloud_question(planned, rehearses=session.rehearse))
         with progress.listener() as listen:
-            target.told(listen)
+            target.report_supply_to(listen)
             apply.up(target, planned, listen)
         seen = status.look(target)
         render.status(seen, session)

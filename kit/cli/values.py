@@ -91,7 +91,7 @@ def check(session: Session, trust_chart: bool, **chosen: Any) -> int:
     """
     from kit.report import values_check
 
-    looked = _wanted(dataclasses.replace(session, trusts_chart=trust_chart), **chosen).look()
+    looked = _wanted(dataclasses.replace(session, trusts_chart=trust_chart), **chosen).inspect()
     if session.is_json:
         print(json.dumps(values_check.document(looked), indent=2))
     else:

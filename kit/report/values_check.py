@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from kit.report.table import Row, with_details
-from kit.sentry.check.check import RULES, Looked
+from kit.sentry.check.check import RULES, Inspection
 from kit.sentry.check.rule import Finding
 
 PLACES_SHOWN = 3
 
 
-def document(looked: Looked) -> dict[str, object]:
+def document(looked: Inspection) -> dict[str, object]:
     return {
         "objects": looked.objects,
         "kinds": dict(looked.kinds),
@@ -31,7 +31,7 @@ def document(looked: Looked) -> dict[str, object]:
     }
 
 
-def table(looked: Looked) -> str:
+def table(looked: Inspection) -> str:
     found = with_details([(_row(alike[0]), _below(alike)) for alike in _grouped((*looked.stopping, *looked.warnings))])
     return found + "".join(f"· {note}\n" for note in looked.notes) + f"{_sum(looked)}\n"
 
@@ -56,7 +56,7 @@ def _below(alike: list[Finding]) -> Iterator[str]:
     yield f"  fix  {first.fix}"
 
 
-def _sum(looked: Looked) -> str:
+def _sum(looked: Inspection) -> str:
     seen = f"{looked.objects} objects, {looked.containers} containers, {len(RULES)} rules"
     executed = f"{looked.configurations} configurations executed, {looked.connections} connections"
     warnings = f", {_counted(len(looked.warnings), 'warning')}" if looked.warnings else ""

@@ -205,10 +205,10 @@ class Installation:
 
     # -- what is said about it before anything runs
 
-    def look(self) -> rules.Looked:
+    def inspect(self) -> rules.Inspection:
         """Every container of every object against every rule, and the settings executed."""
         stand_ins = rules.stand_ins(self.rendered, self.wiring, self.credentials)
-        looked = rules.look(
+        looked = rules.inspect(
             self.wired(),
             self.site.profile(),
             values=self.values,
@@ -223,10 +223,10 @@ class Installation:
         )
         return located(replace(looked, notes=self.flavour.notes()), self._own)
 
-    def check(self) -> rules.Looked:
+    def check(self) -> rules.Inspection:
         """Raises `ValuesUnfit`, `UpgradePath`. Asks no cluster."""
         self.check_upgrade(self.migrated)
-        found = self.look()
+        found = self.inspect()
         if found.stopping:
             raise ValuesUnfit(found.stopping)
         return found

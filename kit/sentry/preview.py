@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kit.blueprint.stack import Stack
     from kit.endpoints import Endpoints
     from kit.machine import Machine
-    from kit.sentry.check.check import Looked
+    from kit.sentry.check.check import Inspection
     from kit.sentry.installation import Installation
 
 ADMIN_EMAIL = "admin@sentry.local"
@@ -82,9 +82,9 @@ class Preview:
             raise NoRelease(why="what runs was installed without leaving its values", command=self.command)
         return values.difference(running, self.installation.values)
 
-    def look(self) -> Looked:
+    def inspect(self) -> Inspection:
         """The chart rendered with the values, wired, and held against every rule."""
-        return self.installation.look()
+        return self.installation.inspect()
 
 
 def stand_in_site(

@@ -202,7 +202,7 @@ class Rig:
 
     def findings(self, variant: Variant) -> list[Finding]:
         """Of `kit values check`, those that stop an installation for what Relay's own objects say."""
-        found = variant.installation.look().stopping
+        found = variant.installation.inspect().stopping
         return [finding for finding in found if finding.object.partition("/")[2].startswith(RELAY)]
 
     def preflight(self, variants: list[Variant]) -> Preflight:

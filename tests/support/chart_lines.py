@@ -38,7 +38,7 @@ from kit.sentry.chart import chart as charts
 from kit.sentry.chart import values
 from kit.sentry.chart.values import Place
 from kit.sentry.chart.wiring import from_document, wire
-from kit.sentry.check.check import Looked, look, stand_ins
+from kit.sentry.check.check import Inspection, inspect, stand_ins
 from kit.sentry.check.keys import known_keys
 from kit.sentry.check.sandbox import PlainChild, Sandbox, sandboxes
 from kit.sentry.lines import profiles, topics
@@ -91,8 +91,8 @@ class Measured:
     profile: Profile
     size: str
     rendered: tuple[Document, ...]
-    looked: Looked
-    unwired: Looked  # the same manifests without the transformer: what it is there for
+    looked: Inspection
+    unwired: Inspection  # the same manifests without the transformer: what it is there for
     seconds: float  # wire and check of the whole render
 
 
@@ -224,6 +224,6 @@ def held(
         **more,
     }
     start = time.monotonic()
-    looked = look(wire(rendered, wiring), profile, **given)
+    looked = inspect(wire(rendered, wiring), profile, **given)
     seconds = time.monotonic() - start
-    return Measured(chart, profile, size, rendered, looked, look(rendered, profile, **given), seconds)
+    return Measured(chart, profile, size, rendered, looked, inspect(rendered, profile, **given), seconds)

@@ -18,7 +18,7 @@ import yaml
 
 from kit.sentry.chart import hooks
 from kit.sentry.chart.manifests import Container, containers, of_kind
-from kit.sentry.check.check import Looked
+from kit.sentry.check.check import Inspection
 from kit.sentry.check.keys import known_keys
 from kit.sentry.check.pods import Files, environment, file_at, volume_at
 from kit.sentry.check.rules_release import unknown
@@ -42,7 +42,7 @@ def measured(size: str) -> Measured:
     return chart_lines.measured(LINE_33, size)
 
 
-def found_in(looked: Looked) -> list[str]:
+def found_in(looked: Inspection) -> list[str]:
     return [f"{each.rule} {each.place}: {each.found}" for each in looked.findings]
 
 

@@ -13,7 +13,7 @@ from kit import workspace
 from kit.blueprint import file
 from kit.blueprint.stack import Stack
 from kit.sentry.chart.own_values import OwnValuesUnfit, OwnValuesUnrendered
-from kit.sentry.check.check import Looked
+from kit.sentry.check.check import Inspection
 from kit.sentry.check.rule import Finding
 from kit.sentry.preview import Preview
 from kit.targets.local import previews
@@ -44,14 +44,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 @pytest.fixture(scope="module")
 def without(made: Made) -> frozenset[str]:
     """What is found in the small chart anyway."""
-    return frozenset(said(made("").look()))
+    return frozenset(said(made("").inspect()))
 
 
 def own(text: str) -> str:
     return "sentry:\n  values:\n" + "".join(f"    {line}\n" for line in text.splitlines())
 
 
-def said(looked: Looked) -> list[str]:
+def said(looked: Inspection) -> list[str]:
     return [line(finding) for finding in looked.findings]
 
 
@@ -77,9 +77,9 @@ config:
 
 
 def test_values_that_break_nothing_are_found_right(made: Made, without: frozenset[str]) -> None:
-    looked = made(own(HARMLESS)).look()
+    looked = made(own(HARMLESS)).inspect()
     assert set(said(looked)) - without == set()
-    assert looked.connections == made("").look().connections, "no connection was lost"
+    assert looked.connections == made("").inspect().connections, "no connection was lost"
 
 
 # The user's values → the rule that finds them.
@@ -131,7 +131,7 @@ BREAKING = {
 
 @pytest.mark.parametrize(("text", "rule"), BREAKING.values(), ids=BREAKING)
 def test_values_that_break_a_rule_are_found_by_it(made: Made, without: frozenset[str], text: str, rule: str) -> None:
-    looked = made(own(text)).look()
+    looked = made(own(text)).inspect()
     found = [finding for finding in looked.findings if finding.rule == rule and line(finding) not in without]
     assert found, said(looked)
     assert all(finding.fix and finding.why for finding in found)
@@ -142,19 +142,19 @@ def test_values_that_break_a_rule_are_found_by_it(made: Made, without: frozenset
 
 def test_another_shape_than_the_charts_is_refused_with_its_line(made: Made) -> None:
     with pytest.raises(OwnValuesUnfit) as refused:
-        made(own("memcached: null\nfixture: whole")).look()
+        made(own("memcached: null\nfixture: whole")).inspect()
     assert "kit.yaml:4 makes fixture a single word" in refused.value.what
 
 
 def test_settings_that_are_taken_away_are_told_in_helms_words(made: Made) -> None:
     with pytest.raises(OwnValuesUnrendered) as refused:
-        made(own("config: {snubaSettingsPy: null}")).look()
+        made(own("config: {snubaSettingsPy: null}")).inspect()
     assert (refused.value.code, refused.value.exit_code) == ("KIT-VALUES-UNRENDERED", 14)
     assert "settings.yaml" in refused.value.why
 
 
 def test_settings_of_nothing_take_nothing_away(made: Made) -> None:
-    assert said(made(own("config: {snubaSettingsPy: '', sentryConfPy: ''}")).look()) == said(made("").look())
+    assert said(made(own("config: {snubaSettingsPy: '', sentryConfPy: ''}")).inspect()) == said(made("").inspect())
 
 
 # -- as a user types it

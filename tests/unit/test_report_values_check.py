@@ -10,7 +10,7 @@ import pytest
 from kit.cli import values as command
 from kit.cli.context import Session
 from kit.report import values_check
-from kit.sentry.check.check import RULES, Looked
+from kit.sentry.check.check import RULES, Inspection
 from kit.sentry.check.rule import Finding
 
 
@@ -27,8 +27,8 @@ def finding(number: int, found: str = "speaks plaintext", warns: bool = False) -
     )
 
 
-def looked(*findings: Finding) -> Looked:
-    return Looked(findings, 60, 52, 1, 5, {"Deployment": 45}, 7, 28)
+def looked(*findings: Finding) -> Inspection:
+    return Inspection(findings, 60, 52, 1, 5, {"Deployment": 45}, 7, 28)
 
 
 def test_alike_findings_are_one_entry_with_their_places() -> None:
@@ -92,7 +92,7 @@ def test_the_data_name_every_place() -> None:
 def test_a_warning_alone_is_no_reason_to_end_with_an_error(
     found: tuple[Finding, ...], exit_code: int, output: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "_wanted", lambda session, **chosen: SimpleNamespace(look=lambda: looked(*found)))
+    monkeypatch.setattr(command, "_wanted", lambda session, **chosen: SimpleNamespace(inspect=lambda: looked(*found)))
     ended = command.check.main([], standalone_mode=False, obj=Session(None, None, output, verbose=False))
     assert ended == exit_code
 

@@ -13,7 +13,7 @@ import yaml
 from kit.endpoints import Secret
 from kit.sentry.chart.manifests import parse
 from kit.sentry.chart.wiring import from_document, wire
-from kit.sentry.check.check import RULES, Looked, look, stand_ins
+from kit.sentry.check.check import RULES, Inspection, inspect, stand_ins
 from kit.sentry.check.sandbox import PlainChild
 from kit.sentry.lines import profiles, topics
 from kit.sentry.lines.profiles import Component, Profile
@@ -54,7 +54,7 @@ class Line:
         return tuple(component for component in self.components if size in component.sizes)
 
 
-def looked(mistake: Mapping[str, Any]) -> Looked:
+def looked(mistake: Mapping[str, Any]) -> Inspection:
     """A good set with one mistake in it, wired and checked as a real release is."""
     names = ("release", "current", "wiring", "applied", "values", "topics")
     text = {name: (FOLDER / f"{name}.yaml").read_text() for name in names}
@@ -70,7 +70,7 @@ def looked(mistake: Mapping[str, Any]) -> Looked:
     line = profiles.load("current") if is_current else Line(rules=mistake.get("rules", {}))
     wiring = from_document("test", line.wiring if isinstance(line, Profile) else yaml.safe_load(text["wiring"]))
     wired = rendered if mistake.get("unwired") else wire(rendered, wiring)
-    return look(
+    return inspect(
         wired,
         line,
         applied=(*applied, *stand_ins(rendered, wiring, applied)),

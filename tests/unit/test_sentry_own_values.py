@@ -16,7 +16,7 @@ from kit.blueprint import file
 from kit.blueprint.stack import OwnValues, SentryWanted, Stack
 from kit.sentry.chart import own_values, values
 from kit.sentry.chart.own_values import OwnValuesUnfit, merged
-from kit.sentry.check.check import Looked
+from kit.sentry.check.check import Inspection
 from kit.sentry.check.located import located as located_in
 from kit.sentry.check.rule import Finding
 from kit.sentry.installation import Installation
@@ -212,7 +212,7 @@ def test_a_finding_about_a_key_of_the_users_says_its_line() -> None:
         return Finding("VALUES-KNOWN", where, None, None, found, "why", "fix")
 
     given = ("sentry.wbe is read by nothing", "sentry.wbe.x: holds a secret", "sentry is read by nothing", "mail.host is read")
-    looked = Looked(tuple(map(finding, given)), 0, 0, 0, 0, {}, 0, 0)
+    looked = Inspection(tuple(map(finding, given)), 0, 0, 0, 0, {}, 0, 0)
     located = located_in(looked, own("sentry:\n  wbe: {x: 1}"))
     assert [each.found for each in located.findings] == [
         "sentry.wbe is read by nothing (kit.yaml:4)",

@@ -100,8 +100,8 @@ def test_relay_s_driver_sees_what_its_init_container_sees() -> None:
 
 def test_the_release_s_own_configuration_comes_under_a_name_of_the_preflight_s() -> None:
     documents = [config_map("sentry-sentry", a="1"), config_map("unused"), deployment("web", **mounted("sentry-sentry"))]
-    brought = parts.brought(documents, parts.components(documents), LABELS, "sentry")
-    assert [(each["metadata"]["name"], each["data"]) for each in brought] == [("kit-preflight-sentry-sentry", {"a": "1"})]
+    copied = parts.copied_references(documents, parts.components(documents), LABELS, "sentry")
+    assert [(each["metadata"]["name"], each["data"]) for each in copied] == [("kit-preflight-sentry-sentry", {"a": "1"})]
     pod = made(documents, frozenset({("ConfigMap", "sentry-sentry")}))
     assert {"name": "kit-preflight-sentry-sentry"} in [volume.get("configMap") for volume in pod["volumes"]]
 
@@ -110,7 +110,7 @@ def test_references_in_variables_and_projections_follow_too() -> None:
     own = frozenset({("Secret", "env"), ("ConfigMap", "c")})
     entry = {"name": "X", "valueFrom": {"secretKeyRef": {"name": "env", "key": "k"}}}
     sources = [{"secret": {"name": "env"}}, {"configMap": {"name": "c"}}, {"secret": {"name": "kit-redis"}}]
-    renamed = parts.renamed([entry, {"projected": {"sources": sources}}], own)
+    renamed = parts.with_run_names([entry, {"projected": {"sources": sources}}], own)
     assert "kit-preflight-env" in json.dumps(renamed[0])
     names = [next(iter(source.values()))["name"] for source in renamed[1]["projected"]["sources"]]
     assert names == ["kit-preflight-env", "kit-preflight-c", "kit-redis"]
@@ -497,7 +497,7 @@ def test_a_driver_without_a_last_word_has_failed(said: str) -> None:
 def test_another_database_number_than_sentry_s_is_found_by_comparing() -> None:
     sentry = verdict.from_log("sentry-web", ["a"], log(outcome()))
     snuba = verdict.from_log("sentry-snuba-api", ["b"], log(outcome(use="REDIS default", options={"db": 1})))
-    found = verdict.held_together((*snuba, *sentry))
+    found = verdict.with_cross_checks((*snuba, *sentry))
     assert [(probe.component, probe.cause) for probe in found] == [("sentry-snuba-api", "redis-db"), ("sentry-web", "")]
 
 

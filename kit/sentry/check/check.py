@@ -47,7 +47,7 @@ RULES: tuple[Rule, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class Inspection:
     """What was looked at, and what was found."""
 
     findings: tuple[Finding, ...]
@@ -78,7 +78,7 @@ class Looked:
         return "; ".join((f"{checked}: {warned if number else 'nothing to mend'}", *self.notes))
 
 
-def look(
+def inspect(
     documents: Iterable[Document],
     profile: ChartLine,
     values: Mapping[str, Any] | None = None,
@@ -91,7 +91,7 @@ def look(
     size: str = "",
     torn_down: Collection[str] = frozenset(kube.KINDS),
     sandboxes: Sequence[Sandbox] = (),
-) -> Looked:
+) -> Inspection:
     """Wired manifests against all rules.
 
     `values` with `chart_defaults` (see `keys.known_keys`) tells keys that the chart does not read. `applied` are the objects that
@@ -119,7 +119,7 @@ def look(
     findings = tuple(
         _finding(rule, seen, container, release) for rule in RULES for seen in rule.test(release) for container in seen.containers
     )
-    return Looked(
+    return Inspection(
         findings=tuple(dict.fromkeys(findings)),
         objects=len(release.documents),
         containers=len(release.containers),

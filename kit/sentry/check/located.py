@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kit.blueprint.stack import OwnValues
-from kit.sentry.check.check import Looked
+from kit.sentry.check.check import Inspection
 from kit.sentry.check.rule import Finding
 
 
-def located(looked: Looked, own: OwnValues) -> Looked:
+def located(looked: Inspection, own: OwnValues) -> Inspection:
     """Findings about a key of the values say in which line of kit.yaml it stands, if it is the user's."""
     return replace(looked, findings=tuple(_located(finding, own) for finding in looked.findings))
 

@@ -185,7 +185,7 @@ _FIELDS = {
 }
 
 
-def brought(
+def copied_references(
     documents: Iterable[Document], wanted: Iterable[Component], labels: Mapping[str, str], namespace: str
 ) -> tuple[Document, ...]:
     """The release's own ConfigMaps and Secrets that these components use, under the preflight's names."""
@@ -201,10 +201,10 @@ def brought(
     return tuple(made)
 
 
-def renamed(node: Any, own: frozenset[tuple[str, str]]) -> Any:
+def with_run_names(node: Any, own: frozenset[tuple[str, str]]) -> Any:
     """The same with every reference to one of `own` (kind, name) led to its stand-in."""
     if isinstance(node, Mapping):
-        made = {key: renamed(value, own) for key, value in node.items()}
+        made = {key: with_run_names(value, own) for key, value in node.items()}
         for field, (kind, name) in _FIELDS.items():
             inner = made.get(field)
             if isinstance(inner, Mapping) and (kind, inner.get(name, "")) in own:
@@ -213,7 +213,7 @@ def renamed(node: Any, own: frozenset[tuple[str, str]]) -> Any:
                 made[field] = {**inner, "name": f"{PREFIX}{inner['name']}"}  # inside `projected` a Secret is called `name`
         return made
     if isinstance(node, list | tuple):
-        return [renamed(value, own) for value in node]
+        return [with_run_names(value, own) for value in node]
     return node
 
 
@@ -246,7 +246,7 @@ def job(
     made = []
     for component in wanted:
         names = {}
-        for volume in renamed(component.volumes, own):
+        for volume in with_run_names(component.volumes, own):
             name = _volume_name(component, volume)
             names[volume["name"]] = name
             volumes[name] = {**volume, "name": name}
@@ -295,8 +295,8 @@ def _container(
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["/usr/bin/python3", "-c", PROGRAM.format(set=SETS[component.kind])],
-        "env": [*renamed(component.env, own), {"name": REQUEST, "value": json.dumps(request, sort_keys=True)}],
-        "envFrom": renamed(component.env_from, own),
+        "env": [*with_run_names(component.env, own), {"name": REQUEST, "value": json.dumps(request, sort_keys=True)}],
+        "envFrom": with_run_names(component.env_from, own),
         "volumeMounts": mounts,
         "securityContext": RESTRICTED,
         "resources": RESOURCES_LARGEST if request["largest"] else RESOURCES,

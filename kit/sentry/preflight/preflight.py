@@ -26,7 +26,7 @@ from kit.sentry.objects import NAMESPACE, STACK_LABEL, Document, config_map
 from kit.sentry.preflight import components as parts
 from kit.sentry.preflight import places
 from kit.sentry.preflight.components import Component
-from kit.sentry.preflight.verdict import Preflight, Probe, broken, from_kept, from_log, held_together, joined, kept
+from kit.sentry.preflight.verdict import Preflight, Probe, broken, from_kept, from_log, joined, kept, with_cross_checks
 
 RESULT = "kit-preflight-result"
 
@@ -101,15 +101,15 @@ def run(
     started = clock()
     labels = {STACK_LABEL: candidate.stack, parts.LABEL: "run", "app.kubernetes.io/name": "preflight"}
     wanted = parts.components(candidate.documents)
-    brought = parts.brought(candidate.documents, wanted, labels, NAMESPACE)
-    own = frozenset((document["kind"], document["metadata"]["name"].removeprefix(parts.PREFIX)) for document in brought)
+    copied = parts.copied_references(candidate.documents, wanted, labels, NAMESPACE)
+    own = frozenset((document["kind"], document["metadata"]["name"].removeprefix(parts.PREFIX)) for document in copied)
     unfit = _missing(wanted, own, api)
     found: tuple[Probe, ...] = tuple(unfit.values())
     able = [component for component in wanted if component.name not in unfit]
     known = _nodes(api)
     chosen = known[: places.MOST_NODES] if len(known) > 1 else ("",)
     if able:
-        applied = (*_inputs(candidate, labels), *brought)
+        applied = (*_inputs(candidate, labels), *copied)
         runs: list[Run] = []
         try:
             with ThreadPoolExecutor(max_workers=8) as pool:
@@ -123,7 +123,7 @@ def run(
             _take_away([*applied, *(run.job for run in runs if not run.has_ended)], api)
     seconds = round(clock() - started, 1)
     on = tuple(node for node in chosen if node)
-    result = Preflight(fingerprint(candidate), datetime.now(UTC), seconds, held_together(found), on, len(known))
+    result = Preflight(fingerprint(candidate), datetime.now(UTC), seconds, with_cross_checks(found), on, len(known))
     api.apply(config_map(candidate.stack, RESULT, kept(result)))
     return result
 

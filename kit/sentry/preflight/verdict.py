@@ -137,7 +137,7 @@ def joined(found: Mapping[str, Sequence[Probe]]) -> tuple[Probe, ...]:
     return tuple(made)
 
 
-def held_together(probes: Iterable[Probe]) -> tuple[Probe, ...]:
+def with_cross_checks(probes: Iterable[Probe]) -> tuple[Probe, ...]:
     """With what only the comparison of components shows: one Redis, one database number, and it is Sentry's."""
     given = tuple(probes)
     numbers = {

@@ -87,7 +87,7 @@ def owned(pods: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], list[Mappi
     return found
 
 
-def of_today(seen: Snapshot) -> list[Mapping[str, Any]]:
+def pods_of_newest_revision(seen: Snapshot) -> list[Mapping[str, Any]]:
     """The pods without those of a Deployment's older templates, which go on crashing until they are taken away."""
     newest_of: dict[str, int] = {}
     sets = {str(each["metadata"]["name"]): each for each in seen.get("ReplicaSet", ())}

@@ -83,7 +83,7 @@ class Watch:
     _since: dict[tuple[str, str], float] = field(default_factory=dict)  # place, failure → first seen
     _crashes: dict[str, set[str]] = field(default_factory=dict)  # place → when it ended, after the hooks
     _hooks_over: float | None = None
-    _before: Before | None = None
+    _before: PreviousAttempt | None = None
     _warnings: Sequence[Mapping[str, Any]] | None = None  # of this look, if somebody asked
 
     def look(self, *, is_installing: bool) -> tuple[Part, ...]:
@@ -91,11 +91,11 @@ class Watch:
         seen: parts.Snapshot = {kind: self.api.list(kind, self.namespace) for kind in parts.LISTED}
         self._warnings = None
         if self._before is None:
-            self._before = before(seen) if is_installing else Before()
+            self._before = before(seen) if is_installing else PreviousAttempt()
         if is_installing:
             seen = {kind: [each for each in seen[kind] if uid(each) not in self._before.objects] for kind in seen}
         not_yet = self._not_yet_applied(seen, is_installing=is_installing)
-        seen = {**seen, "Pod": parts.of_today(seen)}
+        seen = {**seen, "Pod": parts.pods_of_newest_revision(seen)}
         found = parts.parts(self.wanted, seen, self.now(), jobs_seen=self._jobs_seen, is_installing=is_installing)
         self._jobs_seen |= {part.wanted.name for part in found if part.wanted.is_hook_job and part.state != "absent"}
         if self._hooks_over is None and not any(part.is_open for part in found if part.wanted.is_hook_job):
@@ -214,7 +214,7 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class PreviousAttempt:
     """What an earlier attempt left behind."""
 
     objects: frozenset[str] = frozenset()  # pods that gave up and Jobs that ended, by uid: Helm is about to replace them
@@ -222,12 +222,12 @@ class Before:
     versions: frozenset[tuple[str, int]] = frozenset()  # Deployments and StatefulSets, each with its generation
 
 
-def before(seen: parts.Snapshot) -> Before:
+def before(seen: parts.Snapshot) -> PreviousAttempt:
     """Of the first look, when Helm has only begun: no Job of its own can have ended yet."""
     stuck = [pod for pod in seen["Pod"] if last_end(pod) or pod_trouble(pod).is_final]
     old = (*stuck, *(job for job in seen["Job"] if parts.is_over(job)))
     versions = frozenset(version(each) for kind in ("Deployment", "StatefulSet") for each in seen[kind])
-    return Before(frozenset(map(uid, old)), frozenset(ended for pod in stuck if (ended := last_end(pod))), versions)
+    return PreviousAttempt(frozenset(map(uid, old)), frozenset(ended for pod in stuck if (ended := last_end(pod))), versions)
 
 
 def version(there: Mapping[str, Any]) -> tuple[str, int]:

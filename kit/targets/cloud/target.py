@@ -97,7 +97,7 @@ class CloudTarget:
         """After an apply."""
         self._outputs = None
 
-    def told(self, listen: Listener) -> None:
+    def report_supply_to(self, listen: Listener) -> None:
         """Whoever listens also hears of tools and of the provider, which may have to be built."""
         from kit.targets.supply_events import SupplyEvents
 
