@@ -69,7 +69,7 @@ def test_values_diff(difference: str, code: int, monkeypatch: pytest.MonkeyPatch
 def test_values_check(stopping: tuple[str, ...], code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     looked = SimpleNamespace(stopping=stopping)
     monkeypatch.setattr(values.dataclasses, "replace", lambda session, **changes: session)
-    monkeypatch.setattr(values, "_wanted", lambda session, **chosen: SimpleNamespace(look=lambda: looked))
+    monkeypatch.setattr(values, "_wanted", lambda session, **chosen: SimpleNamespace(inspect=lambda: looked))
     monkeypatch.setattr(values_check, "document", lambda found: {})
     assert end(values.check, session()) == code
 
