@@ -66,6 +66,14 @@ def of_shell(host: str, port: int, environment: Mapping[str, str] = os.environ) 
     return named(source, environment[source])
 
 
+def sparing(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """For clients that ask a proxy for this computer too (requests, curl, boto3), in both spellings; nothing without a proxy."""
+    if not any(environment.get(name) for name in (*VARIABLES, "ALL_PROXY", "all_proxy")):
+        return {}
+    before = environment.get("no_proxy") or environment.get("NO_PROXY")
+    return dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(filter(None, [before, "127.0.0.1,localhost"])))
+
+
 def on_this_computer(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """The variables whose proxy listens on this computer's loopback: in a container that is the container itself."""
     found = []

@@ -136,5 +136,5 @@ def refuses_plaintext(server: Server, in_clear: InClear, timeout_s: float = IN_C
     if said.startswith(TLS_ALERT):
         return Refusal("refused", "it answers with an alert of TLS")
     if in_clear.is_refusal(said):
-        return Refusal("refused", one_line(said.decode(errors="replace").replace("\0", " "), 60))
+        return Refusal("refused", one_line(said.decode(errors="replace").replace("\0", " "), 100))
     return Refusal("accepted", f"{in_clear.words[:10]!r} in clear was answered with {said[:40]!r}")

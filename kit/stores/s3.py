@@ -7,6 +7,7 @@ same S3 requests, and the only other place that knows its name is `s3_admin`.
 from __future__ import annotations
 
 import dataclasses
+import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -31,6 +32,8 @@ IN_CLEAR = InClear(
 ROOT = "kit-root"
 REGION = "us-east-1"
 FILESTORE, NODESTORE = "sentry-filestore", "sentry-nodestore"  # names of buckets, and of the users who own one each
+# What botocore takes from AWS_PROFILE, AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, and what it is given instead.
+OF_THE_SHELL = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
 # S3's words for a login or a right that is not accepted; a bucket that is not there yet lacks the same set-up.
 REFUSALS = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket"})
 
@@ -136,13 +139,23 @@ def smoke(endpoint: S3Endpoint, trust: Trust) -> Roundtrip:
 
 def _client(endpoint: S3Endpoint, bucket: Bucket, trust: Trust) -> Any:
     import boto3
+    import botocore.session
     from botocore.config import Config
 
-    # A session of its own: the default one is global, and reads profiles of the user's that have no say here.
-    session = boto3.session.Session(bucket.access_key, bucket.secret_key.reveal(), region_name=endpoint.region)
-    timeouts = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+    # A session of its own: the default one is global. The user's profile, files and proxies are for another S3.
+    core = botocore.session.Session(session_vars={name: (None, None, value, None) for name, value in OF_THE_SHELL.items()})
+    session = boto3.session.Session(
+        bucket.access_key, bucket.secret_key.reveal(), region_name=endpoint.region, botocore_session=core
+    )
+    settings = Config(
+        connect_timeout=5,
+        read_timeout=10,
+        retries={"total_max_attempts": 1},
+        s3={"addressing_style": "path"},
+        proxies={},
+    )
     url = f"https://{endpoint.host}:{endpoint.port}"
-    return session.client("s3", endpoint_url=url, verify=str(trust.ca_file), config=timeouts)
+    return session.client("s3", endpoint_url=url, verify=str(trust.ca_file), config=settings)
 
 
 def _write_and_read(client: Any, bucket: str) -> None:

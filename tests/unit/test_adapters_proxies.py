@@ -119,6 +119,12 @@ def test_who_is_spared_is_decided_by_the_rules_of_kubectl(host: str, spared: str
         assert (found.address, found.host, found.port) == ("http://proxy.example:3128", "proxy.example", 3128)
 
 
+def test_clients_that_ask_a_proxy_for_everything_are_told_to_spare_this_computer() -> None:
+    assert proxies.sparing({"NO_PROXY": "example.com"}) == {}
+    shell = {"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": "example.com"}
+    assert proxies.sparing(shell) == dict.fromkeys(("NO_PROXY", "no_proxy"), "example.com,127.0.0.1,localhost")
+
+
 def test_a_proxy_of_this_computer_is_recognised() -> None:
     shell = {"HTTP_PROXY": "http://127.0.0.1:9", "https_proxy": "localhost:3128", "HTTPS_PROXY": "http://proxy.example:3128"}
     assert proxies.on_this_computer(shell) == ("HTTP_PROXY", "https_proxy")

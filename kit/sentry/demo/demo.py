@@ -6,7 +6,6 @@ so it is never an argument.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit import cancel
+from kit.adapters import proxies
 from kit.adapters.process import Runner, run
 from kit.endpoints import Secret, Trust
 from kit.errors import KitError, first_line
@@ -84,6 +84,4 @@ def send(script: Path, dsn: Secret, trust: Trust, *, runner: Runner = run) -> st
 
 
 def _environment(dsn: Secret, trust: Trust) -> dict[str, str]:
-    """A proxy for the Internet is none for this computer, whichever of the two spellings the SDK's HTTP library prefers."""
-    direct = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
-    return {"SENTRY_DSN": dsn.reveal(), "SENTRY_CA_CERTS": str(trust.ca_file), "no_proxy": direct, "NO_PROXY": direct}
+    return {"SENTRY_DSN": dsn.reveal(), "SENTRY_CA_CERTS": str(trust.ca_file), **proxies.sparing()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kit.adapters import proxies
 from kit.host.trust import client_variables
 from kit.sentry import claims
 from kit.sentry.preview import Preview
@@ -40,7 +41,7 @@ class CloudCommands:
         cloud = self.cloud
         found = {**self.sentry.client_env(), "KUBECONFIG": str(cloud.place.kubeconfig)}
         if cloud.place.rehearses:
-            found |= client_variables(cloud.clients.backing.workspace.bundle_file)
+            found |= client_variables(cloud.clients.backing.workspace.bundle_file) | proxies.sparing()
         return {**found, **kubectl.on_path(cloud.clients.supply)}
 
     def preview(self) -> Preview:

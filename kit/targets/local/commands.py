@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kit import verify as checks
+from kit.adapters import proxies
 from kit.blueprint.stack import STORES
 from kit.host.trust import client_variables
 from kit.sentry import claims
@@ -46,7 +47,7 @@ class LocalCommands:
             found |= catalog.module(name).client_env(endpoints.store(name), trust)
         if "sentry" in local.stack.parts and kubeconfig.exists():
             found |= self.sentry.client_env()
-        found |= client_variables(local.workspace.bundle_file)
+        found |= client_variables(local.workspace.bundle_file) | proxies.sparing()
         if kubeconfig.exists():
             found["KUBECONFIG"] = str(kubeconfig)
             found |= kubectl.on_path(local.supply)
