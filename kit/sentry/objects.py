@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 NAMESPACE = RELEASE = "sentry"
 STACK_LABEL = "dev.kit.stack"
 KUBERNETES = "1.34.0"  # what templates are rendered for; the minor version of the local cluster's node
+
+# Of what kit runs itself: no root, no writing into the image, no token of the cluster.
+UNPRIVILEGED = {
+    "runAsNonRoot": True,
+    "runAsUser": 10001,
+    "runAsGroup": 10001,
+    "fsGroup": 10001,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+RESTRICTED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 
 Document = Mapping[str, Any]
 
@@ -48,3 +58,20 @@ def config_map(
 
 def metadata(stack: str, name: str, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
     return {"name": name, "namespace": NAMESPACE, "labels": {STACK_LABEL: stack, **(labels or {})}}
+
+
+def pod(containers: Sequence[Document], volumes: Mapping[str, Document], **more: Any) -> Document:
+    """The spec of a pod of kit's own. `volumes`: name → source."""
+    limited = [{**each, "imagePullPolicy": "IfNotPresent", "securityContext": RESTRICTED} for each in containers]
+    alone = {"automountServiceAccountToken": False, "enableServiceLinks": False, "securityContext": UNPRIVILEGED}
+    return {**alone, "containers": limited, "volumes": [{"name": name, **source} for name, source in volumes.items()], **more}
+
+
+def job(
+    prefix: str, labels: Mapping[str, str], pod: Document, *, deadline_s: int, kept_s: int = 3600, retries: int = 0
+) -> Document:
+    """Its name is `prefix` and what makes it its own; it goes `kept_s` after its end."""
+    named = {"generateName": prefix, "namespace": NAMESPACE, "labels": dict(labels)}
+    template = {"metadata": {"labels": dict(labels)}, "spec": {"restartPolicy": "Never", **pod}}
+    limits = {"backoffLimit": retries, "activeDeadlineSeconds": deadline_s, "ttlSecondsAfterFinished": kept_s}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": named, "spec": {**limits, "template": template}}

@@ -44,7 +44,7 @@ def mounted(config: str, path: str = "/etc/sentry") -> dict[str, Any]:
 
 
 def made(documents: list[dict[str, Any]], own: frozenset[tuple[str, str]] = frozenset(), **given: Any) -> dict[str, Any]:
-    usual = {"image": "probe:1", "version": "26.9.0", "trust": "/t", "labels": LABELS, "namespace": "sentry"}
+    usual = {"image": "probe:1", "version": "26.9.0", "trust": "/t", "labels": LABELS}
     job = parts.job(parts.components(documents), own, **usual, **given)  # type: ignore[arg-type]
     pod: dict[str, Any] = job["spec"]["template"]["spec"]
     return pod
@@ -100,7 +100,7 @@ def test_relay_s_driver_sees_what_its_init_container_sees() -> None:
 
 def test_the_release_s_own_configuration_comes_under_a_name_of_the_preflight_s() -> None:
     documents = [config_map("sentry-sentry", a="1"), config_map("unused"), deployment("web", **mounted("sentry-sentry"))]
-    copied = parts.copied_references(documents, parts.components(documents), LABELS, "sentry")
+    copied = parts.copied_references(documents, parts.components(documents), LABELS)
     assert [(each["metadata"]["name"], each["data"]) for each in copied] == [("kit-preflight-sentry-sentry", {"a": "1"})]
     pod = made(documents, frozenset({("ConfigMap", "sentry-sentry")}))
     assert {"name": "kit-preflight-sentry-sentry"} in [volume.get("configMap") for volume in pod["volumes"]]

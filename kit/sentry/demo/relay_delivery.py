@@ -12,17 +12,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from kit.adapters.kubernetes.api import KubeApi
 from kit.endpoints import KafkaEndpoint, Trust
-from kit.sentry import jobs
+from kit.sentry import jobs, objects
 from kit.sentry.archive import archive
 from kit.sentry.chart.wiring import TRUST
 from kit.sentry.demo import relay_delivery_job
 from kit.sentry.demo.relay_delivery_job import TOPIC
-from kit.sentry.objects import NAMESPACE, Document, config_map, metadata, secret
-from kit.sentry.preflight.components import RESTRICTED, UNPRIVILEGED
+from kit.sentry.objects import NAMESPACE, STACK_LABEL, Document, config_map, secret
 from kit.sentry.probes import ProbesBroken, result
 from kit.sentry.site import Note
 from kit.stores import kafka_records
@@ -113,7 +111,7 @@ def inputs(stack: str, kafka: KafkaEndpoint) -> tuple[Document, ...]:
 
 def job(stack: str, image: str, event_id: str, since: datetime, timeout_s: float) -> Document:
     asked = json.dumps({"event_id": event_id, "since": since.isoformat(), "timeout_s": timeout_s})
-    mounts: dict[str, dict[str, Any]] = {
+    volumes: dict[str, Document] = {
         "code": {"configMap": {"name": NAME}},
         "login": {"secret": {"secretName": NAME, "defaultMode": 0o440}},
         "trust": {"configMap": {"name": TRUST}},
@@ -121,27 +119,14 @@ def job(stack: str, image: str, event_id: str, since: datetime, timeout_s: float
     container = {
         "name": NAME,
         "image": image,
-        "imagePullPolicy": "IfNotPresent",
         "command": ["/usr/bin/python3", "-c", PROGRAM],
         "env": [{"name": relay_delivery_job.ASKED, "value": asked}],
-        "volumeMounts": [{"name": name, "mountPath": f"/run/kit/{name}", "readOnly": True} for name in mounts],
-        "securityContext": RESTRICTED,
+        "volumeMounts": [{"name": name, "mountPath": f"/run/kit/{name}", "readOnly": True} for name in volumes],
         "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
     }
-    pod = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": UNPRIVILEGED,
-        "containers": [container],
-        "volumes": [{"name": name, **source} for name, source in mounts.items()],
-    }
-    labels = {**metadata(stack, NAME)["labels"], "app.kubernetes.io/name": NAME}
+    labels = {STACK_LABEL: stack, "app.kubernetes.io/name": NAME}
     deadline_s = int(timeout_s + STARTED_TIMEOUT_S)
-    spec = {"backoffLimit": 0, "activeDeadlineSeconds": deadline_s, "ttlSecondsAfterFinished": 600}
-    named = {"generateName": f"{NAME}-", "namespace": NAMESPACE, "labels": labels}
-    template = {"metadata": {"labels": labels}, "spec": pod}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": named, "spec": {**spec, "template": template}}
+    return objects.job(f"{NAME}-", labels, objects.pod([container], volumes), deadline_s=deadline_s, kept_s=600)
 
 
 def parse(log: str, event_id: str, timeout_s: float) -> Delivery:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kit.sentry import objects
 from kit.sentry.chart.families import family_of
 from kit.sentry.chart.manifests import Container, containers
 from kit.sentry.objects import Document
@@ -44,14 +45,6 @@ SETS = {
 }
 # Kinds whose init containers write the configuration that the main one reads: the driver does their part from the same sources.
 PREPARED = ("relay", "taskbroker")
-UNPRIVILEGED = {  # a pod of the probe image
-    "runAsNonRoot": True,
-    "runAsUser": 10001,
-    "runAsGroup": 10001,
-    "fsGroup": 10001,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
-RESTRICTED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 RESOURCES = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
 RESOURCES_LARGEST = {**RESOURCES, "limits": {"memory": "512Mi"}}  # it holds 50 MB four times over: 210 MB, measured
 # A group that a program joins. `--synchronize-commit-group` and `--followed-consumer-group` are followed by their commit log.
@@ -186,7 +179,7 @@ _FIELDS = {
 
 
 def copied_references(
-    documents: Iterable[Document], wanted: Iterable[Component], labels: Mapping[str, str], namespace: str
+    documents: Iterable[Document], wanted: Iterable[Component], labels: Mapping[str, str]
 ) -> tuple[Document, ...]:
     """The release's own ConfigMaps and Secrets that these components use, under the preflight's names."""
     used = {(reference.kind, reference.name) for component in wanted for reference in references(component)}
@@ -195,7 +188,7 @@ def copied_references(
         kind, name = document["kind"], document["metadata"]["name"]
         if (kind, name) not in used:
             continue
-        metadata = {"name": f"{PREFIX}{name}", "namespace": namespace, "labels": dict(labels)}
+        metadata = {"name": f"{PREFIX}{name}", "namespace": objects.NAMESPACE, "labels": dict(labels)}
         content = {key: document[key] for key in ("type", "data", "binaryData", "stringData") if document.get(key)}
         made.append({"apiVersion": "v1", "kind": kind, "metadata": metadata, **content})
     return tuple(made)
@@ -228,7 +221,6 @@ def job(
     version: str,
     trust: str,
     labels: Mapping[str, str],
-    namespace: str,
     node: str = "",
     tries_largest: bool = True,
 ) -> Document:
@@ -239,35 +231,22 @@ def job(
     """
     largest = min((each for each in wanted if each.kind in LARGEST), key=lambda each: LARGEST.index(each.kind), default=None)
     sender = next((each for each in wanted if each.kind == "sentry"), None)
-    volumes: dict[str, Any] = {
-        CODE: {"name": CODE, "configMap": {"name": CODE}},
-        INPUT: {"name": INPUT, "configMap": {"name": INPUT}},
-    }
+    volumes: dict[str, Any] = {name: {"configMap": {"name": name}} for name in (CODE, INPUT)}
     made = []
     for component in wanted:
         names = {}
         for volume in with_run_names(component.volumes, own):
             name = _volume_name(component, volume)
             names[volume["name"]] = name
-            volumes[name] = {**volume, "name": name}
+            volumes[name] = {key: each for key, each in volume.items() if key != "name"}
         request: dict[str, Any] = {"kind": component.kind, "version": version, "args": list(component.args), "trust": trust}
         request |= {"groups": list(component.groups), "largest": tries_largest and component is largest}
         request["mail"] = tries_largest and component is sender
         made.append(_container(component, names, own, image, request))
-    pod = {
-        **({"affinity": _only(node)} if node else {}),
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": 1,
-        "securityContext": UNPRIVILEGED,
-        "containers": made,
-        "volumes": list(volumes.values()),
-    }
-    template = {"metadata": {"labels": dict(labels)}, "spec": pod}
-    spec = {"backoffLimit": 0, "activeDeadlineSeconds": DEADLINE_S, "ttlSecondsAfterFinished": 3600, "template": template}
-    metadata = {"generateName": PREFIX, "namespace": namespace, "labels": dict(labels)}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+    placed = {"affinity": _only(node)} if node else {}
+    return objects.job(
+        PREFIX, labels, objects.pod(made, volumes, terminationGracePeriodSeconds=1, **placed), deadline_s=DEADLINE_S
+    )
 
 
 def _only(node: str) -> dict[str, Any]:
@@ -293,11 +272,9 @@ def _container(
     return {
         "name": component.name,
         "image": image,
-        "imagePullPolicy": "IfNotPresent",
         "command": ["/usr/bin/python3", "-c", PROGRAM.format(set=SETS[component.kind])],
         "env": [*with_run_names(component.env, own), {"name": REQUEST, "value": json.dumps(request, sort_keys=True)}],
         "envFrom": with_run_names(component.env_from, own),
         "volumeMounts": mounts,
-        "securityContext": RESTRICTED,
         "resources": RESOURCES_LARGEST if request["largest"] else RESOURCES,
     }

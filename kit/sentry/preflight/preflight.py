@@ -101,7 +101,7 @@ def run(
     started = clock()
     labels = {STACK_LABEL: candidate.stack, parts.LABEL: "run", "app.kubernetes.io/name": "preflight"}
     wanted = parts.components(candidate.documents)
-    copied = parts.copied_references(candidate.documents, wanted, labels, NAMESPACE)
+    copied = parts.copied_references(candidate.documents, wanted, labels)
     own = frozenset((document["kind"], document["metadata"]["name"].removeprefix(parts.PREFIX)) for document in copied)
     unfit = _missing(wanted, own, api)
     found: tuple[Probe, ...] = tuple(unfit.values())
@@ -115,7 +115,8 @@ def run(
             with ThreadPoolExecutor(max_workers=8) as pool:
                 list(pool.map(api.apply, applied))
             for node in chosen:
-                job = _job(candidate, able, own, labels, node, tries_largest=not runs)
+                what = {"image": candidate.probe_image, "version": candidate.app_version, "trust": candidate.trust}
+                job = parts.job(able, own, **what, labels=labels, node=node, tries_largest=not runs)
                 runs.append(jobs.start(api, job, node))
             jobs.wait(runs, api, note, lambda: _progress(runs, len(able)), sleep=sleep, clock=clock)
             found += joined({run.node: _read(run, able, api) for run in runs})
@@ -126,28 +127,6 @@ def run(
     result = Preflight(fingerprint(candidate), datetime.now(UTC), seconds, with_cross_checks(found), on, len(known))
     api.apply(config_map(candidate.stack, RESULT, kept(result)))
     return result
-
-
-def _job(
-    candidate: Candidate,
-    able: Sequence[Component],
-    own: frozenset[tuple[str, str]],
-    labels: Mapping[str, str],
-    node: str,
-    *,
-    tries_largest: bool,
-) -> Document:
-    return parts.job(
-        able,
-        own,
-        image=candidate.probe_image,
-        version=candidate.app_version,
-        trust=candidate.trust,
-        labels=labels,
-        namespace=NAMESPACE,
-        node=node,
-        tries_largest=tries_largest,
-    )
 
 
 def _nodes(api: KubeApi) -> tuple[str, ...]:

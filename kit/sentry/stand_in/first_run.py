@@ -13,7 +13,7 @@ from typing import Any
 
 from kit.errors import KitError
 from kit.sentry.chart.manifests import of_kind, pod_of
-from kit.sentry.objects import RELEASE, Document, config_map, metadata
+from kit.sentry.objects import RELEASE, STACK_LABEL, Document, config_map, job
 
 NAME = "kit-first-run"
 WEB = f"{RELEASE}-web"
@@ -40,13 +40,10 @@ def documents(stack: str, release: Iterable[Document], script: str) -> tuple[Doc
     web = of_kind(release, "Deployment").get(WEB)
     if web is None:
         raise NoWebPod(name=WEB)
-    labels = {"app.kubernetes.io/name": NAME}
-    named = {"generateName": f"{NAME}-", **{key: each for key, each in metadata(stack, NAME, labels).items() if key != "name"}}
-    template = {"metadata": {"labels": labels}, "spec": _pod(web)}
-    spec = {"backoffLimit": 2, "activeDeadlineSeconds": DEADLINE_S, "ttlSecondsAfterFinished": 3600, "template": template}
+    labels = {STACK_LABEL: stack, "app.kubernetes.io/name": NAME}
     return (
         config_map(stack, NAME, {SCRIPT.name: script}),
-        {"apiVersion": "batch/v1", "kind": "Job", "metadata": named, "spec": spec},
+        job(f"{NAME}-", labels, _pod(web), deadline_s=DEADLINE_S, retries=2),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kit.sentry.objects import NAMESPACE, RELEASE, Document, config_map, metadata
+from kit.sentry.objects import NAMESPACE, RELEASE, Document, config_map, metadata, pod
 from kit.sentry.stand_in.lite import CERTIFICATE_SECRET, NODE_PORT
 
 NAME = "kit-front"
@@ -48,37 +48,20 @@ def _deployment(image: str, revision: str) -> Mapping[str, Any]:
     container = {
         "name": "nginx",
         "image": image,
-        "imagePullPolicy": "IfNotPresent",
         "command": ["/bin/sh", f"{FOLDER}/{START.name}"],
         "ports": [{"name": "https", "containerPort": PORT}],
         "readinessProbe": probe,
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "128Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
         "volumeMounts": [
             {"name": "configuration", "mountPath": FOLDER, "readOnly": True},
             {"name": "certificate", "mountPath": "/run/kit/certificate", "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},
         ],
     }
-    pod = {
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 10001,
-            "fsGroup": 10001,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [container],
-        "volumes": [
-            {"name": "configuration", "configMap": {"name": NAME}},
-            {"name": "certificate", "secret": {"secretName": CERTIFICATE_SECRET, "defaultMode": 0o440}},
-            {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}},
-        ],
+    volumes: dict[str, Document] = {
+        "configuration": {"configMap": {"name": NAME}},
+        "certificate": {"secret": {"secretName": CERTIFICATE_SECRET, "defaultMode": 0o440}},
+        "tmp": {"emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}},
     }
-    template = {"metadata": {"labels": LABELS, "annotations": {"dev.kit/revision": revision}}, "spec": pod}
+    template = {"metadata": {"labels": LABELS, "annotations": {"dev.kit/revision": revision}}, "spec": pod([container], volumes)}
     return {"replicas": 1, "selector": {"matchLabels": LABELS}, "template": template}
