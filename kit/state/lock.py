@@ -137,7 +137,7 @@ def _holder(path: Path) -> str:
             return words
     except (OSError, ValueError, KeyError, TypeError):
         return "another kit"
-    heirs = ", ".join(f"{name} (process {number})" for number, name in _users(path))
+    heirs = ", ".join(f"{name} (process {number})" for number, name in users(path))
     return f"{heirs or 'a program'}, left running by {words},"
 
 
@@ -151,7 +151,7 @@ def _runs(number: int) -> bool:
     return True
 
 
-def _users(path: Path) -> Iterator[tuple[int, str]]:
+def users(path: Path) -> Iterator[tuple[int, str]]:
     """The processes that have the file open, as far as the kernel shows them (/proc; none on macOS): their ids and programs."""
     wanted = path.stat()
     for folder in Path("/proc").glob("[0-9]*"):

@@ -20,6 +20,7 @@ import pytest
 from kit.adapters.docker.client import Docker
 from kit.blueprint.stack import STORES
 from kit.pki import folder
+from kit.state import lock
 from kit.targets.local import layout, node_image
 from kit.targets.local.apply import STORE_TIMEOUT_S
 from tests.support.holding import holding
@@ -54,9 +55,9 @@ def assert_ready(program: Program) -> None:
 
 
 @contextlib.contextmanager
-def up_until(program: Program, pattern: str):  # type: ignore[no-untyped-def]
+def up_until(program: Program, pattern: str, words: tuple[str, ...] = UP):  # type: ignore[no-untyped-def]
     """`kit up` running in the background, at the moment its progress first says `pattern`."""
-    process = program.start(*UP)
+    process = program.start(*words)
     try:
         assert process.stderr is not None
         for line in process.stderr:
@@ -121,6 +122,23 @@ def test_a_signal_ends_up_while_it_waits_and_the_next_goes_on(
     assert "run the same command again to continue" in stderr
     scratch.must(*UP)
     assert_ready(scratch)
+
+
+def test_nobody_works_on_a_cluster_that_a_killed_kit_is_still_creating(scratch: Program) -> None:
+    """`kind create` goes on when kit is killed, and holds the lock: a second one beside it would delete what it makes."""
+    up = ("up", "--local", "--only", "cluster")
+    with up_until(scratch, r"· .* create +cluster", up) as process:
+        lock_file = local_target(scratch).workspace.lock_file
+        while not any(name == "kind" for _, name in lock.users(lock_file)):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+    ran = scratch(*up, "--wait-lock", "0", "-o", "json")
+    assert ran.json["error"]["code"] == "KIT-LOCKED"
+    assert re.search(rf"kind \(process \d+\).*left running by `kit up` \(process {process.pid}\)", ran.json["error"]["why"])
+    scratch.must(*up)
+    assert scratch.must(*up, "--plan").stdout == "nothing to do\n"
 
 
 def test_a_node_image_in_the_making_at_a_kill_leaves_no_container(scratch: Program, docker: Docker) -> None:
