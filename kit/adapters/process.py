@@ -175,7 +175,7 @@ def run_alone(argv: Sequence[str], *, env: Mapping[str, str], stdin: bytes, boun
     at: the program must have been started so that it cannot have more. Raises `ToolMissing`.
     """
     pipe = subprocess.PIPE
-    process = child.start(tuple(argv), None, stdin=pipe, stdout=pipe, stderr=pipe, only_env=env)
+    process = child.start(tuple(argv), None, stdin=pipe, stdout=pipe, stderr=pipe, only_env=env, holds_locks=False)
     try:
         with child.ended_with_command(process):
             return through_pipes(process.stdin, process.stdout, process.stderr, stdin, bounds)

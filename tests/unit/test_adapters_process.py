@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from kit.adapters import child, process
+from kit.adapters.bounded import Bounds
 from kit.errors import ToolFailed, ToolMissing, ToolTimeout, ToolUnusable
 
 ROOT = Path(__file__).parents[2]
@@ -281,3 +282,17 @@ def test_a_program_that_is_ended_leaves_no_open_pipe() -> None:
             process.run(python(TALKS), timeout_s=0.2, stdin="x")
         kept.append(late)
     assert len(os.listdir("/proc/self/fd")) <= before  # those of an earlier test may be closed meanwhile
+
+
+def test_a_program_that_nobody_vouches_for_gets_no_lock_of_this_process(tmp_path: Path) -> None:
+    code = """
+import os
+places = {name: os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")}
+print([name for name, place in places.items() if os.path.basename(place) == "the-lock"])
+"""
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("only Linux shows a process's descriptors")
+    with (tmp_path / "the-lock").open("w") as file, child.inherited(file.fileno()):
+        assert process.run(python(code)).stdout == f"['{file.fileno()}']\n"
+        alone = process.run_alone(python(code), env={}, stdin=b"", bounds=Bounds(30, 1000, 0))
+    assert alone.stdout == b"[]\n"
