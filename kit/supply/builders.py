@@ -44,7 +44,7 @@ WITHHELD_FROM_MAVEN = Withheld(("MAVEN_ARGS",))
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class BuildTools:
     """What every recipe works with."""
 
     assets: Path
@@ -96,39 +96,39 @@ class ImageJob:
     note: Callable[[str], None] = lambda text: None
 
 
-def files(shop: Workshop, entry: Entry, into: Path, log: Path, platform: str) -> None:
+def files(tools: BuildTools, entry: Entry, into: Path, log: Path, platform: str) -> None:
     """Make a tool's or an artifact's files in the empty folder `into`, for that platform.
 
     A tool's program has the entry's name.
     """
     match entry.recipe:
         case GoInstall(package=package):
-            _go_install(shop, package, into, log, platform)
+            _go_install(tools, package, into, log, platform)
             _named(entry, into)
         case GoBuild() as recipe:
-            _go_build(shop, recipe, into, log, platform)
+            _go_build(tools, recipe, into, log, platform)
         case GoModuleFiles() as recipe:
-            _module_files(shop, recipe, into, log)
+            _module_files(tools, recipe, into, log)
         case Maven() as recipe:
-            _maven(shop, recipe, into, log)
+            _maven(tools, recipe, into, log)
         case Cargo() as recipe:
-            rust.build(shop.run, shop.cache, recipe, into, log)
+            rust.build(tools.run, tools.cache, recipe, into, log)
         case _:
             raise RecipeBroken(made=named([entry.key]), why="its recipe does not make files", log=log)
     if not any(into.iterdir()) or (entry.section == "tool" and not os.access(into / entry.name, os.X_OK)):
         raise RecipeBroken(made=named([entry.key]), why=f"it made {sorted(path.name for path in into.iterdir())}", log=log)
 
 
-def image(shop: Workshop, entry: Entry, job: ImageJob) -> None:
+def image(tools: BuildTools, entry: Entry, job: ImageJob) -> None:
     """Make the image `job.reference`, labelled with the hash of its recipe."""
     match entry.recipe:
         case Debian(suite=suite):
-            _debian(shop, suite, job)
+            _debian(tools, suite, job)
         case Dockerfile() as dockerfile:
-            _dockerfile(shop, dockerfile, job)
+            _dockerfile(tools, dockerfile, job)
         case _:
             raise RecipeBroken(made=named([entry.key]), why="its recipe does not make an image", log=job.log)
-    made = shop.engine.images.find(job.reference)
+    made = tools.engine.images.find(job.reference)
     wanted = job.labels[RECIPE_LABEL]
     if made is None or made.labels.get(RECIPE_LABEL) != wanted:
         raise RecipeBroken(
@@ -143,22 +143,22 @@ def _named(entry: Entry, into: Path) -> None:
         made[0].rename(into / entry.name)
 
 
-def _go_install(shop: Workshop, package: str, into: Path, log: Path, platform: str) -> None:
+def _go_install(tools: BuildTools, package: str, into: Path, log: Path, platform: str) -> None:
     path = into / ".go"
-    shop.go(["install", "-v", "-trimpath", "-ldflags", "-s -w", package], log, platform=platform, path=path)
+    tools.go(["install", "-v", "-trimpath", "-ldflags", "-s -w", package], log, platform=platform, path=path)
     for made in [found for found in (path / "bin").rglob("*") if found.is_file()]:
         made.rename(into / made.name)
     remove(path)
 
 
-def _go_build(shop: Workshop, recipe: GoBuild, into: Path, log: Path, platform: str) -> None:
+def _go_build(tools: BuildTools, recipe: GoBuild, into: Path, log: Path, platform: str) -> None:
     for name, package in recipe.packages.items():
         argv = ["build", "-trimpath", "-ldflags", f"-s -w {recipe.ldflags}".strip(), "-o", str(into / name), package]
-        shop.go(argv, log, cwd=shop.assets / recipe.folder, flags="-mod=readonly", platform=platform)
+        tools.go(argv, log, cwd=tools.assets / recipe.folder, flags="-mod=readonly", platform=platform)
 
 
-def _module_files(shop: Workshop, recipe: GoModuleFiles, into: Path, log: Path) -> None:
-    answer = shop.go(["mod", "download", "-json", recipe.module], None, cwd=into)  # a document, so not into the log
+def _module_files(tools: BuildTools, recipe: GoModuleFiles, into: Path, log: Path) -> None:
+    answer = tools.go(["mod", "download", "-json", recipe.module], None, cwd=into)  # a document, so not into the log
     log.write_text(answer)
     source = Path(json.loads(answer)["Dir"]) / recipe.folder
     shutil.copytree(source, into, dirs_exist_ok=True)
@@ -167,14 +167,14 @@ def _module_files(shop: Workshop, recipe: GoModuleFiles, into: Path, log: Path) 
             path.chmod(path.stat().st_mode | 0o200)
 
 
-def _maven(shop: Workshop, recipe: Maven, into: Path, log: Path) -> None:
-    shop.run(
+def _maven(tools: BuildTools, recipe: Maven, into: Path, log: Path) -> None:
+    tools.run(
         [
             "mvn",
             "--batch-mode",
             "--no-transfer-progress",
-            f"--file={shop.assets / recipe.folder / 'pom.xml'}",
-            f"-Dmaven.repo.local={shop.cache.maven}",
+            f"--file={tools.assets / recipe.folder / 'pom.xml'}",
+            f"-Dmaven.repo.local={tools.cache.maven}",
             f"-DoutputDirectory={into / 'libs'}",
             "dependency:copy-dependencies",
         ],
@@ -184,12 +184,12 @@ def _maven(shop: Workshop, recipe: Maven, into: Path, log: Path) -> None:
     )
 
 
-def _debian(shop: Workshop, suite: str, job: ImageJob) -> None:
+def _debian(tools: BuildTools, suite: str, job: ImageJob) -> None:
     if shutil.which("mmdebstrap") is None:
         raise ToolMissing(program="mmdebstrap", why="it makes Debian's base images here", fix="apt-get install mmdebstrap")
     tar = job.scratch / "root.tar"
-    shop.run(["mmdebstrap", "--variant=apt", suite, str(tar), *debian_sources(shop.run, suite)], timeout_s=BUILD_S, log=job.log)
-    shop.engine.images.import_tar(tar, job.reference, labels=job.labels)
+    tools.run(["mmdebstrap", "--variant=apt", suite, str(tar), *debian_sources(tools.run, suite)], timeout_s=BUILD_S, log=job.log)
+    tools.engine.images.import_tar(tar, job.reference, labels=job.labels)
 
 
 def debian_sources(run: Runner, suite: str) -> tuple[str, ...]:
@@ -205,16 +205,16 @@ def debian_sources(run: Runner, suite: str) -> tuple[str, ...]:
     return tuple(sources)
 
 
-def _dockerfile(shop: Workshop, recipe: Dockerfile, job: ImageJob) -> None:
+def _dockerfile(tools: BuildTools, recipe: Dockerfile, job: ImageJob) -> None:
     context = job.scratch / "context.tar"
-    _pack(context, shop.assets / recipe.folder, job.artifacts)
+    _pack(context, tools.assets / recipe.folder, job.artifacts)
     unfinished = f"{job.reference}-unfinished" if recipe.finish else job.reference
     with context.open("rb") as stream:
-        shop.engine.images.build(
+        tools.engine.images.build(
             stream,
             tag=unfinished,
             labels=job.labels,
-            arguments=build_arguments(shop.assets / recipe.folder / "Dockerfile", job.base),
+            arguments=build_arguments(tools.assets / recipe.folder / "Dockerfile", job.base),
             log=job.log,
             note=job.note,
         )
@@ -224,10 +224,10 @@ def _dockerfile(shop: Workshop, recipe: Dockerfile, job: ImageJob) -> None:
         together.mkdir()
         for name, folder in job.artifacts.items():
             (together / name).symlink_to(folder)
-        script = str(shop.assets / recipe.finish)
+        script = str(tools.assets / recipe.finish)
         argv = ["sh", script, unfinished, job.reference, str(together)]
-        shop.run(argv, env=shop.engine.child_environment(), timeout_s=BUILD_S, log=job.log)
-        shop.engine.images.untag(unfinished)
+        tools.run(argv, env=tools.engine.child_environment(), timeout_s=BUILD_S, log=job.log)
+        tools.engine.images.untag(unfinished)
 
 
 def build_arguments(dockerfile: Path, base: str | None, environment: Mapping[str, str] = os.environ) -> Mapping[str, str]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.supply import builders, download, resolve
-from kit.supply.builders import ImageJob, Workshop
+from kit.supply.builders import BuildTools, ImageJob
+from kit.supply.inventory import Inventory
 from kit.supply.lock import Built, Dockerfile, Entry, PulledFiles, PulledImage
 from kit.supply.log_tail import followed
 from kit.supply.registry import Registry
 from kit.supply.resolve import IMAGE_LABEL, RECIPE_LABEL, Need
-from kit.supply.shelf import Shelf
 
 Note = Callable[[str], None]
 
@@ -21,8 +21,8 @@ Note = Callable[[str], None]
 class Maker:
     """What is needed to make anything of the lock."""
 
-    shop: Workshop
-    shelf: Shelf
+    tools: BuildTools
+    inventory: Inventory
     registry: Callable[[], Registry]
     files: Callable[[], download.Files]
     place_of: Callable[[str], str]  # the place or reference of what a recipe needs
@@ -42,29 +42,29 @@ class Maker:
                 self._built(need, entry, log, note)
 
     def _program(self, published: PulledFiles, entry: Entry, note: Note) -> None:
-        target = self.shelf.pulled_program(entry, published)
+        target = self.inventory.pulled_program(entry, published)
         assert target is not None  # the plan does not pull what upstream has not got for this platform
-        file = published.files[self.shelf.surroundings.platform_of(entry)]
-        with self.shop.cache.landing(target.parent) as folder:
+        file = published.files[self.inventory.host.platform_of(entry)]
+        with self.tools.cache.landing(target.parent) as folder:
             self.files().program(file, entry.name, folder, note=note)
 
     def _built(self, need: Need, entry: Entry, log: Path, note: Note) -> None:
         if entry.section == "image":
             self._image(need, entry, log, note)
             return
-        platform = self.shelf.surroundings.platform_of(entry)
+        platform = self.inventory.host.platform_of(entry)
         if entry.section == "tool":
-            place = self.shelf.built_program(entry).parent
+            place = self.inventory.built_program(entry).parent
         else:
-            place = self.shop.cache.artifact(entry.name, need.recipe, platform)
-        with self.shop.cache.landing(place) as folder, followed(log, note):
-            builders.files(self.shop, entry, folder, log, platform)
+            place = self.tools.cache.artifact(entry.name, need.recipe, platform)
+        with self.tools.cache.landing(place) as folder, followed(log, note):
+            builders.files(self.tools, entry, folder, log, platform)
 
     def _image(self, need: Need, entry: Entry, log: Path, note: Note) -> None:
         recipe = entry.recipe
         base = self.place_of(f"image/{recipe.base}") if isinstance(recipe, Dockerfile) and recipe.base else None
         artifacts = recipe.artifacts if isinstance(recipe, Dockerfile) else ()
-        with self.shop.cache.scratch(entry.name, need.recipe) as scratch:
+        with self.tools.cache.scratch(entry.name, need.recipe) as scratch:
             job = ImageJob(
                 reference=resolve.built_reference(entry, need.recipe),
                 labels={RECIPE_LABEL: need.recipe, IMAGE_LABEL: entry.name},
@@ -74,4 +74,4 @@ class Maker:
                 log=log,
                 note=note,
             )
-            builders.image(self.shop, entry, job)
+            builders.image(self.tools, entry, job)

@@ -31,7 +31,7 @@ PATIENT_S = 30.0  # more than the engine's own patience with a silent host (20.1
 CONNECT_S = 10.0
 
 
-class RegistryDoor(Protocol):
+class RegistryApi(Protocol):
     """The part of the engine's images that registries are reached through."""
 
     def digest_at_registry(self, reference: str, *, timeout_s: float) -> str | None: ...
@@ -46,8 +46,8 @@ class RegistryDoor(Protocol):
 class Registry:
     """All registries. Each keeps the first reason why it gives nothing, also one that a pull found out."""
 
-    def __init__(self, door: RegistryDoor, prefix: str, *, probe_s: float = PROBE_S, patient_s: float = PATIENT_S) -> None:
-        self._door = door
+    def __init__(self, engine: RegistryApi, prefix: str, *, probe_s: float = PROBE_S, patient_s: float = PATIENT_S) -> None:
+        self._engine = engine
         self._prefix = prefix
         self._probe_s = probe_s
         self._patient_s = patient_s
@@ -83,7 +83,7 @@ class Registry:
             if known := self._hosts.get(host_of(name)):
                 raise known
             try:
-                found = self._door.digest_at_registry(name, timeout_s=CONNECT_S)
+                found = self._engine.digest_at_registry(name, timeout_s=CONNECT_S)
             except ImagePullFailed as failure:
                 self._remember(name, failure)
                 raise
@@ -105,18 +105,18 @@ class Registry:
         if image.digest is None:
             raise NoSource({f"image/{image.reference}": "the lock has no digest for it: kit images lock"})
         here = f"{repository(image.reference)}@{image.digest}"  # the user may have it already
-        if self._door.find(here) is None:
+        if self._engine.find(here) is None:
             if not self._warned and (warning := self.warning):
                 self._warned = True
                 note(warning)
             place = repository(mirrored(image.reference, self._prefix))
             try:
-                here = self._door.pull(place, image.digest, log=log, note=note)
+                here = self._engine.pull(place, image.digest, log=log, note=note)
             except ImagePullFailed as failure:
                 with self._asking[host_of(place)]:
                     self._remember(f"{place}@{image.digest}", failure)
                 raise
-        self._door.tag(here, local)
+        self._engine.tag(here, local)
 
     def _failure(self, name: str, patient: bool) -> ImagePullFailed | None:
         host = host_of(name)
@@ -131,7 +131,7 @@ class Registry:
             if patient:
                 self._patiently.add(host)  # once: every image of a silent host would cost the whole deadline
             try:
-                found = self._door.digest_at_registry(name, timeout_s=self._patient_s if patient else self._probe_s)
+                found = self._engine.digest_at_registry(name, timeout_s=self._patient_s if patient else self._probe_s)
             except ImagePullFailed as failure:
                 self._remember(name, failure)
                 return failure

@@ -27,10 +27,10 @@ from kit.supply import known_locks, recipe, resolve, room, schedule
 from kit.supply.cache import Cache
 from kit.supply.durations import Durations
 from kit.supply.errors import DownloadFailed, NoSource, NotInLock, NotSupplied
+from kit.supply.inventory import Find, Found, Inventory, snapshot
 from kit.supply.lock import Entry, Lock, Pulled, PulledFiles, PulledImage, Section, Source
 from kit.supply.lock_file import read
 from kit.supply.resolve import ANY_WAY, PORTABLE, Image, Missing, Need, Way
-from kit.supply.shelf import Find, Found, Shelf, snapshot
 
 if TYPE_CHECKING:
     from kit.supply.buildable import Builders
@@ -93,8 +93,8 @@ class Supply:
         return recipe.hashes(self.lock, recipe.reader(self.assets))
 
     @cached_property
-    def _shelf(self) -> Shelf:
-        return Shelf(self.hashes, self.cache, self.run, self.environment, self)
+    def _inventory(self) -> Inventory:
+        return Inventory(self.hashes, self.cache, self.run, self.environment, self)
 
     @cached_property
     def _durations(self) -> Durations:
@@ -146,7 +146,7 @@ class Supply:
     def tool(self, name: str) -> Path:
         """The program's absolute path; raises `NotSupplied` when `ensure` must make it first. Asks no engine."""
         entry = self.entry(name, "tool")
-        look = self._shelf.program(entry, ANY_WAY)
+        look = self._inventory.program(entry, ANY_WAY)
         if isinstance(look, Missing):
             raise NotSupplied(section=entry.section, name=entry.name, why=look.why)
         return Path(look.place)
@@ -154,7 +154,7 @@ class Supply:
     def image(self, name: str) -> Image:
         """The image's local reference; raises `NotSupplied` when `ensure` must make it first."""
         entry = self.entry(name, "image")
-        look = self._shelf.image(entry, ANY_WAY, self.docker.images.find)
+        look = self._inventory.image(entry, ANY_WAY, self.docker.images.find)
         if isinstance(look, Missing):
             raise NotSupplied(section=entry.section, name=entry.name, why=look.why)
         return Image(look.place, look.source, self.hashes[entry.key], look.version)
@@ -190,7 +190,7 @@ class Supply:
 
         def found(entry: Entry) -> Found | Missing:
             if entry.key not in looks:
-                looks[entry.key] = self._shelf.look(entry, counted, find)
+                looks[entry.key] = self._inventory.look(entry, counted, find)
             return looks[entry.key]
 
         if "pulled" in ways:
@@ -259,12 +259,12 @@ class Supply:
         """Every entry of the lock and where it is."""
         find = snapshot(lambda: self.docker.images)
         entries = self.lock.entries.values()
-        return tuple(Listed(entry, self.hashes[entry.key], self._shelf.look(entry, ANY_WAY, find)) for entry in entries)
+        return tuple(Listed(entry, self.hashes[entry.key], self._inventory.look(entry, ANY_WAY, find)) for entry in entries)
 
     def place_of(self, key: str, counting: tuple[Way, ...] = ANY_WAY) -> Found:
         """Where an entry lies; raises `NotSupplied`."""
         entry = self.lock.entries[key]
-        look = self._shelf.look(entry, counting, self.docker.images.find)
+        look = self._inventory.look(entry, counting, self.docker.images.find)
         if isinstance(look, Missing):
             raise NotSupplied(section=entry.section, name=entry.name, why=look.why)
         return look
@@ -292,7 +292,7 @@ class Supply:
         entry = self.lock.entries[need.key]
         log = self.cache.log(need.name, need.recipe)
         with self.cache.exclusive(f"{need.section}-{need.name}", need.recipe):
-            if not isinstance(self._shelf.look(entry, counting, self.docker.images.find), Missing):
+            if not isinstance(self._inventory.look(entry, counting, self.docker.images.find), Missing):
                 return  # another kit made it while this one waited
             began = time.monotonic()
             self._say(lambda: progress.started(need.key, need.cause))
@@ -316,11 +316,11 @@ class Supply:
             self._say(lambda: progress.finished(need.key, need.how, took_s))
 
     def _maker(self) -> Maker:
-        from kit.supply.builders import Workshop
+        from kit.supply.builders import BuildTools
         from kit.supply.make import Maker
 
-        shop = Workshop(self.assets, self.cache, self.docker, self.run)
-        return Maker(shop, self._shelf, lambda: self.registry, lambda: self.files, lambda key: self.place_of(key).place)
+        tools = BuildTools(self.assets, self.cache, self.docker, self.run)
+        return Maker(tools, self._inventory, lambda: self.registry, lambda: self.files, lambda key: self.place_of(key).place)
 
     def _say(self, what: Callable[[], None]) -> None:
         with self._speaking:

@@ -41,7 +41,7 @@ class Compared:
     note: str = ""
 
 
-class FilesDoor(Protocol):
+class FilesApi(Protocol):
     """As much of `kit.supply.download.Files` as is asked here. All raise `DownloadFailed`."""
 
     def why_not(self, url: str, *, patient: bool = False) -> str | None: ...
@@ -58,7 +58,7 @@ class Digests(Protocol):
 
 def compared(
     entries: Iterable[Entry],
-    files: FilesDoor,
+    files: FilesApi,
     digests: Callable[[], Digests],
     *,
     download: bool = False,
@@ -109,7 +109,7 @@ def sum_in(text: str, name: str) -> str | None:
 
 
 def _files(
-    entry: Entry, source: PulledFiles, files: FilesDoor, download: bool, note: Note, is_unwanted: Callable[[], bool]
+    entry: Entry, source: PulledFiles, files: FilesApi, download: bool, note: Note, is_unwanted: Callable[[], bool]
 ) -> tuple[Compared, ...]:
     sums = _Sums(source.sums, files)
 
@@ -144,7 +144,7 @@ def _files(
 class _Sums:
     """The sums that upstream publishes beside its files, or in one list of all of them, which is fetched once."""
 
-    def __init__(self, place: str, files: FilesDoor) -> None:
+    def __init__(self, place: str, files: FilesApi) -> None:
         self._place = place
         self._files = files
         self._texts: dict[str, str | DownloadFailed] = {}

@@ -45,12 +45,12 @@ def _cargo(starts: Starts, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def _maven(starts: Starts, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop = SimpleNamespace(run=starts, assets=folder, cache=Cache(folder))
-    builders._maven(shop, Maven("compose"), folder, folder / "log")  # type: ignore[arg-type]
+    tools = SimpleNamespace(run=starts, assets=folder, cache=Cache(folder))
+    builders._maven(tools, Maven("compose"), folder, folder / "log")  # type: ignore[arg-type]
 
 
 def _go(starts: Starts, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    builders.Workshop(folder, Cache(folder), None, starts).go(["build"], None)  # type: ignore[arg-type]
+    builders.BuildTools(folder, Cache(folder), None, starts).go(["build"], None)  # type: ignore[arg-type]
 
 
 def _kind(starts: Starts, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,7 +134,7 @@ class ImageStore:
                 problem = problem_in(piece) or problem
                 speaking.say(at.text)
         if problem is not None:
-            raise self._no_room(problem) or ImageBuildFailed(
+            raise self._disk_full(problem) or ImageBuildFailed(
                 image=tag, step=at.step or "the beginning", said=f"{problem}\n{_end_of(log)}".strip(), log=log
             )
 
@@ -162,7 +162,9 @@ class ImageStore:
                 file.write(f"{silence}\n")
                 raise RegistrySilent(reference=reference, said=str(silence)) from silence
         if problem is not None:
-            raise self._no_room(problem) or refused(reference, problem, status=status, helper=missing_helper(host_of(reference)))
+            raise self._disk_full(problem) or refused(
+                reference, problem, status=status, helper=missing_helper(host_of(reference))
+            )
         if self.find(reference) is None:
             raise ImagePullFailed(reference=reference, said="the engine reported no error, but does not have the image")
         return reference
@@ -236,7 +238,7 @@ class ImageStore:
                 changes=[f'LABEL {name}="{value}"' for name, value in labels.items()],
             )
         if self.find(reference) is None:  # the SDK returns the engine's complaint instead of raising it
-            raise self._no_room("") or EngineRefused(doing=f"import {reference}", said="the engine did not keep the image")
+            raise self._disk_full("") or EngineRefused(doing=f"import {reference}", said="the engine did not keep the image")
 
     def save(self, references: Sequence[str], platform: Platform | None = None) -> Iterator[bytes]:
         """One `docker save` stream with all of them; layers that they share are in it once.
@@ -270,9 +272,9 @@ class ImageStore:
             for piece in self._docker.connect_forever.load_image(stream):
                 problem = problem_in(piece) or problem
         if problem is not None:
-            raise self._no_room(problem) or EngineRefused(doing="load images", said=problem)
+            raise self._disk_full(problem) or EngineRefused(doing="load images", said=problem)
 
-    def _no_room(self, said: str) -> DiskFull | None:
+    def _disk_full(self, said: str) -> DiskFull | None:
         """The engine has no error code for a full disk: the system's own words for it, or a look at the disk, must do."""
         root = str(self._docker.info().get("DockerRootDir", "/"))
         if NO_ROOM in said.lower():

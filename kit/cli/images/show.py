@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Any, /, whose: str | None, **chosen: str | None) -> None:
     """Every entry of the lock: its version, where it is, or why it is not there. With --for chart: every image of the chart."""
+    from kit.supply.inventory import Found
     from kit.supply.resolve import Missing
-    from kit.supply.shelf import Found
 
     if release := of_chart.release(session, whose, **chosen):
         _show_release(session, *release)

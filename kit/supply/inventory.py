@@ -28,11 +28,11 @@ from kit.supply.resolve import RECIPE_LABEL, Missing, Way
 Find = Callable[[str], LocalImage | None]  # a reference → the image that has that name
 
 
-class ImagesDoor(Protocol):
+class ImagesApi(Protocol):
     def all(self, labels: Mapping[str, str] | None = None) -> tuple[LocalImage, ...]: ...
 
 
-class Surroundings(Protocol):
+class Host(Protocol):
     """What kind of computer and engine this is; each is found out when it is asked for."""
 
     def platform_of(self, entry: Entry) -> str:
@@ -54,19 +54,19 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class Inventory:
     hashes: Mapping[str, str]
     cache: Cache
     run: Runner
     environment: Mapping[str, str]
-    surroundings: Surroundings
+    host: Host
 
     def look(self, entry: Entry, ways: tuple[Way, ...], find: Find) -> Found | Missing:
         if entry.section == "image":
             return self.image(entry, ways, find)
         if entry.section == "tool":
             return self.program(entry, ways)
-        folder = self.cache.artifact(entry.name, self.hashes[entry.key], self.surroundings.platform_of(entry))
+        folder = self.cache.artifact(entry.name, self.hashes[entry.key], self.host.platform_of(entry))
         version_ = entry.built.version if entry.built else ""
         return Found(str(folder), "built", version_) if folder.is_dir() else Missing(_never_or_changed(folder))
 
@@ -92,12 +92,12 @@ class Shelf:
 
     def pulled_program(self, entry: Entry, source: PulledFiles) -> Path | None:
         """Where the program of this platform lies once it is fetched; None where upstream has none for it."""
-        platform = self.surroundings.platform_of(entry)
+        platform = self.host.platform_of(entry)
         file = source.files.get(platform)
         return self.cache.program(entry.name, file.sha256, platform) if file else None
 
     def built_program(self, entry: Entry) -> Path:
-        return self.cache.program(entry.name, self.hashes[entry.key], self.surroundings.platform_of(entry))
+        return self.cache.program(entry.name, self.hashes[entry.key], self.host.platform_of(entry))
 
     def _installed(self, rule: Installed) -> Found | Missing:
         """On PATH, or where the CLI looks for a plugin: the first that fits. Else why the first that was found does not."""
@@ -157,7 +157,7 @@ class Shelf:
             match source:
                 case PulledImage():
                     pulled = resolve.pulled_reference(entry, source)
-                    if "pulled" in ways and pulled and find(pulled) is not None and self.surroundings.serves(source):
+                    if "pulled" in ways and pulled and find(pulled) is not None and self.host.serves(source):
                         return Found(pulled, "pulled", source.version)
                 case Built():
                     built = resolve.built_reference(entry, hash_)
@@ -167,7 +167,7 @@ class Shelf:
         return Missing("not in the engine")
 
 
-def snapshot(images: Callable[[], ImagesDoor]) -> Find:
+def snapshot(images: Callable[[], ImagesApi]) -> Find:
     """One question to the engine for all images, asked when the first image is looked for."""
     known: dict[str, LocalImage] = {}
     asked: list[bool] = []
