@@ -142,8 +142,14 @@ def test_everything_that_a_pod_cannot_start_without_is_known_beforehand() -> Non
         {"name": "B", "valueFrom": {"secretKeyRef": {"name": "maybe", "key": "k", "optional": True}}},
     ]
     given = {**mounted("c"), "container": {**mounted("c")["container"], "env": env}}
-    found = parts.references(parts.components([deployment("web", **given)])[0])
-    assert {(each.kind, each.name, each.key) for each in found} == {("Secret", "s", "k"), ("ConfigMap", "c", "")}
+    given["container"]["volumeMounts"].append({"name": "p", "mountPath": "/p"})
+    given["volumes"].append({"name": "p", "projected": {"sources": [{"secret": {"name": "projected"}}]}})
+    found = parts.needed(parts.components([deployment("web", **given)])[0])
+    assert {(each.kind, each.name, each.key) for each in found} == {
+        ("Secret", "s", "k"),
+        ("ConfigMap", "c", ""),
+        ("Secret", "projected", ""),
+    }
 
 
 def request(container: dict[str, Any]) -> dict[str, Any]:

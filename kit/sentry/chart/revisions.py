@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kit import files
 from kit.sentry.chart.manifests import pod_of
+from kit.sentry.chart.references import references
 from kit.sentry.objects import Document
 
 MARK = "dev.kit/secrets"
 LIVING = ("Deployment", "StatefulSet", "DaemonSet")  # a Job's pods are made anew anyway
-# Under which key a pod names an object of which kind; a volume's Secret has its name as `secretName`.
-NAMING = {
-    **dict.fromkeys(("secretKeyRef", "secretRef", "secret"), "Secret"),
-    **dict.fromkeys(("configMapKeyRef", "configMapRef", "configMap"), "ConfigMap"),
-}
 
 
 def marked(documents: Iterable[Document], applied: Iterable[Document]) -> tuple[Document, ...]:
@@ -32,22 +28,11 @@ def marked(documents: Iterable[Document], applied: Iterable[Document]) -> tuple[
 
 def _marked(document: Document, texts: Mapping[tuple[str, str], str]) -> Document:
     pod = pod_of(document) if document["kind"] in LIVING else None
-    read = {f"{kind} {name}": texts[kind, name] for kind, name in _named(pod) if (kind, name) in texts}
+    named = {(each.kind, each.name) for each in references(pod)}
+    read = {f"{kind} {name}": texts[kind, name] for kind, name in named if (kind, name) in texts}
     if not read:
         return document
     made: Any = copy.deepcopy(dict(document))
     metadata = made["spec"]["template"].setdefault("metadata", {})
     metadata["annotations"] = {**(metadata.get("annotations") or {}), MARK: files.digest(read)}
     return made  # type: ignore[no-any-return]
-
-
-def _named(node: Any) -> Iterator[tuple[str, str]]:
-    """Kind and name of every object that a pod refers to."""
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            if key in NAMING and isinstance(value, Mapping):
-                yield NAMING[key], str(value.get("secretName") or value.get("name"))
-            yield from _named(value)
-    elif isinstance(node, list | tuple):
-        for each in node:
-            yield from _named(each)

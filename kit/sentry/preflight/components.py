@@ -12,13 +12,14 @@ import copy
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from kit.sentry import objects
 from kit.sentry.chart.families import family_of
 from kit.sentry.chart.manifests import Container, containers
+from kit.sentry.chart.references import KINDS, NAMES, Reference, references
 from kit.sentry.objects import Document
 
 PREFIX = "kit-preflight-"  # of everything that is applied for a run only
@@ -62,15 +63,6 @@ class Component:
     volumes: tuple[Mapping[str, Any], ...]
     args: tuple[str, ...]
     groups: tuple[str, ...] = ()  # consumer groups that their arguments name
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A ConfigMap or Secret that a component cannot start without."""
-
-    kind: str
-    name: str
-    key: str  # "" for the whole
 
 
 def components(documents: Iterable[Document]) -> tuple[Component, ...]:
@@ -151,38 +143,17 @@ def _named_apart(found: Iterable[Component]) -> tuple[Component, ...]:
 # ── what they refer to ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def references(component: Component) -> tuple[Reference, ...]:
-    """Everything that has to exist before its pod can start, optional ones left out."""
-    return tuple(dict.fromkeys(_referred([component.env, component.env_from, component.volumes])))
-
-
-def _referred(node: Any) -> Iterator[Reference]:
-    if isinstance(node, Mapping):
-        for field, (kind, name) in _FIELDS.items():
-            if isinstance(node.get(field), Mapping) and not node[field].get("optional"):
-                yield Reference(kind, node[field].get(name, ""), str(node[field].get("key", "")))
-        for value in node.values():
-            yield from _referred(value)
-    elif isinstance(node, list | tuple):
-        for value in node:
-            yield from _referred(value)
-
-
-_FIELDS = {
-    "configMapKeyRef": ("ConfigMap", "name"),
-    "configMapRef": ("ConfigMap", "name"),
-    "configMap": ("ConfigMap", "name"),
-    "secretKeyRef": ("Secret", "name"),
-    "secretRef": ("Secret", "name"),
-    "secret": ("Secret", "secretName"),
-}
+def needed(component: Component) -> tuple[Reference, ...]:
+    """Everything that has to exist before its pod can start."""
+    found = references([component.env, component.env_from, component.volumes])
+    return tuple(dict.fromkeys(each for each in found if not each.is_optional))
 
 
 def copied_references(
     documents: Iterable[Document], wanted: Iterable[Component], labels: Mapping[str, str]
 ) -> tuple[Document, ...]:
     """The release's own ConfigMaps and Secrets that these components use, under the preflight's names."""
-    used = {(reference.kind, reference.name) for component in wanted for reference in references(component)}
+    used = {(reference.kind, reference.name) for component in wanted for reference in needed(component)}
     made = []
     for document in documents:
         kind, name = document["kind"], document["metadata"]["name"]
@@ -198,12 +169,10 @@ def with_run_names(node: Any, own: frozenset[tuple[str, str]]) -> Any:
     """The same with every reference to one of `own` (kind, name) led to its stand-in."""
     if isinstance(node, Mapping):
         made = {key: with_run_names(value, own) for key, value in node.items()}
-        for field, (kind, name) in _FIELDS.items():
-            inner = made.get(field)
-            if isinstance(inner, Mapping) and (kind, inner.get(name, "")) in own:
-                made[field] = {**inner, name: f"{PREFIX}{inner[name]}"}
-            elif field in ("configMap", "secret") and isinstance(inner, Mapping) and (kind, inner.get("name", "")) in own:
-                made[field] = {**inner, "name": f"{PREFIX}{inner['name']}"}  # inside `projected` a Secret is called `name`
+        for field in KINDS.keys() & made.keys():
+            inner = made[field] if isinstance(made[field], Mapping) else {}
+            new = {name: f"{PREFIX}{inner[name]}" for name in NAMES if (KINDS[field], inner.get(name, "")) in own}
+            made[field] = {**inner, **new} if new else made[field]
         return made
     if isinstance(node, list | tuple):
         return [with_run_names(value, own) for value in node]

@@ -141,7 +141,7 @@ def _missing(wanted: Iterable[Component], own: frozenset[tuple[str, str]], api: 
     asked: dict[tuple[str, str], Mapping[str, Any] | None] = {}
     found: dict[str, Probe] = {}
     for component in wanted:
-        for reference in parts.references(component):
+        for reference in parts.needed(component):
             place = (reference.kind, reference.name)
             if place in own:
                 continue
