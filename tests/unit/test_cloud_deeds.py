@@ -103,6 +103,23 @@ def planning(target: CloudTarget) -> tuple[Step, ...]:
     return (Step("create", NETWORK, "not there yet"), Step("create", KAFKA, "not there yet"))
 
 
+@pytest.mark.parametrize(
+    ("verb", "subject", "is_remembered"),
+    [
+        ("replace", "yandex_mdb_postgresql_cluster_v2.sentry", False),
+        ("delete", "yandex_mdb_postgresql_database.sentry", False),
+        ("change", "yandex_mdb_postgresql_cluster_v2.sentry", True),
+        ("replace", "yandex_mdb_kafka_cluster.sentry", True),
+    ],
+)
+def test_a_new_database_has_been_through_no_chart(target: CloudTarget, verb: str, subject: str, is_remembered: bool) -> None:
+    given(target, Terraform())
+    target.place.plan.write_text("plan")
+    markers.record(target.place.markers, "migrated/postgres", "33.8.0")
+    deeds.apply(target, (Step(verb, subject, "", destructive=verb != "change"),), quiet)
+    assert ("migrated/postgres" in markers.load(target.place.markers)) is is_remembered
+
+
 # -- an apply that stops
 
 

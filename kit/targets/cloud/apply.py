@@ -16,6 +16,7 @@ from kit.plan.events import Listener, StepEvent
 from kit.plan.execute import Action, Note, execute
 from kit.plan.steps import Plan, Step
 from kit.sentry import release
+from kit.sentry.installation import MIGRATED
 from kit.state import choice, given, markers
 from kit.supply import https
 from kit.supply.errors import DownloadFailed
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 AUTHORITY_URL = "https://storage.yandexcloud.net/cloud-certs/CA.pem"
 DOWNLOAD_S = 20.0
-CLUSTER = "yandex_kubernetes_cluster."
+CLUSTER, POSTGRES = "yandex_kubernetes_cluster.", "yandex_mdb_postgresql_"
 LOADING = Step("load", "cluster/images", "the node is there")
 LOAD_POLL_S = 2.0
 
@@ -110,6 +111,8 @@ def apply(cloud: CloudTarget, steps: Plan, listen: Listener, *, again: str = "up
     """The plan that lies in its file. Raises `ApplyStopped`, `ApplyInterrupted`, which say what stands."""
     progress = Progress(steps, listen)
     configuration = cloud.clients.configuration
+    if any(step.destructive and step.subject.startswith(POSTGRES) for step in steps):
+        markers.forget(cloud.place.markers, MIGRATED)  # what Sentry's data has been through goes with the data
     try:
         configuration.apply(cloud.place.plan, progress)
     except (KitError, KeyboardInterrupt) as error:
