@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import stat
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -163,3 +165,29 @@ def test_a_program_that_prints_no_token_is_named() -> None:
 
     with pytest.raises(ClusterCredentialFailed, match="kit kube-token gave no token"):
         ExecToken(COMMAND, {}, silent).token()
+
+
+def test_where_nobody_listens_is_told_in_words(api: Api, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    assert elsewhere(api, tmp_path, port).complaint() == "nobody listens at its API's address"
+
+
+def test_an_api_that_hangs_up_is_told_in_words(api: Api, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            with server.accept()[0] as peer:
+                peer.recv(1)
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        assert elsewhere(api, tmp_path, server.getsockname()[1]).complaint() == "its API hangs up"
+        thread.join()
+
+
+def elsewhere(api: Api, folder: Path, port: int) -> KubeApi:
+    """The API by a kubeconfig that names another port."""
+    path = kubeconfig(api, folder, {"token": "it"})
+    path.write_text(path.read_text().replace(api.server, f"https://127.0.0.1:{port}"))
+    return KubeApi(path)

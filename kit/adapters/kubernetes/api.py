@@ -242,7 +242,7 @@ class KubeApi:
             yield connection.getresponse(), sock
         except (OSError, http.client.HTTPException) as error:
             way = f" (through {proxy.address}, which {proxy.source} names)" if proxy else ""
-            raise ClusterUnreachable(server=access.server, why=f"{str(error) or type(error).__name__}{way}") from error
+            raise ClusterUnreachable(server=access.server, why=f"{_words(error)}{way}") from error
         finally:
             connection.close()
 
@@ -257,6 +257,18 @@ def path_of(kind: str, name: str | None, namespace: str | None) -> str:
     group, plural, is_namespaced = KINDS[kind]
     scope = f"/namespaces/{namespace}" if is_namespaced and namespace else ""
     return f"{group}{scope}/{plural}" + (f"/{name}" if name else "")
+
+
+def _words(error: OSError | http.client.HTTPException) -> str:
+    """Python's own words name a source file of OpenSSL's or a number of the system's."""
+    match error:
+        case ConnectionRefusedError():
+            return "nobody listens at its API's address"
+        case TimeoutError():
+            return "its API does not answer in time"
+        case ConnectionError() | ssl.SSLEOFError() | ssl.SSLZeroReturnError() | http.client.RemoteDisconnected():
+            return "its API hangs up"
+    return str(error) or type(error).__name__
 
 
 def _served(secured: ssl.SSLSocket) -> ServedTls:
