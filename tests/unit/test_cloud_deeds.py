@@ -113,8 +113,7 @@ def planning(target: CloudTarget) -> tuple[Step, ...]:
     ],
 )
 def test_a_new_database_has_been_through_no_chart(target: CloudTarget, verb: str, subject: str, is_remembered: bool) -> None:
-    given(target, Terraform())
-    target.place.plan.write_text("plan")
+    given(target, Terraform()).plan(target.place.plan, {})
     markers.record(target.place.markers, "migrated/postgres", "33.8.0")
     deeds.apply(target, (Step(verb, subject, "", destructive=verb != "change"),), quiet)
     assert ("migrated/postgres" in markers.load(target.place.markers)) is is_remembered
