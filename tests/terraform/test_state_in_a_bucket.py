@@ -50,9 +50,10 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MinIO]:
         yield running
 
 
-@pytest.fixture(params=[program, opentofu], ids=["found", "opentofu"])
+@pytest.fixture
 def tool(request: pytest.FixtureRequest) -> Path:
-    made: Path = request.param()
+    """Terraform or OpenTofu, as this computer has it; or as a test wants it."""
+    made: Path = getattr(request, "param", program)()
     return made
 
 
@@ -107,6 +108,7 @@ def name_of(tool: Path, what: str) -> str:
     return f"{what}-{tool.parent.name[:6]}".lower().replace("_", "-")
 
 
+@pytest.mark.parametrize("tool", [program, opentofu], indirect=True, ids=["found", "opentofu"])
 def test_a_state_with_something_in_it_goes_along(opened: Opened, s3: MinIO, tool: Path) -> None:
     name = name_of(tool, "along")
     with opened(name) as first:
@@ -198,10 +200,25 @@ def test_a_bucket_that_cannot_be_opened_changes_nothing(
         with pytest.raises(TerraformFailed):
             move(target, s3, "no-such-bucket")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-the-one")
-        with pytest.raises(TerraformFailed):
+        with pytest.raises(TerraformFailed) as refused:
             move(target, s3)
+        assert "AWS_SECRET_ACCESS_KEY" in refused.value.fix
+        assert "\x1b" not in refused.value.why + refused.value.detail
     with opened(name) as target:
         assert target.outputs.document["kubernetes"] == {"endpoint": "a"}
+
+
+def test_a_shell_without_the_bucket_s_key_is_told_which_variables_it_needs(
+    opened: Opened, s3: MinIO, tool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = name_of(tool, "keyless")
+    with opened(name) as target:
+        move(target, s3)
+    for variable in s3.environment:
+        monkeypatch.delenv(variable)
+    with opened(name) as target, pytest.raises(TerraformFailed) as refused:
+        _ = target.is_applied
+    assert "export AWS_ACCESS_KEY_ID" in refused.value.fix
 
 
 def test_a_move_that_was_killed_leaves_the_state_where_it_was(opened: Opened, s3: MinIO, tool: Path) -> None:

@@ -15,6 +15,7 @@ from kit.adapters.process import Result, masked, pasteable, tail
 from kit.errors import KitError
 
 WHY_LENGTH = 400
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 # Neither product numbers its errors. Terraform says "query" and "install", OpenTofu "resolve" and "install".
 NO_PROVIDER = re.compile(r"^Failed to (query|resolve|install)\b.*\bprovider")
@@ -56,10 +57,11 @@ class Diagnostic:
 
 def refusal(verb: str, result: Result, secrets: Collection[str]) -> TerraformFailed:
     """The error that stands for a failed run; `verb` completes "terraform could not …"."""
-    found = diagnostics(result.stdout) or _from_text(result.stderr + result.stdout)
+    stdout, stderr = COLOUR.sub("", result.stdout), COLOUR.sub("", result.stderr)  # not every command knows -no-color
+    found = diagnostics(stdout) or _from_text(stderr + stdout)
     by_hand = f"mend it, or see more by hand: {pasteable(result.argv, secrets)}"
     if not found:
-        said = tail(result.stderr.strip() or result.stdout.strip())
+        said = tail(stderr.strip() or stdout.strip())
         why = said.splitlines()[-1] if said else f"it ended with exit code {result.exit_code} and said nothing"
         return TerraformFailed(doing=verb, why=masked(why, secrets), fix=by_hand, detail=masked(said, secrets))
     first = found[0]

@@ -7,14 +7,17 @@ file here either way.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit import files
+from kit.adapters.terraform.errors import TerraformFailed
 from kit.state import markers
+from kit.targets.cloud import refusals
 from kit.targets.cloud.errors import StateTaken
-from kit.targets.cloud.place import BACKEND, backend
+from kit.targets.cloud.place import BACKEND, Place, backend
 
 if TYPE_CHECKING:
     from kit.adapters.terraform.program import Terraform
@@ -39,12 +42,14 @@ def move(clients: Clients, bucket: str, key: str | None, endpoint: str | None, r
     endpoint = endpoint or clients.environment.get("YC_STORAGE_ENDPOINT_URL") or ENDPOINT
     key = key or default_key(clients)
     where, document = f"{endpoint}/{bucket}/{key}", backend(bucket, key, endpoint, region)
-    _refuse(where, there=_look(here.terraform, document), here=here.pull_state())
+    with _explained(place):
+        _refuse(where, there=_look(here.terraform, document), here=here.pull_state())
     file = place.configuration / BACKEND
     before = file.read_bytes() if file.exists() else None
     files.write(file, document)
     try:
-        here.move_state()
+        with _explained(place):
+            here.move_state()
     except BaseException:
         file.unlink() if before is None else files.write(file, before)
         raise
@@ -56,7 +61,8 @@ def move(clients: Clients, bucket: str, key: str | None, endpoint: str | None, r
 def is_begun(clients: Clients) -> bool:
     """Whether something of the stack may stand: a state in a bucket is asked, for Terraform may have run elsewhere."""
     if clients.place.has_backend:
-        return holds_something(clients.reading.pull_state())
+        with _explained(clients.place):
+            return holds_something(clients.reading.pull_state())
     return MARK in markers.load(clients.place.markers)
 
 
@@ -76,6 +82,15 @@ def _look(terraform: Terraform, document: str) -> State | None:
         there = terraform.at(Path(folder), Path(folder, "data"))
         there.init()
         return there.pull_state()
+
+
+@contextmanager
+def _explained(place: Place) -> Iterator[None]:
+    """What Terraform says of the state, with a remedy that is kit's."""
+    try:
+        yield
+    except TerraformFailed as error:
+        raise refusals.explained(error, " --rehearse" if place.rehearses else "") from error
 
 
 def _refuse(where: str, *, there: State | None, here: State | None) -> None:
