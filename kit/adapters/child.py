@@ -21,8 +21,8 @@ from kit.errors import FolderGone, ToolGone, ToolMissing, ToolUnusable
 
 END_GRACE_S = 5.0  # from SIGTERM to SIGKILL
 
-# What runs at this moment and may be ended.
-_running: set[subprocess.Popen[bytes]] = set()
+# What runs at this moment and may be ended, and the thread that waits for it.
+_running: dict[subprocess.Popen[bytes], int] = {}
 
 # Descriptors that hold locks.
 _locks: set[int] = set()
@@ -95,7 +95,7 @@ def ended_with_command(process: subprocess.Popen[bytes]) -> Iterator[None]:
         kills.append(threading.Timer(END_GRACE_S, signal_group, (process, signal.SIGKILL)))
         kills[-1].start()
 
-    _running.add(process)
+    _running[process] = threading.get_ident()
     try:
         with cancel.current.calling(end):
             yield
@@ -103,7 +103,7 @@ def ended_with_command(process: subprocess.Popen[bytes]) -> Iterator[None]:
         end_group(process)
         raise
     finally:
-        _running.discard(process)
+        del _running[process]
         for kill in kills:
             kill.cancel()
         for pipe in (process.stdout, process.stderr):
@@ -128,10 +128,11 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def end_all() -> None:
-    """End every child that `ended_with_command` waits for at this moment; who waits gets `ToolFailed`."""
-    for process in tuple(_running):
-        end_group(process)
+def end_those_of(thread: int) -> None:
+    """End what this thread waits for by `ended_with_command` at this moment; it gets `ToolFailed`."""
+    for process, waits in tuple(_running.items()):
+        if waits == thread:
+            end_group(process)
 
 
 def signal_group(process: subprocess.Popen[bytes], number: int) -> None:

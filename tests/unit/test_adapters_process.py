@@ -87,21 +87,27 @@ def test_a_program_that_takes_too_long_is_ended_with_its_children(tmp_path: Path
     assert not alive.exists()
 
 
-def test_everything_that_runs_can_be_ended_at_once() -> None:
+def test_what_one_thread_runs_can_be_ended_and_what_another_runs_goes_on(tmp_path: Path) -> None:
     failures: list[Exception] = []
+    may_end = tmp_path / "may end"
+    code = "import pathlib, sys, time\nwhile not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.01)"
 
     def work() -> None:
         try:
-            process.run(python("import time; time.sleep(60)"))
+            process.run([*python(code), str(may_end)])
         except ToolFailed as error:
             failures.append(error)
 
-    worker = threading.Thread(target=work)
+    ended, other = threading.Thread(target=work), threading.Thread(target=work)
     began = time.monotonic()
-    worker.start()
-    while worker.is_alive() and time.monotonic() - began < 30:
-        child.end_all()
-        worker.join(0.05)
+    ended.start()
+    other.start()
+    while ended.is_alive() and time.monotonic() - began < 30:
+        child.end_those_of(ended.ident or 0)
+        ended.join(0.05)
+    assert len(failures) == 1
+    may_end.touch()
+    other.join(30)
     assert len(failures) == 1
 
 

@@ -351,18 +351,26 @@ def test_pods_that_gave_up_are_replaced_before_the_next_try() -> None:
 def test_install_stops_helm_when_the_watching_gives_up() -> None:
     import threading
 
-    ended, stopped = threading.Event(), []
+    began, ended = threading.Event(), threading.Event()
+    ran: list[int] = []
+    stopped: list[int] = []
 
-    def stop() -> None:
-        stopped.append(True)
+    def stop(thread: int) -> None:
+        stopped.append(thread)
         ended.set()
 
-    def watching(helm: Future[Any]) -> None:
+    def helm() -> bool:
+        ran.append(threading.get_ident())
+        began.set()
+        return ended.wait(30)
+
+    def watching(running: Future[Any]) -> None:
+        assert began.wait(30)
         raise rollout.RolloutFailed(Part(Wanted("Job", "x", "x", True, 0), "failed", Trouble("lost")), None, "")
 
     with pytest.raises(rollout.RolloutFailed):
-        rollout.install(lambda: ended.wait(30), watching, stop)
-    assert stopped == [True]
+        rollout.install(helm, watching, stop)
+    assert stopped == ran
     assert rollout.install(lambda: 5, lambda helm: helm.result(), stop) == 5
 
 

@@ -61,6 +61,11 @@ def test_the_environment_is_known_while_the_emulator_runs(program: Program) -> N
     assert _stopped(again, signal.SIGINT) == 0
 
 
+def test_a_closed_terminal_stops_the_emulator_as_ctrl_c_does(program: Program) -> None:
+    process, _ = _ready(program, "-o", "json")
+    assert _stopped(process, signal.SIGHUP) == 0
+
+
 def test_a_port_that_the_user_fixed_and_another_holds_is_an_error(program: Program) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         for option in ("--port", "--s3-port"):

@@ -9,6 +9,7 @@ left behind is not held against this one.
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -307,17 +308,21 @@ def watch(
         sleep(POLL_S)
 
 
-def install(helm: Callable[[], T], watching: Callable[[Future[T]], object], stop: Callable[[], None] = child.end_all) -> T:
+def install(
+    helm: Callable[[], T], watching: Callable[[Future[T]], object], stop: Callable[[int], None] = child.end_those_of
+) -> T:
     """Run Helm, which waits for hooks in silence, beside the watching (`watch` with its `helm`); what Helm returned.
 
-    If the watching ends in an error, Helm is stopped: its record is `failed` or pending, and the next run goes on from there.
+    If the watching ends in an error, Helm is stopped, and nothing else that runs: its record is `failed` or pending, and the next
+    run goes on from there.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="helm") as pool:
+        thread = pool.submit(threading.get_ident).result()
         running = pool.submit(helm)
         try:
             watching(running)
         except BaseException:
             if not running.done():
-                stop()
+                stop(thread)
             raise
         return running.result()
