@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.support.hostile import HOSTILE
 from tests.support.program import Program
 
 # Ctrl-C is part of what is tested. A shell that starts us in the background has it ignored, by us and by all that we start.
@@ -31,7 +33,7 @@ def stores(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     """The five stores, up."""
     program = _stack(tmp_path_factory, "stores")
     try:
-        program.must("up", "--local", "--only", "stores", timeout_s=1800)
+        replace(program, env=HOSTILE).must("up", "--local", "--only", "stores", timeout_s=1800)
         yield program
     finally:
         program.must("purge", "--yes")
@@ -42,7 +44,7 @@ def whole(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     """Everything, up: stores, cluster, Sentry, a received exception."""
     program = _stack(tmp_path_factory, "whole")
     try:
-        program.must("up", "--local", timeout_s=1800)
+        replace(program, env=HOSTILE).must("up", "--local", timeout_s=1800)
         yield program
     finally:
         program.must("purge", "--yes")
