@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kit import cancel, files
-from kit.adapters.helm import Helm, Release
-from kit.adapters.kubernetes.api import KubeApi
+from kit.adapters.helm import Release
 from kit.blueprint.stack import OwnValues
 from kit.endpoints import Secret, addresses
 from kit.errors import KitError
@@ -88,14 +87,6 @@ class Installation:
     def __init__(self, site: Site, flavour: Flavour) -> None:
         self.site = site
         self.flavour = flavour
-
-    @property
-    def api(self) -> KubeApi:
-        return self.site.api
-
-    @property
-    def helm(self) -> Helm:
-        return self.site.helm()
 
     @property
     def _stack(self) -> str:
@@ -172,11 +163,13 @@ class Installation:
     def rendered(self) -> tuple[Document, ...]:
         """As the chart made them. Raises `ChartInvalid`, or `OwnValuesUnrendered` where the user's values are why."""
         try:
-            return charts.render(self.chart, RELEASE, NAMESPACE, self.values, self.helm)
+            return charts.render(self.chart, RELEASE, NAMESPACE, self.values, self.site.helm())
         except charts.ChartInvalid as error:
             if not self._own.document:
                 raise
-            charts.render(self.chart, RELEASE, NAMESPACE, self._values_made, self.helm)  # not to be rendered anyway: that is told
+            charts.render(
+                self.chart, RELEASE, NAMESPACE, self._values_made, self.site.helm()
+            )  # not to be rendered anyway: that is told
             raise own_values.OwnValuesUnrendered(why=error.why) from error
 
     def wired(self) -> tuple[Document, ...]:
@@ -244,16 +237,16 @@ class Installation:
 
     def installed_version(self) -> str:
         """Of this chart in the cluster; "" where there is none of it."""
-        there = installed(self.api)
+        there = installed(self.site.api)
         return there.version if there and there.chart == self.chart.name else ""
 
     # -- done in the cluster
 
     def prepare(self) -> None:
         """The namespace and what stands in it before Helm comes."""
-        self.api.apply(namespace(self._stack, restricted=self.flavour.is_stand_in))
+        self.site.api.apply(namespace(self._stack, restricted=self.flavour.is_stand_in))
         for document in self.applied:
-            self.api.apply(document)
+            self.site.api.apply(document)
 
     def preflight(self, note: Note = lambda said: None) -> Preflight:
         """Every component's connections, tried in the cluster. What a failed one means the caller decides."""
@@ -269,7 +262,7 @@ class Installation:
             clickhouse=self._clickhouse,
             is_stand_in=self.flavour.is_stand_in,
         )
-        return preflight.run(release, self.api, note=note)
+        return preflight.run(release, self.site.api, note=note)
 
     def install(self, note: Note = lambda said: None) -> Release:
         """Helm, with the roll-out watched beside it; resumable after whatever happened to an earlier one.
@@ -280,18 +273,18 @@ class Installation:
         documents = self.documents()
         self._make_room(documents, note)
         self.prepare()
-        forget_interrupted(self.api)
-        rollout.restart_hopeless(self.api, documents, release=RELEASE, namespace=NAMESPACE)
+        forget_interrupted(self.site.api)
+        rollout.restart_hopeless(self.site.api, documents, release=RELEASE, namespace=NAMESPACE)
         with tempfile.TemporaryDirectory(prefix="kit-release-") as folder:
             wrapper = charts.write_wrapper(Path(folder), self.chart, documents)
 
             def helm() -> Release:
                 # The wrapper needs no values: they are left with the release for `kit values diff`, and hold no secret.
-                return self.helm.upgrade(RELEASE, wrapper, NAMESPACE, self.values, hooks_timeout_s=HOOKS_TIMEOUT_S)
+                return self.site.helm().upgrade(RELEASE, wrapper, NAMESPACE, self.values, hooks_timeout_s=HOOKS_TIMEOUT_S)
 
             def watching(running: Future[Release]) -> object:
                 return rollout.watch(
-                    self.api,
+                    self.site.api,
                     documents,
                     release=RELEASE,
                     namespace=NAMESPACE,
@@ -309,7 +302,7 @@ class Installation:
         never changes, and both want the node's one port. Of the same chart, what was a hook and is none any more: Helm does not
         know it, neither as something to delete nor as something of its own to change.
         """
-        there = self.helm.release(RELEASE, NAMESPACE)
+        there = self.site.helm().release(RELEASE, NAMESPACE)
         if there is None:
             return
         if there.chart != self.chart.name:
@@ -317,16 +310,16 @@ class Installation:
             self.uninstall()
             return
         made_as_hooks = {(each["kind"], each["metadata"]["name"]) for each in documents if hooks.is_hook(each)}
-        old = manifests.parse(self.helm.hooks(RELEASE, NAMESPACE))
+        old = manifests.parse(self.site.helm().hooks(RELEASE, NAMESPACE))
         gone = [each for each in old if (each["kind"], each["metadata"]["name"]) not in made_as_hooks]
-        hooks.remove_hooks(self.api, gone, NAMESPACE)
+        hooks.remove_hooks(self.site.api, gone, NAMESPACE)
 
     def wait(self, note: Note = lambda said: None, sleep: Callable[[float], None] = cancel.wait) -> str:
         """Until Sentry's address answers; where it is. Then, and not before, the release counts as installed."""
         self.flavour.finish(self.wired, note)
         where = self._answering(note, sleep)
         metadata = {"name": RECORD, "namespace": NAMESPACE, "annotations": {FINISHED: self.fingerprint}}
-        self.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+        self.site.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
         return where
 
     def _answering(self, note: Note, sleep: Callable[[float], None]) -> str:
@@ -344,11 +337,11 @@ class Installation:
 
     def uninstall(self) -> tuple[str, ...]:
         """Whatever release is there, and what Helm forgets of it; returns the names of the latter. Data in the stores stays."""
-        if self.helm.release(RELEASE, NAMESPACE) is None:
+        if self.site.helm().release(RELEASE, NAMESPACE) is None:
             return ()
-        made_as_hooks = manifests.parse(self.helm.hooks(RELEASE, NAMESPACE))
-        self.helm.uninstall(RELEASE, NAMESPACE)
-        return hooks.remove_hooks(self.api, made_as_hooks, NAMESPACE)
+        made_as_hooks = manifests.parse(self.site.helm().hooks(RELEASE, NAMESPACE))
+        self.site.helm().uninstall(RELEASE, NAMESPACE)
+        return hooks.remove_hooks(self.site.api, made_as_hooks, NAMESPACE)
 
     def _record(self) -> Document:
         site = self.site

@@ -77,7 +77,7 @@ def test_a_release_of_another_chart_goes_with_the_hooks_that_helm_forgets(status
     made = installation(helm)
     assert make_room(made, deployment("sentry-web")) == ["removing sentry-lite 1.0.0, in whose place this comes"]
     assert helm.uninstalled
-    assert made.api.deleted == ["Deployment/sentry-relay"]  # type: ignore[attr-defined]
+    assert made.site.api.deleted == ["Deployment/sentry-relay"]  # type: ignore[attr-defined]
 
 
 def test_of_the_same_chart_only_what_is_no_hook_any_more_goes() -> None:
@@ -86,14 +86,14 @@ def test_of_the_same_chart_only_what_is_no_hook_any_more_goes() -> None:
     made = installation(helm)
     assert make_room(made, deployment("sentry-still", HOOK), deployment("sentry-now-plain")) == []
     assert not helm.uninstalled
-    assert made.api.deleted == ["Deployment/sentry-now-plain", "Deployment/sentry-gone"]  # type: ignore[attr-defined]
+    assert made.site.api.deleted == ["Deployment/sentry-now-plain", "Deployment/sentry-gone"]  # type: ignore[attr-defined]
 
 
 def test_where_nothing_is_installed_nothing_goes() -> None:
     helm = Helm(None)
     made = installation(helm)
     assert make_room(made, deployment("sentry-web")) == []
-    assert (helm.uninstalled, made.api.deleted) == (False, [])  # type: ignore[attr-defined]
+    assert (helm.uninstalled, made.site.api.deleted) == (False, [])  # type: ignore[attr-defined]
     assert made.uninstall() == ()
 
 

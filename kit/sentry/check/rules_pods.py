@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from kit.sentry.chart.families import facts, family_of, repository, tag
 from kit.sentry.chart.manifests import Container, of_kind
+from kit.sentry.chart.references import Reference, references
 from kit.sentry.chart.wiring import TRUST
 from kit.sentry.check.pods import secret_data, volume_at
 from kit.sentry.check.rule import Release, Rule, Seen
@@ -83,32 +84,24 @@ def _references_there(release: Release) -> Iterator[Seen]:
     there = {("Secret", name): set(secret_data(each)) for name, each in {**files.applied, **files.secrets}.items()}
     there |= {("ConfigMap", name): set(each.get("data") or {}) for name, each in files.config_maps.items()}
     for container in release.containers:
-        for kind, name, key, how in _references(container):
-            keys = there.get((kind, name))
+        for each, how in _references(container):
+            keys = there.get((each.kind, each.name))
             if keys is None:
-                yield Seen(
-                    f"{how}: there is no {kind} {name}", container, fix=f"let kit apply the {kind} {name} before Helm runs"
-                )
-            elif key is not None and key not in keys:
-                yield Seen(f"{how}: the {kind} {name} has no key {key}, only {', '.join(sorted(keys))}", container)
+                found = f"{how}: there is no {each.kind} {each.name}"
+                yield Seen(found, container, fix=f"let kit apply the {each.kind} {each.name} before Helm runs")
+            elif each.key and each.key not in keys:
+                known = ", ".join(sorted(keys))
+                yield Seen(f"{how}: the {each.kind} {each.name} has no key {each.key}, only {known}", container)
 
 
-def _references(container: Container) -> Iterator[tuple[str, str, str | None, str]]:
-    """Kind, name, key (None: all of it) and where: what keeps the pod from starting when it is not there."""
-    for name, entry in container.env.items():
-        for word, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
-            source = (entry.get("valueFrom") or {}).get(word)
-            if source and not source.get("optional"):
-                yield kind, source["name"], source["key"], name
-    for source in container.spec.get("envFrom") or ():
-        for word, kind in (("secretRef", "Secret"), ("configMapRef", "ConfigMap")):
-            if word in source and not source[word].get("optional"):
-                yield kind, source[word]["name"], None, "envFrom"
+def _references(container: Container) -> Iterator[tuple[Reference, str]]:
+    """What keeps the pod from starting when it is not there, and where it is named."""
     mounted = {mount["name"] for mount in container.spec.get("volumeMounts") or ()}
-    for volume in container.pod.get("volumes") or ():
-        for word, kind, called in (("secret", "Secret", "secretName"), ("configMap", "ConfigMap", "name")):
-            if word in volume and volume["name"] in mounted and not volume[word].get("optional"):
-                yield kind, volume[word][called], None, f"volume {volume['name']}"
+    volumes = [volume for volume in container.pod.get("volumes") or () if volume["name"] in mounted]
+    places = [(entry, name) for name, entry in container.env.items()]
+    places += [(source, "envFrom") for source in container.spec.get("envFrom") or ()]
+    places += [(volume, f"volume {volume['name']}") for volume in volumes]
+    return ((each, how) for place, how in places for each in references(place) if not each.is_optional)
 
 
 def _pinned(release: Release) -> Iterator[Seen]:
