@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import click
 
+from kit.cli import hints
 from kit.cli.context import Session
 from kit.cli.frame import Group, waits_for_lock
 from kit.errors import KitError
@@ -97,4 +98,4 @@ def rotate(session: Session, holders: tuple[str, ...]) -> None:
         json.dumps(made, indent=2) if session.is_json else "".join(f"{holder:<12}{text}\n" for holder, text in made.items()),
         end="",
     )
-    print("kit up restarts who serves a former certificate", file=sys.stderr)
+    print(hints.complete("kit up restarts who serves a former certificate", session), file=sys.stderr)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import click
 
+from kit.cli import hints
 from kit.cli.context import Session
 from kit.cli.frame import Command
 from kit.status import FINE, SOMETHING_WRONG
@@ -20,9 +22,9 @@ def command(session: Session) -> int:
     """
     from kit import doctor as checks
 
-    findings = checks.examine(session.local)
+    findings = [dataclasses.replace(found, fix=hints.complete(found.fix, session)) for found in checks.examine(session.local)]
     if session.is_json:
         print(json.dumps([checks.document(finding) for finding in findings], indent=2))
     else:
-        print(checks.table(findings), end="")
+        print(checks.table(tuple(findings)), end="")
     return SOMETHING_WRONG if any(finding.verdict == "wrong" for finding in findings) else FINE

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from kit.cli import hints
 from kit.cli.context import Session
 from kit.cli.frame import Command, waits_for_lock
 from kit.status import FINE, SOMETHING_WRONG
@@ -28,7 +29,7 @@ def command(session: Session, yes: bool) -> int:
         kept = teardown.down(session.local)
     if kept:
         print(f"stopped; the data is kept in the volumes {', '.join(kept)}", file=sys.stderr)
-        print("  back again:       kit up --local\n  gone for good:    kit purge", file=sys.stderr)
+        print(hints.complete("  back again:       kit up --local\n  gone for good:    kit purge", session), file=sys.stderr)
     else:
         print("nothing to stop, and no data", file=sys.stderr)
     return 0

@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from kit.cli import hints
 from kit.cli.context import Session
 from kit.cli.global_options import OPTIONS
+from kit.errors import KitError
 
 UNCUT = 10_000  # characters; click cuts the lines of a group's list at the width of the terminal otherwise
 
@@ -26,6 +28,10 @@ class _Known(click.Command):
             return super().invoke(ctx)
         except click.UsageError as error:
             error.ctx = error.ctx or ctx  # a command that refuses its own options need not say which command it is
+            raise
+        except KitError as error:
+            if isinstance(ctx.obj, Session):
+                error.fix = hints.complete(error.fix, ctx.obj)
             raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from kit.cli import hints
 from kit.cli.context import Session
 from kit.errors import KitError
 from kit.plan import steps
@@ -44,7 +45,10 @@ class Declined(KitError):
 
 
 def status(status: Status, session: Session) -> None:
-    print(json.dumps(reports.document(status), indent=2) if session.is_json else reports.table(status).rstrip("\n"))
+    if session.is_json:
+        print(json.dumps(reports.document(status), indent=2))
+    else:
+        print(hints.complete(reports.table(status).rstrip("\n"), session))
 
 
 def plan(plan: steps.Plan, session: Session, outlook: Sequence[Outlook] = ()) -> None:
@@ -114,10 +118,10 @@ def next_steps(login: Login | None, session: Session) -> None:
     """The last lines of `up`: what the user needs now."""
     if session.is_json:
         return
-    option = "" if session.stack_name is None else f" --stack {session.stack_name}"
-    print(f'\n  eval "$(kit env{option})"      psql, redis-cli, aws, kubectl and sentry-sdk know the way', file=sys.stderr)
+    env = hints.complete("kit env", session)
+    print(f'\n  eval "$({env})"      psql, redis-cli, aws, kubectl and sentry-sdk know the way', file=sys.stderr)
     if login is not None:
-        print(f"  {login.url}   user {login.username}, password: kit env{option} | grep SENTRY_PASSWORD", file=sys.stderr)
+        print(f"  {login.url}   user {login.username}, password: {env} | grep SENTRY_PASSWORD", file=sys.stderr)
 
 
 def confirm(session: Session, yes: bool, what: str) -> None:

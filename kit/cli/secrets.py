@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kit.cli import hints
 from kit.cli.context import Session
 from kit.cli.frame import Group, waits_for_lock
 from kit.errors import KitError
@@ -97,7 +98,7 @@ def keep(session: Session, name: str) -> None:
         given.keep(
             _given(session), name, text if "\n" in text.rstrip("\n") else text.rstrip("\n")
         )  # a key of many lines ends with one
-    print(f"{name} is kept; kit up brings it to Sentry", file=sys.stderr)
+    print(hints.complete(f"{name} is kept; kit up brings it to Sentry", session), file=sys.stderr)
 
 
 @secrets.command("forget")
@@ -113,7 +114,7 @@ def forget(session: Session, name: str) -> None:
     with session.lock("secrets forget"):
         if not given.forget(path, name):
             raise SecretUnknown(name=name, known=sorted(kept.load(path)) or ["none"])
-    print(f"{name} is forgotten; kit up takes it out of the cluster's Secret", file=sys.stderr)
+    print(hints.complete(f"{name} is forgotten; kit up takes it out of the cluster's Secret", session), file=sys.stderr)
 
 
 def _given(session: Session) -> Path:

@@ -33,4 +33,5 @@ def of(error: click.ClickException) -> Misused:
         guesses = error.possibilities or []
         message = f"{path} has no command {error.command_name}"
     guess = f"did you mean {' or '.join(guesses)}? " if guesses else ""
+    message = " ".join(message.split())  # click lists choices one a line
     return Misused(what=message.rstrip("."), usage=f"{path} {pieces}", command=path, guess=guess)

@@ -15,6 +15,8 @@ from pathlib import Path
 import click
 import pytest
 
+from kit.cli import hints
+from kit.cli.context import Session
 from kit.cli.frame import Command
 from kit.cli.global_options import OPTIONS, read
 from kit.errors import KitError
@@ -140,6 +142,37 @@ def test_a_command_that_refuses_its_own_options_says_how_it_is_called(here: Kit)
     assert (error["why"], error["fix"]) == ("it is called as: kit up [OPTIONS]", "kit up --help")
     error = here("images", "build", "--base", "ref", "-o", "json").json["error"]
     assert (error["why"], error["fix"]) == ("it is called as: kit images build [OPTIONS] [NAMES]...", "kit images build --help")
+
+
+def test_an_error_of_usage_is_one_line(here: Kit) -> None:
+    what = here("logs", "-o", "json").json["error"]["what"]
+    assert what.startswith("Missing argument 'COMPONENT'. Choose from: kafka, postgres")
+
+
+@pytest.mark.parametrize("words", ["env", "verify", "demo", "logs kafka", "topics", "certs show", "certs rotate"])
+def test_a_remedy_is_for_the_stack_that_was_asked_about(words: str, here: Kit) -> None:
+    fix = here("--stack", "two", *words.split(), "-o", "json").json["error"]["fix"]
+    assert fix == "kit up --stack two --local"
+
+
+@pytest.mark.parametrize(
+    ("advice", "completed"),
+    [
+        ("kit up --local", "kit up --config 'my own.yaml' --stack two --local"),
+        ("back: kit up\nor: kit purge", "back: kit up{}\nor: kit purge{}"),
+        ("kit values check; kit images list", "kit values check{}; kit images list"),
+        ("kit purge --stack other", "kit purge --stack other"),
+        ("let kit write it again: kit up", "let kit write it again: kit up{}"),
+        ("kit up-to-date, kit topics-like", "kit up-to-date, kit topics-like"),
+        ('eval "$(kit env --cloud)", then kubectl', 'eval "$(kit env{} --cloud)", then kubectl'),
+    ],
+)
+def test_advised_commands_name_the_stack_of_this_call(advice: str, completed: str) -> None:
+    session = Session("my own.yaml", "two", "table", verbose=False)
+    completed = completed.replace("{}", " --config 'my own.yaml' --stack two")
+    assert hints.complete(advice, session) == completed
+    assert hints.complete(completed, session) == completed  # what is complete stays
+    assert hints.complete(advice, Session(None, None, "table", verbose=False)) == advice
 
 
 def test_the_stack_on_this_computer_is_every_command_s_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,7 @@ def has_node(local: LocalTarget) -> bool:
 
 def emulators_own(place: Place) -> Path:
     """The emulator's journal, token and address; other Terraform configurations may have been tried against the same one."""
-    return place.workspace.state / "yandex"
+    return place.workspace.state / EMULATOR
 
 
 def sweep(local: LocalTarget) -> bool:

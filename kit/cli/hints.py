@@ -1,0 +1,20 @@
+"""Names the user's own stack in the commands that kit advises: without it they would be about another one."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from kit.cli.context import Session
+
+# Of commands that work on a stack; a group's command is its second word. What names a stack already is left as it is.
+_GROUPS = "certs|chart|cloud|secrets|values|yandex"
+_COMMANDS = "up|status|verify|demo|env|logs|down|purge|preflight|topics|doctor"
+_ADVICE = re.compile(rf"\bkit (?:(?:{_GROUPS}) [a-z-]+|{_COMMANDS})\b(?![\w-])(?![^;:,()\n]*--stack)")
+
+
+def complete(text: str, session: Session) -> str:
+    """The same text, in which each command of kit has the `--config` and `--stack` that this one was called with."""
+    given = (("--config", session.config_path), ("--stack", session.stack_name))
+    options = "".join(f" {option} {shlex.quote(value)}" for option, value in given if value is not None)
+    return _ADVICE.sub(lambda command: command.group() + options, text) if options else text
