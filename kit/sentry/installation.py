@@ -167,9 +167,8 @@ class Installation:
         except charts.ChartInvalid as error:
             if not self._own.document:
                 raise
-            charts.render(
-                self.chart, RELEASE, NAMESPACE, self._values_made, self.site.helm()
-            )  # not to be rendered anyway: that is told
+            # Raises where the chart cannot be rendered without them either.
+            charts.render(self.chart, RELEASE, NAMESPACE, self._values_made, self.site.helm())
             raise own_values.OwnValuesUnrendered(why=error.why) from error
 
     def wired(self) -> tuple[Document, ...]:
