@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support import terraform as supplied
-from tests.support.emulator import CONFIGURATIONS, Running, configured, running
-from tests.support.program import ROOT
+from tests.support.emulator import CONFIGURATIONS, Running, Terraform, configured, running
 
 SECOND = ("-var", "revision=2")
 
@@ -28,7 +27,7 @@ class Life:
     replaced: frozenset[str]
 
 
-LIVES = [
+LIVES = (
     Life(
         "modern",
         frozenset(
@@ -56,7 +55,7 @@ LIVES = [
         ),
         frozenset({"yandex_lockbox_secret_version_hashed.this"}),
     ),
-]
+)
 
 
 # Kind → the resource that goes with it. Where a bucket has a binding, the provider itself cannot plan without the bucket.
@@ -72,6 +71,9 @@ LOST = {
     "deprecated": {
         "storage.v1.Bucket": "yandex_storage_bucket.this",
         "mdb.redis.v1.Cluster": "yandex_mdb_redis_cluster.this",
+        # Or they would outlive it: a host in its subnet, and a user.
+        "mdb.redis.v1.Host": "yandex_mdb_redis_cluster.this",
+        "mdb.redis.v1.User": "yandex_mdb_redis_cluster.this",
         "k8s.v1.Cluster": "yandex_kubernetes_cluster.this",
     },
 }
@@ -104,13 +106,76 @@ def emulator(tmp_path: Path, mirror: Path) -> Iterator[Running]:
         yield started
 
 
-@pytest.mark.parametrize("life", LIVES, ids=lambda life: life.name)
-def test_every_resource_lives_and_dies_as_the_provider_expects(emulator: Running, tmp_path: Path, life: Life) -> None:
-    terraform = configured(tmp_path / "configuration", CONFIGURATIONS / life.name, emulator, supplied.program())
-    terraform.apply()
-    everything = set(terraform.state())
-    assert terraform.changes() == {}
+@dataclass(frozen=True)
+class Applied:
+    """A configuration that stands in an emulator; the tests look at it one after another, and the last one takes it away."""
 
+    life: Life
+    emulator: Running
+    terraform: Terraform
+
+
+@pytest.fixture(scope="module")
+def applied(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Iterator[Applied]:
+    life: Life = request.param
+    folder = tmp_path_factory.mktemp(life.name)
+    with running(folder, mirror) as emulator:
+        terraform = configured(folder / "configuration", CONFIGURATIONS / life.name, emulator, supplied.program())
+        terraform.apply()
+        yield Applied(life, emulator, terraform)
+
+
+def of(*lives: Life) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("applied", lives, ids=[life.name for life in lives], indirect=True, scope="module")
+
+
+@of(*LIVES)
+def test_what_was_made_is_planned_empty(applied: Applied) -> None:
+    assert applied.terraform.changes() == {}
+
+
+@of(*LIVES)
+def test_what_is_removed_behind_its_back_is_planned_again(applied: Applied) -> None:
+    name, terraform = applied.life.name, applied.terraform
+    applied.emulator.stop()
+    _lose(applied.emulator, set(LOST[name]))
+    applied.emulator.start()
+    again = {address for address, actions in terraform.changes().items() if "create" in actions}
+    follows = {"yandex_dns_recordset.relative"} if name == "modern" else set()  # a set of its own in the lost kind
+    assert again == {*LOST[name].values(), *follows}
+    terraform.apply()
+    assert terraform.is_settled()
+
+
+@of(LIVES[0])
+def test_every_resource_can_be_imported(applied: Applied) -> None:
+    """Into an empty state, in one plan: nothing is made or destroyed, and what differs is only what an API never tells."""
+    terraform = applied.terraform
+    blocks = [
+        f'import {{\n  to = {address}\n  id = "{_import_id(address, values)}"\n}}\n'
+        for address, values in terraform.state().items()
+        if address.partition(".")[0] not in NOT_IMPORTED
+    ]
+    state, imports = terraform.folder / "terraform.tfstate", terraform.folder / "imports.tf"
+    kept = state.rename(state.with_suffix(".kept"))
+    imports.write_text("".join(blocks))
+    document = terraform.plan()
+    imports.unlink()
+    kept.rename(state)
+    rows = {row["address"]: row["change"] for row in document["resource_changes"] if row["mode"] == "managed"}
+    imported = {address for address, change in rows.items() if "importing" in change}
+    assert len(imported) == len(blocks)
+    made = {address for address in rows if address not in imported}
+    assert {address.partition(".")[0] for address in made} == set(NOT_IMPORTED)
+    assert {address: rows[address].get("replace_paths") for address in imported if "delete" in rows[address]["actions"]} == {}
+    told = {address.partition(".")[0]: _differing(rows[address]) for address in imported}
+    assert {kind: names for kind, names in told.items() if names} == NEVER_TOLD
+
+
+@of(*LIVES)
+def test_every_resource_lives_and_dies_as_the_provider_expects(applied: Applied) -> None:
+    life, terraform = applied.life, applied.terraform
+    everything = set(terraform.state())
     expected = {address: ("delete", "create") if address in life.replaced else ("update",) for address in everything - life.still}
     assert terraform.changes(*SECOND) == expected
     terraform.apply(*SECOND)
@@ -118,8 +183,8 @@ def test_every_resource_lives_and_dies_as_the_provider_expects(emulator: Running
 
     terraform.destroy(*SECOND)
     assert terraform.state() == {}
-    assert emulator.stop() == 0
-    assert emulator.left() == []
+    assert applied.emulator.stop() == 0
+    assert applied.emulator.left() == []
 
 
 def test_opentofu_lives_the_same_life(emulator: Running, tmp_path: Path) -> None:
@@ -129,42 +194,6 @@ def test_opentofu_lives_the_same_life(emulator: Running, tmp_path: Path) -> None
     tofu.destroy()
     emulator.stop()
     assert emulator.left() == []
-
-
-@pytest.mark.parametrize("name", list(LOST))
-def test_what_is_removed_behind_its_back_is_planned_again(emulator: Running, tmp_path: Path, name: str) -> None:
-    terraform = configured(tmp_path / "configuration", CONFIGURATIONS / name, emulator, supplied.program())
-    terraform.apply()
-    emulator.stop()
-    _lose(emulator, set(LOST[name]))
-    emulator.start()
-    again = {address for address, actions in terraform.changes().items() if "create" in actions}
-    follows = {"yandex_dns_recordset.relative"} if name == "modern" else set()  # a set of its own in the lost kind
-    assert again == {*LOST[name].values(), *follows}
-    terraform.apply()
-    assert terraform.is_settled()
-
-
-def test_every_resource_can_be_imported(emulator: Running, tmp_path: Path) -> None:
-    """Into an empty state, in one plan: nothing is made or destroyed, and what differs is only what an API never tells."""
-    terraform = configured(tmp_path / "configuration", CONFIGURATIONS / "modern", emulator, supplied.program())
-    terraform.apply()
-    blocks = [
-        f'import {{\n  to = {address}\n  id = "{_import_id(address, values)}"\n}}\n'
-        for address, values in terraform.state().items()
-        if address.partition(".")[0] not in NOT_IMPORTED
-    ]
-    (terraform.folder / "terraform.tfstate").unlink()
-    (terraform.folder / "imports.tf").write_text("".join(blocks))
-    document = terraform.plan()
-    rows = {row["address"]: row["change"] for row in document["resource_changes"] if row["mode"] == "managed"}
-    imported = {address for address, change in rows.items() if "importing" in change}
-    assert len(imported) == len(blocks)
-    made = {address for address in rows if address not in imported}
-    assert {address.partition(".")[0] for address in made} == set(NOT_IMPORTED)
-    assert {address: rows[address].get("replace_paths") for address in imported if "delete" in rows[address]["actions"]} == {}
-    told = {address.partition(".")[0]: _differing(rows[address]) for address in imported}
-    assert {kind: names for kind, names in told.items() if names} == NEVER_TOLD
 
 
 def _differing(change: dict[str, Any]) -> set[str]:
@@ -243,16 +272,6 @@ def test_the_state_of_the_real_cloud_is_refused(emulator: Running, tmp_path: Pat
     ran = terraform("plan", "-no-color", "-input=false")
     assert ran.exit_code == 1
     assert "none of this emulator's" in " ".join(ran.stderr.split())
-
-
-@pytest.mark.parametrize("size", ["demo", "ha"])
-def test_our_own_configuration_is_planned_empty_after_apply(emulator: Running, tmp_path: Path, size: str) -> None:
-    password = "a-Password_of-the-test-1"
-    more = {"TF_VAR_kafka_password": password, "TF_VAR_redis_password": password, "TF_VAR_iam_pause_s": "0"}
-    terraform = configured(tmp_path / "configuration", ROOT / "terraform", emulator, supplied.program(), more)
-    variables = (f"-var-file=examples/{size}.tfvars",)
-    terraform.apply(*variables)
-    assert terraform.changes(*variables) == {}
 
 
 def _children(parent: int, name: str) -> list[int]:
