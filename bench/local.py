@@ -43,7 +43,10 @@ print(time.perf_counter() - began)
         for _ in range(some)
     ]
     yield Figure(
-        "authority and all leafs", milliseconds(statistics.median(runs)), "≤ 300 ms", f"median of {some}, imports excluded"
+        "authority and all leaf certificates",
+        milliseconds(statistics.median(runs)),
+        "≤ 300 ms",
+        f"median of {some}, imports excluded",
     )
 
     stores = ("up", "--local", "--only", "stores")

@@ -64,7 +64,7 @@ class Finding:
     fix: str = ""
 
 
-Look = Callable[["LocalTarget"], "tuple[Verdict, str, str]"]
+Examination = Callable[["LocalTarget"], "tuple[Verdict, str, str]"]
 
 
 def examine(local: LocalTarget) -> tuple[Finding, ...]:
@@ -74,9 +74,9 @@ def examine(local: LocalTarget) -> tuple[Finding, ...]:
         return tuple(pool.map(lambda item: _finding(item[0], item[1], local), CHECKS.items()))
 
 
-def _finding(name: str, look: Look, local: LocalTarget) -> Finding:
+def _finding(name: str, examine_one: Examination, local: LocalTarget) -> Finding:
     try:
-        return Finding(name, *look(local))
+        return Finding(name, *examine_one(local))
     except KitError as error:
         return Finding(name, "wrong", f"{error.what}: {error.why}", error.fix)
     except Exception as error:
@@ -104,7 +104,7 @@ def _home(local: LocalTarget) -> tuple[Verdict, str, str]:
 def _machine(local: LocalTarget) -> fitness.Recognised | None:
     """What the engine says of the machine that it runs on; None where it does not answer, which `engine` says."""
     try:
-        return fitness.look(local.docker)
+        return fitness.machine_of(local.docker)
     except KitError:
         return None
 
@@ -254,7 +254,7 @@ def _authority(local: LocalTarget) -> tuple[Verdict, str, str]:
     return ("note", complaint, "kit up --local") if complaint else _right("readable, fits together, valid")
 
 
-def _leafs(local: LocalTarget) -> tuple[Verdict, str, str]:
+def _certificates(local: LocalTarget) -> tuple[Verdict, str, str]:
     complaints = local.leaf_complaints()
     if not complaints:
         return _right("every certificate serves")
@@ -276,9 +276,9 @@ def _secrets(local: LocalTarget) -> tuple[Verdict, str, str]:
 
 
 def _stack(local: LocalTarget) -> tuple[Verdict, str, str]:
-    from kit.targets.local.status import look as look_at
+    from kit.targets.local import status as stack_status
 
-    status = look_at(local)
+    status = stack_status.of(local)
     broken = [component for component in status.components if component.state not in ("ready", "absent")]
     if broken:
         return "wrong", "; ".join(f"{item.name} is {item.state}: {item.reason}" for item in broken), "kit up --local"
@@ -314,7 +314,7 @@ def _proxies(local: LocalTarget) -> tuple[Verdict, str, str]:
     return _right(f"{', '.join(found)}: reached from containers too" if found else "none")
 
 
-CHECKS: dict[str, Look] = {
+CHECKS: dict[str, Examination] = {
     "python": _python,
     "blueprint": _blueprint,
     "home and cache": _home,
@@ -331,7 +331,7 @@ CHECKS: dict[str, Look] = {
     "tools and images": _builders,
     "foreign names": _foreign,
     "authority": _authority,
-    "certificates": _leafs,
+    "certificates": _certificates,
     "secrets": _secrets,
     "private files": _private_files,
     "trust of the shell": _clients,

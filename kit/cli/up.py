@@ -72,7 +72,7 @@ def _on_this_computer(session: Session, plan_only: bool, only: str | None, yes: 
         return 0
     with session.lock("up"), progress.listener() as listen:
         plan.carry_out(local, listen, render.permission(session, yes))
-    seen = status.look(local)
+    seen = status.of(local)
     render.status(seen, session)
     render.next_steps(site.release(local).login() if "sentry" in local.stack.parts else None, session)
     return seen.exit_code
@@ -96,6 +96,6 @@ def _in_cloud(session: Session, plan_only: bool, only: str | None, yes: bool, pr
         with progress.listener() as listen:
             target.report_supply_to(listen)
             apply.up(target, planned, listen)
-        seen = status.look(target)
+        seen = status.of(target)
         render.status(seen, session)
         return seen.exit_code

@@ -116,13 +116,13 @@ class Recognised:
 
 def check(docker: Engine) -> Recognised:
     """The engine, if it is one to run on. Raises `EngineUnfit`; one that is elsewhere is not even asked."""
-    found = look(docker)
+    found = machine_of(docker)
     if found.cause:
         raise EngineUnfit.of(found.cause, docker.address)
     return found
 
 
-def look(docker: Engine) -> Recognised:
+def machine_of(docker: Engine) -> Recognised:
     """What the engine says of itself. Raises `EngineUnfit` only for one that is elsewhere."""
     if is_elsewhere(docker.address):
         raise EngineUnfit.of("remote", docker.address)

@@ -244,7 +244,7 @@ def lacks(certs: Path, holders: Mapping[str, Sequence[str]], now: datetime | Non
 
 
 def ensure(certs: Path, stack: str, holders: Mapping[str, Sequence[str]], now: datetime | None = None) -> tuple[str, ...]:
-    """Make what is missing of the authority and of the holders' leafs; returns what was made."""
+    """Make what is missing of the authority and of the holders' leaf certificates; returns what was made."""
     now = now or datetime.now(UTC)
     made = []
     authority = load_authority(certs, now)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kit.report.table import columns
-from kit.supply.durations import side_by_side, typical, words
+from kit.supply.durations import duration_text, side_by_side, typical
 from kit.supply.outlook import Outlook
 
 
@@ -35,13 +35,13 @@ def table(outlook: Sequence[Outlook]) -> str:
 def _time(each: Outlook) -> str:
     if each.expected is None:
         return "?"
-    return words(each.expected.seconds) + ("" if each.expected.is_from_here else " *")
+    return duration_text(each.expected.seconds) + ("" if each.expected.is_from_here else " *")
 
 
 def _in_all(missing: Sequence[Outlook]) -> str:
     known = [each.expected.seconds for each in missing if each.expected]
     unknown = len(missing) - len(known)
-    said = [f"about {words(side_by_side(known, os.cpu_count() or 1))}"] if known else []
+    said = [f"about {duration_text(side_by_side(known, os.cpu_count() or 1))}"] if known else []
     said += [f"{unknown} download{'s' if unknown > 1 else ''} of unknown time"] if unknown else []
     return "".join(f", {each}" for each in said)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from kit.endpoints import Bucket, S3Endpoint, Secret, Trust
 from kit.stores.contract import PROBE_TIMEOUT_S, Credentials, InClear, NotYet, Port, Preamble, Ready, Roundtrip, StoreError
-from kit.stores.wire.sigv4 import DENIED, Answer, Key, look
+from kit.stores.wire.sigv4 import DENIED, Answer, Key, list_bucket
 from kit.stores.wire.tls import LoginRefused, ProtocolBroken, handshake, not_yet
 
 NAME = "s3"
@@ -63,7 +63,7 @@ def probe(endpoint: S3Endpoint, trust: Trust) -> Ready | NotYet:
     try:
         with handshake(endpoint.host, endpoint.port, trust, alpn=("http/1.1",), timeout_s=PROBE_TIMEOUT_S) as connection:
             for bucket in (endpoint.filestore, endpoint.nodestore):
-                _demand(bucket, look(connection, endpoint, bucket, bucket.name))
+                _demand(bucket, list_bucket(connection, endpoint, bucket, bucket.name))
             return Ready(connection.tls, (time.monotonic() - started) * 1000)
     except Exception as error:
         return not_yet(error)

@@ -11,7 +11,7 @@ from typing import Any
 
 from kit.endpoints import Bucket, S3Endpoint, Trust
 from kit.stores.contract import StoreError
-from kit.stores.wire.sigv4 import DENIED, Key, ask, look
+from kit.stores.wire.sigv4 import DENIED, Key, ask, list_bucket
 from kit.stores.wire.tls import handshake
 
 TIMEOUT_S = 15.0
@@ -108,7 +108,7 @@ def make_bucket(endpoint: S3Endpoint, root: Key, trust: Trust, name: str) -> boo
 def _accepts(endpoint: S3Endpoint, bucket: Bucket, trust: Trust) -> bool:
     """Whether the key is known with this secret; what it may do is the policy's business."""
     with handshake(endpoint.host, endpoint.port, trust, alpn=("http/1.1",), timeout_s=TIMEOUT_S) as connection:
-        answer = look(connection, endpoint, bucket, bucket.name)
+        answer = list_bucket(connection, endpoint, bucket, bucket.name)
     return answer.status == 200 or answer.code == DENIED
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kit.adapters.process import Runner
 from kit.errors import KitError
-from kit.supply import room, version
+from kit.supply import disk_space, version
 from kit.supply.cache import Cache
 from kit.supply.lock import Cargo, Debian, Dockerfile, Entry, GoBuild, GoInstall, GoModuleFiles, Maven
 
@@ -43,7 +43,7 @@ class Builders:
     def why_not(self, entry: Entry) -> str | None:
         """None where the entry's own recipe can be gone; what it needs of other entries is not looked at."""
         unfit = self._unfit(entry)
-        problem = unfit.why if unfit else room.lacking(self.cache, entry.recipe) if entry.recipe else None
+        problem = unfit.why if unfit else disk_space.lacking(self.cache, entry.recipe) if entry.recipe else None
         return f"it cannot be built: {problem}" if problem else None
 
     def lacking(self, entries: Iterable[Entry]) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ class Builders:
             unfit = self._unfit(entry)
             if unfit and unfit.program:
                 programs[GETS[unfit.program]] = None
-            elif unfit or entry.recipe is None or room.lacking(self.cache, entry.recipe):
+            elif unfit or entry.recipe is None or disk_space.lacking(self.cache, entry.recipe):
                 return ()
         return tuple(programs)
 

@@ -71,5 +71,5 @@ def side_by_side(seconds: Collection[float], at_once: int) -> float:
     return max(*seconds, sum(seconds) / at_once)
 
 
-def words(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

@@ -61,7 +61,7 @@ class Inventory:
     environment: Mapping[str, str]
     host: Host
 
-    def look(self, entry: Entry, ways: tuple[Way, ...], find: Find) -> Found | Missing:
+    def locate(self, entry: Entry, ways: tuple[Way, ...], find: Find) -> Found | Missing:
         if entry.section == "image":
             return self.image(entry, ways, find)
         if entry.section == "tool":
@@ -76,10 +76,10 @@ class Inventory:
             match source:
                 case Installed():
                     if "installed" in ways:
-                        look = self._installed(source)
-                        if isinstance(look, Found):
-                            return look
-                        reasons.append(look.why)
+                        found = self._installed(source)
+                        if isinstance(found, Found):
+                            return found
+                        reasons.append(found.why)
                 case PulledFiles():
                     path = self.pulled_program(entry, source)
                     if "pulled" in ways and path is not None and path.is_file():
@@ -103,10 +103,10 @@ class Inventory:
         """On PATH, or where the CLI looks for a plugin: the first that fits. Else why the first that was found does not."""
         reasons = []
         for path in self._places(rule):
-            look = self._if_it_fits(path, rule)
-            if isinstance(look, Found):
-                return look
-            reasons.append(look.why)
+            found = self._if_it_fits(path, rule)
+            if isinstance(found, Found):
+                return found
+            reasons.append(found.why)
         if reasons:
             return Missing(reasons[0])
         return Missing(f"{rule.command[0]} is not on PATH" + (f", nor a plugin of {rule.plugin_of}" if rule.plugin_of else ""))

@@ -1,6 +1,6 @@
 """The lock: every tool and image that kit uses, its version, and where it may come from, as types.
 
-Nothing outside it is fetched. `lock_file` reads it; the rest of this room works with what stands here.
+Nothing outside it is fetched. `lock_file` reads it; the rest of this package works with what stands here.
 """
 
 from __future__ import annotations

@@ -83,8 +83,10 @@ def missing(
     def choose(key: str) -> _Choice | None:
         if key not in chosen:
             entry = lock.entries[key]
-            look = found(entry)
-            chosen[key] = _choose(entry, look.why, allowed, can_pull, can_build, blocked) if isinstance(look, Missing) else None
+            answer = found(entry)
+            chosen[key] = (
+                _choose(entry, answer.why, allowed, can_pull, can_build, blocked) if isinstance(answer, Missing) else None
+            )
         return chosen[key]
 
     def blocked(key: str) -> bool:

@@ -23,7 +23,7 @@ from kit.adapters.docker.errors import disk_full
 from kit.adapters.docker.registries import ImagePullFailed
 from kit.adapters.process import Runner
 from kit.host import fitness, platform
-from kit.supply import known_locks, recipe, resolve, room, schedule
+from kit.supply import disk_space, known_locks, recipe, resolve, schedule
 from kit.supply.cache import Cache
 from kit.supply.durations import Durations
 from kit.supply.errors import DownloadFailed, NoSource, NotInLock, NotSupplied
@@ -146,18 +146,18 @@ class Supply:
     def tool(self, name: str) -> Path:
         """The program's absolute path; raises `NotSupplied` when `ensure` must make it first. Asks no engine."""
         entry = self.entry(name, "tool")
-        look = self._inventory.program(entry, ANY_WAY)
-        if isinstance(look, Missing):
-            raise NotSupplied(section=entry.section, name=entry.name, why=look.why)
-        return Path(look.place)
+        found = self._inventory.program(entry, ANY_WAY)
+        if isinstance(found, Missing):
+            raise NotSupplied(section=entry.section, name=entry.name, why=found.why)
+        return Path(found.place)
 
     def image(self, name: str) -> Image:
         """The image's local reference; raises `NotSupplied` when `ensure` must make it first."""
         entry = self.entry(name, "image")
-        look = self._inventory.image(entry, ANY_WAY, self.docker.images.find)
-        if isinstance(look, Missing):
-            raise NotSupplied(section=entry.section, name=entry.name, why=look.why)
-        return Image(look.place, look.source, self.hashes[entry.key], look.version)
+        found = self._inventory.image(entry, ANY_WAY, self.docker.images.find)
+        if isinstance(found, Missing):
+            raise NotSupplied(section=entry.section, name=entry.name, why=found.why)
+        return Image(found.place, found.source, self.hashes[entry.key], found.version)
 
     def plan(
         self,
@@ -190,7 +190,7 @@ class Supply:
 
         def found(entry: Entry) -> Found | Missing:
             if entry.key not in looks:
-                looks[entry.key] = self._inventory.look(entry, counted, find)
+                looks[entry.key] = self._inventory.locate(entry, counted, find)
             return looks[entry.key]
 
         if "pulled" in ways:
@@ -235,7 +235,7 @@ class Supply:
         made: dict[str, Need] = {}
         while needs := self.plan(chosen, ways=allowed, counting=counted, patient=patient):
             has_images = any(need.section == "image" for need in needs)
-            room.check(self.cache, needs, fitness.disk_of_images(self.docker) if has_images else None)
+            disk_space.check(self.cache, needs, fitness.disk_of_images(self.docker) if has_images else None)
             refused = len(self._refused)
             heard.begun({need.key: self._durations.of(need) for need in needs})
             try:
@@ -259,15 +259,15 @@ class Supply:
         """Every entry of the lock and where it is."""
         find = snapshot(lambda: self.docker.images)
         entries = self.lock.entries.values()
-        return tuple(Listed(entry, self.hashes[entry.key], self._inventory.look(entry, ANY_WAY, find)) for entry in entries)
+        return tuple(Listed(entry, self.hashes[entry.key], self._inventory.locate(entry, ANY_WAY, find)) for entry in entries)
 
     def place_of(self, key: str, counting: tuple[Way, ...] = ANY_WAY) -> Found:
         """Where an entry lies; raises `NotSupplied`."""
         entry = self.lock.entries[key]
-        look = self._inventory.look(entry, counting, self.docker.images.find)
-        if isinstance(look, Missing):
-            raise NotSupplied(section=entry.section, name=entry.name, why=look.why)
-        return look
+        found = self._inventory.locate(entry, counting, self.docker.images.find)
+        if isinstance(found, Missing):
+            raise NotSupplied(section=entry.section, name=entry.name, why=found.why)
+        return found
 
     def entry(self, name: str, section: Section) -> Entry:
         found = self.lock.entries.get(name if "/" in name else f"{section}/{name}")
@@ -292,7 +292,7 @@ class Supply:
         entry = self.lock.entries[need.key]
         log = self.cache.log(need.name, need.recipe)
         with self.cache.exclusive(f"{need.section}-{need.name}", need.recipe):
-            if not isinstance(self._inventory.look(entry, counting, self.docker.images.find), Missing):
+            if not isinstance(self._inventory.locate(entry, counting, self.docker.images.find), Missing):
                 return  # another kit made it while this one waited
             began = time.monotonic()
             self._say(lambda: progress.started(need.key, need.cause))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from kit.plan.events import Listener, StepEvent
 from kit.plan.steps import Step
-from kit.supply.durations import side_by_side, words
+from kit.supply.durations import duration_text, side_by_side
 
 
 class SupplyEvents:
@@ -57,4 +57,4 @@ def overall(total: int, left: tuple[float | None, ...], at_once: int) -> str:
     known = [seconds for seconds in left if seconds is not None]
     if not left or len(known) < len(left):
         return told
-    return f"{told}, about {words(side_by_side(known, at_once))} more"
+    return f"{told}, about {duration_text(side_by_side(known, at_once))} more"

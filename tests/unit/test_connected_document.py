@@ -20,7 +20,7 @@ from kit.errors import KitError
 from kit.host import fitness
 from kit.report import progress
 from kit.status import SOMETHING_WRONG
-from kit.supply import buildable, download, errors, lock_file, registry, room
+from kit.supply import buildable, disk_space, download, errors, lock_file, registry
 from kit.supply import verify as verifying
 from kit.supply.cache import Cache
 from kit.supply.lock import Entry, PulledFiles, PulledImage
@@ -105,22 +105,26 @@ def test_the_figures_of_the_disk_are_what_kit_asks_for() -> None:
     assert f"{_gigabytes(pulled)} GB of disk" in needed("connected laptop")
     assert f"{_gigabytes(everything)} GB of disk" in needed("closed network")
     assert f"that is {_gigabytes(pulled)} GB where all is pulled, and {_gigabytes(everything)} GB where all is built" in PROSE
-    assert room.PULLED_IMAGE == room.IMAGE_BUILD
-    image, tool, stack = room.PULLED_IMAGE // room.MB, room.PULLED_FILE // room.MB, room.LEAST // room.GB
+    assert disk_space.PULLED_IMAGE == disk_space.IMAGE_BUILD
+    image, tool, stack = (
+        disk_space.PULLED_IMAGE // disk_space.MB,
+        disk_space.PULLED_FILE // disk_space.MB,
+        disk_space.LEAST // disk_space.GB,
+    )
     assert f"{image} MB for an image, {tool} MB for a tool, {stack} GB for the stack" in PROSE
-    assert f"{room.KUBERNETES_BUILD // room.GB} GB more (Kubernetes)" in PROSE
+    assert f"{disk_space.KUBERNETES_BUILD // disk_space.GB} GB more (Kubernetes)" in PROSE
 
 
 def _asked(entries: Iterable[Entry | None], by_pull: bool = True) -> int:
     """Bytes, for what is made of these entries, counted by what counts them when they are made."""
-    total, recipes = room.LEAST, []
+    total, recipes = disk_space.LEAST, []
     for entry in entries:
         assert entry is not None
         if entry.pulls and by_pull:
-            total += room._of_pulled(entry.pulls[0])
+            total += disk_space._of_pulled(entry.pulls[0])
         elif entry.recipe:
             recipes.append(entry.recipe)
-    return room._wanted(Cache(Path("/nowhere")), recipes, total, free=10**15)
+    return disk_space._wanted(Cache(Path("/nowhere")), recipes, total, free=10**15)
 
 
 def _with_parts(names: Iterable[str]) -> list[Entry]:
@@ -134,7 +138,7 @@ def _with_parts(names: Iterable[str]) -> list[Entry]:
 
 
 def _gigabytes(size: int) -> int:
-    return math.ceil(size / room.GB)
+    return math.ceil(size / disk_space.GB)
 
 
 def test_what_builds_need_is_what_the_readme_says() -> None:

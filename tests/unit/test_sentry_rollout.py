@@ -334,7 +334,7 @@ def test_secrets_and_passwords_in_urls_are_not_shown() -> None:
     cluster.said["sentry-web-a"] = f"rediss://:hunter2@redis:6380/0 and s3cret\n{PASSWORD}"
     watching = rollout.Watch(cluster, parts.wanted([WEB], "sentry"), "sentry", ("s3cret",))  # type: ignore[arg-type]
     with pytest.raises(rollout.RolloutFailed) as failed:
-        watching.look(is_installing=False)
+        watching.observe(is_installing=False)
     assert failed.value.detail.startswith("rediss://:***@redis:6380/0 and ***\n")
 
 

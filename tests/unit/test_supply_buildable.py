@@ -16,7 +16,7 @@ from kit.adapters.docker.observed import Platform
 from kit.adapters.docker.registries import RegistryUnreachable
 from kit.adapters.process import Result
 from kit.report import failure
-from kit.supply import lock_file, room
+from kit.supply import disk_space, lock_file
 from kit.supply.buildable import Builders
 from kit.supply.cache import Cache
 from kit.supply.errors import NoSource
@@ -187,10 +187,10 @@ def need(name: str) -> Need:
 
 def test_what_has_no_room_cannot_be_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = builders(tmp_path, {"go": "go1.26.0\n"})
-    free(monkeypatch, room.GO_BUILD - 1)
+    free(monkeypatch, disk_space.GO_BUILD - 1)
     assert here.why_not(entry("etcd")) == "it cannot be built: about 2 GB are needed, 2.0 GB are free"
     assert here.lacking([entry("etcd")]) == ()  # Go is there, and more of it makes no room
-    free(monkeypatch, room.GO_BUILD)
+    free(monkeypatch, disk_space.GO_BUILD)
     assert here.why_not(entry("etcd")) is None
 
 
@@ -198,59 +198,59 @@ def test_the_cache_of_an_earlier_build_counts(tmp_path: Path, monkeypatch: pytes
     cache = Cache(tmp_path)
     cache.go.mkdir()
     (cache.go / "compiled").write_bytes(b"x" * 4096)
-    free(monkeypatch, room.GO_BUILD - 4096)
-    assert room.lacking(cache, recipe("etcd")) is None
-    free(monkeypatch, room.GO_BUILD - 4097)
-    assert room.lacking(cache, recipe("etcd")) is not None
+    free(monkeypatch, disk_space.GO_BUILD - 4096)
+    assert disk_space.lacking(cache, recipe("etcd")) is None
+    free(monkeypatch, disk_space.GO_BUILD - 4097)
+    assert disk_space.lacking(cache, recipe("etcd")) is not None
 
 
 @pytest.mark.parametrize(
     ("names", "wanted"),
     [
-        ([], room.LEAST),
-        (["only-pulled"], room.LEAST + room.PULLED_IMAGE),
-        (["etcd", "coredns", "files"], room.LEAST + room.GO_BUILD),  # they share modules and results
-        (["etcd", "relay", "jars"], room.LEAST + room.GO_BUILD + room.CARGO_BUILD + room.MAVEN_BUILD),
-        (["base", "app"], room.LEAST + 2 * room.IMAGE_BUILD),
+        ([], disk_space.LEAST),
+        (["only-pulled"], disk_space.LEAST + disk_space.PULLED_IMAGE),
+        (["etcd", "coredns", "files"], disk_space.LEAST + disk_space.GO_BUILD),  # they share modules and results
+        (["etcd", "relay", "jars"], disk_space.LEAST + disk_space.GO_BUILD + disk_space.CARGO_BUILD + disk_space.MAVEN_BUILD),
+        (["base", "app"], disk_space.LEAST + 2 * disk_space.IMAGE_BUILD),
     ],
 )
 def test_room_is_asked_for_what_will_be_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], wanted: int
 ) -> None:
     free(monkeypatch, wanted)
-    room.check(Cache(tmp_path / "not" / "there" / "yet"), [need(name) for name in names])
+    disk_space.check(Cache(tmp_path / "not" / "there" / "yet"), [need(name) for name in names])
     free(monkeypatch, wanted - 1)
     with pytest.raises(DiskFull):
-        room.check(Cache(tmp_path / "not" / "there" / "yet"), [need(name) for name in names])
+        disk_space.check(Cache(tmp_path / "not" / "there" / "yet"), [need(name) for name in names])
 
 
 def test_images_are_held_against_the_engine_s_disk_where_it_is_another_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = Path("/proc")  # a file system of its own on every Linux
-    here = {tmp_path: room.GO_BUILD, engine: room.LEAST + room.PULLED_IMAGE + room.IMAGE_BUILD}
+    here = {tmp_path: disk_space.GO_BUILD, engine: disk_space.LEAST + disk_space.PULLED_IMAGE + disk_space.IMAGE_BUILD}
     monkeypatch.setattr(shutil, "disk_usage", lambda place: Usage(0, 0, here[place]))
     needs = [need(name) for name in ("only-pulled", "base", "etcd")]
-    room.check(Cache(tmp_path), needs, engine)
+    disk_space.check(Cache(tmp_path), needs, engine)
     here[engine] -= 1
     with pytest.raises(DiskFull, match="/proc"):
-        room.check(Cache(tmp_path), needs, engine)
-    here[engine], here[tmp_path] = 1000 * GB, room.GO_BUILD - 1
+        disk_space.check(Cache(tmp_path), needs, engine)
+    here[engine], here[tmp_path] = 1000 * GB, disk_space.GO_BUILD - 1
     with pytest.raises(DiskFull, match=str(tmp_path)):
-        room.check(Cache(tmp_path), needs, engine)
+        disk_space.check(Cache(tmp_path), needs, engine)
     here[tmp_path] = 1000 * GB
     here[engine] = 0
-    room.check(Cache(tmp_path), needs, tmp_path)  # one disk for both
+    disk_space.check(Cache(tmp_path), needs, tmp_path)  # one disk for both
 
 
 def test_a_node_of_kubernetes_is_the_largest_and_a_connected_computer_needs_none_of_it() -> None:
     lock = lock_file.read(ROOT / "kit" / "supply" / "lock.yaml")
     kubernetes = lock.entries["artifact/kubernetes"].recipe
     assert kubernetes is not None
-    assert room.of_recipe(kubernetes) == room.KUBERNETES_BUILD
+    assert disk_space.of_recipe(kubernetes) == disk_space.KUBERNETES_BUILD
     kubectl = lock.entries["tool/kubectl"].recipe
     assert kubectl is not None
-    assert room.of_recipe(kubectl) < room.KUBERNETES_BUILD
+    assert disk_space.of_recipe(kubectl) < disk_space.KUBERNETES_BUILD
 
 
 # --- a computer with nothing ---

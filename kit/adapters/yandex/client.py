@@ -1,4 +1,4 @@
-"""The door to Yandex Cloud for kit itself: who one is, what may still be used, which versions there are, one secret's content.
+"""Asks Yandex Cloud for kit itself: who one is, what may still be used, which versions there are, one secret's content.
 
 What is made and changed goes through terraform; this only asks. Credentials and address come from the variables that terraform's
 provider reads too (YC_TOKEN, YC_SERVICE_ACCOUNT_KEY_FILE, YC_ENDPOINT, SSL_CERT_FILE), so both always talk to the same cloud as

@@ -87,7 +87,7 @@ class Watch:
     _before: PreviousAttempt | None = None
     _warnings: Sequence[Mapping[str, Any]] | None = None  # of this look, if somebody asked
 
-    def look(self, *, is_installing: bool) -> tuple[Part, ...]:
+    def observe(self, *, is_installing: bool) -> tuple[Part, ...]:
         """How far all of it is; raises `RolloutFailed` for what will not come up."""
         seen: parts.Snapshot = {kind: self.api.list(kind, self.namespace) for kind in parts.LISTED}
         self._warnings = None
@@ -290,7 +290,7 @@ def watch(
     while True:
         is_over = helm is None or helm.done()  # asked first: what Helm did until now is in the look that follows
         has_failed = is_over and helm is not None and helm.exception() is not None
-        found = watching.look(is_installing=not is_over or has_failed)
+        found = watching.observe(is_installing=not is_over or has_failed)
         if has_failed:
             assert helm is not None
             helm.result()

@@ -37,7 +37,7 @@ class Answer:
     message: str
 
 
-def look(connection: Connection, endpoint: S3Endpoint, owner: Bucket, name: str) -> Answer:
+def list_bucket(connection: Connection, endpoint: S3Endpoint, owner: Bucket, name: str) -> Answer:
     """What the owner of a key is told who asks what is in a bucket."""
     key = Key(owner.access_key, owner.secret_key.reveal())
     query = {"list-type": "2", "max-keys": "1"}

@@ -30,7 +30,7 @@ class CloudCommands:
         return site.release(self.cloud)
 
     def status(self) -> Status:
-        return status.look(self.cloud)
+        return status.of(self.cloud)
 
     def verify(self, note: Note = quiet) -> tuple[Check, ...]:
         """By the preflight, in the cluster: from here the managed stores cannot be reached."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kit.targets.cloud.target import CloudTarget
 
 
-def look(cloud: CloudTarget) -> Status:
+def of(cloud: CloudTarget) -> Status:
     if not cloud.is_applied:
         return Status(cloud.stack.name, "cloud", (Component("cloud", "cluster", "absent", reason="nothing was applied"),))
     document = cloud.outputs.document

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def load(local: LocalTarget, documents: Iterable[Document], note: Callable[[str], None]) -> tuple[str, ...]:
     """Returns the names of those that were brought now. That one cannot be brought is a note: the node can pull it itself."""
     node = observe.node(local)
-    there = _brought(node.id, markers.load(local.markers_file).get(MARKER, ""))
+    there = _recorded(node.id, markers.load(local.markers_file).get(MARKER, ""))
     here = {}
     for reference in chart_images.names(chart_images.images_of(documents)):
         called = chart_images.local_name(reference)
@@ -45,7 +45,7 @@ def load(local: LocalTarget, documents: Iterable[Document], note: Callable[[str]
     return missing
 
 
-def _brought(node_id: str, mark: str) -> dict[str, str]:
+def _recorded(node_id: str, mark: str) -> dict[str, str]:
     """Image → its id, of what was brought into this very node; nothing where the mark is another node's, or damaged."""
     known, _, images = mark.partition(" ")
     pairs = [image.rpartition("=") for image in images.split()]

@@ -31,7 +31,7 @@ class LocalCommands:
         return site.release(self.local)
 
     def status(self) -> Status:
-        return status.look(self.local)
+        return status.of(self.local)
 
     def verify(self, note: Note = quiet) -> tuple[Check, ...]:
         local = self.local

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kit.targets.local.target import LocalTarget
 
 
-def look(local: LocalTarget) -> Status:
+def of(local: LocalTarget) -> Status:
     seen = observe.ask_engine(local)
     foreign.check_foreign(local, seen)
     containers = seen.store_containers(local.stack.name)

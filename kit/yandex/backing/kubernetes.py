@@ -73,7 +73,7 @@ class Kubernetes:
     def _put(self, local: LocalTarget, *, is_patient: bool) -> None:
         """A managed cluster stays as it was made, whatever a newer kit would make. Raises `StaysSilent`."""
         marks = markers.load(local.markers_file)
-        seen = observe.cluster(self._stack.look_anew(), self._stack.name, marks, local.kube.complaint, is_patient=is_patient)
+        seen = observe.cluster(self._stack.observe_again(), self._stack.name, marks, local.kube.complaint, is_patient=is_patient)
         wanted = ClusterWanted(seen.config if seen else local.cluster_fingerprint())
         self._stack.carry_out(local, Desired(cluster=wanted), Observed(cluster=seen))
 
@@ -87,12 +87,12 @@ class Kubernetes:
     def remove(self) -> None:
         with self._stack.store_lock(KUBERNETES):
             local = self._stack.local()
-            if self._stack.look_anew().node(self._stack.name):
+            if self._stack.observe_again().node(self._stack.name):
                 teardown.remove_cluster(local)
             for mark in ("cluster", "cluster-images"):
                 markers.forget(local.markers_file, mark)
             self._stack.ownership.release(KUBERNETES)
-            self._stack.look_anew()
+            self._stack.observe_again()
 
     def node(self) -> Container | None:
         """The node, while it is on the stack's network."""

@@ -81,27 +81,27 @@ class BackingStack:
 
     # -- what is there
 
-    def look(self) -> EngineSeen:
+    def observe(self) -> EngineSeen:
         """The engine's lists, at most half a second old."""
         with self._lock:
             if self._seen is None or time.monotonic() - self._looked_s > LOOK_AGAIN_S:
                 self._seen, self._looked_s = observe.ask_engine(self._base), time.monotonic()
             return self._seen
 
-    def look_anew(self) -> EngineSeen:
+    def observe_again(self) -> EngineSeen:
         with self._lock:
             self._seen = None
-            return self.look()
+            return self.observe()
 
     def container(self, store: str) -> Container | None:
-        return self.look().store_containers(self.name).get(store)
+        return self.observe().store_containers(self.name).get(store)
 
     def node(self) -> Container | None:
-        return self.look().node(self.name)
+        return self.observe().node(self.name)
 
     def address(self, store: str) -> str | None:
         """The container's own address on the stack's network."""
-        container = self.look_anew().store_containers(self.name).get(store)
+        container = self.observe_again().store_containers(self.name).get(store)
         return container.addresses.get(self.name) or None if container and container.state == "running" else None
 
     # -- foundations
@@ -109,7 +109,7 @@ class BackingStack:
     def prepare(self, progress: schedule.Progress | None = None) -> None:
         """Tools and images, ports, authority, passwords, network. The first call may take long, where images are missing."""
         with self._lock:
-            local, seen = self._base, self.look_anew()
+            local, seen = self._base, self.observe_again()
             if not self._has_supply:
                 if local.supply.plan(local.supply_names()):
                     local.supply.ensure(local.supply_names(), progress or schedule.Silent())
@@ -121,12 +121,12 @@ class BackingStack:
 
     def carry_out(self, local: LocalTarget, desired: Desired, observed: stack.Observed) -> None:
         execute(stack.plan(desired, observed), apply.actions(local), lambda event: None)
-        self.look_anew()
+        self.observe_again()
 
     def remove_if_empty(self) -> None:
         """The network, once nothing stands on it; passwords and certificates stay until `purge`."""
         with self._lock:
-            seen = self.look_anew()
+            seen = self.observe_again()
             if self.ownership.owners() or seen.store_containers(self.name) or seen.node(self.name):
                 return
             if any(network.name == self.name for network in seen.networks):
@@ -153,11 +153,11 @@ class BackingStack:
             steps = [step for step in stack.plan(desired, observed) if step.kind != "wait store"]  # that asks Sentry's own user
             execute(tuple(steps), apply.actions(local), lambda event: None)
             apply.ready(local, store, lambda reason: None, lambda: probe(local))
-            self.look_anew()
+            self.observe_again()
 
     def _one(self, local: LocalTarget, store: str) -> tuple[Desired, stack.Observed]:
         """What is wanted and seen of one store."""
-        seen, complaint = self.look_anew(), local.leaf_complaints().get(store)
+        seen, complaint = self.observe_again(), local.leaf_complaints().get(store)
         wanted = replace(planned.stores(local, {})[store], setup=None)
         marks, shown = markers.load(local.markers_file), observe.certificates(seen, local)
         certificates = {store: complaint} if complaint else {}
@@ -170,4 +170,4 @@ class BackingStack:
         with self.store_lock(store):
             apply.actions(self._base)["delete volume"](Step("delete", f"volume/{store}", ""), lambda reason: None)
             self.ownership.release(store)
-            self.look_anew()
+            self.observe_again()

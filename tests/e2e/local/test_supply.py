@@ -245,7 +245,7 @@ def test_an_interruption_ends_what_runs_and_keeps_what_is_finished(
 def test_too_little_room_is_told_before_anything_begins(
     tmp_path: Path, docker: Docker, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kit.supply.room.LEAST", 2**60)  # no disk has that much
+    monkeypatch.setattr("kit.supply.disk_space.LEAST", 2**60)  # no disk has that much
     heard = Heard()
     with pytest.raises(DiskFull) as refused:
         supply(tmp_path, docker, name).ensure(progress=heard)

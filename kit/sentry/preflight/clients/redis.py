@@ -187,7 +187,7 @@ def _over_the_wire(connection: Connection, write: bool) -> Answer:
         _said(wire, "SELECT", str(connection["options"].get("db", 0)))
         _said(wire, "PING")
         if write:
-            _fit("\n".join(_told(wire, section) for section in SECTIONS))
+            _fit("\n".join(_info_over(wire, section) for section in SECTIONS))
             _said(wire, "SET", key, value, "EX", str(LIFE_S))
             try:
                 _said(wire, "MSET", key, value, other, value)
@@ -208,7 +208,7 @@ def _said(wire: tls.Connection, *words: str) -> str:
     return said
 
 
-def _told(wire: tls.Connection, section: str) -> str:
+def _info_over(wire: tls.Connection, section: str) -> str:
     """A section of INFO, which comes as one text with its length in front; empty where it is kept back."""
     try:
         head = _said(wire, "INFO", section)

@@ -109,14 +109,14 @@ def _written(client: Any, connection: Connection, bucket: str) -> Answer:
         read = client.get_object(Bucket=bucket, Key=key)["Body"].read()
         if read != value:
             raise Wrong("roundtrip", f"{bucket}: read something else than was written")
-        troubles += _open_to_strangers(client.meta.endpoint_url, bucket, key, connection["tls"]["ca"])
+        troubles += _open_to_anyone(client.meta.endpoint_url, bucket, key, connection["tls"]["ca"])
         troubles += _deleted_as_one_of_many(client, bucket, key)
     finally:
         client.delete_object(Bucket=bucket, Key=key)
     return Answer(f"an object in {bucket} written, read back, refused to strangers, removed", tuple(troubles))
 
 
-def _open_to_strangers(endpoint: str, bucket: str, key: str, ca: str | None) -> list[Trouble]:
+def _open_to_anyone(endpoint: str, bucket: str, key: str, ca: str | None) -> list[Trouble]:
     """What somebody without a key is told. Only an object that comes is a public one."""
     try:
         context = ssl.create_default_context(cafile=ca)
