@@ -56,13 +56,9 @@ def test_everything_comes_from_upstream_to_the_demo_event(laptop: Program, upstr
     assert "nothing to do" in laptop.must("up", "--local", "--plan").stdout
 
 
+# One that speaks and one that is silent. The others are tried on the engine itself, by e2e/local/test_registry_refusals.py.
 REFUSALS = {
     "unauthorized": "docker login",
-    "forbidden": "docker login",
-    "absent": "has no",
-    "limited": "toomanyrequests",
-    "failing": "out of order",
-    "closes": "cannot be reached",
     "silent": "does not answer",
 }
 

@@ -23,7 +23,7 @@ from kit.state import markers
 from kit.stores import catalog
 from kit.stores.contract import Ready
 from kit.stores.wire.tls import Deadline
-from kit.targets.local import teardown
+from kit.targets.local import plan, teardown
 from kit.targets.local.target import LocalTarget
 
 # The suite of the stores, over these images: whatever is named here runs with the fixture `local` of this module.
@@ -71,15 +71,28 @@ def images(bases: dict[str, str], docker: Docker, tmp_path_factory: pytest.TempP
     return stack.shaped(docker, bases, tmp_path_factory.mktemp("logs"))
 
 
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    program: Program
+    pulled: LocalTarget
+    volumes: set[str]  # all that any of its containers has had until now
+
+
 @pytest.fixture(scope="session")
-def local(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTarget]:
+def shaped(images: dict[str, str], docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shaped]:
     program = Program(tmp_path_factory.mktemp("shaped"), f"shaped-{os.getpid()}")
     target = stack.target(program, images, "pulled")
     try:
-        stack.up(target)
-        yield target
+        with stack.volumes_used(docker, program.stack) as used:
+            stack.up(target)
+            yield Shaped(program, target, used)
     finally:
         teardown.purge(target)
+
+
+@pytest.fixture(scope="session")
+def local(shaped: Shaped) -> LocalTarget:
+    return shaped.pulled
 
 
 def container(local: LocalTarget, store: str) -> str:
@@ -215,23 +228,17 @@ class TestKeys:
 class Moved:
     destroyed: dict[str, str]  # subject → why
     marks: dict[str, str]  # store → the lines that its volume is of
-    volumes: set[str]  # all that any of its containers had
 
 
 @pytest.fixture(scope="module")
-def moved(images: dict[str, str], bases: dict[str, str], docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Moved:
-    """A stack from pulled to built on the same volumes, and then gone."""
-    program = Program(tmp_path_factory.mktemp("moved"), f"moved-{os.getpid()}")
-    pulled, built = stack.target(program, images, "pulled"), stack.target(program, bases, "built")
-    try:
-        with stack.volumes_used(docker, program.stack) as used:
-            stack.up(pulled)
-            destroyed = {step.subject: step.cause for step in built.plan() if step.destructive}
-            stack.up(built)
-        marks = markers.load(built.markers_file)
-    finally:
-        pulled.purge()
-    return Moved(destroyed, {store: marks[f"format/{store}"] for store in STORES}, used)
+def moved(shaped: Shaped, bases: dict[str, str]) -> Moved:
+    """The stack from pulled to built on the same volumes, and then gone: what follows is the last that is seen of it."""
+    built = stack.target(shaped.program, bases, "built")
+    destroyed = {step.subject: step.cause for step in plan.plan(built) if step.destructive}
+    stack.up(built)
+    marks = markers.load(built.markers_file)
+    teardown.purge(built)
+    return Moved(destroyed, {store: marks[f"format/{store}"] for store in STORES})
 
 
 def test_only_the_volume_that_cannot_be_opened_is_made_anew(moved: Moved) -> None:
@@ -241,6 +248,7 @@ def test_only_the_volume_that_cannot_be_opened_is_made_anew(moved: Moved) -> Non
     assert moved.marks["postgres"] == "postgres"
 
 
-def test_no_volume_is_left_that_a_container_of_the_stack_had(moved: Moved, docker: Docker) -> None:
-    assert len(moved.volumes) > len(STORES)  # those of the stores, and what the chown helper had of its image's own
-    assert not moved.volumes & {volume.name for volume in docker.volumes()}
+@pytest.mark.usefixtures("moved")
+def test_no_volume_is_left_that_a_container_of_the_stack_had(shaped: Shaped, docker: Docker) -> None:
+    assert len(shaped.volumes) > len(STORES)  # those of the stores, and what the chown helper had of its image's own
+    assert not shaped.volumes & {volume.name for volume in docker.volumes()}

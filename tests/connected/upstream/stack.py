@@ -18,6 +18,7 @@ from kit.targets.local import plan
 from kit.targets.local.layout import STACK_LABEL
 from kit.targets.local.target import LocalTarget
 from tests.connected.upstream import recipes
+from tests.support.holding import holding
 from tests.support.program import Program
 from tests.support.reach import local_target
 
@@ -63,7 +64,8 @@ def target(program: Program, references: Mapping[str, str], way: Way) -> LocalTa
 def up(local: LocalTarget) -> list[StepEvent]:
     """Bring it up; returns what happened."""
     events: list[StepEvent] = []
-    plan.carry_out(local, events.append)
+    with holding(local.workspace):
+        plan.carry_out(local, events.append)
     return events
 
 

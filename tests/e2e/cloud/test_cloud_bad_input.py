@@ -41,9 +41,9 @@ NETWORK = "yandex_vpc_network.sentry"
 
 
 class Kit:
-    def __init__(self, home: Path, described: str = "") -> None:
+    def __init__(self, home: Path, described: str = "", name: str = "bad") -> None:
         (home / "kit.yaml").write_text(f"cloud: {{domain: s.example.test{described}}}\n")
-        self.program = Program(home, f"bad{os.getpid()}")
+        self.program = Program(home, f"{name}{os.getpid()}")
         self.folder = home / ".kit" / self.program.stack
         self.place = self.folder / "rehearsal"
 
@@ -84,6 +84,15 @@ def kit(tmp_path: Path) -> Kit:
     return Kit(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kit, Running]]:
+    """All is made, in an emulator that runs."""
+    kit = Kit(tmp_path_factory.mktemp("standing"), name="stands")
+    with kit.emulator() as running:
+        assert kit.up().exit_code == 3, "all is made; a cluster that only answers is not ready"
+        yield kit, running
+
+
 def test_a_quota_that_is_too_small_is_known_before_anything_is_made(kit: Kit) -> None:
     with kit.emulator("--quota", "mdb.clusters.count=3"):
         error = kit.refused(kit.up(), "KIT-CLOUD-QUOTA")
@@ -91,26 +100,39 @@ def test_a_quota_that_is_too_small_is_known_before_anything_is_made(kit: Kit) ->
     assert kit.left() == []
 
 
-def test_a_state_is_never_taken_from_one_world_to_the_other(kit: Kit) -> None:
+def test_a_state_is_never_taken_from_one_world_to_the_other(standing: tuple[Kit, Running]) -> None:
     """Made in the rehearsal, then shown to the cloud; and one that is lost, which would make everything twice."""
-    with kit.emulator():
-        assert kit.up().exit_code == 3, "all is made; a cluster that only answers is not ready"
-        own = json.loads((kit.place / "secrets.json").read_text())
-        shown = kit.program.must("secrets", "show", "kafka_password", "--cloud", "--rehearse").stdout
-        assert shown == own["kafka_password"] + "\n"
-        real = kit.folder / "cloud"
-        (real / "configuration").mkdir(parents=True)
-        shutil.copy(kit.place / "configuration" / "terraform.tfstate", real / "configuration")
-        words = ("up", "--cloud", "--only", "cluster", "--plan", "-o", "json")
-        assert "rehearsal" in kit.refused(kit.program(*words), "KIT-CLOUD-FOREIGN-STATE")["why"]
-        state = kit.place / "configuration" / "terraform.tfstate"
-        kept = state.rename(state.with_suffix(".elsewhere"))
-        assert "second time" in kit.refused(kit.up(), "KIT-CLOUD-STATE-LOST")["why"]
-        state.write_text(kept.read_text().replace("b1gemu", "b1gq8m"))
-        kit.refused(kit.up(), "KIT-CLOUD-FOREIGN-STATE")
-        kept.replace(state)
-        assert kit.down().exit_code == 0
-    assert kit.left() == []
+    kit, _ = standing
+    own = json.loads((kit.place / "secrets.json").read_text())
+    shown = kit.program.must("secrets", "show", "kafka_password", "--cloud", "--rehearse").stdout
+    assert shown == own["kafka_password"] + "\n"
+    real = kit.folder / "cloud"
+    (real / "configuration").mkdir(parents=True)
+    shutil.copy(kit.place / "configuration" / "terraform.tfstate", real / "configuration")
+    words = ("up", "--cloud", "--only", "cluster", "--plan", "-o", "json")
+    assert "rehearsal" in kit.refused(kit.program(*words), "KIT-CLOUD-FOREIGN-STATE")["why"]
+    shutil.rmtree(real)
+    state = kit.place / "configuration" / "terraform.tfstate"
+    kept = state.rename(state.with_suffix(".elsewhere"))
+    assert "second time" in kit.refused(kit.up(), "KIT-CLOUD-STATE-LOST")["why"]
+    state.write_text(kept.read_text().replace("b1gemu", "b1gq8m"))
+    kit.refused(kit.up(), "KIT-CLOUD-FOREIGN-STATE")
+    kept.replace(state)
+    assert kit.up("--plan").json["steps"] == []
+
+
+def test_nothing_is_removed_unasked_or_under_a_running_emulator(standing: tuple[Kit, Running]) -> None:
+    kit, running = standing
+    ran = kit.program("down", "--cloud", "--rehearse")
+    assert ran.exit_code == 16
+    assert "KIT-NEEDS-YES" in ran.stderr
+    assert "yandex_mdb_kafka_cluster.sentry" in ran.stderr, "what would be lost is named"
+    purge = kit.program("purge", "--cloud", "--rehearse", "--yes")
+    assert "KIT-CLOUD-EMULATOR-RUNS" in purge.stderr
+    assert kit.left() != []
+    running.stop()
+    assert kit.program("purge", "--cloud", "--rehearse", "--yes").exit_code == 0
+    assert not kit.folder.exists()
 
 
 def test_a_secret_that_could_not_be_carried_everywhere_is_refused_unshown(kit: Kit) -> None:
@@ -186,19 +208,6 @@ def test_deletion_protection_is_respected(tmp_path: Path) -> None:
         assert kit.up().exit_code == 3
         assert kit.down().exit_code == 0
     assert kit.left() == []
-
-
-def test_nothing_is_removed_unasked_or_under_a_running_emulator(kit: Kit) -> None:
-    with kit.emulator():
-        assert kit.up().exit_code == 3
-        ran = kit.program("down", "--cloud", "--rehearse")
-        assert ran.exit_code == 16
-        assert "KIT-NEEDS-YES" in ran.stderr
-        assert "yandex_mdb_kafka_cluster.sentry" in ran.stderr, "what would be lost is named"
-        purge = kit.program("purge", "--cloud", "--rehearse", "--yes")
-        assert "KIT-CLOUD-EMULATOR-RUNS" in purge.stderr
-    assert kit.program("purge", "--cloud", "--rehearse", "--yes").exit_code == 0
-    assert not kit.folder.exists()
 
 
 def test_prices_that_cannot_be_counted_with_are_refused(kit: Kit) -> None:
