@@ -249,13 +249,13 @@ def test_the_published_authority_is_fetched_as_everything_else_is(
 ) -> None:
     """By what this computer trusts, a company's proxy among it; and whoever is not trusted is named."""
     by = certified(tmp_path)
-    published = certificate(tmp_path).read_bytes()
+    published = [certificate(tmp_path).read_bytes()]
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(published)
+            self.wfile.write(published[-1])
 
         def log_message(self, *words: object) -> None:
             pass
@@ -268,7 +268,15 @@ def test_the_published_authority_is_fetched_as_everything_else_is(
         assert "not trusted" in refused.value.why
         monkeypatch.setenv("SSL_CERT_FILE", str(by.ca))
         deeds.publish_trust(target)
-    assert target.place.ca_file.read_bytes() == published
+        published.append(certificate(tmp_path).read_bytes())  # the cloud has a new one
+        deeds.publish_trust(target)
+        assert target.place.ca_file.read_bytes() == published[0]
+        os.utime(target.place.ca_file, (0, 0))
+        deeds.publish_trust(target)
+        assert target.place.ca_file.read_bytes() == published[1]
+    os.utime(target.place.ca_file, (0, 0))
+    deeds.publish_trust(target)  # nobody answers, so what was published before goes on serving
+    assert target.place.ca_file.read_bytes() == published[1]
 
 
 # -- the way back

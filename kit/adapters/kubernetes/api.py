@@ -1,8 +1,9 @@
 """Speaks with the cluster's API: HTTPS as the user of a kubeconfig, plain documents in and out.
 
 The official client costs 250 ms to import, more than `kit status` may take altogether, and kit needs six verbs of an API that is
-JSON over HTTPS. Writes go by server-side apply as field manager `kit`: what another manager owns is left alone, and a second
-apply of the same document changes nothing. Secrets travel in the request's body, never through another program's arguments.
+JSON over HTTPS. Writes go by server-side apply as field manager `kit`: fields that the document does not name are left alone,
+those that another manager set otherwise are taken over, and a second apply of the same document changes nothing. Secrets travel
+in the request's body, never through another program's arguments.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kit.targets.cloud.target import CloudTarget
 
 AUTHORITY_URL = "https://storage.yandexcloud.net/cloud-certs/CA.pem"
+AUTHORITY_KEPT_S = 24 * 3600  # a new authority of the cloud is known within a day
 DOWNLOAD_S = 20.0
 CLUSTER, POSTGRES = "yandex_kubernetes_cluster.", "yandex_mdb_postgresql_"
 LOADING = Step("load", "cluster/images", "the node is there")
@@ -150,20 +151,23 @@ def write_kubeconfig(cloud: CloudTarget) -> None:
 
 
 def publish_trust(cloud: CloudTarget) -> None:
-    """The authority of the managed stores, once: from where the cloud publishes it, or from the file that was named.
+    """The authority of the managed stores: from where the cloud publishes it, once a day, or from the file that was named.
 
-    Raises `AuthorityMissing` where there is none, or what is there cannot be trusted with anything.
+    Where the cloud cannot be asked again, what it published before goes on serving. Raises `AuthorityMissing` where there is
+    none, or what is there cannot be trusted with anything.
     """
     named = cloud.clients.environment.get(rehearsal.AUTHORITY_FILE)
-    if named is None and cloud.place.ca_file.exists():
+    kept = cloud.place.ca_file
+    if named is None and kept.exists() and time.time() - kept.stat().st_mtime < AUTHORITY_KEPT_S:
         return
     place = named or AUTHORITY_URL
     try:
         content = https.text(Path(named).absolute().as_uri() if named else AUTHORITY_URL, silent_s=DOWNLOAD_S)
         ssl.create_default_context(cadata=content or " ")  # what no client could read is found here, not by forty pods
     except DownloadFailed as error:
+        if named is None and kept.exists():
+            return
         raise AuthorityMissing(place=place, why=error.why) from error
     except (ssl.SSLError, ValueError) as error:
         raise AuthorityMissing(place=place, why="what is there is no certificate") from error
-    if not cloud.place.ca_file.exists() or cloud.place.ca_file.read_text() != content:
-        files.write(cloud.place.ca_file, content)
+    files.write(kept, content)  # the same content, too: its time says when the cloud was last asked
