@@ -1,7 +1,7 @@
 """`kit up --sentry chart` to the demo event, with a chart of our own in Sentry's place (tests/charts/sentry), and on from there.
 
 One stack goes through the life of a release: installed, changed, broken, mended, upgraded, replaced by the stand-in, brought
-back. The tests stand in that order, and each leaves a release that is up.
+back. The tests stand in that order, and each leaves a release that is up. Its stores and its cluster are there before.
 """
 
 from __future__ import annotations
@@ -82,30 +82,29 @@ class Stack:
 
 
 @contextmanager
-def stack_of(name: str, folder: Path, profile: str, app: str) -> Iterator[Stack]:
-    """Not up yet; its chart's images are in this computer's engine."""
-    (folder / "home").mkdir()
-    made = Stack(Program(folder / "home", f"{name}-{os.getpid()}"), folder, app)
+def stack_of(program: Program, folder: Path, profile: str, app: str) -> Iterator[Stack]:
+    """Sentry is not up yet; its chart's images are in this computer's engine."""
+    made = Stack(program, folder, app)
     supply = made.local.supply
     supply.ensure([f"image/probe-{profile}"])
     fixture_chart.name_images(made.local.docker, supply.image(f"probe-{profile}").reference, REGISTRY, app)
     try:
         yield made
     finally:
-        made.program.must("purge", "--yes")
         fixture_chart.forget_images(made.local.docker, REGISTRY, app)
 
 
 @pytest.fixture(scope="module")
-def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with stack_of("chart", tmp_path_factory.mktemp("chart"), "current", "26.8.0") as made:
+def stack(cluster: Program, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with stack_of(cluster, tmp_path_factory.mktemp("chart"), "current", "26.8.0") as made:
         made.must_up(made.chart())
         yield made
 
 
 @pytest.fixture
-def article(engine: None, tmp_path: Path) -> Iterator[Stack]:
-    with stack_of("article", tmp_path, "seed", "25.2.0") as made:
+def article(seed: Program, tmp_path: Path) -> Iterator[Stack]:
+    (seed.home / "kit.yaml").unlink()  # the command line says it
+    with stack_of(seed, tmp_path, "seed", "25.2.0") as made:
         yield made
 
 

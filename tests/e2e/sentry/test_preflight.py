@@ -9,7 +9,6 @@ import base64
 import copy
 import hashlib
 import json
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -20,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from kit import cancel
 from kit.adapters.containerd import node
 from kit.adapters.helm import Helm
 from kit.adapters.kind import node_name
@@ -35,11 +35,13 @@ from kit.sentry.preflight.verdict import NOTE, Preflight
 from kit.sentry.stand_in import lite
 from kit.stores import catalog, kafka, kafka_admin, kafka_topics
 from kit.stores.kafka_topics import Topic
+from kit.stores.wire.tls import Deadline
 from kit.targets.local.target import LocalTarget
 from tests.support.program import Program
 from tests.support.reach import local_target
 from tests.support.tls_server import certified_laxly
 
+NAMESPACE_GONE_S = 300.0
 IMAGES = {"seed": "probe-seed", "current": "probe-current"}
 # A server that ends TLS with what it is given, or does not speak TLS at all. Clients never come far enough to ask it anything.
 SERVER = """
@@ -204,34 +206,31 @@ class Rig:
 
 
 @pytest.fixture(scope="module")
-def rig(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+def rig(cluster: Program) -> Iterator[Rig]:
     """The current line's stores; both lines' probe images."""
-    yield from _rig(Program(tmp_path_factory.mktemp("preflight"), f"preflight-{os.getpid()}"), IMAGES)
+    with _equipped(local_target(cluster), IMAGES) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def seed_rig(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+def seed_rig(seed: Program) -> Iterator[Rig]:
     """The stores that kit gives the article's line."""
-    program = Program(tmp_path_factory.mktemp("preflight-seed"), f"preflight-seed-{os.getpid()}")
-    (program.home / "kit.yaml").write_text("sentry: {profile: seed}\n")
-    yield from _rig(program, {"seed": IMAGES["seed"]})
+    with _equipped(local_target(seed), {"seed": IMAGES["seed"]}) as made:
+        yield made
 
 
-def _rig(program: Program, wanted: dict[str, str]) -> Iterator[Rig]:
-    try:
-        program.must("up", "--local", "--only", "stores", timeout_s=1800)
-        program.must("up", "--local", "--only", "cluster", timeout_s=1800)
-        yield _equipped(local_target(program), wanted)
-    finally:
-        program.must("purge", "--yes")
-
-
-def _equipped(local: LocalTarget, wanted: dict[str, str]) -> Rig:
+@contextmanager
+def _equipped(local: LocalTarget, wanted: dict[str, str]) -> Iterator[Rig]:
+    """With a namespace for Sentry, which nobody has yet."""
     local.supply.ensure([*wanted.values(), "terraform", "helm"])
     images = {profile: local.supply.image(name).reference for profile, name in wanted.items()}
     node.load(local.docker, node_name(local.stack.name), list(images.values()))
     local.kube.apply(objects.namespace(local.stack.name, restricted=True))
-    return Rig(local, images)
+    yield Rig(local, images)
+    local.kube.delete("Namespace", objects.NAMESPACE)
+    deadline = Deadline(NAMESPACE_GONE_S)
+    while local.kube.get("Namespace", objects.NAMESPACE) is not None:
+        cancel.wait(min(0.2, deadline.remaining_s()))
 
 
 @pytest.fixture(scope="module")
@@ -425,10 +424,6 @@ def _sixth(rig: Rig, case: Case) -> None:
     case.credentials[wiring.TRUST]["data"] = {"ca.crt": stranger, "bundle.crt": stranger}
 
 
-def _seventh(rig: Rig, case: Case) -> None:
-    case.values["filestore"]["s3"]["bucketName"] = "no-such-bucket"
-
-
 def _with_variable(component: str, name: str, change: Callable[[str], str]) -> Callable[[list[Any]], None]:
     def changed(documents: list[Any]) -> None:
         for document in documents:
@@ -474,13 +469,13 @@ def _smoke_of(rig: Rig, size_bytes: int) -> Iterator[None]:
         assert kafka_topics.mend_own(admin) == (f"1 settings of topic {smoke}",)
 
 
-def _eighth(rig: Rig, case: Case) -> None:
+def _seventh(rig: Rig, case: Case) -> None:
     case.values["externalRedis"]["host"] = case.hosts["cluster"]
     case.snuba("CLUSTERS[0].update(port=8443, http_port=9440)")
     case.meanwhile += [_group_closed(rig, "ingest-consumer"), _smoke_of(rig, 65536)]
 
 
-def _ninth(rig: Rig, case: Case) -> None:
+def _eighth(rig: Rig, case: Case) -> None:
     case.values["externalRedis"]["host"] = case.hosts["replica"]
     case.values["externalClickhouse"]["host"] = case.hosts["denying"]
     case.snuba('CLUSTERS[0].update(single_node=False, cluster_name="sentry")')
@@ -489,13 +484,14 @@ def _ninth(rig: Rig, case: Case) -> None:
     case.is_stand_in = False
 
 
-def _tenth(rig: Rig, case: Case) -> None:
+def _ninth(rig: Rig, case: Case) -> None:
+    case.values["filestore"]["s3"]["bucketName"] = "no-such-bucket"
     case.after.append(_with_variable(RELAY, "RELAY_REDIS_URL", lambda url: f"{url}#insecure"))
     case.snuba('CLUSTERS[0].update(single_node=False, cluster_name="no-such-cluster")')
     case.is_stand_in = False
 
 
-def _eleventh(rig: Rig, case: Case) -> None:
+def _tenth(rig: Rig, case: Case) -> None:
     """The authority is known to all, and was made by hand."""
     name = case.hosts["lax"]
     case.values["externalRedis"]["host"] = name
@@ -516,7 +512,6 @@ BATCHES: dict[str, Callable[[Rig, Case], None]] = {
     "eighth": _eighth,
     "ninth": _ninth,
     "tenth": _tenth,
-    "eleventh": _eleventh,
 }
 WEB, SNUBA, RELAY = "sentry-web", "sentry-snuba-api", "sentry-relay"
 MISTAKES = {
@@ -544,28 +539,28 @@ MISTAKES = {
     "Kafka client that does not verify": ("fourth", WEB, "kafka", "not-verifying"),
     "topic with too small a message size": ("fourth", SNUBA, "kafka", "topic-too-small"),
     "server of a foreign authority": ("fifth", RELAY, "redis", "unknown-ca"),
-    "unknown bucket": ("seventh", WEB, "s3", "denied"),  # S3 does not tell strangers which buckets there are
+    "unknown bucket": ("ninth", WEB, "s3", "denied"),  # S3 does not tell strangers which buckets there are
     "settings that do not run": ("fifth", SNUBA, "", "settings"),
     "Secret missing": ("fifth", WEB, "", "missing-object"),
     "wrong authority": ("sixth", WEB, "postgres", "unknown-ca"),
     "wrong authority, for Snuba": ("sixth", SNUBA, "clickhouse", "unknown-ca"),
     "wrong authority, for Relay": ("sixth", RELAY, "kafka", "unknown-ca"),
-    "Redis in cluster mode": ("eighth", WEB, "redis", "redis-cluster"),
-    "Redis in cluster mode, for Snuba": ("eighth", SNUBA, "redis", "redis-cluster"),
-    "Redis in cluster mode, for Relay": ("eighth", RELAY, "redis", "redis-cluster"),
-    "ClickHouse's ports changed about": ("eighth", SNUBA, "clickhouse", "port-mixed"),
-    "closed consumer group": ("eighth", WEB, "kafka", "group-denied"),
-    "record that is too large": ("eighth", RELAY, "kafka", "record-too-large"),
-    "replica of Redis": ("ninth", WEB, "redis", "redis-replica"),
-    "replica of Redis, for Relay": ("ninth", RELAY, "redis", "redis-replica"),
-    "system tables denied": ("ninth", SNUBA, "clickhouse", "system-tables"),
-    "ClickHouse too new": ("ninth", SNUBA, "clickhouse", "clickhouse-new"),
-    "ClickHouse's other hosts": ("ninth", SNUBA, "clickhouse", "cluster-hosts"),
-    "proxy before the bucket": ("ninth", WEB, "s3", "proxy"),
-    "Relay told not to verify Redis": ("tenth", RELAY, "redis", "not-verifying"),
-    "ClickHouse's cluster unknown": ("tenth", SNUBA, "clickhouse", "cluster-hosts"),
-    "ClickHouse too old": ("tenth", SNUBA, "clickhouse", "clickhouse-old"),
-    "authority without the form": ("eleventh", WEB, "redis", "authority-form"),
+    "Redis in cluster mode": ("seventh", WEB, "redis", "redis-cluster"),
+    "Redis in cluster mode, for Snuba": ("seventh", SNUBA, "redis", "redis-cluster"),
+    "Redis in cluster mode, for Relay": ("seventh", RELAY, "redis", "redis-cluster"),
+    "ClickHouse's ports changed about": ("seventh", SNUBA, "clickhouse", "port-mixed"),
+    "closed consumer group": ("seventh", WEB, "kafka", "group-denied"),
+    "record that is too large": ("seventh", RELAY, "kafka", "record-too-large"),
+    "replica of Redis": ("eighth", WEB, "redis", "redis-replica"),
+    "replica of Redis, for Relay": ("eighth", RELAY, "redis", "redis-replica"),
+    "system tables denied": ("eighth", SNUBA, "clickhouse", "system-tables"),
+    "ClickHouse too new": ("eighth", SNUBA, "clickhouse", "clickhouse-new"),
+    "ClickHouse's other hosts": ("eighth", SNUBA, "clickhouse", "cluster-hosts"),
+    "proxy before the bucket": ("eighth", WEB, "s3", "proxy"),
+    "Relay told not to verify Redis": ("ninth", RELAY, "redis", "not-verifying"),
+    "ClickHouse's cluster unknown": ("ninth", SNUBA, "clickhouse", "cluster-hosts"),
+    "ClickHouse too old": ("ninth", SNUBA, "clickhouse", "clickhouse-old"),
+    "authority without the form": ("tenth", WEB, "redis", "authority-form"),
 }
 
 
@@ -613,7 +608,7 @@ def test_celery_s_broker_that_accepts_any_certificate_is_found_out(seed_rig: Rig
 def test_an_authority_without_the_form_is_found_for_a_sentry_on_python_3_13_by_a_probe_on_3_11(rig: Rig, servers: None) -> None:
     rig.mend_topics("seed")
     case = rig.case("seed")
-    _eleventh(rig, case)
+    _tenth(rig, case)
     causes = {probe.component: probe.cause for probe in rig.run("seed", case).probes if probe.client == "redis-py"}
     assert causes[WEB] == "authority-form"
     assert causes[SNUBA] != "authority-form"  # Snuba 25.2 runs on 3.11
