@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kit.adapters import proxies
+from kit.adapters.docker.errors import EngineAbsent, EngineNotRunning, EngineUnreachable
 from kit.errors import KitError
 from kit.host import fitness, places, trust
 from kit.host.limits import INOTIFY, INOTIFY_OF_A_NODE
@@ -54,6 +55,8 @@ NO_ANSWER: tuple[Verdict, str, str] = (
     "not looked at: it is the engine's machine that counts, and the engine does not answer",
     "",
 )
+# Said once, by the check `engine`.
+NO_ENGINE = (EngineAbsent, EngineNotRunning, EngineUnreachable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ def _finding(name: str, examine_one: Examination, local: LocalTarget) -> Finding
     try:
         return Finding(name, *examine_one(local))
     except KitError as error:
+        if isinstance(error, NO_ENGINE) and name != "engine":
+            return Finding(name, "note", "not looked at: the engine does not answer")
         return Finding(name, "wrong", f"{error.what}: {error.why}", error.fix)
     except Exception as error:
         return Finding(name, "wrong", f"could not be examined: {type(error).__name__}: {error}", "kit doctor -v")

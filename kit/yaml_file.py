@@ -29,6 +29,7 @@ LARGEST_WHOLE = 2**53  # beyond it Helm, which reads every number as a float64, 
 TAG = "tag:yaml.org,2002:"
 CONTAINERS = {"mapping": f"{TAG}map", "sequence": f"{TAG}seq"}
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_NOT_PRINTABLE = yaml.reader.Reader.NON_PRINTABLE
 _WHOLE = re.compile(r"-?(?:0|[1-9]\d*)")
 _FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -62,6 +63,9 @@ def read(path: Path, error: type[KitError] = DataInvalid) -> Document:
 
 
 def parse(text: str, where: str, error: type[KitError] = DataInvalid) -> Document:
+    if found := _NOT_PRINTABLE.search(text):
+        number = text[: found.start()].count("\n") + 1
+        raise error(where=f"{where}:{number}", why=f"a control character, {found.group()!r}, stands there", fix="remove it")
     deepest = text.count("[") + text.count("{") + max(map(len, text.splitlines()), default=0)
     try:
         root = yaml.compose(text, Loader=_FAST if deepest < SAFE_DEPTH else yaml.SafeLoader)

@@ -48,7 +48,7 @@ def prepare(cache: Path, say: Callable[[str], None], runner: Runner = run) -> En
     try:
         engine = Docker().version()
     except (EngineAbsent, EngineNotRunning):
-        if not _is_ours_to_mend():
+        if not _may_start():
             raise
         if shutil.which("dockerd") is None:  # a client alone is no engine
             if not _is_debian_root():
@@ -65,7 +65,7 @@ def prepare_builds(are_wanted: Callable[[], bool], say: Callable[[str], None], r
         _install(lacking, say, runner)
 
 
-def _is_ours_to_mend() -> bool:
+def _may_start() -> bool:
     """Whether a silent engine would be one of this computer that this user may start."""
     return os.getuid() == 0 and not os.environ.get("DOCKER_HOST")
 

@@ -56,6 +56,19 @@ def test_the_error_number_decides(
     assert type(unreachable("unix:///run/x.sock", wrapped(error))) is told
 
 
+@pytest.mark.parametrize("number", [2, 111])
+def test_the_remedy_for_an_engine_at_another_socket_is_not_to_start_the_usual_one(number: int) -> None:
+    silent = unreachable("unix:///run/x.sock", wrapped(OSError(number, "nobody")))
+    assert "unset DOCKER_HOST" in silent.fix
+    assert "kit setup" not in silent.fix
+    assert "kit setup" in unreachable("unix:///var/run/docker.sock", wrapped(OSError(number, "nobody"))).fix
+
+
+def test_what_the_system_said_is_shown_and_not_how_python_prints_it() -> None:
+    silent = unreachable("unix:///var/run/docker.sock", wrapped(ConnectionRefusedError(111, "Connection refused")))
+    assert silent.detail == "Connection refused"
+
+
 @pytest.mark.parametrize("address", ["ssh://u@h", "npipe:////./pipe/docker"])
 def test_an_engine_by_a_protocol_that_kit_does_not_speak_is_not_to_be_started(address: str) -> None:
     with pytest.raises(EngineProtocolUnknown) as unknown:

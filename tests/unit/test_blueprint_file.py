@@ -103,7 +103,7 @@ def test_a_file_the_user_named_must_exist(tmp_path: Path) -> None:
         ("name: x  # я\n".encode("utf-16"), "", "UTF-16", "iconv -f UTF-16"),
         ("name: x\n".encode("utf-16-le"), "", "UTF-16", "iconv -f UTF-16"),
         ("name: x\n# я\n".encode("cp1251"), ":2", "not text in UTF-8", "iconv -f CP1251"),
-        (b"name: x\x00\n", "", "unacceptable character", "mend the YAML"),
+        (b"name: x\x00\n", ":1", "a control character", "remove it"),
         (None, "", "directory", "who may read the file"),
     ],
 )

@@ -185,6 +185,17 @@ def test_a_proxy_that_no_container_reaches_is_a_note(tmp_path: Path, monkeypatch
     assert found.said.startswith("HTTP_PROXY: a proxy on this computer")
 
 
+def test_a_silent_engine_is_one_thing_that_is_wrong_and_not_four(tmp_path: Path) -> None:
+    local = without_engine(tmp_path)
+
+    def silent() -> None:
+        raise EngineNotRunning(address="unix:///x", said="")
+
+    local.docker.version = silent  # type: ignore[method-assign, assignment]
+    wrong = [found.check for found in checks.examine(local) if "engine does not run" in found.said]
+    assert wrong == ["engine"]
+
+
 # -- advice
 
 

@@ -44,6 +44,7 @@ def refused(text: str, kind: Any) -> KitError:
         ("- name: !mine a\n", 1, "the tag !mine is not for values"),
         ("- name: a\n  sizes: [1\n", 3, "did not find expected"),
         ("- &a [*a]\n", 1, "leads back"),
+        ("- name: a\n- name: b\0c\n", 2, "a control character, '\\x00', stands there"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(text: str, line: int, says: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.adapters.docker.errors import EngineContextUnusable
+from kit.adapters.docker.errors import USUAL, EngineContextUnusable
 from kit.adapters.environment import Withheld
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from kit.adapters.child import Environment
 
-USUAL = "unix:///var/run/docker.sock"
 # Of the docker CLI and of what takes its code, such as Compose: engine, platform, API version, signatures
 # (docs.docker.com/reference/cli/docker, read 2026-11-28). Logins stay.
 WITHHELD = Withheld(("DOCKER_*", "BUILDKIT_HOST"), but=("DOCKER_CONFIG", "DOCKER_AUTH_CONFIG"))

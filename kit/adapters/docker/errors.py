@@ -75,6 +75,9 @@ class EngineNoPermission(KitError):
     fix = "sudo usermod -aG docker $USER, then log in again"
 
 
+USUAL = "unix:///var/run/docker.sock"
+# `kit setup` starts the engine at the usual socket alone.
+ELSEWHERE = "start the engine of that address, or take this computer's own: unset DOCKER_HOST; docker context use default"
 # Where there is no systemd, no group `docker` and no apt-get.
 ON_A_MAC: dict[type[KitError], str] = {
     EngineAbsent: "install Docker Desktop, OrbStack or colima",
@@ -196,17 +199,20 @@ def unreachable(address: str, error: BaseException) -> KitError:
         return EngineUntrusted(address=address, said=str(error))
     number = _errno(error)
     if number in (errno.EACCES, errno.EPERM):
-        return EngineNoPermission(address=address, fix=_of_this_system(EngineNoPermission))
+        return EngineNoPermission(address=address, fix=ON_A_MAC[EngineNoPermission] if platform.system() == "Darwin" else None)
     if not address.startswith(("unix://", "http+unix://", "/")):
         reasons = [each.strerror for each in _chain(error) if isinstance(each, OSError) and each.strerror]
         return EngineUnreachable(address=address, reason=reasons[-1] if reasons else first_line(str(error)), said=str(error))
     if number == errno.ENOENT and not (shutil.which("dockerd") or shutil.which("docker")):
-        return EngineAbsent(address=address, fix=_of_this_system(EngineAbsent))
-    return EngineNotRunning(address=address, said=str(error), fix=_of_this_system(EngineNotRunning))
+        return EngineAbsent(address=address, fix=_fix(EngineAbsent, address))
+    said = next((each.strerror for each in _chain(error) if isinstance(each, OSError) and each.strerror), str(error))
+    return EngineNotRunning(address=address, said=said, fix=_fix(EngineNotRunning, address))
 
 
-def _of_this_system(kind: type[KitError]) -> str | None:
-    return ON_A_MAC[kind] if platform.system() == "Darwin" else None
+def _fix(kind: type[KitError], address: str) -> str | None:
+    if platform.system() == "Darwin":
+        return ON_A_MAC[kind]
+    return None if address.removeprefix("http+") == USUAL else ELSEWHERE
 
 
 def disk_full(*places: Path) -> DiskFull | None:
