@@ -149,22 +149,24 @@ def test_an_error_of_usage_is_one_line(here: Kit) -> None:
     assert what.startswith("Missing argument 'COMPONENT'. Choose from: kafka, postgres")
 
 
-@pytest.mark.parametrize("words", ["env", "verify", "demo", "logs kafka", "topics", "certs show", "certs rotate"])
+@pytest.mark.parametrize("words", ["env", "verify", "demo", "logs kafka", "topics", "preflight", "certs show", "certs rotate"])
 def test_a_remedy_is_for_the_stack_that_was_asked_about(words: str, here: Kit) -> None:
     fix = here("--stack", "two", *words.split(), "-o", "json").json["error"]["fix"]
-    assert fix == "kit up --stack two --local"
+    assert fix == "kit up --local --stack two"
 
 
 @pytest.mark.parametrize(
     ("advice", "completed"),
     [
-        ("kit up --local", "kit up --config 'my own.yaml' --stack two --local"),
+        ("kit up --local", "kit up --local{}"),
+        ("kit logs redis; kit up --cloud --plan shows it", "kit logs redis{}; kit up --cloud --plan{} shows it"),
         ("back: kit up\nor: kit purge", "back: kit up{}\nor: kit purge{}"),
         ("kit values check; kit images list", "kit values check{}; kit images list"),
         ("kit purge --stack other", "kit purge --stack other"),
+        ("kit up --local --sentry chart --profile seed, then Helm", "kit up --local --sentry chart --profile seed{}, then Helm"),
         ("let kit write it again: kit up", "let kit write it again: kit up{}"),
         ("kit up-to-date, kit topics-like", "kit up-to-date, kit topics-like"),
-        ('eval "$(kit env --cloud)", then kubectl', 'eval "$(kit env{} --cloud)", then kubectl'),
+        ('eval "$(kit env --cloud)", then kubectl', 'eval "$(kit env --cloud{})", then kubectl'),
     ],
 )
 def test_advised_commands_name_the_stack_of_this_call(advice: str, completed: str) -> None:

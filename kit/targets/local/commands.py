@@ -28,6 +28,8 @@ class LocalCommands:
 
     @property
     def sentry(self) -> SentryRelease:
+        """Raises `NoStack`, before anything is said of a cluster that there cannot be."""
+        self.local.credentials()
         return site.release(self.local)
 
     def status(self) -> Status:
@@ -35,7 +37,6 @@ class LocalCommands:
 
     def verify(self, note: Note = quiet) -> tuple[Check, ...]:
         local = self.local
-        local.credentials()  # no stack: say so before anything is tried
         found = checks.from_host(local.endpoints(), local.ports(), local.trust(), local.stack.name)
         return (*found, *claims.from_cluster(self.sentry), *claims.of_delivery(self.sentry))
 
