@@ -21,7 +21,9 @@ def of(error: click.ClickException) -> Misused:
     """The same failure as an error of kit."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     path = context.command_path if context else "kit"
-    pieces = " ".join(context.command.collect_usage_pieces(context)) if context else "COMMAND"
+    pieces = ["[OPTIONS]", "COMMAND", "[ARGS]..."]
+    if context and path != "kit":
+        pieces = context.command.collect_usage_pieces(context)
     guesses: list[str] = []
     message = error.format_message()
     if isinstance(error, click.NoSuchOption):
@@ -34,4 +36,4 @@ def of(error: click.ClickException) -> Misused:
         message = f"{path} has no command {error.command_name}"
     guess = f"did you mean {' or '.join(guesses)}? " if guesses else ""
     message = " ".join(message.split())  # click lists choices one a line
-    return Misused(what=message.rstrip("."), usage=f"{path} {pieces}", command=path, guess=guess)
+    return Misused(what=message.rstrip("."), usage=" ".join((path, *pieces)), command=path, guess=guess)

@@ -144,6 +144,11 @@ def test_a_command_that_refuses_its_own_options_says_how_it_is_called(here: Kit)
     assert (error["why"], error["fix"]) == ("it is called as: kit images build [OPTIONS] [NAMES]...", "kit images build --help")
 
 
+@pytest.mark.parametrize("words", [["status", "--config"], ["-o", "yaml", "status"], ["--local", "--cloud", "up"], ["statsu"]])
+def test_whoever_misuses_a_global_option_reads_how_kit_is_called(words: list[str], here: Kit) -> None:
+    assert "it is called as: kit [OPTIONS] COMMAND [ARGS]...\n" in here(*words).stderr
+
+
 def test_an_error_of_usage_is_one_line(here: Kit) -> None:
     what = here("logs", "-o", "json").json["error"]["what"]
     assert what.startswith("Missing argument 'COMPONENT'. Choose from: kafka, postgres")
