@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.state.ports import any_free
 from tests.support.hostile import HOSTILE
 from tests.support.program import Program
 
@@ -20,6 +21,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def _stack(tmp_path_factory: pytest.TempPathFactory, name: str) -> Program:
     # One name per test process: two runs on one machine do not meet.
     return Program(tmp_path_factory.mktemp(name), f"{name}-{os.getpid()}")
+
+
+def _up(program: Program, *words: str) -> None:
+    """Sentry's port is this stack's own: the usual one is anybody's who comes up while a test has stopped the node."""
+    described = program.home / "kit.yaml"
+    described.write_text(f"ports: {{sentry.https: {any_free()}}}\n")
+    replace(program, env=HOSTILE).must("up", "--local", *words, timeout_s=1800)
+    described.unlink()  # the stack remembers
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +42,7 @@ def stores(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     """The five stores, up."""
     program = _stack(tmp_path_factory, "stores")
     try:
-        replace(program, env=HOSTILE).must("up", "--local", "--only", "stores", timeout_s=1800)
+        _up(program, "--only", "stores")
         yield program
     finally:
         program.must("purge", "--yes")
@@ -44,7 +53,7 @@ def whole(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     """Everything, up: stores, cluster, Sentry, a received exception."""
     program = _stack(tmp_path_factory, "whole")
     try:
-        replace(program, env=HOSTILE).must("up", "--local", timeout_s=1800)
+        _up(program)
         yield program
     finally:
         program.must("purge", "--yes")
