@@ -19,13 +19,14 @@ from kit.pki import authority, folder
 from kit.sentry.objects import NAMESPACE, RELEASE
 from kit.targets.local.target import LocalTarget
 from tests.support import smtp_server
-from tests.support.program import Program
+from tests.support.program import Program, Ran
 from tests.support.reach import local_target
 
 HOST, PLACE, PORT = "smtp.mail", "mail", 2587
 USER, PASSWORD, SENDER = "sentry", "hunter2-of-the-mail-server", "sentry@example.org"
 MAIL = f"mail: {{host: {HOST}, port: {PORT}, user: {USER}, from: {SENDER}}}\n"
-ALERT_S = 30.0
+VALUES = "sentry:\n  values:\n    lite: {web: {threads: 3}}\n"
+ALERT_S = 120.0
 SEND = """
 import sentry_sdk, sys
 sentry_sdk.init(ca_certs=sys.argv[1])
@@ -100,12 +101,20 @@ def test_a_wrong_password_is_found_before_helm_runs(whole: Program, server: None
     assert helm(local).release(RELEASE, NAMESPACE) == before
 
 
-def test_an_alert_arrives_over_verified_tls_with_the_login(whole: Program, server: None, local: LocalTarget) -> None:
-    described(whole, MAIL)
+@pytest.fixture(scope="module")
+def compared(whole: Program, server: None) -> Ran:
+    """Mail and values are up, by one run; `kit values diff` before it."""
+    described(whole, MAIL + VALUES)
     set_it = {"args": whole.argv("secrets", "set", "mail"), "env": whole.environment(), "cwd": whole.home}
     subprocess.run(**set_it, input=PASSWORD, text=True, check=True)
+    diff = whole("values", "diff")
     whole.must("up", "--local")
     assert whole.must("up", "--local", "--plan").stdout == "nothing to do\n"
+    return diff
+
+
+@pytest.mark.usefixtures("compared")
+def test_an_alert_arrives_over_verified_tls_with_the_login(whole: Program, local: LocalTarget) -> None:
     preflight = whole.must("preflight", "-o", "json").json
     (probe,) = [each for each in preflight["probes"] if each["store"] == "mail"]
     assert (probe["component"], probe["cause"], probe["tls"]) == ("sentry-web", "", "TLSv1.3")
@@ -124,23 +133,21 @@ def test_an_alert_arrives_over_verified_tls_with_the_login(whole: Program, serve
     assert words in mails[0]["text"]
 
 
-def test_the_password_is_in_its_secret_and_nowhere_else(whole: Program, server: None, local: LocalTarget) -> None:
+@pytest.mark.usefixtures("compared")
+def test_the_password_is_in_its_secret_and_nowhere_else(whole: Program, local: LocalTarget) -> None:
     text = helm(local).manifest(RELEASE, NAMESPACE) + json.dumps(helm(local).values(RELEASE, NAMESPACE))
     text += "".join(whole.must(*words).stdout for words in (("values", "show"), ("chart", "render"), ("secrets", "list")))
     assert PASSWORD not in text
     assert "kit-mail" in text
 
 
-def test_values_of_ones_own_are_compared_applied_and_taken_back(whole: Program, server: None, local: LocalTarget) -> None:
-    described(whole, MAIL + "sentry:\n  values:\n    lite: {web: {threads: 3}}\n")
-    compared = whole("values", "diff")
+def test_values_of_ones_own_are_compared_applied_and_taken_back(whole: Program, compared: Ran, local: LocalTarget) -> None:
     assert compared.exit_code == 3
     assert "+    threads: 3" in compared.stdout
     assert "threads: 3  # kit.yaml:4" in whole.must("values", "show").stdout
-    whole.must("up", "--local")
     assert whole.must("values", "diff").stdout == ""
     assert threads(local) == "3"
-    described(whole, MAIL)
+    described(whole, "")
     whole.must("up", "--local")
     assert threads(local) == "4"
 
