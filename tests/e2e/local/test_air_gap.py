@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,11 +80,16 @@ def test_the_images_are_named_pulled_saved_and_loaded_with_the_chart(
     assert kept.path.is_relative_to(cache)
 
 
-def test_the_images_come_into_the_cluster_without_a_registry(kit: Program, mirror: Mirror, folder: Path) -> None:  # noqa: F811
-    kit.must("up", "--local", "--only", "cluster", timeout_s=1800)
-    ran = kit.must("images", "pull", "--for", "chart", "--profile", "current", "--chart", str(folder))
-    assert f"in the cluster of stack {kit.stack}" in ran.stderr
-    node = local_target(kit).docker.exec(node_name(kit.stack), ["ctr", "-n", "k8s.io", "images", "ls", "-q"])
+def test_the_images_come_into_the_cluster_without_a_registry(
+    kit: Program,
+    whole: Program,
+    mirror: Mirror,  # noqa: F811
+    folder: Path,
+) -> None:
+    there = replace(whole, env=kit.env)
+    ran = there.must("images", "pull", "--for", "chart", "--profile", "current", "--chart", str(folder))
+    assert f"in the cluster of stack {whole.stack}" in ran.stderr
+    node = local_target(whole).docker.exec(node_name(whole.stack), ["ctr", "-n", "k8s.io", "images", "ls", "-q"])
     assert f"docker.io/library/{mirror.name}:1" in node.output
 
 

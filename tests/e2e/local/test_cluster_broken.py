@@ -59,14 +59,3 @@ def test_a_lost_kubeconfig_is_written_again(whole: Program) -> None:
     assert re.search(r"recover +cluster", whole.must("up", "--local", "--plan").stdout)
     whole.must("up", "--local")
     assert uid(whole) == before
-
-
-def test_a_node_that_is_gone_is_made_again_and_sentry_s_data_is_still_there(whole: Program) -> None:
-    before, there = whole.must("demo", "-o", "json").json, uid(whole)
-    Docker().remove_container(f"{whole.stack}-control-plane")
-    whole.must("up", "--local")
-    assert uid(whole) != there
-    assert whole.must("up", "--local", "--plan").stdout == "nothing to do\n"
-    after = whole.must("demo", "-o", "json").json
-    # The same exception is grouped into the same issue: it is in Postgres, which nobody touched.
-    assert after["url"].split("/event/")[0] == before["url"].split("/event/")[0]

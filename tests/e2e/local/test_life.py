@@ -1,4 +1,7 @@
-"""Life and death of a stack: interrupted, twice at once, foreign, broken, and gone without a trace."""
+"""Life and death of a stack: interrupted, twice at once, foreign, broken, and gone without a trace.
+
+Most of it happens to the one stack that other modules share: each test leaves its five stores up. `mortal` is killed and purged.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -20,7 +24,6 @@ import pytest
 from kit.adapters.docker.client import Docker
 from kit.blueprint.stack import STORES
 from kit.pki import folder
-from kit.state import lock
 from kit.targets.local import layout, node_image
 from kit.targets.local.apply import STORE_TIMEOUT_S
 from tests.support.holding import holding
@@ -33,6 +36,22 @@ UP = ("up", "--local", "--only", "stores")
 @pytest.fixture(scope="module")
 def docker(engine: None) -> Docker:
     return Docker()
+
+
+@pytest.fixture(scope="module")
+def mortal(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """Not up yet."""
+    program = Program(tmp_path_factory.mktemp("mortal"), f"mortal-{os.getpid()}")
+    try:
+        yield program
+    finally:
+        program.must("purge", "--yes")
+
+
+@pytest.fixture
+def image(stores: Program, docker: Docker) -> str:
+    """One that is there, for containers that need do nothing."""
+    return next(seen.image for seen in docker.containers({"dev.kit.stack": stores.stack}) if seen.name.endswith("-redis"))
 
 
 def left_of(docker: Docker, stack: str) -> list[str]:
@@ -55,9 +74,9 @@ def assert_ready(program: Program) -> None:
 
 
 @contextlib.contextmanager
-def up_until(program: Program, pattern: str, words: tuple[str, ...] = UP):  # type: ignore[no-untyped-def]
+def up_until(program: Program, pattern: str):  # type: ignore[no-untyped-def]
     """`kit up` running in the background, at the moment its progress first says `pattern`."""
-    process = program.start(*words)
+    process = program.start(*UP)
     try:
         assert process.stderr is not None
         for line in process.stderr:
@@ -74,121 +93,37 @@ def up_until(program: Program, pattern: str, words: tuple[str, ...] = UP):  # ty
 # What unit/test_plan_consistency.py cannot kill: it knows what steps leave behind, not what other programs do half.
 MOMENTS = [
     r"· .* create +volume/kafka",  # the container that hands a volume to the stores' user is left over
-    r"✓ .* start +store/redis",  # Compose is in the middle of the other stores
+    r"✓ .* start +store/",  # Compose is in the middle of the other stores
     r"· .* set-up +store/postgres",  # a part of the set-up is done, by statements that are each on their own
 ]
 
 
-def test_sigkill_amid_other_programs_and_up_again_reaches_the_same_end(scratch: Program, docker: Docker) -> None:
+def killed_at(program: Program, moment: str) -> bool:
+    """Whether that moment came."""
+    process = program.start(*UP)
+    assert process.stderr is not None
+    came = any(re.search(moment, line) for line in process.stderr)
+    process.kill()
+    process.communicate()
+    return came
+
+
+def test_sigkill_amid_other_programs_and_up_again_reaches_the_same_end(mortal: Program) -> None:
+    """One kill after another: what the first leaves behind is there at the second."""
     for moment in MOMENTS:
-        with up_until(scratch, moment) as process:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        scratch.must(*UP)
-        assert_ready(scratch)
-        assert scratch.must(*UP, "--plan").stdout == "nothing to do\n"
-        scratch.must("purge", "--yes")
-        assert left_of(docker, scratch.stack) == []
+        if not killed_at(mortal, moment):  # the one that was killed before had already come further
+            mortal.must("purge", "--yes")
+            assert killed_at(mortal, moment), moment
+    mortal.must(*UP)
+    assert_ready(mortal)
+    assert mortal.must(*UP, "--plan").stdout == "nothing to do\n"
 
 
-def test_what_was_issued_before_a_kill_is_served_after_it(scratch: Program) -> None:
-    """Another authority and its certificates, all on disk, and none of it served: as a kill before the restarts leaves it."""
-    scratch.must(*UP)
-    local, now = local_target(scratch), datetime.now(UTC)
-    with holding(local.workspace):
-        shutil.rmtree(local.workspace.certs / "authority")
-        authority = folder.make_authority(local.workspace.certs, scratch.stack, now)
-        for holder, names in layout.holders(local.stack).items():
-            folder.make_leaf(local.workspace.certs, scratch.stack, holder, authority, names, now)
-    plan = scratch.must(*UP, "--plan").stdout
-    assert {name for name in STORES if re.search(rf"restart +store/{name} .*it serves a former certificate", plan)} == set(STORES)
-    scratch.must(*UP)
-    assert_ready(scratch)
-    assert scratch.must(*UP, "--plan").stdout == "nothing to do\n"
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_ends_up_while_it_waits_and_the_next_goes_on(
-    scratch: Program, docker: Docker, number: signal.Signals, code: int
-) -> None:
-    """It waits for a store that is frozen and never answers, so nothing but the signal ends the waiting before its time."""
-    with up_until(scratch, r"· .* set-up +store/kafka") as process:
-        docker.api.pause(f"{scratch.stack}-kafka")
-        process.send_signal(number)
-        _, stderr = process.communicate(timeout=STORE_TIMEOUT_S / 2)
-        assert process.returncode == code, stderr
-    assert re.search(r"✗ .* set-up +store/kafka +interrupted", stderr)
-    assert "did not become ready" not in stderr
-    assert "run the same command again to continue" in stderr
-    scratch.must(*UP)
-    assert_ready(scratch)
-
-
-def test_nobody_works_on_a_cluster_that_a_killed_kit_is_still_creating(scratch: Program) -> None:
-    """`kind create` goes on when kit is killed, and holds the lock: a second one beside it would delete what it makes."""
-    up = ("up", "--local", "--only", "cluster")
-    with up_until(scratch, r"· .* create +cluster", up) as process:
-        lock_file = local_target(scratch).workspace.lock_file
-        while not any(name == "kind" for _, name in lock.users(lock_file)):
-            assert process.poll() is None
-            time.sleep(0.05)
-        process.kill()
-        process.wait()
-    ran = scratch(*up, "--wait-lock", "0", "-o", "json")
-    assert ran.json["error"]["code"] == "KIT-LOCKED"
-    assert re.search(rf"kind \(process \d+\).*left running by `kit up` \(process {process.pid}\)", ran.json["error"]["why"])
-    scratch.must(*up)
-    assert scratch.must(*up, "--plan").stdout == "nothing to do\n"
-
-
-def test_a_node_image_in_the_making_at_a_kill_leaves_no_container(scratch: Program, docker: Docker) -> None:
-    """The container in which it is made has all privileges."""
-    scratch.must(*UP)
-    image = next(each.image for each in docker.containers({"dev.kit.stack": scratch.stack}) if each.name.endswith("-redis"))
-    making = f"""
-import sys, time
-from kit.adapters.containerd import node
-from kit.adapters.docker.client import Docker
-with node._running(Docker(), {image!r}, {node_image.workplace(scratch.stack)!r}):
-    print("made", flush=True)
-    time.sleep(3600)
-"""
-    for removed_by in (UP, ("purge", "--yes")):
-        with subprocess.Popen([sys.executable, "-c", making], stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"made\n"
-            process.kill()
-        assert node_image.workplace(scratch.stack) in left_of(docker, scratch.stack)
-        scratch.must(*removed_by)
-        assert node_image.workplace(scratch.stack) not in left_of(docker, scratch.stack)
-
-
-def test_a_second_up_waits_for_the_first_and_then_has_nothing_to_do(scratch: Program) -> None:
-    both = [scratch.start(*UP) for _ in range(2)]
-    said = [process.communicate(timeout=300)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
-    first, second = sorted(said, key=lambda text: "waiting for `kit up`" in text)
-    assert "waiting for `kit up`" in second
-    assert "waiting for" not in first
-    assert re.search(r"✓ .* start +store/kafka", first)
-    assert not re.search(r"[·✓] ", second), "it had something to do"
-    assert_ready(scratch)
-
-
-def test_a_second_up_that_may_not_wait_says_who_holds_the_lock(scratch: Program) -> None:
-    with up_until(scratch, r"· .* start +store/redis") as process:
-        ran = scratch(*UP, "--wait-lock", "0", "-o", "json")
-        assert ran.json["error"]["code"] == "KIT-LOCKED"
-        assert f"process {process.pid}" in ran.stderr
-        assert ran.exit_code == 24
-        process.communicate(timeout=300)
-
-
-def test_down_keeps_the_data_and_purge_leaves_nothing(scratch: Program, docker: Docker) -> None:
+def test_down_keeps_the_data_and_purge_leaves_nothing(mortal: Program, docker: Docker) -> None:
     import psycopg
 
-    scratch.must(*UP)
-    where = scratch.variables()
+    mortal.must(*UP)
+    where = mortal.variables()
     login = {
         key: where[f"PG{name}"]
         for key, name in {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DATABASE"}.items()
@@ -196,27 +131,96 @@ def test_down_keeps_the_data_and_purge_leaves_nothing(scratch: Program, docker: 
     with psycopg.connect(**login) as connection:
         connection.execute("create table kept (word text)")
         connection.execute("insert into kept values ('still here')")
-    down = scratch.must("down")
-    assert f"{scratch.stack}-postgres" in down.stderr
-    assert not docker.containers({"dev.kit.stack": scratch.stack})
-    assert scratch("status").exit_code == 4
-    scratch.must(*UP)
+    down = mortal.must("down")
+    assert f"{mortal.stack}-postgres" in down.stderr
+    assert not docker.containers({"dev.kit.stack": mortal.stack})
+    assert mortal("status").exit_code == 4
+    mortal.must(*UP)
     with psycopg.connect(**login) as connection:
         assert connection.execute("select word from kept").fetchone() == ("still here",)
-    scratch.must("purge", "--yes")
-    assert left_of(docker, scratch.stack) == []
+    mortal.must("purge", "--yes")
+    assert left_of(docker, mortal.stack) == []
     assert [
-        path
-        for path in scratch.home.rglob("*")
-        if scratch.stack in str(path.relative_to(scratch.home)) and path.suffix != ".lock"
+        path for path in mortal.home.rglob("*") if mortal.stack in str(path.relative_to(mortal.home)) and path.suffix != ".lock"
     ] == []
 
 
-def test_purge_without_a_terminal_needs_yes(scratch: Program) -> None:
-    scratch.must(*UP)
-    ran = scratch("purge", "-o", "json")
+def test_what_was_issued_before_a_kill_is_served_after_it(stores: Program) -> None:
+    """Another authority and its certificates, all on disk, and none of it served: as a kill before the restarts leaves it."""
+    local, now = local_target(stores), datetime.now(UTC)
+    with holding(local.workspace):
+        shutil.rmtree(local.workspace.certs / "authority")
+        authority = folder.make_authority(local.workspace.certs, stores.stack, now)
+        for holder, names in layout.holders(local.stack).items():
+            folder.make_leaf(local.workspace.certs, stores.stack, holder, authority, names, now)
+    plan = stores.must(*UP, "--plan").stdout
+    assert {name for name in STORES if re.search(rf"restart +store/{name} .*it serves a former certificate", plan)} == set(STORES)
+    stores.must(*UP)
+    assert_ready(stores)
+    assert stores.must(*UP, "--plan").stdout == "nothing to do\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_up_while_it_waits_and_the_next_goes_on(
+    stores: Program, docker: Docker, number: signal.Signals, code: int
+) -> None:
+    """It waits for a store that is frozen and never answers, so nothing but the signal ends the waiting before its time."""
+    docker.api.kill(f"{stores.stack}-kafka")
+    with up_until(stores, r"· .* wait +store/kafka") as process:
+        docker.api.pause(f"{stores.stack}-kafka")
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=STORE_TIMEOUT_S / 2)
+        assert process.returncode == code, stderr
+    assert re.search(r"✗ .* wait +store/kafka +interrupted", stderr)
+    assert "did not become ready" not in stderr
+    assert "run the same command again to continue" in stderr
+    stores.must(*UP)
+    assert_ready(stores)
+
+
+@pytest.mark.parametrize(("stack", "removed_by"), [("stores", UP), ("scratch", ("purge", "--yes"))], ids=["up", "purge"])
+def test_a_node_image_in_the_making_at_a_kill_leaves_no_container(
+    stack: str, removed_by: tuple[str, ...], image: str, docker: Docker, request: pytest.FixtureRequest
+) -> None:
+    """The container in which it is made has all privileges."""
+    program: Program = request.getfixturevalue(stack)
+    making = f"""
+import sys, time
+from kit.adapters.containerd import node
+from kit.adapters.docker.client import Docker
+with node._running(Docker(), {image!r}, {node_image.workplace(program.stack)!r}):
+    print("made", flush=True)
+    time.sleep(3600)
+"""
+    with subprocess.Popen([sys.executable, "-c", making], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"made\n"
+        process.kill()
+    assert node_image.workplace(program.stack) in left_of(docker, program.stack)
+    program.must(*removed_by)
+    assert node_image.workplace(program.stack) not in left_of(docker, program.stack)
+
+
+def test_a_second_up_waits_for_the_first_or_says_who_holds_the_lock_and_then_has_nothing_to_do(stores: Program) -> None:
+    stores.must("down")
+    with up_until(stores, r"· .* start +store/") as first:
+        second = stores.start(*UP)
+        ran = stores(*UP, "--wait-lock", "0", "-o", "json")
+        assert (ran.exit_code, ran.json["error"]["code"]) == (24, "KIT-LOCKED")
+        assert f"process {first.pid}" in ran.stderr
+        (_, said), (_, waited) = (process.communicate(timeout=300) for process in (first, second))
+    assert (first.returncode, second.returncode) == (0, 0), said + waited
+    assert "waiting for" not in said
+    assert re.search(r"✓ .* start +store/kafka", said)
+    assert "waiting for `kit up`" in waited
+    assert not re.search(r"[·✓] ", waited), "it had something to do"
+    assert_ready(stores)
+
+
+def test_purge_without_a_terminal_needs_yes(stores: Program) -> None:
+    ran = stores("purge", "-o", "json")
     assert ran.json["error"]["code"] == "KIT-NEEDS-YES"
-    assert_ready(scratch)
+    assert_ready(stores)
 
 
 def test_a_rotated_certificate_is_served_after_the_next_up(stores: Program) -> None:
@@ -234,41 +238,34 @@ def test_a_rotated_certificate_is_served_after_the_next_up(stores: Program) -> N
     assert_ready(stores)
 
 
-def test_two_stacks_live_side_by_side(scratch: Program, stores: Program) -> None:
-    scratch.must(*UP)
+def test_two_stacks_live_side_by_side(whole: Program, stores: Program) -> None:
     assert_ready(stores)
-    assert_ready(scratch)
-    ours, theirs = local_target(scratch).ports(), local_target(stores).ports()
+    assert_ready(whole)
+    ours, theirs = local_target(whole).ports(), local_target(stores).ports()
     of_stores = [{port for key, port in ports.items() if key != "sentry.https"} for ports in (ours, theirs)]
     assert not of_stores[0] & of_stores[1]
 
 
-def test_a_container_removed_behind_our_back_comes_back(scratch: Program, docker: Docker) -> None:
-    scratch.must(*UP)
-    docker.remove_container(f"{scratch.stack}-redis")
-    plan = scratch.must(*UP, "--plan").stdout
+def test_a_container_removed_behind_our_back_comes_back(stores: Program, docker: Docker) -> None:
+    docker.remove_container(f"{stores.stack}-redis")
+    plan = stores.must(*UP, "--plan").stdout
     assert "start  store/redis           no container yet" in plan
     assert "store/kafka" not in plan
-    scratch.must(*UP)
-    assert_ready(scratch)
+    stores.must(*UP)
+    assert_ready(stores)
 
 
-def test_a_stopped_container_is_told_and_started(scratch: Program, docker: Docker) -> None:
-    scratch.must(*UP)
-    docker.api.stop(f"{scratch.stack}-redis", timeout=5)
-    status = scratch("status", "-o", "json")
+def test_a_stopped_container_is_told_and_started(stores: Program, docker: Docker) -> None:
+    docker.api.stop(f"{stores.stack}-redis", timeout=5)
+    status = stores("status", "-o", "json")
     redis = next(component for component in status.json["components"] if component["name"] == "redis")
     assert (status.exit_code, redis["state"], redis["reason"]) == (3, "failed", "its container is exited")
-    scratch.must(*UP)
-    assert_ready(scratch)
+    stores.must(*UP)
+    assert_ready(stores)
 
 
 class TestForeign:
     """What others made under our name is named and never touched."""
-
-    @pytest.fixture
-    def image(self, stores: Program, docker: Docker) -> str:
-        return next(seen.image for seen in docker.containers({"dev.kit.stack": stores.stack}) if seen.name.endswith("-redis"))
 
     def refused(self, program: Program) -> None:
         ran = program(*UP, "-o", "json")
@@ -343,25 +340,23 @@ class TestBadInput:
             assert self.failed(scratch, "KIT-NO-STACK", command)["exit_code"] == 4
         assert scratch("status").exit_code == 4
 
-    def test_damaged_files_are_named_and_nothing_is_lost(self, scratch: Program) -> None:
-        scratch.must(*UP)
-        local = local_target(scratch)
+    def test_damaged_files_are_named_and_nothing_is_lost(self, stores: Program) -> None:
+        local = local_target(stores)
         root = local.workspace.certs / "authority" / "root.crt"
         for victim, code in ((root, "KIT-AUTHORITY-CORRUPT"), (local.secrets_file, "KIT-SECRETS-CORRUPT")):
             whole = victim.read_bytes()
             victim.write_bytes(whole[:20])
-            self.failed(scratch, code, *UP)
+            self.failed(stores, code, *UP)
             assert victim.read_bytes() == whole[:20]
             victim.write_bytes(whole)
-        assert_ready(scratch)
+        assert_ready(stores)
 
-    def test_a_damaged_leaf_is_made_again_and_served(self, scratch: Program) -> None:
-        scratch.must(*UP)
-        leaf = local_target(scratch).workspace.certs / "redis" / "current" / "tls.key"
+    def test_a_damaged_leaf_is_made_again_and_served(self, stores: Program) -> None:
+        leaf = local_target(stores).workspace.certs / "redis" / "current" / "tls.key"
         leaf.write_bytes(b"")
-        assert "leaf/redis" in scratch.must(*UP, "--plan").stdout
-        scratch.must(*UP)
-        assert_ready(scratch)
+        assert "leaf/redis" in stores.must(*UP, "--plan").stdout
+        stores.must(*UP)
+        assert_ready(stores)
 
     def test_a_wrong_clock_is_named(self, scratch: Program) -> None:
         local = local_target(scratch)
@@ -369,10 +364,9 @@ class TestBadInput:
         self.failed(scratch, "KIT-CLOCK", *UP)
 
 
-def test_a_store_that_cannot_start_is_told_with_its_log(scratch: Program, docker: Docker) -> None:
+def test_a_store_that_cannot_start_is_told_with_its_log(stores: Program, docker: Docker) -> None:
     """A volume full of nonsense: the store dies, kit says so early and shows what it wrote."""
-    scratch.must(*UP)
-    name = f"{scratch.stack}-redis"
+    name = f"{stores.stack}-redis"
     docker.exec(
         name,
         [
@@ -383,21 +377,24 @@ def test_a_store_that_cannot_start_is_told_with_its_log(scratch: Program, docker
     )
     docker.api.kill(name)
     deadline = time.monotonic() + 20
-    ran = scratch(*UP, "-o", "json")
+    ran = stores(*UP, "-o", "json")
     while ran.exit_code == 0 and time.monotonic() < deadline:
-        ran = scratch(*UP, "-o", "json")
+        ran = stores(*UP, "-o", "json")
     assert ran.json["error"]["code"] == "KIT-STORE-NOT-READY", ran.stderr
     assert "kit logs redis" in ran.json["error"]["fix"]
+    docker.remove_container(name)
+    docker.remove_volume(name)
+    stores.must(*UP)
+    assert_ready(stores)
 
 
-def test_a_stack_run_from_another_folder_is_left_to_it(scratch: Program, tmp_path_factory: pytest.TempPathFactory) -> None:
-    scratch.must(*UP)
-    elsewhere = Program(tmp_path_factory.mktemp("elsewhere"), scratch.stack)
+def test_a_stack_run_from_another_folder_is_left_to_it(stores: Program, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = Program(tmp_path_factory.mktemp("elsewhere"), stores.stack)
     for words in (UP, ("down",), ("purge", "--yes")):
         ran = elsewhere(*words, "-o", "json")
         assert (ran.json["error"]["code"], ran.exit_code) == ("KIT-ELSEWHERE", 25)
-        assert str(scratch.home) in ran.json["error"]["what"]
-    assert_ready(scratch)
+        assert str(stores.home) in ran.json["error"]["what"]
+    assert_ready(stores)
 
 
 def test_volumes_without_passwords_are_named_and_can_be_purged(scratch: Program, docker: Docker) -> None:
