@@ -16,7 +16,7 @@ up: $(STAMP)  ## five TLS stores, a cluster, Sentry, a received exception
 # First what needs no container, alone: it fails within minutes, and nothing slow is begun before it holds. Then the longest first, one for each
 # processor (at most four: a suite has a cluster of its own, of 2 GB): most of them wait for containers and for the provider.
 QUICK := lint,unit
-SLOW := e2e-local,e2e-sentry,terraform,e2e-cloud,connected,conformance
+SLOW := e2e-sentry,e2e-local,e2e-cloud,connected,terraform,conformance
 test: $(STAMP)  ## everything that can be tested here, on the real thing
 	@rm -rf .tox/results
 	@$(VENV)/bin/tox run -q --fail-fast -e $(QUICK) && \
