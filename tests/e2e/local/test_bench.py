@@ -11,7 +11,7 @@ from tests.support.program import ROOT
 
 FIGURES = (
     "kit --help",
-    "authority and all leafs",
+    "authority and all leaf certificates",
     "five stores from empty volumes",
     "five stores, warm",
     "the topics of the profile, created",
