@@ -135,7 +135,7 @@ class Installation:
     def preflight_fingerprint(self) -> str:
         """Of what the preflight is run with; known without rendering, like the release's own."""
         parts = {"release": self.fingerprint, "image": self.site.probe_image(), "topics": json.dumps(self.topics, sort_keys=True)}
-        return files.digest({**parts, "clickhouse": self._clickhouse, "driver": archive(rooms=CLIENTS)})
+        return files.digest({**parts, "clickhouse": self._clickhouse, "driver": archive(modules=CLIENTS)})
 
     @property
     def _clickhouse(self) -> str:

@@ -58,7 +58,7 @@ class Run:
     def is_over(self) -> bool:
         return self.has_ended or bool(self.why)
 
-    def look(self, pods: Sequence[Mapping[str, Any]], now: float) -> None:
+    def observe(self, pods: Sequence[Mapping[str, Any]], now: float) -> None:
         own = [pod for pod in pods if (pod["metadata"].get("labels") or {}).get(JOB) == self.name]
         self.pod, self._failed = newest(own), sum(_has_failed(pod) for pod in own)
         stage = _stage(self.pod)
@@ -92,7 +92,7 @@ def wait(
     while True:
         pods = api.list("Pod", NAMESPACE, selector)
         for run in runs:
-            run.look(pods, clock())
+            run.observe(pods, clock())
         if all(run.is_over for run in runs):
             return
         note(progress())

@@ -53,7 +53,7 @@ def test_every_known_refusal_is_tested() -> None:
 def test_what_nobody_met_before_is_told_as_it_is() -> None:
     error = failed("something new")
     assert refusals.explained(error, "") is error
-    assert refusals.told(error).why == "something new"
+    assert refusals.of_stopped_apply(error).why == "something new"
 
 
 def test_a_lock_is_broken_by_a_command_of_kit() -> None:
@@ -63,7 +63,7 @@ def test_a_lock_is_broken_by_a_command_of_kit() -> None:
 
 
 def test_a_long_first_line_is_cut_and_nothing_is_lost() -> None:
-    told = refusals.told(failed("why", what="x" * 400))
+    told = refusals.of_stopped_apply(failed("why", what="x" * 400))
     assert len(told.what) == refusals.LENGTH
     assert isinstance(told, KitError)
     assert told.detail == "why"

@@ -119,7 +119,7 @@ def test_a_signal_ends_the_waiting_for_another_kit_that_makes_it(tmp_path: Path,
     monkeypatch.setattr(supply, "image", Supplied(kind_node=BUILT).image)
     local: Any = SimpleNamespace(supply=supply, docker=None, cluster_images=lambda: IMAGES, stack=SimpleNamespace(parts=()))
     step = Step("make", "cluster/node", "")
-    monkeypatch.setattr(planned, "_look", lambda local: (local, (step,)))
+    monkeypatch.setattr(planned, "_observe_and_plan", lambda local: (local, (step,)))
     monkeypatch.setattr(planned, "remember", lambda local: None)
     monkeypatch.setattr(site, "release", lambda local: SimpleNamespace(actions=dict))
 

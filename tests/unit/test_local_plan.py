@@ -20,7 +20,7 @@ class Up:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, in_vain: bool) -> None:
         self.in_vain, self.done, self.asked, self.patience = in_vain, list[str](), list[Plan](), list[bool]()
-        monkeypatch.setattr(planned, "_look", self.look)
+        monkeypatch.setattr(planned, "_observe_and_plan", self.look)
         monkeypatch.setattr(planned, "remember", lambda local: None)
         monkeypatch.setattr(planned, "supplier", lambda local, listen: None)
         monkeypatch.setattr(planned, "actions", lambda local: {step.kind: self.carry_out for step in (RECOVER, DELETE)})

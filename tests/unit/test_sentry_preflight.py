@@ -421,7 +421,7 @@ def test_a_silent_name_service_is_told_from_a_name_that_is_not_there() -> None:
 
 
 def test_the_driver_and_all_clients_import_from_the_archive_alone(tmp_path: Path) -> None:
-    (tmp_path / "kit.zip").write_bytes(archive.archive(rooms=archive.CLIENTS))
+    (tmp_path / "kit.zip").write_bytes(archive.archive(modules=archive.CLIENTS))
     names = sorted(path.stem for path in Path(clients.__path__[0]).glob("*.py") if path.stem != "__init__")
     code = "import importlib; " + "; ".join(f"importlib.import_module('kit.sentry.preflight.clients.{name}')" for name in names)
     environment = {"PYTHONPATH": str(tmp_path / "kit.zip"), "PATH": os.environ["PATH"]}

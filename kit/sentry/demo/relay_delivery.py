@@ -30,7 +30,7 @@ CLAIM = "an event reaches Kafka through Relay"
 DEPLOYMENT = "sentry-relay"
 SEEN_TIMEOUT_S = 15.0
 NAME = "kit-relay-delivery"  # of everything that the Job needs
-ROOMS = (
+MODULES = (
     "__init__.py",
     "errors.py",
     "endpoints.py",
@@ -105,7 +105,7 @@ def deliver_and_look_in_cluster(
 
 def inputs(stack: str, kafka: KafkaEndpoint) -> tuple[Document, ...]:
     """The login, in a Secret, and kit's own code."""
-    code = config_map(stack, NAME, binary={"kit.zip": archive(rooms=ROOMS)})
+    code = config_map(stack, NAME, binary={"kit.zip": archive(modules=MODULES)})
     return (secret(stack, NAME, {"kafka.json": relay_delivery_job.dump(kafka)}), code)
 
 

@@ -74,7 +74,7 @@ def fingerprint(candidate: Candidate) -> str:
             "manifests": manifests.dump(candidate.documents),
             "credentials": json.dumps(list(candidate.credentials), sort_keys=True),
             "wanted": json.dumps(_wanted(candidate), sort_keys=True),
-            "driver": archive(rooms=CLIENTS),
+            "driver": archive(modules=CLIENTS),
             "image": f"{candidate.probe_image} {candidate.app_version} {candidate.trust}",
         }
     )
@@ -165,7 +165,7 @@ def _inputs(candidate: Candidate, labels: Mapping[str, str]) -> tuple[Document, 
     foreign = authority.create(candidate.stack, datetime.now(UTC)).root.certificate_pem().decode()
     given = {"wanted.json": json.dumps(_wanted(candidate)), "foreign.crt": foreign}
     return (
-        config_map(candidate.stack, parts.CODE, binary={"kit.zip": archive(rooms=CLIENTS)}, labels=labels),
+        config_map(candidate.stack, parts.CODE, binary={"kit.zip": archive(modules=CLIENTS)}, labels=labels),
         config_map(candidate.stack, parts.INPUT, given, labels=labels),
     )
 

@@ -128,7 +128,7 @@ def apply(cloud: CloudTarget, steps: Plan, listen: Listener, *, again: str = "up
         onward += "" if again == "down" else f", `kit down --cloud{cloud.option}` takes it all away"
         if isinstance(error, KeyboardInterrupt):
             raise ApplyInterrupted(standing=stands, onward=onward) from None
-        known = refusals.told(error)
+        known = refusals.of_stopped_apply(error)
         raise ApplyStopped(
             what=known.what, cause=known.why, remedy=known.fix, detail=known.detail, standing=stands, onward=onward
         ) from error

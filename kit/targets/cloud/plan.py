@@ -148,7 +148,7 @@ def _images_there(cloud: CloudTarget) -> frozenset[str]:
     if not cloud.place.rehearses:
         return frozenset()
     backing = cloud.clients.backing
-    return observe.images_brought(observe.ask_engine(backing).node(backing.stack.name), backing.markers_file, cloud.place.markers)
+    return observe.images_loaded(observe.ask_engine(backing).node(backing.stack.name), backing.markers_file, cloud.place.markers)
 
 
 def down(cloud: CloudTarget) -> Plan:

@@ -53,7 +53,7 @@ def shortened(text: str) -> str:
     return text if len(text) <= LENGTH else text[: LENGTH - 1].rstrip() + "…"
 
 
-def told(error: KitError) -> KitError:
+def of_stopped_apply(error: KitError) -> KitError:
     """For an apply that stopped: cause and remedy, in one line each; what to run again is the caller's to say."""
     found = meaning(error)
     why = f"{found.cause}: {error.why}" if found else error.why

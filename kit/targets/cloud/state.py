@@ -43,7 +43,7 @@ def move(clients: Clients, bucket: str, key: str | None, endpoint: str | None, r
     key = key or default_key(clients)
     where, document = f"{endpoint}/{bucket}/{key}", backend(bucket, key, endpoint, region)
     with _explained(place):
-        _refuse(where, there=_look(here.terraform, document), here=here.pull_state())
+        _refuse(where, there=_present_state(here.terraform, document), here=here.pull_state())
     file = place.configuration / BACKEND
     before = file.read_bytes() if file.exists() else None
     files.write(file, document)
@@ -75,7 +75,7 @@ def holds_something(state: State | None) -> bool:
     return any(each.get("mode") == "managed" for each in (state or {}).get("resources") or ())
 
 
-def _look(terraform: Terraform, document: str) -> State | None:
+def _present_state(terraform: Terraform, document: str) -> State | None:
     """What is where the state would be."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "backend.tf.json").write_text(document)

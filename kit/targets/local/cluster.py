@@ -153,7 +153,7 @@ def _wait_for_sentry(local: LocalTarget, note: Note) -> None:
 def load_images(local: LocalTarget, marks: Path) -> str:
     """Bring into the node what it lacks, and note it in `marks`: behind a rehearsal the stack's own file is the emulator's."""
     made = observe.node(local)
-    wanted, there = local.cluster_images(), observe.images_brought(made, local.markers_file, marks)
+    wanted, there = local.cluster_images(), observe.images_loaded(made, local.markers_file, marks)
     missing = tuple(reference for reference in wanted if reference not in there)
     if missing:
         nodes.load(local.docker, made.name, missing)

@@ -198,7 +198,7 @@ def images_in(node: Container | None, marks: Mapping[str, str]) -> frozenset[str
     return frozenset(references) if node and node.id == node_id else frozenset()
 
 
-def images_brought(node: Container | None, *marks: Path) -> frozenset[str]:
+def images_loaded(node: Container | None, *marks: Path) -> frozenset[str]:
     """The same, from files of markers."""
     return frozenset().union(*(images_in(node, markers.load(path)) for path in marks))
 

@@ -35,13 +35,13 @@ SUPPLY = "supply images"
 
 
 def plan(local: LocalTarget) -> Plan:
-    return _look(local)[1]
+    return _observe_and_plan(local)[1]
 
 
 def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], None] = lambda plan: None) -> None:
     """What is missing is supplied first: only then is it known which images the containers are to be made from. And a cluster
     that does not answer is recovered first: only then is it known what is in it."""
-    local, steps = _look(local)
+    local, steps = _observe_and_plan(local)
     allowed(steps)
     if first := stack.first(steps):
         is_patient = True
@@ -49,7 +49,7 @@ def carry_out(local: LocalTarget, listen: Listener, allowed: Callable[[Plan], No
             execute(first, {**actions(local), SUPPLY: supplier(local, listen)}, listen)
         except StaysSilent:
             is_patient = False
-        local, steps = _look(local, is_patient=is_patient)
+        local, steps = _observe_and_plan(local, is_patient=is_patient)
         allowed(steps)
     if "sentry" in local.stack.parts:
         site.release(local).check_upgrade()  # before a store is moved to another line for a release that cannot follow
@@ -71,7 +71,7 @@ def remember(local: LocalTarget) -> None:
         files.write(account, text)
 
 
-def _look(local: LocalTarget, *, is_patient: bool = True) -> tuple[LocalTarget, Plan]:
+def _observe_and_plan(local: LocalTarget, *, is_patient: bool = True) -> tuple[LocalTarget, Plan]:
     """Observe once; returns the target with its ports chosen, and the plan. Without patience a silent cluster is made again."""
     if "sentry" in local.stack.parts:
         local.given_secrets()  # before anything is made: what is missing is asked of the user
