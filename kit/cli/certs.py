@@ -20,7 +20,7 @@ class NoAuthority(KitError):
     """The stack has no certificates to show."""
 
     code = "KIT-NO-AUTHORITY"
-    exit_code = 15
+    exit_code = 4
     what = "stack {stack} has no certificates"
     why = "it was never brought up here"
     fix = "kit up --local"

@@ -306,7 +306,7 @@ def test_a_plan_with_something_to_get_says_how_and_how_long(here: Kit, monkeypat
 
 def test_new_certificates_take_the_place_of_the_former_ones(here: Kit) -> None:
     absent = here("certs", "rotate", "-o", "json")
-    assert (absent.exit_code, absent.json["error"]["code"]) == (15, "KIT-NO-AUTHORITY")
+    assert (absent.exit_code, absent.json["error"]["code"]) == (4, "KIT-NO-AUTHORITY")
     with lock.held(here.home / ".kit" / "kit.lock", "kit", "up", wait_s=0):
         folder.ensure(here.home / "certs" / "kit", "kit", {"kafka": ("kafka",), "redis": ("redis",)})
     before = {row["holder"]: row["fingerprint"] for row in here("certs", "show", "-o", "json").json}
