@@ -27,6 +27,7 @@ from kit.sentry.stand_in import lite
 from kit.state import markers
 from kit.status import Component, State, TlsSeen
 from kit.stores.contract import NotYet
+from kit.supply.errors import NotSupplied
 
 STAND_IN = "a stand-in: Bugsink, which speaks Sentry's protocol; the chart itself: kit up --local --sentry chart"
 
@@ -173,9 +174,12 @@ class SentryRelease:
         reason = (STAND_IN if is_stand_in else None) if passed else "the preflight has not passed"
         return replace(shown, state=state, tls=tls, latency_ms=round(answer.latency_ms, 1), reason=reason)
 
-    def _image(self) -> Mapping[str, str | None]:
-        """Of the stand-in; the chart's release has many."""
-        image = self.site.machine.supply.image("bugsink")
+    def _image(self) -> Mapping[str, str | None] | None:
+        """Of the stand-in; the chart's release has many. None where it is here no more: the cluster has its own."""
+        try:
+            image = self.site.machine.supply.image("bugsink")
+        except NotSupplied:
+            return None
         return {"reference": image.reference, "source": image.source}
 
     def login(self) -> Login:

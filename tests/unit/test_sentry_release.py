@@ -14,13 +14,17 @@ from kit.blueprint.stack import SentryWanted, Stack
 from kit.endpoints import Secret
 from kit.errors import KitError
 from kit.pki import folder
-from kit.sentry import credentials
+from kit.sentry import credentials, release
 from kit.sentry.chart.chart import Chart
 from kit.sentry.installation import Installation
+from kit.sentry.installed import Installed
 from kit.sentry.lines import profiles
 from kit.sentry.lines.upgrade_path import UpgradePath
+from kit.sentry.preflight import preflight
 from kit.sentry.release import SentryRelease
 from kit.state import markers, ports, secrets
+from kit.supply.errors import NotSupplied
+from kit.supply.supply import Supply
 from kit.targets.cloud import site as cloud_site
 from kit.targets.cloud.outputs import Outputs
 from kit.targets.cloud.target import CloudTarget
@@ -124,3 +128,20 @@ def test_a_release_whose_cluster_does_not_answer_is_as_if_it_were_not_there(plac
     made.site.kubeconfig.write_text("")
     assert (made.seen().values, made.seen().preflight) == ("checked", None)
     assert made.component().state == "degraded"
+
+
+def test_a_release_is_shown_whose_image_the_lock_no_longer_makes(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after another checkout's recipe, or `docker image rm`: what runs in the cluster runs on."""
+    made: SentryRelease = place(Stack())
+    made.site.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
+    made.site.kubeconfig.write_text("")
+    found = Installed("fingerprint", "current", "errors-only", "sentry-lite", "0.1.0", "web: it is starting")
+    monkeypatch.setattr(release, "installed", lambda api: found)
+    monkeypatch.setattr(preflight, "last", lambda api: None)
+
+    def absent(supply: Supply, name: str) -> None:
+        raise NotSupplied(section="image", name=name, why="its recipe has changed")
+
+    monkeypatch.setattr(Supply, "image", absent)
+    shown = made.component()
+    assert (shown.state, shown.reason, shown.image) == ("starting", "web: it is starting", None)
