@@ -133,6 +133,7 @@ def test_a_release_whose_cluster_does_not_answer_is_as_if_it_were_not_there(plac
 def test_a_release_is_shown_whose_image_the_lock_no_longer_makes(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after another checkout's recipe, or `docker image rm`: what runs in the cluster runs on."""
     made: SentryRelease = place(Stack())
+    made.site = replace(made.site, url=lambda: "https://sentry.example.com")
     made.site.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
     made.site.kubeconfig.write_text("")
     found = Installed("fingerprint", "current", "errors-only", "sentry-lite", "0.1.0", "web: it is starting")
