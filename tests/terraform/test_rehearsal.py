@@ -205,21 +205,33 @@ def test_a_new_password_and_more_partitions_are_changes_in_place(demo: Rehearsal
     demo.change("apply", kafka_password=KAFKA_PASSWORD, topic_partitions={"events": 4})
 
 
-@pytest.mark.parametrize("keeper", ["separate", "embedded"])
-def test_ha_is_made_protected_and_can_be_left(tmp_path: Path, keeper: str) -> None:
-    resources = {} if keeper == "separate" else {"clickhouse": {"keeper": "embedded", "hosts": 3}}
-    given: dict[str, Any] = {"size": "ha", "resources": resources}
+def test_ha_is_made_protected_and_can_be_left(tmp_path: Path) -> None:
+    with rehearsal(tmp_path) as it:
+        it.change("apply", size="ha")
+        assert it.is_unchanged(size="ha")
+        assert_several_hosts(it)
+        words = ("destroy", "-auto-approve", "-no-color", "-target=yandex_dns_zone.private")
+        assert "protect" in it.terraform(*words, expect=(1,), size="ha").stderr
+        it.change("apply", size="ha", deletion_protection=False)
+        it.change("destroy", size="ha", deletion_protection=False)
+        assert it.left() == []
+
+
+def test_ha_with_keeper_in_clickhouse_s_own_hosts_is_made_and_left(tmp_path: Path) -> None:
+    resources = {"clickhouse": {"keeper": "embedded", "hosts": 3}}
+    given: dict[str, Any] = {"size": "ha", "resources": resources, "deletion_protection": False}
     with rehearsal(tmp_path) as it:
         it.change("apply", **given)
         assert it.is_unchanged(**given)
-        clickhouse = it.outputs()["endpoints"]["clickhouse"]
-        assert clickhouse["single_node"] is False
-        assert clickhouse["cluster_name"].startswith("c9q")
-        refused = it.terraform("destroy", "-auto-approve", "-no-color", "-target=yandex_dns_zone.private", expect=(1,), **given)
-        assert "protect" in refused.stderr
-        it.change("apply", **given, deletion_protection=False)
-        it.change("destroy", **given, deletion_protection=False)
+        assert_several_hosts(it)
+        it.change("destroy", **given)
         assert it.left() == []
+
+
+def assert_several_hosts(it: Rehearsal) -> None:
+    clickhouse = it.outputs()["endpoints"]["clickhouse"]
+    assert clickhouse["single_node"] is False
+    assert clickhouse["cluster_name"].startswith("c9q")
 
 
 def test_destroy_leaves_nothing(demo: Rehearsal) -> None:
