@@ -26,6 +26,7 @@ _running: dict[subprocess.Popen[bytes], int] = {}
 
 # Descriptors that hold locks.
 _locks: set[int] = set()
+_starting = threading.Lock()  # while it is held, no descriptor of `_locks` is closed
 
 Environment = Mapping[str, str | None]  # added to this process's own; None takes a variable away
 
@@ -53,16 +54,17 @@ def start(
     """Raises `ToolMissing`, `ToolUnusable`, and `Cancelled`: once the command was told to end, no program is started."""
     cancel.check()
     try:
-        return subprocess.Popen(
-            argv,
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            env=_complete(env) if only_env is None else dict(only_env),
-            cwd=cwd,
-            start_new_session=True,
-            pass_fds=tuple(_locks) if holds_locks else (),
-        )
+        with _starting:
+            return subprocess.Popen(
+                argv,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env=_complete(env) if only_env is None else dict(only_env),
+                cwd=cwd,
+                start_new_session=True,
+                pass_fds=tuple(_locks) if holds_locks else (),
+            )
     except FileNotFoundError as missing:
         if cwd is not None and not cwd.exists():
             raise FolderGone(program=argv[0], folder=cwd) from missing
@@ -79,7 +81,8 @@ def inherited(descriptor: int) -> Iterator[None]:
     try:
         yield
     finally:
-        _locks.discard(descriptor)
+        with _starting:
+            _locks.discard(descriptor)
 
 
 @contextmanager

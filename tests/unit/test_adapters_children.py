@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import subprocess
+import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kit.adapters import child, process
 from kit.adapters.child import Environment
 from kit.adapters.compose import Compose
 from kit.adapters.docker.client import Docker
@@ -65,3 +71,26 @@ def test_an_engine_without_tls_is_named_by_its_address_alone(
         "DOCKER_TLS_VERIFY": None,
         "DOCKER_CERT_PATH": None,
     }
+
+
+def test_a_lock_is_not_closed_under_a_program_that_is_being_started_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread's lock: what is made at the same time is started and finished at any moment."""
+    starts, closed, start = threading.Event(), threading.Event(), subprocess.Popen
+    waits = 0.2  # as long as the lock may take to be closed, if nothing keeps it
+
+    def started(*arguments: Any, **settings: Any) -> subprocess.Popen[bytes]:
+        starts.set()
+        closed.wait(waits)
+        return start(*arguments, **settings)
+
+    monkeypatch.setattr(subprocess, "Popen", started)
+    with ThreadPoolExecutor() as pool, (tmp_path / "lock").open("w") as file:
+        descriptor = fcntl.fcntl(file, fcntl.F_DUPFD, 500)  # a number that nothing else gets as soon as it is closed
+        with child.inherited(descriptor):
+            program = pool.submit(process.run, ["true"])
+            assert starts.wait(60)
+        os.close(descriptor)
+        closed.set()
+        assert program.result().exit_code == 0
