@@ -191,3 +191,8 @@ def elsewhere(api: Api, folder: Path, port: int) -> KubeApi:
     path = kubeconfig(api, folder, {"token": "it"})
     path.write_text(path.read_text().replace(api.server, f"https://127.0.0.1:{port}"))
     return KubeApi(path)
+
+
+def test_an_api_that_is_not_ready_and_does_not_say_why_is_a_complaint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KubeApi, "_request", lambda *arguments, **settings: (503, b""))
+    assert KubeApi(tmp_path).complaint() == "its API is not ready: it said nothing"

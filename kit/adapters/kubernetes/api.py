@@ -20,7 +20,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from kit.adapters.kubernetes.kubeconfig import Access, read_kubeconfig
-from kit.errors import KitError
+from kit.errors import KitError, first_line
 
 FIELD_MANAGER = "kit"
 TIMEOUT_S = 10.0
@@ -113,7 +113,7 @@ class KubeApi:
             status, body = self._request("GET", "/readyz", timeout_s=COMPLAINT_TIMEOUT_S)
         except KitError as error:
             return error.why
-        return None if status == 200 else f"its API is not ready: {body.decode(errors='replace').splitlines()[0]}"
+        return None if status == 200 else f"its API is not ready: {first_line(body.decode(errors='replace'))}"
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
         """The object, or None where there is none (nor its namespace)."""
