@@ -14,8 +14,11 @@ from kit.state.ports import any_free
 from tests.support.hostile import HOSTILE
 from tests.support.program import Program
 
-# Ctrl-C is part of what is tested. A shell that starts us in the background has it ignored, by us and by all that we start.
+# Signals are part of what is tested. A shell that starts us in the background has Ctrl-C ignored, and `nohup` a closed terminal:
+# by us and by all that we start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _stack(tmp_path_factory: pytest.TempPathFactory, name: str) -> Program:

@@ -28,7 +28,8 @@ def end(command: click.Command, session: Any, *words: str) -> int:
 
 def session(**target: Any) -> Any:
     at = SimpleNamespace(**target)
-    return SimpleNamespace(is_json=True, cloud=False, local=at, lock=lambda reason: nullcontext(), target=lambda: nullcontext(at))
+    given = {"is_json": True, "cloud": False, "config_path": None, "stack_name": None}
+    return SimpleNamespace(**given, local=at, lock=lambda reason: nullcontext(), target=lambda: nullcontext(at))
 
 
 @pytest.mark.parametrize(("holds", "code"), [(True, FINE), (False, SOMETHING_WRONG)])
