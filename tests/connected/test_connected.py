@@ -12,6 +12,7 @@ from kit.adapters.docker.client import Docker
 from kit.adapters.kind import node_name
 from kit.blueprint.stack import STORES
 from kit.host.platform import of_host
+from kit.status import SOMETHING_WRONG
 from tests.connected.laptop import NOT_ON_PATH, Upstream, pulled_images
 from tests.support.program import Program
 from tests.support.registry_front import Refusal, front, registry
@@ -119,5 +120,5 @@ def test_what_upstream_says_today_is_compared_with_the_lock(laptop: Program, ups
     digest = upstream.digests["valkey/valkey:8.1.9"]
     lock.write_text(upstream.lock.read_text().replace(digest, "sha256:" + "1" * 64))
     ran = Program(laptop.home, laptop.stack, {**(laptop.env or {}), "KIT_LOCK": str(lock)})("images", "verify", "redis")
-    assert ran.exit_code == 25
+    assert ran.exit_code == SOMETHING_WRONG
     assert "gone" in ran.stdout
