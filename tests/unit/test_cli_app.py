@@ -247,6 +247,7 @@ def takes_lock(callback: Callable[..., object]) -> bool:
 )
 def test_the_lock_is_waited_for_as_long_as_was_said(here: Kit, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("hunter2"))
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/there-is-none.sock")  # a lock that were not kept would bring up a stack
     monkeypatch.setattr("kit.targets.local.teardown.belongings", lambda local: ("volumes",))
     file = here.home / ".kit" / "mine.lock"
     file.parent.mkdir()
