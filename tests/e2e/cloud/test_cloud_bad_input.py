@@ -25,14 +25,13 @@ from kit.adapters.yandex.errors import CloudUnreachable, CredentialsRefused
 from kit.blueprint.stack import Stack
 from kit.errors import KitError
 from kit.state import secrets
-from kit.targets.cloud import apply as deeds
-from kit.targets.cloud import plan
-from kit.targets.cloud import plan as planned
+from kit.targets.cloud import apply, plan
 from kit.targets.cloud.errors import ApplyStopped
 from kit.targets.cloud.site import secret_makers
 from kit.targets.cloud.target import CloudTarget
 from kit.yandex.engine.journal import Journal
 from tests.support.emulator import ALWAYS, Running
+from tests.support.holding import holding
 from tests.support.program import Program, Ran
 
 CLOUD = ("--cloud", "--rehearse", "--only", "cluster")
@@ -243,9 +242,10 @@ def test_what_stands_between_kit_and_the_api_is_told_as_what_it_is(
         with pytest.raises(asked) as first:
             plan.plan(target)
         assert variable in first.value.fix
-        secrets.ensure(target.place.secrets, secret_makers())
-        with pytest.raises((TerraformFailed, ApplyStopped)) as refused:
-            deeds.apply(target, planned._resources(target, destroy=False)[0], lambda event: None)
+        with holding(target.workspace):
+            secrets.ensure(target.place.secrets, secret_makers())
+            with pytest.raises((TerraformFailed, ApplyStopped)) as refused:
+                apply.apply(target, plan._resources(target, destroy=False)[0], lambda event: None)
         assert cause in refused.value.why
         assert variable in refused.value.fix
     assert kit.left() == []
