@@ -617,17 +617,19 @@ def test_an_interrupted_supply_leaves_nothing_half_made(
     assert len(supply(tmp_path, server.url, ["linux-amd64"]).ensure()) == 1
 
 
-# Ctrl-C as a terminal sends it: whoever started the tests may have it switched off.
+# Ctrl-C as a terminal sends it, to a command as kit runs one: whoever started the tests may have it switched off.
 PULLING = """
 import signal, sys
 from pathlib import Path
+from kit import cancel
 from tests.unit.test_supply_download import supply
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
-try:
-    supply(Path(sys.argv[1]), sys.argv[2], ["linux-amd64"]).ensure()
-except KeyboardInterrupt:
-    sys.exit(130)
+with cancel.current.listening():
+    try:
+        supply(Path(sys.argv[1]), sys.argv[2], ["linux-amd64"]).ensure()
+    except KeyboardInterrupt:
+        sys.exit(cancel.current.exit_code)
 """
 
 
