@@ -74,7 +74,10 @@ def _parsed(words: Sequence[str], *, lenient: bool) -> click.Context:
 
 
 def _check(context: click.Context) -> None:
-    """Options that name two different stacks are refused: nobody should have to know which one wins."""
+    """Options that name two different stacks are refused, and one that names none: nobody should have to know which one wins."""
+    for name in ("stack", "config"):
+        if context.params[name] == "":  # of a script whose variable was never set: `purge` would take the usual stack
+            raise click.UsageError(f"--{name} is empty", context)
     if context.params["local"] and context.params["cloud"]:
         raise click.UsageError("--local and --cloud name two different stacks", context)
     if context.params["rehearse"] and not context.params["cloud"]:

@@ -121,6 +121,8 @@ def test_what_is_mistyped_gets_a_suggestion(words: list[str], what: str, guess: 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["purge", "--yes", "--stack", ""], "--stack is empty"),
+        (["--config=", "down"], "--config is empty"),
         (["up", "--local", "--cloud"], "two different stacks"),
         (["--cloud", "values", "show", "--local"], "two different stacks"),
         (["up", "--rehearse"], "--rehearse goes with --cloud"),
@@ -180,6 +182,14 @@ def test_advised_commands_name_the_stack_of_this_call(advice: str, completed: st
     assert hints.complete(advice, session) == completed
     assert hints.complete(completed, session) == completed  # what is complete stays
     assert hints.complete(advice, Session(None, None, "table", verbose=False)) == advice
+
+
+def test_every_command_of_a_stack_is_completed_where_it_is_advised() -> None:
+    """And no other: what is the same for all stacks names none."""
+    session = Session(None, "two", "table", verbose=False)
+    commands = {path for path, command in COMMANDS_TREE if path and not isinstance(command, click.Group)}
+    completed = {path for path in commands if hints.complete(f"kit {' '.join(path)}", session).endswith("--stack two")}
+    assert {path for path in commands - completed if path[0] != "images"} == {("setup",), ("completion",), ("kube-token",)}
 
 
 def test_the_stack_on_this_computer_is_every_command_s_default(monkeypatch: pytest.MonkeyPatch) -> None:
