@@ -15,7 +15,7 @@ from kit.blueprint.stack import Mail, SentryWanted, Stack
 from kit.cli import app
 from kit.errors import KitError
 from kit.sentry.chart import values
-from kit.targets.cloud import checks, plan
+from kit.targets.cloud import checks, plan, rehearsal
 from kit.targets.cloud.changes import Sums
 from kit.targets.cloud.errors import (
     ApiNotReached,
@@ -55,6 +55,17 @@ def test_a_domain_is_asked_for_and_may_come_as_terraform_s_own_variable(tmp_path
     assert "domain" not in target.public_variables(), "terraform reads it itself"
     written = CloudTarget(Stack(cloud={"domain": "a.example.com"}), space(tmp_path), rehearses=False)
     assert written.public_variables()["domain"] == "a.example.com"
+
+
+@pytest.mark.parametrize("described", [{}, {"domain": ""}, {"size": "ha"}])
+def test_a_rehearsal_needs_no_domain(described: Mapping[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TF_VAR_domain", raising=False)
+    given = CloudTarget(Stack(cloud=described), space(tmp_path), rehearses=True).public_variables()
+    assert given == {**given, **described, "domain": rehearsal.DOMAIN}
+    named = CloudTarget(Stack(cloud={"domain": "a.example.com"}), space(tmp_path), rehearses=True)
+    assert named.public_variables()["domain"] == "a.example.com"
+    monkeypatch.setenv("TF_VAR_domain", "b.example.com")
+    assert "domain" not in CloudTarget(Stack(), space(tmp_path), rehearses=True).public_variables(), "terraform reads it itself"
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ WHILE_USED = "--while-used"  # an option of `kit yandex emulate`
 USERS = "users"  # the file that commands hold while they use the emulator
 # Names a file to use instead of what the cloud publishes: the rehearsal's authority is its own.
 AUTHORITY_FILE = "KIT_CLOUD_CA_FILE"
+# Sentry's domain where nobody named one: asked for by nobody but this computer, and no zone ever delegates `test` (RFC 6761).
+DOMAIN = "sentry.example.test"
 POLL_S = 0.05
 SUFFIX, LONGEST_NAME = "-yc", 30  # of the backing stack's name, which is part of host names
 # The emulator's certificate: its holder, and the names under which it is reached.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.blueprint.stack import Stack
 from kit.state import lock
-from kit.targets.cloud import checks, state
+from kit.targets.cloud import checks, rehearsal, state
 from kit.targets.cloud.clients import Clients
 from kit.targets.cloud.errors import NoCloudStack
 from kit.targets.cloud.place import Place
@@ -35,6 +35,8 @@ class CloudTarget:
         self.place = Place(workspace, rehearses)
         self._until = ExitStack()
         self.clients = Clients(self.stack, self.place, self._until)
+        if rehearses and not self.clients.setting("domain"):
+            self.stack = self.clients.stack = replace(self.stack, cloud={**self.stack.cloud, "domain": rehearsal.DOMAIN})
         self._outputs: Outputs | None = None
 
     @property
