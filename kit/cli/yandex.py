@@ -16,6 +16,7 @@ import click
 
 from kit import cancel
 from kit.adapters.yandex import packages
+from kit.cli import hints
 from kit.cli.context import Session
 from kit.cli.frame import Group, waits_for_lock
 
@@ -107,7 +108,7 @@ def emulate(
     "--provider",
     type=click.Choice(["auto", "built", "registry"]),
     default="auto",
-    help="Where terraform gets the provider: the one that kit built (made now with `built`), or where it always looks.",
+    help="Where terraform gets the provider: the one that kit built (`built` makes it now), or where it always looks.",
 )
 @click.pass_obj
 def env(session: Session, provider: str) -> int:
@@ -193,16 +194,27 @@ def _tell(session: Session, address: Address, backing: str) -> None:
 
 def _cli_configuration(session: Session, provider: str) -> Path | None:
     """Terraform's configuration with kit's mirror; None where terraform shall look where it always does."""
-    if provider == "registry" or (provider == "auto" and os.environ.get("TF_CLI_CONFIG_FILE")):
-        return None
+    from pathlib import Path
+
+    from kit.adapters.terraform.mirror import users_configuration
     from kit.supply.errors import NotSupplied
     from kit.targets.cloud.provider import ARTIFACT, mirrored_provider
     from kit.yandex.run import environment
 
-    supply = session.supply()
+    if provider == "registry":
+        return None
+    supply, built = session.supply(), "kit yandex env --provider built"
     if provider == "built":
         supply.ensure([ARTIFACT])
+    elif own := users_configuration(os.environ, Path(os.environ.get("HOME") or "/")):
+        _note(session, f"{own} is yours and stays as it is; if it leads to no provider: {built}")
+        return None
     try:
         return mirrored_provider(supply, environment.folder(session.workspace) / environment.MIRROR)
     except NotSupplied:
+        _note(session, f"kit has built no provider yet, so terraform asks its registry; where none answers: {built}")
         return None
+
+
+def _note(session: Session, said: str) -> None:
+    print(f"! {hints.complete(said, session)}", file=sys.stderr)

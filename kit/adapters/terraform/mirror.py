@@ -10,13 +10,29 @@ import filecmp
 import os
 import platform
 import shutil
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from kit import files
 
 HOSTS = ("registry.terraform.io", "registry.opentofu.org")  # where Terraform and OpenTofu look for `yandex-cloud/yandex`
 PROVIDER = "yandex-cloud/yandex"
+HEAD = "# Written by kit."
+# Read where TF_CLI_CONFIG_FILE names none: by Terraform the first, by OpenTofu either one (developer.hashicorp.com/terraform/cli/
+# config/config-file, opentofu.org/docs/cli/config/config-file, read 2026-11-28).
+USUAL = (".terraformrc", ".tofurc")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+def users_configuration(environment: Mapping[str, str], home: Path) -> Path | None:
+    """The CLI configuration of the user's own, which may lead to the provider or log in elsewhere; None where kit wrote it."""
+    named = environment.get("TF_CLI_CONFIG_FILE")
+    for path in [Path(named)] if named else [home / name for name in USUAL]:
+        with suppress(OSError):  # terraform goes on without it, too
+            if not path.read_text(errors="replace").startswith(HEAD):
+                return path
+    return None
 
 
 def mirror(folder: Path, provider: Path, version: str) -> Path:
@@ -31,7 +47,7 @@ def mirror(folder: Path, provider: Path, version: str) -> Path:
     names = ", ".join(f'"{host}/{PROVIDER}"' for host in HOSTS)
     configuration = folder / "cli.tfrc"
     text = f"""\
-# Written by kit. The provider comes from this folder; all others from where they always do.
+{HEAD} The provider comes from this folder; all others from where they always do.
 provider_installation {{
   filesystem_mirror {{
     path    = "{folder.absolute()}"
