@@ -123,13 +123,17 @@ locals {
   maintenance_day = {
     MON = "monday", TUE = "tuesday", WED = "wednesday", THU = "thursday", FRI = "friday", SAT = "saturday", SUN = "sunday"
   }[var.maintenance.day]
+  nodes_grow        = local.size.nodes.max > local.size.nodes.min
   maintenance_start = format("%02d:00", var.maintenance.hour % 24)
 }
 
+# One group in each zone: a group that grows by itself lies in one zone, and a pod with a disk needs a node in the disk's own zone.
 resource "yandex_kubernetes_node_group" "sentry" {
+  for_each = toset(local.zones)
+
   cluster_id  = yandex_kubernetes_cluster.sentry.id
-  name        = var.name_prefix
-  description = "Sentry's nodes: no public addresses"
+  name        = "${var.name_prefix}-${each.key}"
+  description = "Sentry's nodes in ${each.key}: no public addresses"
   version     = var.kubernetes_version
   labels      = local.labels
 
@@ -148,7 +152,7 @@ resource "yandex_kubernetes_node_group" "sentry" {
 
     network_interface {
       nat                = false
-      subnet_ids         = [for zone in local.zones : yandex_vpc_subnet.nodes[zone].id]
+      subnet_ids         = [yandex_vpc_subnet.nodes[each.key].id]
       security_group_ids = [yandex_vpc_security_group.kubernetes.id, yandex_vpc_security_group.ingress.id]
     }
 
@@ -162,17 +166,26 @@ resource "yandex_kubernetes_node_group" "sentry" {
   }
 
   scale_policy {
-    fixed_scale {
-      size = local.size.nodes.count
+    dynamic "fixed_scale" {
+      for_each = local.nodes_grow ? [] : [local.size.nodes]
+      content {
+        size = fixed_scale.value.min
+      }
+    }
+
+    dynamic "auto_scale" {
+      for_each = local.nodes_grow ? [local.size.nodes] : []
+      content {
+        min     = auto_scale.value.min
+        initial = auto_scale.value.initial
+        max     = auto_scale.value.max
+      }
     }
   }
 
   allocation_policy {
-    dynamic "location" {
-      for_each = local.zones
-      content {
-        zone = location.value
-      }
+    location {
+      zone = each.key
     }
   }
 
@@ -189,6 +202,13 @@ resource "yandex_kubernetes_node_group" "sentry" {
       day        = local.maintenance_day
       start_time = local.maintenance_start
       duration   = "3h"
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = local.size.nodes.min <= local.size.nodes.initial && local.size.nodes.initial <= local.size.nodes.max
+      error_message = "Nodes in each zone: min (${local.size.nodes.min}) is at most initial (${local.size.nodes.initial}), and that at most max (${local.size.nodes.max})."
     }
   }
 }

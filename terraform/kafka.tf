@@ -1,4 +1,4 @@
-# Kafka: brokers in KRaft mode (4.x has no ZooKeeper), the topics that this Sentry's schemas prescribe, and one user for Sentry.
+# Kafka: three brokers in KRaft mode (4.x has no ZooKeeper), the topics that this Sentry's schemas prescribe, and one user for Sentry.
 
 resource "yandex_mdb_kafka_cluster" "sentry" {
   name                = var.name_prefix
@@ -13,7 +13,7 @@ resource "yandex_mdb_kafka_cluster" "sentry" {
   config {
     version          = var.kafka_version
     zones            = local.zones
-    brokers_count    = local.size.kafka.brokers_per_zone
+    brokers_count    = local.brokers / length(local.zones) # in each zone
     assign_public_ip = false
     schema_registry  = false
 
@@ -46,11 +46,6 @@ resource "yandex_mdb_kafka_cluster" "sentry" {
 
   lifecycle {
     precondition {
-      condition     = local.brokers >= local.replication_factor
-      error_message = "Replication factor ${local.replication_factor} needs that many brokers, and there are ${local.brokers}."
-    }
-
-    precondition {
       condition     = length(setsubtract(keys(var.topic_partitions), [for name, topic in local.topics : name if !topic.enforced])) == 0
       error_message = "topic_partitions may name topics of the profile whose number of partitions is free, not: ${join(", ", setsubtract(keys(var.topic_partitions), [for name, topic in local.topics : name if !topic.enforced]))}."
     }
@@ -66,9 +61,12 @@ check "sentry_can_log_in" {
 }
 
 locals {
-  brokers            = length(local.zones) * local.size.kafka.brokers_per_zone
-  replication_factor = local.size.kafka.replication_factor
-  kafka_brokers      = sort([for host in yandex_mdb_kafka_cluster.sentry.host : "${host.name}:9091" if host.role == "KAFKA"])
+  # In the combined mode of Kafka 4 a cluster has "exactly three hosts": Managed Kafka, concepts/kraft, read 2026-11-28. Every topic is
+  # on all of them, and one may be away.
+  brokers             = 3
+  replication_factor  = 3
+  min_insync_replicas = 2
+  kafka_brokers       = sort([for host in yandex_mdb_kafka_cluster.sentry.host : "${host.name}:9091" if host.role == "KAFKA"])
 }
 
 # The schemas' settings, all that the service has an argument for; `topic_settings_left_out` among the outputs names the rest.
@@ -90,7 +88,7 @@ resource "yandex_mdb_kafka_topic" "sentry" {
     max_message_bytes      = lookup(local.topic_configs[each.key], "max_message_bytes", null)
     message_timestamp_type = lookup(local.topic_configs[each.key], "message_timestamp_type", null)
     min_compaction_lag_ms  = lookup(local.topic_configs[each.key], "min_compaction_lag_ms", null)
-    min_insync_replicas    = local.size.kafka.min_insync_replicas
+    min_insync_replicas    = local.min_insync_replicas
     retention_bytes        = lookup(local.topic_configs[each.key], "retention_bytes", null)
     retention_ms           = lookup(local.topic_configs[each.key], "retention_ms", null)
     segment_bytes          = lookup(local.topic_configs[each.key], "segment_bytes", null)
@@ -106,7 +104,7 @@ resource "yandex_mdb_kafka_topic" "smoke" {
 
   topic_config {
     max_message_bytes   = local.largest_message_bytes
-    min_insync_replicas = local.size.kafka.min_insync_replicas
+    min_insync_replicas = local.min_insync_replicas
     retention_bytes     = 67108864
     retention_ms        = 3600000
     segment_bytes       = 67108864

@@ -3,37 +3,8 @@
 locals {
   folder_id = data.yandex_client_config.current.folder_id
 
-  # Hosts per size. Disks in GB; a preset names its platform, vCPU and memory in GB, so that outputs.tf can sum them up.
-  sizes = {
-    demo = {
-      zones = 1
-      kafka = { brokers_per_zone = 1, preset = "s3-c2-m8", disk_size = 64, partitions = 1, replication_factor = 1, min_insync_replicas = 1 }
-      clickhouse = {
-        hosts = 1, preset = "s3-c2-m8", disk_size = 64,
-        # One host replicates to nobody and needs no coordination: the reference configuration paid for three ZooKeepers here.
-        keeper = "none", keeper_preset = "s3-c2-m8", keeper_disk_size = 10
-      }
-      postgres = { hosts = 1, preset = "s3-c2-m8", disk_size = 64, max_connections = 400 }
-      redis    = { hosts = 1, preset = "hm3-c2-m8", disk_size = 32 }
-      nodes    = { count = 2, cores = 4, memory = 16, disk_size = 96, platform = "standard-v3" }
-      sentry   = "errors-only"
-      protect  = false
-    }
-    ha = {
-      zones = 3
-      kafka = { brokers_per_zone = 1, preset = "s3-c2-m8", disk_size = 200, partitions = 3, replication_factor = 3, min_insync_replicas = 2 }
-      clickhouse = {
-        hosts = 2, preset = "s3-c4-m16", disk_size = 200,
-        # Keeper on hosts of its own: what the service recommends for more than tests, and the choice cannot be changed later.
-        keeper = "separate", keeper_preset = "s3-c2-m8", keeper_disk_size = 10
-      }
-      postgres = { hosts = 3, preset = "s3-c2-m8", disk_size = 128, max_connections = 400 }
-      redis    = { hosts = 2, preset = "hm3-c2-m8", disk_size = 64 }
-      nodes    = { count = 3, cores = 4, memory = 24, disk_size = 128, platform = "standard-v3" }
-      sentry   = "full"
-      protect  = true
-    }
-  }
+  # What each size is made of; the file says what its numbers mean.
+  sizes = yamldecode(file("${path.module}/sizes.yaml"))
 
   size = {
     for service, of_the_size in local.sizes[var.size] : service => (

@@ -88,6 +88,8 @@ locals {
     postgres          = { count = local.size.postgres.hosts, preset = local.size.postgres.preset, disk_gb = local.size.postgres.disk_size }
     redis             = { count = local.size.redis.hosts, preset = local.size.redis.preset, disk_gb = local.size.redis.disk_size }
   }
+  # In all zones; between min and max the service decides.
+  nodes = { for bound in ["min", "initial", "max"] : bound => length(local.zones) * local.size.nodes[bound] }
   host_sums = merge(
     {
       for name, host in local.hosts : name => {
@@ -100,18 +102,18 @@ locals {
     },
     {
       kubernetes_nodes = {
-        hosts     = local.size.nodes.count
+        hosts     = local.nodes.initial
         preset    = local.size.nodes.platform
-        vcpu      = local.size.nodes.count * local.size.nodes.cores
-        memory_gb = local.size.nodes.count * local.size.nodes.memory
-        disk_gb   = local.size.nodes.count * local.size.nodes.disk_size
+        vcpu      = local.nodes.initial * local.size.nodes.cores
+        memory_gb = local.nodes.initial * local.size.nodes.memory
+        disk_gb   = local.nodes.initial * local.size.nodes.disk_size
       }
     },
   )
 }
 
 output "cost_inputs" {
-  description = "What is paid for by the hour: vCPU, memory and disk (network-ssd) of every service, and the sums. Object Storage is paid by what lies in it."
+  description = "What is paid for by the hour: vCPU, memory and disk (network-ssd) of every service, and the sums; nodes as they begin, with the bounds between which they grow. Object Storage is paid by what lies in it."
   value = {
     services = local.host_sums
     total = {
@@ -120,6 +122,7 @@ output "cost_inputs" {
       memory_gb = sum([for each in local.host_sums : each.memory_gb])
       disk_gb   = sum([for each in local.host_sums : each.disk_gb])
     }
+    nodes             = local.nodes
     kubernetes_master = length(local.zones) == 1 ? "zonal" : "regional"
     public_addresses  = 1 + (length(var.kubernetes_api_cidrs) > 0 ? 1 : 0)
     nat_gateways      = 1

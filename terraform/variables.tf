@@ -37,7 +37,7 @@ variable "region" {
 }
 
 variable "zones" {
-  description = "Availability zones, in order of preference. Size \"demo\" uses the first one, size \"ha\" the first three."
+  description = "Availability zones, in order of preference. Size \"demo\" uses the first one, the others the first three."
   type        = list(string)
   default     = ["ru-central1-a", "ru-central1-b", "ru-central1-d"]
 
@@ -67,13 +67,13 @@ variable "name_prefix" {
 }
 
 variable "size" {
-  description = "\"demo\": one host of each kind in one zone, nothing protected. \"ha\": three zones, replicas, deletion protection."
+  description = "A name in sizes.yaml. \"demo\": one zone, one host of each database, nothing protected. \"ha\": three zones, replicas, deletion protection."
   type        = string
   default     = "demo"
 
   validation {
-    condition     = contains(["demo", "ha"], var.size)
-    error_message = "size is demo or ha."
+    condition     = contains(keys(yamldecode(file("${path.module}/sizes.yaml"))), var.size)
+    error_message = "size is a name in sizes.yaml: ${join(", ", keys(yamldecode(file("${path.module}/sizes.yaml"))))}."
   }
 }
 
@@ -89,7 +89,7 @@ variable "profile" {
 }
 
 variable "sentry_size" {
-  description = "Which of Sentry's components run: \"errors-only\" or \"full\". Null: errors-only in size demo, full in size ha."
+  description = "Which of Sentry's components run: \"errors-only\" or \"full\". Null: what the size says (sizes.yaml): errors-only in demo, full in ha."
   type        = string
   default     = null
 
@@ -124,10 +124,9 @@ variable "resources" {
   description = "Departures from the size's own hosts: `kafka = { preset = \"s3-c4-m16\", disk_size = 400 }`. Presets name their vCPU and memory; disks are in GB."
   type = object({
     kafka = optional(object({
-      preset           = optional(string)
-      disk_size        = optional(number)
-      brokers_per_zone = optional(number)
-      partitions       = optional(number)
+      preset     = optional(string)
+      disk_size  = optional(number)
+      partitions = optional(number)
     }), {})
     clickhouse = optional(object({
       preset        = optional(string)
@@ -148,7 +147,9 @@ variable "resources" {
       hosts     = optional(number)
     }), {})
     nodes = optional(object({
-      count     = optional(number)
+      min       = optional(number)
+      initial   = optional(number)
+      max       = optional(number)
       cores     = optional(number)
       memory    = optional(number)
       disk_size = optional(number)
@@ -180,18 +181,13 @@ variable "resources" {
   }
 
   validation {
-    condition     = var.resources.kafka.brokers_per_zone == null || contains([1, 3], coalesce(var.resources.kafka.brokers_per_zone, 1))
-    error_message = "kafka.brokers_per_zone is 1 or 3: Kafka 4 forms its quorum from one broker or from three."
-  }
-
-  validation {
     condition     = var.resources.clickhouse.keeper == null || contains(["none", "embedded", "separate"], coalesce(var.resources.clickhouse.keeper, "none"))
     error_message = "clickhouse.keeper is none, embedded (Keeper runs on the data hosts, at least three of them) or separate (three small hosts of its own)."
   }
 
   validation {
     condition = alltrue([
-      for count in [var.resources.kafka.partitions, var.resources.clickhouse.hosts, var.resources.postgres.hosts, var.resources.redis.hosts, var.resources.nodes.count, var.resources.nodes.cores, var.resources.nodes.memory] :
+      for count in [var.resources.kafka.partitions, var.resources.clickhouse.hosts, var.resources.postgres.hosts, var.resources.redis.hosts, var.resources.nodes.min, var.resources.nodes.initial, var.resources.nodes.max, var.resources.nodes.cores, var.resources.nodes.memory] :
       count == null || try(count >= 1 && floor(count) == count, false)
     ])
     error_message = "Numbers of hosts, partitions, cores and GB of memory are whole and at least 1."
@@ -237,7 +233,7 @@ variable "labels" {
 }
 
 variable "deletion_protection" {
-  description = "Whether the cloud refuses to delete the stores. Null: yes in size ha, no in size demo."
+  description = "Whether the cloud refuses to delete the stores. Null: what the size says (sizes.yaml): not in demo."
   type        = bool
   default     = null
 }

@@ -16,6 +16,7 @@ Flavour = Literal["lite", "chart"]
 FLAVOURS: tuple[Flavour, ...] = ("lite", "chart")
 Size = Literal["errors-only", "full"]
 SIZES: tuple[Size, ...] = ("errors-only", "full")
+LOCAL_SIZE: Size = "errors-only"  # what is meant on this computer where nobody says
 PROFILES = ("current", "seed")  # each a file in terraform/modules/sentry-values/profiles
 
 MailTls = Literal["starttls", "tls"]
@@ -60,11 +61,15 @@ class SentryWanted:
 
     flavour: Flavour = "lite"  # `kind` in kit.yaml: lite, the stand-in, or the chart itself
     profile: str = "current"
-    size: Size = "errors-only"
+    size: Size | None = None  # None: as the target has it: `LOCAL_SIZE` here; in the cloud what the cloud's size says
     chart: str | None = None  # a directory, a .tgz or oci://…; None: where the profile says
     retention_days: int = 90
     values: OwnValues = field(default_factory=OwnValues)
     topics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of the user's own values, name → settings
+
+    @property
+    def local_size(self) -> Size:
+        return self.size or LOCAL_SIZE
 
 
 @dataclass(frozen=True, slots=True)

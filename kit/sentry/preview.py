@@ -109,7 +109,7 @@ def stand_in_site(
         stack=stack,
         helm=helm,
         profile=cache(lambda: profiles.load(stack.sentry.profile)),
-        size=lambda: stack.sentry.size,
+        size=lambda: stack.sentry.local_size,
         endpoints=lambda: endpoints,
         trust_texts=lambda: TrustTexts(STAND_IN, STAND_IN),
         secrets=lambda: dict.fromkeys(credentials.makers(), NOBODY),

@@ -22,7 +22,7 @@ def load(state: Path) -> SentryWanted | None:
         found = SentryWanted(**json.loads((state / NAME).read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    is_known = found.flavour in FLAVOURS and found.profile in PROFILES and found.size in SIZES
+    is_known = found.flavour in FLAVOURS and found.profile in PROFILES and found.size in (None, *SIZES)
     return found if is_known else None
 
 

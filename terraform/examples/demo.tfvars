@@ -1,4 +1,4 @@
-# The smallest Sentry in Yandex Cloud: one host of each kind in one zone, nothing protected, nothing replicated. For a look, not
+# The smallest Sentry in Yandex Cloud: one host of each database in one zone, nothing protected. For a look, not
 # for work.
 #   terraform apply -var-file=examples/demo.tfvars
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from kit.adapters.terraform.errors import TerraformFailed
 from kit.adapters.terraform.program import Terraform
@@ -22,6 +23,7 @@ from tests.support.terraform import opentofu, program
 from tests.terraform.planning import KAFKA_PASSWORD, REDIS_PASSWORD, TERRAFORM, Planned, Planner, PlanRefused, copied, planner
 
 DOMAIN = "sentry.example.com"
+SIZES: Mapping[str, Any] = yaml.safe_load((TERRAFORM / "sizes.yaml").read_text())
 STORES = {
     "kafka": "yandex_mdb_kafka_cluster",
     "clickhouse": "yandex_mdb_clickhouse_cluster_v2",
@@ -160,9 +162,10 @@ def every_store_has_its_group(planned: Planned) -> bool:
 
 def nothing_has_a_public_address(planned: Planned) -> bool:
     hosts = [host for store in ("clickhouse", "postgres", "redis") for host in planned.one(STORES[store])["hosts"].values()]
-    interface = planned.one("yandex_kubernetes_node_group")["instance_template"][0]["network_interface"][0]
+    groups = planned.of_type("yandex_kubernetes_node_group").values()
     kafka = configs(planned, "kafka")["assign_public_ip"]
-    return not kafka and not interface["nat"] and not any(host["assign_public_ip"] for host in hosts)
+    nat = any(interface["nat"] for group in groups for interface in group["instance_template"][0]["network_interface"])
+    return not kafka and not nat and not any(host["assign_public_ip"] for host in hosts)
 
 
 def nodes_leave_through_nat(planned: Planned) -> bool:
@@ -296,11 +299,10 @@ def master_and_nodes_share_zones(planned: Planned) -> bool:
     zones = (
         [each["zone"] for each in master["regional"][0]["location"]] if master.get("regional") else [master["zonal"][0]["zone"]]
     )
-    nodes = planned.one("yandex_kubernetes_node_group")
-    return (
-        zones == [each["zone"] for each in nodes["allocation_policy"][0]["location"]]
-        and nodes["instance_template"][0]["platform_id"] == "standard-v3"
-    )
+    groups = planned.of_type("yandex_kubernetes_node_group").values()
+    of_groups = [[each["zone"] for each in group["allocation_policy"][0]["location"]] for group in groups]
+    platforms = {group["instance_template"][0]["platform_id"] for group in groups}
+    return of_groups == [[zone] for zone in zones] and platforms == {"standard-v3"}
 
 
 def secrets_of_kubernetes_are_encrypted(planned: Planned) -> bool:
@@ -352,20 +354,16 @@ def test_no_defect_of_the_reference_configuration_is_left(planned: Planned, defe
 # ── sizes and topics ──
 
 
-def test_demo_is_one_host_of_each_kind_in_one_zone(demo: Planned) -> None:
+def test_demo_is_one_host_of_each_database_in_one_zone(demo: Planned) -> None:
     services = demo.output("cost_inputs")["services"]
     assert {name: each["hosts"] for name, each in services.items()} == {
-        "kafka": 1, "clickhouse": 1, "clickhouse_keeper": 0, "postgres": 1, "redis": 1, "kubernetes_nodes": 2,
+        "kafka": 3, "clickhouse": 1, "clickhouse_keeper": 0, "postgres": 1, "redis": 1, "kubernetes_nodes": 2,
     }  # fmt: skip
     assert len(demo.of_type("yandex_vpc_subnet")) == 2
 
 
 def test_ha_survives_the_loss_of_a_zone(ha: Planned) -> None:
-    kafka = configs(ha, "kafka")
-    assert kafka["zones"] == ["ru-central1-a", "ru-central1-b", "ru-central1-d"]
-    assert kafka["brokers_count"] == 1
-    for topic in ha.of_type("yandex_mdb_kafka_topic").values():
-        assert (topic["replication_factor"], topic["topic_config"][0]["min_insync_replicas"]) == (3, "2")
+    assert configs(ha, "kafka")["zones"] == ["ru-central1-a", "ru-central1-b", "ru-central1-d"]
     for store, hosts, zones in (("postgres", 3, 3), ("redis", 2, 2)):
         found = ha.one(STORES[store])["hosts"].values()
         assert (len(found), len({host["zone"] for host in found})) == (hosts, zones)
@@ -374,6 +372,30 @@ def test_ha_survives_the_loss_of_a_zone(ha: Planned) -> None:
         ("CLICKHOUSE", "a"), ("CLICKHOUSE", "b"), ("KEEPER", "a"), ("KEEPER", "b"), ("KEEPER", "d"),
     ]  # fmt: skip
     assert len(ha.one("yandex_kubernetes_cluster")["master"][0]["regional"][0]["location"]) == 3
+
+
+def test_kafka_has_three_brokers_and_each_topic_is_on_all_of_them(planned: Planned) -> None:
+    kafka = configs(planned, "kafka")
+    assert len(kafka["zones"]) * kafka["brokers_count"] == 3
+    for topic in planned.of_type("yandex_mdb_kafka_topic").values():
+        assert (topic["replication_factor"], topic["topic_config"][0]["min_insync_replicas"]) == (3, "2")
+
+
+def test_every_size_has_as_many_zones_as_three_brokers_can_share() -> None:
+    assert {name: size["zones"] in (1, 3) for name, size in SIZES.items()} == dict.fromkeys(SIZES, True)
+
+
+def test_a_size_is_a_name_in_the_file_of_sizes(plans: Planner) -> None:
+    with pytest.raises(PlanRefused, match=f"a name in sizes.yaml: {', '.join(sorted(SIZES))}"):
+        plans({"domain": DOMAIN, "size": "medium"})
+
+
+def test_nodes_that_may_grow_are_a_group_in_each_zone_with_bounds_of_its_own(plans: Planner) -> None:
+    planned = plans({"domain": DOMAIN, "size": "ha", "resources": {"nodes": {"min": 1, "initial": 2, "max": 4}}})
+    groups = planned.of_type("yandex_kubernetes_node_group").values()
+    assert [group["scale_policy"][0]["auto_scale"] for group in groups] == [[{"min": 1, "initial": 2, "max": 4}]] * 3
+    assert planned.output("cost_inputs")["nodes"] == {"min": 3, "initial": 6, "max": 12}
+    assert planned.output("cost_inputs")["services"]["kubernetes_nodes"]["hosts"] == 6
 
 
 def test_the_sums_are_those_of_the_planned_hosts(planned: Planned) -> None:
@@ -391,13 +413,14 @@ def test_the_sums_are_those_of_the_planned_hosts(planned: Planned) -> None:
     kafka = configs(planned, "kafka")
     sized += [(kafka["kafka"][0]["resources"][0], len(kafka["zones"]) * kafka["brokers_count"])]
     vcpu, memory, disk, hosts = _added((vcpu, memory, disk, hosts), sized)
-    nodes = planned.one("yandex_kubernetes_node_group")
-    template, count = nodes["instance_template"][0], nodes["scale_policy"][0]["fixed_scale"][0]["size"]
-    vcpu += count * template["resources"][0]["cores"]
-    memory += count * template["resources"][0]["memory"]
-    disk += count * template["boot_disk"][0]["size"]
+    for group in planned.of_type("yandex_kubernetes_node_group").values():
+        template, count = group["instance_template"][0], group["scale_policy"][0]["fixed_scale"][0]["size"]
+        hosts += count
+        vcpu += count * template["resources"][0]["cores"]
+        memory += count * template["resources"][0]["memory"]
+        disk += count * template["boot_disk"][0]["size"]
     total = planned.output("cost_inputs")["total"]
-    assert total == {"hosts": hosts + count, "vcpu": vcpu, "memory_gb": memory, "disk_gb": disk}
+    assert total == {"hosts": hosts, "vcpu": vcpu, "memory_gb": memory, "disk_gb": disk}
 
 
 def _added(sums: tuple[int, int, int, int], sized: list[tuple[Mapping[str, Any], int]]) -> tuple[int, int, int, int]:
@@ -538,7 +561,7 @@ REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
     "a zone that is none": ({"zones": ["a"]}, "A zone looks like"),
     "a prefix with capitals": ({"name_prefix": "Sentry"}, "name_prefix"),
     "a prefix that makes bucket names too long": ({"name_prefix": "s" * 25}, "name_prefix"),
-    "a size that is none": ({"size": "medium"}, "size is demo or ha"),
+    "a size that is none": ({"size": "medium"}, "size is a name in sizes.yaml: "),
     "a profile that is none": ({"profile": "next"}, "profile is the name of a file"),
     "a path as profile": ({"profile": "../current"}, "profile is the name of a file"),
     "a size of Sentry that is none": ({"sentry_size": "tiny"}, "errors-only or full"),
@@ -550,7 +573,6 @@ REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
     "a preset that does not tell its size": ({"resources": {"kafka": {"preset": "s2.micro"}}}, "A preset looks like"),
     "a disk too small": ({"resources": {"postgres": {"disk_size": 1}}}, "at least 10"),
     "a node's disk too small": ({"resources": {"nodes": {"disk_size": 10}}}, "at least 64 GB"),
-    "two brokers": ({"resources": {"kafka": {"brokers_per_zone": 2}}}, "1 or 3"),
     "ZooKeeper": ({"resources": {"clickhouse": {"keeper": "zookeeper"}}}, "clickhouse.keeper is"),
     "no hosts": ({"resources": {"redis": {"hosts": 0}}}, "at least 1"),
     "no partitions": ({"topic_partitions": {"events": 0}}, "number of partitions"),
@@ -586,7 +608,7 @@ REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
 @pytest.fixture(scope="session")
 def variables_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Variables need no provider: an evaluation of them takes 0.1 s."""
-    folder = copied(tmp_path_factory.mktemp("variables") / "terraform")
+    folder = copied(tmp_path_factory.mktemp("variables") / "terraform")  # variables.tf reads sizes.yaml and the profiles
     for path in folder.glob("*.tf"):
         if path.name != "variables.tf":
             path.unlink()
@@ -632,6 +654,10 @@ CONTRADICTIONS: Mapping[str, tuple[dict[str, Any], str]] = {
     "ranges that overlap": ({"pod_cidr": "10.130.0.0/16"}, "These address ranges overlap: network_cidr and pod_cidr"),
     "a range inside another": ({"service_cidr": "10.112.4.0/24"}, "These address ranges overlap: pod_cidr and service_cidr"),
     "ha in one zone": ({"size": "ha", "zones": ["ru-central1-a"]}, "Size ha needs 3 zones"),
+    "more nodes to begin with than there may be": (
+        {"resources": {"nodes": {"initial": 5}}},
+        "min (2) is at most initial (5), and that at most max (2)",
+    ),
     "partitions of a topic that is none": ({"topic_partitions": {"evnets": 3}}, "topic_partitions may name topics"),
     "partitions of a prescribed topic": ({"topic_partitions": {"snuba-commit-log": 3}}, "topic_partitions may name topics"),
     "replicas without Keeper": ({"resources": {"clickhouse": {"hosts": 2}}}, "replicate through Keeper"),

@@ -88,13 +88,21 @@ def test_a_variable_that_is_unknown_or_kit_s_own_is_refused(name: str, remedy: s
     ],
 )
 def test_a_variable_of_the_shell_that_contradicts_kit_is_refused_by_name(name: str, said: str, remedy: str) -> None:
-    wanted = Stack(cloud={"domain": "a.example.com", "size": "demo", "zones": ["ru-central1-a"]})
+    described = {"domain": "a.example.com", "size": "demo", "zones": ["ru-central1-a"]}
+    wanted = Stack(cloud=described, sentry=SentryWanted(size="errors-only"))
     given = checks.variables(ROOT / "terraform", wanted, "a.example.com")
     agreeing = {"TF_VAR_size": "demo", "TF_VAR_zones": '["ru-central1-a"]', "TF_VAR_nodes_min": "3", "TF_VAR_other": "x"}
     checks.shell(given, agreeing)
     with pytest.raises(ShellContradicts, match=f"TF_VAR_{name}") as refused:
         checks.shell(given, {**agreeing, f"TF_VAR_{name}": said})
     assert remedy in refused.value.why
+
+
+def test_how_much_of_sentry_runs_is_the_cloud_s_own_size_to_say_unless_somebody_said_it() -> None:
+    unsaid = checks.variables(ROOT / "terraform", Stack(cloud={"domain": "a.example.com", "size": "ha"}), "a.example.com")
+    assert "sentry_size" not in unsaid
+    said = Stack(cloud={"domain": "a.example.com", "size": "ha"}, sentry=SentryWanted(size="errors-only"))
+    assert checks.variables(ROOT / "terraform", said, "a.example.com")["sentry_size"] == "errors-only"
 
 
 def test_a_contradiction_is_found_before_anything_is_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,9 @@ def variables(terraform_folder: Path, stack: Stack, domain: str | None) -> dict[
             raise UnknownVariable(name=name, why="the configuration has no such variable", fix=_near(name, known))
     if not domain:
         raise DomainMissing
-    said: dict[str, Any] = {"profile": sentry.profile, "sentry_size": sentry.size, "retention_days": sentry.retention_days}
+    said: dict[str, Any] = {"profile": sentry.profile, "retention_days": sentry.retention_days}
+    if sentry.size:  # else the cloud's own size says it
+        said["sentry_size"] = sentry.size
     if sentry.topics:
         said["topics"] = {name: dict(settings) for name, settings in sentry.topics.items()}
     if stack.mail:

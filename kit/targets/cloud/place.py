@@ -16,7 +16,7 @@ from kit import files
 from kit.state import given, lock
 from kit.workspace import Workspace
 
-SHIPPED = ("*.tf", "topics/*.json", "modules/**/*.tf", "modules/**/*.tpl", "modules/**/*.yaml")
+SHIPPED = ("*.tf", "*.yaml", "topics/*.json", "modules/**/*.tf", "modules/**/*.tpl", "modules/**/*.yaml")
 STATE = "terraform.tfstate"
 BACKEND = "backend_override.tf.json"
 

@@ -105,7 +105,7 @@ def usual_ports() -> Mapping[str, int]:
 def holders(stack: Stack) -> Mapping[str, tuple[str, ...]]:
     """Who gets a leaf, and for which names."""
     of_stores = {name: (*catalog.module(name).names(), *stack.names.get(name, ())) for name in STORES}
-    clients = {VROOM_HOLDER: (VROOM_HOLDER,)} if stack.sentry.size == "full" else {}
+    clients = {VROOM_HOLDER: (VROOM_HOLDER,)} if stack.sentry.local_size == "full" else {}
     return {**of_stores, SENTRY_HOLDER: HOSTS, **clients}
 
 

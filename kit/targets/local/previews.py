@@ -61,7 +61,7 @@ def of_file(local: LocalTarget, wanted: SentryWanted, path: Path, url: str) -> P
 
 def _inputs(local: LocalTarget, wanted: SentryWanted, endpoints: Endpoints, url: str) -> dict[str, Any]:
     place = Place(url, ADMIN_EMAIL, wanted.retention_days, mail=local.stack.mail)
-    return values.inputs(endpoints, profiles.load(wanted.profile), wanted.size, place)
+    return values.inputs(endpoints, profiles.load(wanted.profile), wanted.local_size, place)
 
 
 def _preview(local: LocalTarget, wanted: SentryWanted, variables: Mapping[str, Any], endpoints: Endpoints) -> Preview:

@@ -47,7 +47,7 @@ def site(local: LocalTarget) -> Site:
         module = space.assets / profiles.MODULE
         place = values.Place(_url(local), ADMIN, wanted.retention_days, mail=local.stack.mail)
         endpoints = layout.endpoints_from_cluster(local.credentials())
-        inputs = values.inputs(endpoints, profile(), wanted.size, place, chart_version=chart_version())
+        inputs = values.inputs(endpoints, profile(), wanted.local_size, place, chart_version=chart_version())
         made_from = files.digest({"module": files.folder_digest(module), "inputs": json.dumps(inputs, sort_keys=True)})
         return ModuleValues(made_from, lambda: values.written(Terraform(supply.tool("terraform")), module, inputs))
 
@@ -63,7 +63,7 @@ def site(local: LocalTarget) -> Site:
         helm=cache(lambda: Helm(supply.tool("helm"), space.kubeconfig, kubernetes=KUBERNETES)),
         markers=local.markers_file,
         profile=profile,
-        size=lambda: wanted.size,
+        size=lambda: wanted.local_size,
         endpoints=lambda: layout.endpoints_from_cluster(local.credentials()),
         trust_texts=lambda: TrustTexts(space.ca_file.read_text(), space.bundle_file.read_text()),
         secrets=secrets,
