@@ -79,6 +79,7 @@ def emulate(
         folder=environment.folder(space),
         certificate=certificate,
         key=key,
+        token=environment.token(space),
         port=port,
         s3_port=s3_port,
         last=environment.last_address(space),

@@ -53,8 +53,8 @@ class MemoryState:
     def access_key(self, key_id: str) -> AccessKey | None:
         return self.keys.get(key_id)
 
-    def is_token(self, token: str) -> bool:
-        return token == TOKEN
+    def bearer(self, token: str) -> str | None:
+        return "" if token == TOKEN else None
 
     def may(self, service_account_id: str, bucket: str, *, write: bool) -> bool:
         held = self.rights.get(service_account_id, set())

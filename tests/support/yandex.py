@@ -105,15 +105,16 @@ def emulated(
     options: Options | None = None,
     faults: Faults | None = None,
     port: int = 0,
+    token: str = TOKEN,
 ) -> Iterator[Cloud]:
     """`certificate`: chain, key and root, as `certificate_of` makes them once a session."""
     chain, key, root = certificate
-    settings = Settings(folder, chain, key, port, 0, options=options or Options(), faults=faults or Faults())
+    settings = Settings(folder, chain, key, token, port, 0, options=options or Options(), faults=faults or Faults())
     with (
         emulator.alone(folder) if folder else contextlib.nullcontext(),
         emulator.running(settings, backing or NoBacking()) as running,
     ):
-        yield Cloud(running, root)
+        yield Cloud(running, root, token)
 
 
 def certificate_of(certs: Path) -> tuple[bytes, bytes, bytes]:

@@ -24,6 +24,7 @@ from kit.yandex.run.emulator import Emulator
 from tests.support.signals import taken_as_by_a_command
 from tests.support.terraform import opentofu, program, provider_environment
 
+TOKEN = f"{TOKEN_PREFIX}somebody"
 OPERATION_S = 3.0
 UNTIL_IT_WAITS_S = 1.0
 
@@ -57,7 +58,7 @@ def emulated(tmp_path: Path) -> Iterator[Emulator]:
     """A cloud whose operations take their time."""
     certs = tmp_path / "certs"
     certificate, key = emulator.certificate(certs, "interrupted")
-    settings = emulator.Settings(None, certificate, key, options=Options(async_s=OPERATION_S))
+    settings = emulator.Settings(None, certificate, key, TOKEN, options=Options(async_s=OPERATION_S))
     with emulator.running(settings, NoBacking()) as running:
         yield running
 
@@ -65,7 +66,7 @@ def emulated(tmp_path: Path) -> Iterator[Emulator]:
 def variables(running: Emulator, ca_file: Path) -> dict[str, str]:
     return {
         "YC_ENDPOINT": f"localhost:{running.port}",
-        "YC_TOKEN": f"{TOKEN_PREFIX}somebody",
+        "YC_TOKEN": TOKEN,
         "YC_FOLDER_ID": ids.FOLDER,
         "YC_CLOUD_ID": ids.CLOUD,
         "YC_TERRAFORM_INITIALIZATION_SILENCE": "true",

@@ -99,7 +99,7 @@ def rehearsal(folder: Path, backing: Backing | None = None) -> Iterator[Rehearsa
     trusted = folder / "trusted.pem"
     trusted.write_bytes(Path(certifi.where()).read_bytes() + root)
     chain = leaf.certificate_pem() + made.intermediate.certificate_pem()
-    with emulator.running(emulator.Settings(None, chain, leaf.key_pem()), backing or NoBacking()) as running:
+    with emulator.running(emulator.Settings(None, chain, leaf.key_pem(), TOKEN), backing or NoBacking()) as running:
         plain = {name: value for name, value in os.environ.items() if name not in FOREIGN and not name.startswith(("TF_", "YC_"))}
         environment = {
             **plain,

@@ -31,7 +31,7 @@ TOKEN = f"{TOKEN_PREFIX}somebody"
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     folder = tmp_path_factory.mktemp("emulator")
     certificate, key = emulator.certificate(folder, "emulated")
-    with emulator.running(emulator.Settings(None, certificate, key), NoBacking()) as running:
+    with emulator.running(emulator.Settings(None, certificate, key, TOKEN), NoBacking()) as running:
         yield {"YC_ENDPOINT": f"localhost:{running.port}", "SSL_CERT_FILE": str(folder / "ca.crt")}
 
 

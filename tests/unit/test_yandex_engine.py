@@ -80,17 +80,6 @@ class Slow(NoBacking):
 # -- tokens, faults, ports
 
 
-@pytest.mark.parametrize("token", ["t1.9euelZ.real", "y0_oauth", "t1.emu.", "t1.emu.a.b", "t1.emu.1764288000-kit"])
-def test_only_the_emulators_own_unexpired_tokens_are_taken(cloud: Cloud, token: str) -> None:
-    refused = Cloud(cloud.emulator, cloud.ca, token).refused(f"{NETWORK}/List", folder_id=FOLDER)
-    assert refused.code() is grpc.StatusCode.UNAUTHENTICATED
-
-
-def test_a_real_oauth_token_is_not_exchanged(cloud: Cloud) -> None:
-    refused = cloud.refused("iam.v1.IamTokenService/Create", yandex_passport_oauth_token="y0_real")
-    assert refused.code() is grpc.StatusCode.UNAUTHENTICATED
-
-
 def test_a_service_accounts_key_is_exchanged_for_a_token(cloud: Cloud) -> None:
     import jwt
 

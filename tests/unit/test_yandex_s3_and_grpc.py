@@ -23,6 +23,7 @@ from kit.yandex.contract import TOKEN_PREFIX, KeyRights, NoBacking
 from kit.yandex.engine import ids, operations
 from kit.yandex.run import emulator
 
+TOKEN = f"{TOKEN_PREFIX}me"
 ANSWERED_WITHIN_S = 10  # by whoever is not the one that waits for a bucket
 
 
@@ -63,7 +64,7 @@ class Cloud:
 
     def call(self, stub: Any, method: str, request: Any) -> Any:
         with grpc.secure_channel(f"localhost:{self.running.port}", grpc.ssl_channel_credentials(self.roots)) as channel:
-            return getattr(stub(channel), method)(request, metadata=[("authorization", f"Bearer {TOKEN_PREFIX}me")], timeout=20)
+            return getattr(stub(channel), method)(request, metadata=[("authorization", f"Bearer {TOKEN}")], timeout=20)
 
     def s3(self, key_id: str, secret: str) -> Any:
         proxy = {"http": f"http://127.0.0.1:{self.running.s3_port}"}
@@ -95,7 +96,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     folder: Path = tmp_path_factory.mktemp("buckets")
     certificate, key = emulator.certificate(folder, "buckets")
     backing = SlowBacking()
-    with emulator.running(emulator.Settings(None, certificate, key), backing) as running:
+    with emulator.running(emulator.Settings(None, certificate, key, TOKEN), backing) as running:
         yield Cloud(running, backing, (folder / "ca.crt").read_bytes())
         backing.release.set()
 

@@ -53,6 +53,7 @@ class EmulatorState:
     backing: Backing
     options: Options
     operations: Runner
+    token: str  # the stack's own; nothing else opens the emulator but what is signed with it
     address: str = ""  # where this server is reached: what endpoint discovery answers
     publish_keys: Callable[[], None] = lambda: None  # after a change of keys, buckets or bindings: see `Backing.put_keys`
 

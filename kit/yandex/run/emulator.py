@@ -59,12 +59,13 @@ class Emulator:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`folder`: where the journal lies, None for memory alone. `certificate` and `key`: PEM, the chain and its key. `last`: the
-    addresses of the last run, which environments out there still name."""
+    """`folder`: where the journal lies, None for memory alone. `certificate` and `key`: PEM, the chain and its key. `token`: the
+    stack's own. `last`: the addresses of the last run, which environments out there still name."""
 
     folder: Path | None
     certificate: bytes
     key: bytes
+    token: str
     port: int | None = 0  # 0: a free one. None: the last one if it is free, else a free one
     s3_port: int | None = 0
     last: Address | None = None
@@ -93,7 +94,7 @@ def start(settings: Settings, backing: Backing) -> Emulator:
     """Open the journal, recover what a kill interrupted, and listen."""
     journal = Journal(settings.folder / "journal.jsonl" if settings.folder else None)
     operations = Operations()
-    state = EmulatorState(journal, backing, settings.options, operations)
+    state = EmulatorState(journal, backing, settings.options, operations, settings.token)
     buckets = BucketState(state)
     state.publish_keys = lambda: backing.put_keys(buckets.rights())
     platform.create_default_folder(state)

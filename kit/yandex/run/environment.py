@@ -18,11 +18,11 @@ from kit.state import lock
 from kit.workspace import Workspace
 from kit.yandex.contract import STORAGE_HOST, TOKEN_PREFIX
 from kit.yandex.engine import ids
+from kit.yandex.engine.tokens import OWNER
 
 FOLDER = "yandex"  # below the stack's state
 ADDRESS = "address.json"
 MIRROR = "mirror"
-SUBJECT = "kit"
 UNSET = (
     "AWS_CA_BUNDLE",
     "YC_SERVICE_ACCOUNT_KEY_FILE",
@@ -107,4 +107,4 @@ def token(workspace: Workspace) -> str:
     path = files.private_folder(folder(workspace)) / "token"
     if path.exists():
         return path.read_text()
-    return files.write_once(path, f"{TOKEN_PREFIX}{secrets.token_hex(16)}-{SUBJECT}", files.PRIVATE)
+    return files.write_once(path, f"{TOKEN_PREFIX}{secrets.token_hex(16)}-{OWNER}", files.PRIVATE)

@@ -90,7 +90,7 @@ class Dispatch(grpc.GenericRpcHandler):  # type: ignore[misc]
     def _answer(self, method: Method, handler: Callable[[EmulatorState, Call], Any], request: Any, context: Any) -> Any:
         metadata = dict(context.invocation_metadata())
         try:
-            subject = "" if method.service in OPEN else subject_of(metadata.get("authorization", ""))
+            subject = "" if method.service in OPEN else subject_of(self._state.token, metadata.get("authorization", ""))
             self._faults.apply(method)
             if not context.is_active():  # the caller was killed while it waited: nobody would learn of what was made for it
                 return None

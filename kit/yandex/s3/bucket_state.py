@@ -94,9 +94,10 @@ class BucketState:
             record = self._state.journal.get(ACCESS_KEY, self._records.get(key_id, ""))
         return self._key(record) if record else None
 
-    def is_token(self, token: str) -> bool:
-        """Whether it is a valid token of this emulator."""
-        return tokens.is_token(token) and not tokens.is_expired(token)
+    def bearer(self, token: str) -> str | None:
+        """Whose token this is: "" for the stack's own, which opens everything, or a service account's id. None: nobody's."""
+        subject = tokens.bearer(self._state.token, token)
+        return "" if subject == tokens.OWNER else subject
 
     def may(self, service_account_id: str, bucket: str, *, write: bool) -> bool:
         """By the folder's and the bucket's access bindings (storage.admin, storage.editor, storage.viewer …)."""

@@ -137,8 +137,9 @@ class S3RequestHandler:
     def _caller(self, http: HttpRequest) -> Caller:
         token = http.headers.get(TOKEN_HEADER)
         if token is not None:
-            if self._state.is_token(token):
-                return Caller()
+            bearer = self._state.bearer(token)
+            if bearer is not None:
+                return Caller(bearer or None)
             raise S3Refused("AccessDenied", "The token in X-YaCloud-SubjectToken is not one of this emulator's.")
 
         def secret_of(key_id: str) -> Secret | None:

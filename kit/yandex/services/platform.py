@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import grpc
 
 from kit.yandex import refusal
-from kit.yandex.contract import TOKEN_PREFIX
-from kit.yandex.engine import bindings, descriptors, ids, pagination
+from kit.yandex.engine import bindings, descriptors, ids, pagination, tokens
 from kit.yandex.engine.descriptors import OPERATION
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.references import CLOUD, FOLDER
@@ -91,18 +89,18 @@ def cancel_operation(state: EmulatorState, call: Call) -> Any:
 
 
 def create_token(state: EmulatorState, call: Call) -> Any:
-    """Exchange a JWT of a service account's key, or an emulator's token given as OAuth token, for an IAM token."""
+    """Exchange a JWT of a service account's key, or the stack's own token given as OAuth token, for an IAM token."""
     request = call.request
     if request.WhichOneof("identity") == "jwt":
         subject = _account_of(state, request.jwt)
-    elif request.yandex_passport_oauth_token.startswith(TOKEN_PREFIX.rstrip(".")):
-        subject = "kit"
+    elif tokens.is_own(state.token, request.yandex_passport_oauth_token):
+        subject = tokens.OWNER
     else:
         raise Refusal(
             grpc.StatusCode.UNAUTHENTICATED, "The OAuth token is not one of this emulator: a real one is not taken here"
         )
-    expires = int(time.time()) + TOKEN_LIFETIME_S
-    answer = call.method.answer(iam_token=f"{TOKEN_PREFIX}{expires}-{subject}")
+    token, expires = tokens.mint(state.token, subject, TOKEN_LIFETIME_S)
+    answer = call.method.answer(iam_token=token)
     answer.expires_at.seconds = expires
     return answer
 
