@@ -1,5 +1,5 @@
-# ClickHouse: one host, or replicas with ClickHouse Keeper. ZooKeeper is nowhere: for one host it is three paid machines without a
-# task, for several the service itself calls it a legacy.
+# ClickHouse: one host, or replicas with ClickHouse Keeper where the profile's Snuba can use them (`maximum_clickhouse_hosts`).
+# ZooKeeper is nowhere: for one host it is three paid machines without a task, for several the service itself calls it a legacy.
 
 locals {
   # Data hosts are spread over the zones, and so are Keeper's.
@@ -84,6 +84,11 @@ resource "yandex_mdb_clickhouse_cluster_v2" "sentry" {
     precondition {
       condition     = local.release_order.offered >= local.release_order.oldest && local.release_order.offered <= local.release_order.newest
       error_message = "Sentry of the profile ${var.profile} works with ClickHouse from ${local.profile.minimum_clickhouse} to ${local.profile.maximum_clickhouse}, and clickhouse_version is ${var.clickhouse_version}: an older one lacks what Snuba needs, a newer one refuses its migrations (error 36)."
+    }
+
+    precondition {
+      condition     = local.size.clickhouse.hosts <= try(local.profile.maximum_clickhouse_hosts, local.size.clickhouse.hosts)
+      error_message = "Sentry of the profile ${var.profile} works with ${try(local.profile.maximum_clickhouse_hosts, 0)} ClickHouse host, and resources.clickhouse.hosts is ${local.size.clickhouse.hosts}: from 26.9 on Snuba opens the hosts of a cluster at port 8123, where the service has no TLS. Take resources.clickhouse.hosts out; a larger preset makes the one host faster."
     }
 
     precondition {

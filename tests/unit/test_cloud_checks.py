@@ -15,6 +15,7 @@ from kit.blueprint.stack import Mail, SentryWanted, Stack
 from kit.cli import app
 from kit.errors import KitError
 from kit.sentry.chart import values
+from kit.sentry.lines import profiles
 from kit.targets.cloud import checks, plan, rehearsal
 from kit.targets.cloud.changes import Sums
 from kit.targets.cloud.errors import (
@@ -27,6 +28,7 @@ from kit.targets.cloud.errors import (
     ShellContradicts,
     StandInInCloud,
     StateLost,
+    TooManyClickHouseHosts,
     UnknownVariable,
     VersionClosed,
 )
@@ -124,6 +126,36 @@ def test_mail_is_one_variable_for_both_targets() -> None:
     }
     assert given["mail"] == values.mail(wanted.mail)
     assert "mail" not in checks.variables(ROOT / "terraform", Stack(cloud={"domain": "a.example.com"}), "a.example.com")
+
+
+# -- ClickHouse
+
+
+@pytest.mark.parametrize("shell", [False, True])
+def test_more_clickhouse_hosts_than_snuba_can_use_are_refused_before_anything_is_planned(
+    shell: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"clickhouse": {"hosts": 2, "keeper": "separate"}}
+    monkeypatch.setenv("TF_VAR_resources", json.dumps(asked) if shell else "")
+    wanted = {"domain": "a.example.com", "size": "ha", **({} if shell else {"resources": asked})}
+    target = CloudTarget(Stack(cloud=wanted), space(tmp_path), rehearses=True)
+    with pytest.raises(TooManyClickHouseHosts, match="2 ClickHouse hosts are asked for") as refused:
+        plan.plan(target)
+    assert "8123" in refused.value.why
+    assert "resources.clickhouse" in refused.value.fix
+
+
+def test_the_hosts_that_snuba_can_use_are_taken() -> None:
+    current, seed = profiles.load("current"), profiles.load("seed")
+    for resources in (
+        None,
+        {},
+        {"kafka": {"disk_size": 64}},
+        {"clickhouse": {"preset": "s3-c8-m32"}},
+        {"clickhouse": {"hosts": 1}},
+    ):
+        checks.clickhouse_hosts(current, resources)
+    checks.clickhouse_hosts(seed, {"clickhouse": {"hosts": 3}})  # its Snuba takes the native port, where the service has TLS
 
 
 # -- the real cloud, from this computer

@@ -41,6 +41,7 @@ class Line:
     chart_range: str = ">=26.14.0 <26.23.0"
     app_version: str = "25.2.0"
     rules: Mapping[str, Any] = field(default_factory=dict)
+    maximum_clickhouse_hosts: int | None = None
     components: tuple[Component, ...] = (
         Component("sentry.web", "getsentry/sentry", (), ("full",), ""),
         Component("snuba.api", "getsentry/snuba", (), ("full",), ""),

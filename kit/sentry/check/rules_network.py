@@ -117,7 +117,8 @@ def _one_clickhouse(release: Release) -> Iterator[Seen]:
         numbers = version(executed.containers[0].image) or _numbers(release.profile.app_version)
         for connection in executed.connections:
             alone = connection.options.get("single_node", True)
-            if connection.store == "clickhouse" and alone is not None and not alone and numbers >= ASKS_FOR_NODES:
+            is_refused = release.profile.maximum_clickhouse_hosts == 1 or numbers >= ASKS_FOR_NODES
+            if connection.store == "clickhouse" and alone is not None and not alone and is_refused:
                 said = f"{connection.use}: single_node is {alone}, with Snuba {'.'.join(map(str, numbers))}"
                 yield Seen(said, executed.containers, store="clickhouse")
 
@@ -170,9 +171,9 @@ RULES = (
     ),
     Rule(
         "CLICKHOUSE-ONE-NODE",
-        "From Snuba 26.9 on ClickHouse is one node: of several, Snuba takes the names from system.clusters and port 8123, where "
-        "a managed service has no TLS.",
-        "set externalClickhouse.singleNode: true with one host, or stay with a chart whose Snuba is older than 26.9",
+        "ClickHouse is one node where the profile says so, and from Snuba 26.9 on: of several, that takes the names from "
+        "system.clusters and port 8123, where a managed service has no TLS.",
+        "set externalClickhouse.singleNode: true with one host",
         _one_clickhouse,
     ),
     Rule("MAIL-SENT", "Where a mail server is given, mail is sent to it.", "set mail.backend: smtp", _mail_sent),

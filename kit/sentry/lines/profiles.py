@@ -72,6 +72,7 @@ class _File(Struct, frozen=True):
     components: tuple[_Group, ...]
     rules: Mapping[str, Any]
     wiring: Mapping[str, Any]
+    maximum_clickhouse_hosts: Annotated[int, Meta(ge=1)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Profile:
     topics: Mapping[str, Mapping[str, str]]  # further ones, name → settings
     minimum_clickhouse: str
     maximum_clickhouse: str  # a line, with all its releases: "26.5"
+    maximum_clickhouse_hosts: int | None  # None: as many as one likes
     newest: Mapping[str, str]  # store → the newest line of it that its clients can use; not named: any
     sizes: tuple[str, ...]
     components: tuple[Component, ...]
@@ -137,6 +139,7 @@ def _profile(document: Document) -> Profile:
         topics=read.topics,
         minimum_clickhouse=read.minimum_clickhouse,
         maximum_clickhouse=read.maximum_clickhouse,
+        maximum_clickhouse_hosts=read.maximum_clickhouse_hosts,
         newest={store: document.written((key,)) for store in STORES if document.has((key := f"maximum_{store}",))},
         sizes=tuple(sorted({size for component in components for size in component.sizes})),
         components=components,

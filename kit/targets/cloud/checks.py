@@ -27,6 +27,7 @@ from kit.targets.cloud.errors import (
     ShellContradicts,
     StandInInCloud,
     StateLost,
+    TooManyClickHouseHosts,
     UnknownVariable,
     VersionClosed,
 )
@@ -136,6 +137,18 @@ def profile(wanted: Profile) -> None:
             f"its Kafka client logs in to brokers up to {newest} only, and new clusters are 4.x: {wanted.app_version} came before"
         )
         raise ProfileTooOld(profile=wanted.name, why=why)
+
+
+def clickhouse_hosts(wanted: Profile, resources: Any) -> None:
+    """Whether Sentry can use the hosts that `resources`, the configuration's variable, asks for; a size's own it can.
+
+    Words of a shell that are no JSON are left to terraform's plan, which refuses the same. Raises `TooManyClickHouseHosts`.
+    """
+    most = wanted.maximum_clickhouse_hosts
+    clickhouse = resources.get("clickhouse") if isinstance(resources, Mapping) else None
+    hosts = clickhouse.get("hosts") if isinstance(clickhouse, Mapping) else None
+    if most is not None and isinstance(hosts, int) and hosts > most:
+        raise TooManyClickHouseHosts(hosts=hosts, most=most, profile=wanted.name)
 
 
 def before_the_cloud(

@@ -7,10 +7,11 @@ that needs a cloud, so that commands which only read terraform's state start non
 from __future__ import annotations
 
 import functools
+import json
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kit.blueprint.stack import Stack
 from kit.machine import Machine
@@ -115,6 +116,15 @@ class Clients:
         from kit.targets import given
 
         return given.secrets(self.place.given, self.stack.mail, " --cloud --rehearse" if self.place.rehearses else " --cloud")
+
+    def given(self, name: str) -> Any:
+        """A variable that is no text, as the user gave it; None where it is not given, or in words that are no JSON."""
+        if name in self.stack.cloud:
+            return self.stack.cloud[name]
+        try:
+            return json.loads(os.environ.get(f"TF_VAR_{name}") or "null")
+        except ValueError:
+            return None
 
     def setting(self, name: str) -> str | None:
         """A variable of the configuration as the user gave it: in kit.yaml, else as terraform's own TF_VAR_…"""

@@ -164,6 +164,16 @@ class ProfileTooOld(KitError):
     fix = "kit up --cloud --profile current"
 
 
+class TooManyClickHouseHosts(KitError):
+    """More ClickHouse hosts are asked for than the profile's Snuba can use."""
+
+    code = "KIT-CLOUD-CLICKHOUSE-HOSTS"
+    exit_code = 10
+    what = "{hosts} ClickHouse hosts are asked for, and Sentry of the profile {profile} works with {most}"
+    why = "from 26.9 on Snuba opens the hosts of a cluster at port 8123, where the managed service has no TLS"
+    fix = "take hosts out of resources.clickhouse; a larger preset makes the one host faster: docs/cloud.md"
+
+
 class AuthorityMissing(KitError):
     """The certificate authority of the managed stores could not be fetched."""
 

@@ -63,7 +63,9 @@ def plan(cloud: CloudTarget) -> CloudPlan:
 def _check(cloud: CloudTarget) -> None:
     """From the cheap to the dear; each raises what is wrong."""
     clients, wanted = cloud.clients, cloud.stack.sentry
-    checks.profile(profiles.load(wanted.profile))
+    profile = profiles.load(wanted.profile)
+    checks.profile(profile)
+    checks.clickhouse_hosts(profile, clients.given("resources"))
     checks.shell(cloud.public_variables())
     if "sentry" in cloud.stack.parts:
         clients.given_secrets()
