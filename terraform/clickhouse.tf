@@ -80,7 +80,12 @@ resource "yandex_mdb_clickhouse_cluster_v2" "sentry" {
     hour = var.maintenance.hour
   }
 
+  restore = var.restore.clickhouse == null ? null : { backup_id = var.restore.clickhouse }
+
   lifecycle {
+    # The provider would replace the cluster, with all that is in it, whenever this argument changes.
+    ignore_changes = [restore]
+
     precondition {
       condition     = local.release_order.offered >= local.release_order.oldest && local.release_order.offered <= local.release_order.newest
       error_message = "Sentry of the profile ${var.profile} works with ClickHouse from ${local.profile.minimum_clickhouse} to ${local.profile.maximum_clickhouse}, and clickhouse_version is ${var.clickhouse_version}: an older one lacks what Snuba needs, a newer one refuses its migrations (error 36)."
@@ -117,4 +122,8 @@ resource "yandex_mdb_clickhouse_user" "sentry" {
   permission {
     database_name = yandex_mdb_clickhouse_database.sentry.name
   }
+
+  # It counts when a user is made. One that came with a backup is imported without it, and the provider cannot set it afterwards
+  # ("inconsistent result after apply").
+  lifecycle { ignore_changes = [generate_password] }
 }

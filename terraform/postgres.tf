@@ -49,6 +49,11 @@ resource "yandex_mdb_postgresql_cluster_v2" "sentry" {
       assign_public_ip = false
     }
   }
+
+  restore = var.restore.postgres == null ? null : { backup_id = var.restore.postgres }
+
+  # The provider would replace the cluster, with all that is in it, whenever this argument changes.
+  lifecycle { ignore_changes = [restore] }
 }
 
 # The service makes the password and keeps it in Lockbox; it is in no plan, state or log.

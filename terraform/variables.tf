@@ -425,6 +425,18 @@ variable "backup" {
   }
 }
 
+variable "restore" {
+  description = "Backups out of which a store is made, where it is made anew: an id as `yc managed-postgresql backup list` shows it. A cluster that stands is left alone, so the variable may stay or go afterwards. How the rest follows: docs/cloud.md, restore. Valkey has no such argument in provider 0.213."
+  type        = object({ postgres = optional(string), clickhouse = optional(string) })
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for id in values(var.restore) : can(regex("^[a-z0-9]+:.+$", id)) if id != null])
+    error_message = "restore: the id of a backup is <cluster>:<backup>, as `backup list` shows it."
+  }
+}
+
 # ── secrets ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 # Two only, and only because provider 0.213 can neither generate them nor take them write-only: see docs/terraform.md. Give them
 # as TF_VAR_… or in a file outside version control, never as -var on a command line, where every process of the computer can read

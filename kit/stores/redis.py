@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -108,7 +109,21 @@ def smoke(endpoint: RedisEndpoint, trust: Trust) -> Roundtrip:
     return Roundtrip("a key was set, read back by a script and deleted", (time.perf_counter() - started) * 1000)
 
 
-def _client(endpoint: RedisEndpoint, trust: Trust) -> redis.Redis:
+@contextmanager
+def connected(endpoint: RedisEndpoint, trust: Trust) -> Iterator[redis.Redis]:
+    """A client that gets bytes; what it raises is a StoreError."""
+    import redis
+
+    client = _client(endpoint, trust, decodes=False)
+    try:
+        yield client
+    except (redis.RedisError, OSError) as error:
+        raise StoreError(NAME, "reading or writing keys", error) from error
+    finally:
+        client.close()
+
+
+def _client(endpoint: RedisEndpoint, trust: Trust, decodes: bool = True) -> redis.Redis:
     import redis
 
     return redis.Redis(
@@ -122,5 +137,5 @@ def _client(endpoint: RedisEndpoint, trust: Trust) -> redis.Redis:
         ssl_ca_certs=str(trust.ca_file),
         socket_timeout=PROBE_TIMEOUT_S,
         socket_connect_timeout=PROBE_TIMEOUT_S,
-        decode_responses=True,
+        decode_responses=decodes,
     )

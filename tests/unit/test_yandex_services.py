@@ -383,8 +383,6 @@ def test_a_cluster_takes_everything_in_it_along(cloud: Cloud, network: str) -> N
     cluster = yandex.postgres(cloud, network)
     user = {"name": "u", "generate_password": {"value": True}}
     cloud.done("mdb.postgresql.v1.UserService/Create", cluster_id=cluster, user_spec=user)
-    cloud.done(f"{POSTGRES}/Backup", cluster_id=cluster)
-    assert len(cloud(f"{POSTGRES}/ListBackups", cluster_id=cluster).backups) == 1
     cloud.done(f"{POSTGRES}/Delete", cluster_id=cluster)
     kinds = {kind for kind in cloud.emulator.state.journal.kinds() if cloud.emulator.state.journal.count(kind)}
     assert not {kind for kind in kinds if kind.startswith(("mdb.", "connection", "lockbox"))}
@@ -527,7 +525,7 @@ def test_every_engine_offers_an_actual_version() -> None:
 
 
 def test_data_lies_in_the_package() -> None:
-    assert {path.name for path in Path(catalog.DATA).glob("*.yaml")} == {"presets.yaml", "versions.yaml"}
+    assert {path.name for path in Path(catalog.DATA).glob("*.yaml")} == {"presets.yaml", "upgrades.yaml", "versions.yaml"}
 
 
 # -- what all four databases do alike

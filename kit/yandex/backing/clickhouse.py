@@ -7,12 +7,14 @@ Other names are refused with that reason, not accepted and forgotten. A new pass
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.endpoints import ClickHouseEndpoint, Secret
 from kit.state.secrets import password
 from kit.stores import clickhouse as store
 from kit.stores.contract import NotYet, Ready, StoreError
+from kit.yandex.backing import clickhouse_copy
 from kit.yandex.backing.managed import PartVerbs
 from kit.yandex.contract import Cluster, Database, Inventory, NotPossible, User
 
@@ -51,6 +53,16 @@ class ClickHouse:
         except StoreError:  # it starts, or stops
             return Inventory(exists=True)
         return Inventory(exists=True, databases=frozenset(found.split()) - OWN_DATABASES)
+
+    def back_up(self, folder: Path) -> None:
+        clickhouse_copy.write(self._server(), folder)
+
+    def restore(self, folder: Path) -> None:
+        clickhouse_copy.read(self._server(), folder)
+
+    def _server(self) -> clickhouse_copy.Server:
+        local = self._stack.local()
+        return clickhouse_copy.Server(local.endpoints().clickhouse, local.trust())
 
     def _put_user(self, user: User) -> None:
         if user.name != store.USER:

@@ -13,11 +13,12 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kit.yandex.backing.backups import Backups
 from kit.yandex.backing.clickhouse import ClickHouse
 from kit.yandex.backing.dns_names import unusable
 from kit.yandex.backing.kafka import Kafka
 from kit.yandex.backing.kubernetes import Kubernetes
-from kit.yandex.backing.managed import Managed
+from kit.yandex.backing.managed import BackedUp, Managed
 from kit.yandex.backing.object_storage import ObjectStorage
 from kit.yandex.backing.ownership import Owner
 from kit.yandex.backing.postgres import Postgres
@@ -52,13 +53,20 @@ class LocalBacking:
     def __init__(self, emulator: str, workspace: Workspace) -> None:
         self._stack = BackingStack(emulator, workspace)
         self._kubernetes = Kubernetes(self._stack)
+        postgres, clickhouse, redis = Postgres(self._stack), ClickHouse(self._stack), Redis(self._stack)
         self._managed: dict[Engine, Managed] = {
             Engine.KAFKA: Kafka(self._stack),
-            Engine.POSTGRESQL: Postgres(self._stack),
-            Engine.CLICKHOUSE: ClickHouse(self._stack),
-            Engine.REDIS: Redis(self._stack),
+            Engine.POSTGRESQL: postgres,
+            Engine.CLICKHOUSE: clickhouse,
+            Engine.REDIS: redis,
             Engine.KUBERNETES: self._kubernetes,
         }
+        self._backed_up: dict[Engine, BackedUp] = {
+            Engine.POSTGRESQL: postgres,
+            Engine.CLICKHOUSE: clickhouse,
+            Engine.REDIS: redis,
+        }
+        self._backups = Backups(self._stack.workspace.state / "backups")
         self._object_storage = ObjectStorage(self._stack)
         self._seen: dict[str, tuple[float, int, Inventory]] = {}  # cluster → when, after how many changes, what
         self._changes: Counter[str] = Counter()
@@ -200,6 +208,21 @@ class LocalBacking:
                 _, remove = self._managed[cluster.engine].parts[kind]
                 remove(name)
         self._has_changed(cluster)
+
+    # -- backups
+
+    def back_up(self, cluster: Cluster, backup_id: str) -> int:
+        with as_backing_errors(f"backup {backup_id}"), self._stack.store_lock(self._managed[cluster.engine].store):
+            return self._backups.make(self._backed_up[cluster.engine], backup_id)
+
+    def restore(self, cluster: Cluster, backup_id: str) -> None:
+        with as_backing_errors(f"backup {backup_id}"), self._stack.store_lock(self._managed[cluster.engine].store):
+            self._backups.restore(self._backed_up[cluster.engine], backup_id)
+            self._has_changed(cluster)
+
+    def remove_backup(self, backup_id: str) -> None:
+        with as_backing_errors(f"backup {backup_id}"):
+            self._backups.remove(backup_id)
 
     # -- names
 

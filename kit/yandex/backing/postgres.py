@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
@@ -17,6 +19,7 @@ from psycopg import sql
 from kit.endpoints import PostgresEndpoint
 from kit.stores import postgres as store
 from kit.stores.contract import NotYet, Ready, StoreError
+from kit.yandex.backing import postgres_dump
 from kit.yandex.backing.managed import PartVerbs
 from kit.yandex.contract import Cluster, Database, Inventory, User
 
@@ -54,6 +57,15 @@ class Postgres:
         except psycopg.Error:  # it starts, or stops
             return Inventory(exists=True)
         return Inventory(exists=True, users=frozenset(users), databases=frozenset(databases))
+
+    def back_up(self, folder: Path) -> None:
+        local, container = self._stack.local(), self._stack.running(self.store)
+        databases = self.observe().databases or frozenset()
+        postgres_dump.write(local.docker, container, store.PORTS[0].container, _as_admin(local, MAINTENANCE), databases, folder)
+
+    def restore(self, folder: Path) -> None:
+        for database, statements in postgres_dump.dumped(folder).items():
+            self._do("restoring", partial(postgres_dump.execute, statements=statements), database)
 
     def _put_user(self, user: User) -> None:
         def change(server: psycopg.Connection[Any]) -> None:

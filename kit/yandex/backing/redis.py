@@ -1,11 +1,13 @@
-"""Valkey on the stack's server: sets the password of the `default` user; nothing else can be set."""
+"""Valkey on the stack's server: sets the password of the `default` user, and copies the keys; nothing else can be set."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.stores import redis as store
 from kit.stores.contract import NotYet, Ready
+from kit.yandex.backing import redis_copy
 from kit.yandex.backing.managed import PartVerbs
 from kit.yandex.contract import Cluster, Inventory, NotPossible, User
 
@@ -35,6 +37,16 @@ class Redis:
 
     def observe(self) -> Inventory:
         return Inventory(exists=True)
+
+    def back_up(self, folder: Path) -> None:
+        local = self._stack.local()
+        with store.connected(local.endpoints().redis, local.trust()) as client:
+            redis_copy.write(client, folder)
+
+    def restore(self, folder: Path) -> None:
+        local = self._stack.local()
+        with store.connected(local.endpoints().redis, local.trust()) as client:
+            redis_copy.read(client, folder)
 
     def _put_user(self, user: User) -> None:
         why = f"the Valkey behind this emulator has one user, {store.USER}, whose password is the cluster's"

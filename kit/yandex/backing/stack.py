@@ -96,6 +96,13 @@ class BackingStack:
     def container(self, store: str) -> Container | None:
         return self.observe().store_containers(self.name).get(store)
 
+    def running(self, store: str) -> str:
+        """The name of a store's running container; raises where there is none."""
+        container = self.observe_again().store_containers(self.name).get(store)
+        if container is None or container.state != "running":
+            raise BackingFailed(subject=store, why="it does not run")
+        return container.name
+
     def node(self) -> Container | None:
         return self.observe().node(self.name)
 

@@ -1,32 +1,33 @@
-"""Clusters of the four database services: made, changed, started, stopped, removed, and their backups, versions and presets."""
+"""Clusters of the four database services: made, changed, started, stopped, removed, and their versions and presets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
-from kit.yandex import contract, refusal
-from kit.yandex.engine import bindings, descriptors, ids, pagination
+from kit.yandex import refusal
+from kit.yandex.engine import bindings, descriptors, pagination
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext, Resource, set_status
-from kit.yandex.engine.state import Call, EmulatorState, now
-from kit.yandex.managed import connections, hosts
+from kit.yandex.engine.state import Call, EmulatorState
+from kit.yandex.managed import backups, connections, hosts
 from kit.yandex.managed.hosts import ALIVE
+from kit.yandex.managed.parts import Parts
 from kit.yandex.managed.product import BACKED, RUNNING, STOPPED, Product, cluster_of, inventory, put_cluster
-from kit.yandex.rules import catalog
+from kit.yandex.rules import catalog, upgrades
 
 PRODUCTION = 1
-Inline = Callable[[MutationContext, contract.Cluster], None]
 
 
-def clusters(product: Product, *inline: Inline) -> Resource:
-    """The resource of a product's clusters. `inline` makes what their create request lists, in this order."""
+def clusters(product: Product, *parts: Parts) -> Resource:
+    """The resource of a product's clusters. `parts`, in this order: what a create request lists, or a backup holds."""
 
     def build(context: MutationContext) -> None:
-        _build(product, inline, context)
+        _build(product, parts, context)
 
     def change(context: MutationContext) -> None:
+        before = context.state.find(product.cluster, context.message.id, "Cluster").message
+        upgrades.check(product.engine.value, before.config.version, context.message.config.version, "config_spec.version")
         product.configure(context)
         _check_resources(product, context.message)
         put_cluster(product, context)
@@ -34,9 +35,6 @@ def clusters(product: Product, *inline: Inline) -> Resource:
     def remove(context: MutationContext) -> None:
         gone = cluster_of(context.state, product, context.message, context.extra)
         connections.remove_all(context.state, context.change, context.message.id)
-        for backup in context.journal.all(f"{product.package}.Backup"):  # the cloud keeps them for a week; here nothing stays
-            if backup.message.source_cluster_id == context.message.id:
-                context.change.delete(backup.kind, backup.key)
         context.then(lambda: context.backing.remove_cluster(gone))
 
     def exists(state: EmulatorState, record: Record) -> bool:
@@ -53,7 +51,7 @@ def clusters(product: Product, *inline: Inline) -> Resource:
     )
 
 
-def register(registry: Registry, product: Product, resource: Resource) -> None:
+def register(registry: Registry, product: Product, resource: Resource, *parts: Parts) -> None:
     """Answer the methods of clusters, versions, presets and backups that the four services have in common."""
     resource.register(registry)
     bindings.register(registry, resource)
@@ -65,8 +63,6 @@ def register(registry: Registry, product: Product, resource: Resource) -> None:
         "AddHosts": resource.action(lambda context: hosts.add_hosts(product, context)),
         "DeleteHosts": resource.action(lambda context: hosts.delete_hosts(product, context)),
         "UpdateHosts": resource.action(lambda context: hosts.update_hosts(product, context)),
-        "ListBackups": _list_backups(product, resource),
-        "Backup": resource.action(lambda context: _backup(product, context)),
     }
     for name, handler in alike.items():
         if name in methods:
@@ -74,12 +70,10 @@ def register(registry: Registry, product: Product, resource: Resource) -> None:
     registry.add(f"{product.package}.VersionsService", "List", _list_versions(product))
     registry.add(f"{product.package}.ResourcePresetService", "List", _list_presets)
     registry.add(f"{product.package}.ResourcePresetService", "Get", _get_preset)
-    if f"/yandex.cloud.{product.package}.BackupService/Get" in descriptors.catalogue():
-        backups = Resource(f"{product.package}.BackupService", f"{product.package}.Backup", "Backup", "c9q")
-        backups.register(registry)
+    backups.register(registry, product, resource, parts)
 
 
-def _build(product: Product, inline: Iterable[Inline], context: MutationContext) -> None:
+def _build(product: Product, parts: tuple[Parts, ...], context: MutationContext) -> None:
     message = context.message
     catalog.check_version(product.engine.value, message.config.version, "config_spec.version")
     message.status, message.health = RUNNING, ALIVE
@@ -87,6 +81,8 @@ def _build(product: Product, inline: Iterable[Inline], context: MutationContext)
     if message.maintenance_window.WhichOneof("policy") is None:
         message.maintenance_window.anytime.SetInParent()
     message.monitoring.add(name="Console", description="nothing is monitored", link=f"https://localhost/{message.id}")
+    if "disk_encryption_key_id" in message.DESCRIPTOR.fields_by_name and not message.disk_encryption_key_id.value:
+        message.ClearField("disk_encryption_key_id")  # sent empty, it takes the encryption from what is restored
     _check_resources(product, message)
     product.configure(context)
     if not getattr(context.request, "host_specs", True):
@@ -98,33 +94,15 @@ def _build(product: Product, inline: Iterable[Inline], context: MutationContext)
         context.change.put(Record(host.name, message.id, host))
     wanted = put_cluster(product, context, placed)
     context.plan.undo = lambda: context.backing.remove_cluster(wanted)
-    for make in inline:
-        make(context, wanted)
+    for each in parts:
+        each.make_inline(context, wanted)
+    if "backup_id" in context.request.DESCRIPTOR.fields_by_name:
+        backups.restore_into(product, parts, context, wanted)
 
 
 def _check_resources(product: Product, message: Any) -> None:
     resources = product.resources(message)
     catalog.check_preset(resources.resource_preset_id, "config_spec.resources.resource_preset_id")
-
-
-def _backup(product: Product, context: MutationContext) -> None:
-    backup = descriptors.message(f"{product.package}.Backup")(
-        id=f"{context.message.id}:{ids.new('m')}", folder_id=context.message.folder_id, source_cluster_id=context.message.id
-    )
-    backup.created_at.CopyFrom(now())
-    backup.started_at.CopyFrom(backup.created_at)
-    backup.type = 2  # MANUAL
-    context.change.put(Record(backup.id, backup.folder_id, backup))
-
-
-def _list_backups(product: Product, resource: Resource) -> Any:
-    def handler(state: EmulatorState, call: Call) -> Any:
-        resource.find(state, call.request.cluster_id)
-        found = [record.message for record in state.journal.all(f"{product.package}.Backup")]
-        mine = [backup for backup in found if backup.source_cluster_id == call.request.cluster_id]
-        return pagination.page(mine, call.request, call.method.answer(), "backups")
-
-    return handler
 
 
 def _list_versions(product: Product) -> Any:

@@ -104,6 +104,12 @@ class Parts:
             context.change.put(Record(f"{context.message.id}/{message.name}", context.message.id, message, inner.extra))
             self._put(inner, cluster)
 
+    def put_restored(self, context: MutationContext, cluster: contract.Cluster) -> None:
+        """Make a part of a backup, which is complete, in the new cluster that its message names."""
+        message = context.message
+        context.change.put(Record(f"{message.cluster_id}/{message.name}", message.cluster_id, message, context.extra))
+        self._put(context, cluster)
+
     def replace(self, context: MutationContext) -> None:
         """Complete and check the part that the request specifies."""
         path = f"{self.noun.lower()}_spec"

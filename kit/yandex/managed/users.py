@@ -45,12 +45,12 @@ def users(
 
     def complete(new: NewPart) -> None:
         defaults(new.message, new.spec)
-        _keep_password(new.context, product, new.owner, password_of(new.spec))
+        keep_password(new.context, product, new.owner, password_of(new.spec))
 
     def change(context: MutationContext) -> None:
         if _changes_password(context):
             owner, _ = owner_of(context.state, product, context.message.cluster_id)
-            _keep_password(context, product, owner, password_of(context.request))
+            keep_password(context, product, owner, password_of(context.request))
         if permission and context.touches("permissions"):
             check_permissions(context, context.request.permissions, "permissions")
 
@@ -101,7 +101,7 @@ def _changes_password(context: MutationContext) -> bool:
     return bool((context.touches("password") and given) or wants)  # "password" begins "passwords" too
 
 
-def _keep_password(context: MutationContext, product: Product, owner: Any, password: str) -> None:
+def keep_password(context: MutationContext, product: Product, owner: Any, password: str) -> None:
     """In the record, and where the product has it in a connection, whose Lockbox secret gets a new version."""
     user = context.message
     context.extra["password"] = password

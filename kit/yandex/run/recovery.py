@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.state import EmulatorState
+from kit.yandex.managed import backups
 from kit.yandex.managed.parts import part_of
 from kit.yandex.managed.product import cluster_of
 from kit.yandex.services import clickhouse, kafka, kubernetes, postgresql, redis
@@ -31,6 +32,8 @@ def roll_back(state: EmulatorState, record: Record) -> None:
         backing.remove_cluster(kubernetes.cluster_of(message))
     elif record.kind == "storage.v1.Bucket":
         backing.remove_bucket(record.key)
+    elif backups.is_backup(record):
+        backing.remove_backup(record.key)
     elif record.kind in PARTS and (found := part_of(state, PARTS[record.kind], record)):
         backing.remove_part(found[0], PARTS[record.kind].kind, message.name)
 

@@ -36,7 +36,7 @@ ABSENT_UNLESS_SET_OF_MERGE_TREE = (
 
 
 def register(registry: Registry) -> None:
-    clusters.register(registry, PRODUCT, CLUSTERS)
+    clusters.register(registry, PRODUCT, CLUSTERS, DATABASES, USERS)
     service = PRODUCT.service
     registry.add(service, "ListShards", CLUSTERS.lister(SHARD))
     registry.add(service, "GetShard", get_shard)
@@ -112,7 +112,7 @@ def _host(context: MutationContext, spec: Any) -> Any:
     host = place_host(context, PRODUCT, spec.zone_id, spec.subnet_id)
     host.type, host.assign_public_ip = spec.type, spec.assign_public_ip
     if host.type == DATA:
-        host.shard_name = spec.shard_name or context.request.shard_name or FIRST_SHARD
+        host.shard_name = spec.shard_name or getattr(context.request, "shard_name", "") or FIRST_SHARD
     else:
         host.resources.CopyFrom(context.message.config.zookeeper.resources)
     return host
@@ -168,7 +168,7 @@ USERS = users(
     defaults=_complete_user,
     permission=(DATABASE,),
 )
-CLUSTERS = clusters.clusters(PRODUCT, DATABASES.make_inline, USERS.make_inline)
+CLUSTERS = clusters.clusters(PRODUCT, DATABASES, USERS)
 
 
 def get_shard(state: EmulatorState, call: Call) -> Any:

@@ -22,7 +22,7 @@ ROLE_PREFIX = "ACCESS_ROLE_"
 
 
 def register(registry: Registry) -> None:
-    clusters.register(registry, PRODUCT, CLUSTERS)
+    clusters.register(registry, PRODUCT, CLUSTERS, TOPICS, USERS)
     TOPICS.register(registry)
     USERS.register(registry)
 
@@ -113,7 +113,7 @@ def _grants(message: Any) -> tuple[contract.Grant, ...]:
 
 
 USERS = users(PRODUCT, settings=lambda message: {}, grants=_grants, permission=("topic_name", "role"))
-CLUSTERS = clusters.clusters(PRODUCT, TOPICS.make_inline, USERS.make_inline)
+CLUSTERS = clusters.clusters(PRODUCT, TOPICS, USERS)
 
 
 def _field(version: str) -> str:

@@ -25,7 +25,7 @@ LOCALE = "C"
 
 
 def register(registry: Registry) -> None:
-    clusters.register(registry, PRODUCT, CLUSTERS)
+    clusters.register(registry, PRODUCT, CLUSTERS, USERS, DATABASES)
     USERS.register(registry)
     DATABASES.register(registry)
     registry.add(PRODUCT.service, "StartFailover", CLUSTERS.action(_failover))
@@ -166,7 +166,7 @@ DATABASES = Parts(
     change=_refuse_to_rename,
     remove=_revoke_permissions,
 )
-CLUSTERS = clusters.clusters(PRODUCT, USERS.make_inline, DATABASES.make_inline)
+CLUSTERS = clusters.clusters(PRODUCT, USERS, DATABASES)
 
 
 def _field(version: str) -> str:

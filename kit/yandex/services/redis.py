@@ -24,7 +24,7 @@ FIRST_SHARD = "shard1"
 
 
 def register(registry: Registry) -> None:
-    clusters.register(registry, PRODUCT, CLUSTERS)
+    clusters.register(registry, PRODUCT, CLUSTERS, USERS)
     USERS.register(registry)
     registry.add(PRODUCT.service, "ListShards", list_shards)
     registry.add(PRODUCT.service, "GetShard", get_shard)
@@ -99,7 +99,7 @@ USERS = users(
     defaults=_complete_user,
     remove=_refuse_to_remove_default,
 )
-CLUSTERS = clusters.clusters(PRODUCT, USERS.make_inline)
+CLUSTERS = clusters.clusters(PRODUCT, USERS)
 
 
 def list_shards(state: EmulatorState, call: Call) -> Any:

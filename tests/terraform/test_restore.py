@@ -1,0 +1,86 @@
+"""A lost store made out of its backup by the real terraform and provider, against the emulator's control plane: the commands of
+docs/cloud.md, to an empty plan. What is in the stores afterwards: tests/long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.yandex import Cloud
+from tests.terraform.test_rehearsal import TOKEN, Rehearsal, rehearsal
+
+# The two stores with all that they need, and not the eighty topics of the third.
+STORES = tuple(
+    f"-target={address}"
+    for address in (
+        "yandex_mdb_postgresql_database.sentry",
+        "yandex_mdb_clickhouse_user.sentry",
+        "yandex_iam_service_account.buckets",  # `import` evaluates the whole, and wants the keys of this map
+    )
+)
+CLUSTERS = {"postgres": "yandex_mdb_postgresql_cluster_v2.sentry", "clickhouse": "yandex_mdb_clickhouse_cluster_v2.sentry"}
+QUIETLY = ("-auto-approve", "-input=false", "-no-color")
+PACKAGES = {"postgres": "postgresql", "clickhouse": "clickhouse"}
+
+
+def rows(store: str) -> tuple[str, str]:
+    """The user and the database of a store, which come back with its backup."""
+    kind = CLUSTERS[store].partition("_cluster")[0]
+    return f"{kind}_user.sentry", f"{kind}_database.sentry"
+
+
+def cluster_id(it: Rehearsal, store: str) -> str:
+    shown = it.terraform("state", "show", "-no-color", CLUSTERS[store]).stdout
+    return next(line.partition('"')[2].rstrip('"') for line in shown.splitlines() if line.strip().startswith("id "))
+
+
+def restore(it: Rehearsal, store: str, backup: str) -> None:
+    """The procedure, once nobody knows the old cluster any more."""
+    it.terraform("state", "rm", CLUSTERS[store], *rows(store))
+    target = f"-target={CLUSTERS[store]}"
+    it.terraform("apply", *QUIETLY, target, restore={store: backup})
+    made = cluster_id(it, store)
+    for address in rows(store):
+        it.terraform("import", f"-var-file={it.folder / 'rehearsal.tfvars.json'}", "-input=false", address, f"{made}:sentry")
+    it.terraform("apply", *QUIETLY, *STORES)
+
+
+def is_unchanged(it: Rehearsal, **variables: Any) -> bool:
+    ran = it.terraform("plan", "-detailed-exitcode", "-input=false", *STORES, expect=(0, 2), **variables)
+    return ran.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+    with rehearsal(tmp_path_factory.mktemp("restored")) as it:
+        it.terraform("apply", *QUIETLY, *STORES)
+        yield it
+
+
+def as_client(it: Rehearsal) -> Cloud:
+    return Cloud(it.running, it.root, TOKEN)
+
+
+@pytest.mark.parametrize("store", CLUSTERS)
+def test_a_lost_store_is_made_out_of_its_backup_and_the_plan_is_empty(made: Rehearsal, store: str) -> None:
+    cloud, service = as_client(made), f"mdb.{PACKAGES[store]}.v1.ClusterService"
+    lost = cluster_id(made, store)
+    cloud.done(f"{service}/Backup", cluster_id=lost)
+    cloud.done(f"{service}/Delete", cluster_id=lost)
+    (backup,) = cloud(f"mdb.{PACKAGES[store]}.v1.BackupService/List", folder_id=_folder(made)).backups
+    restore(made, store, backup.id)
+    assert cluster_id(made, store) != lost
+    assert is_unchanged(made)
+    assert is_unchanged(made, restore={store: "c9qanother:backup"})  # of a cluster that stands, no restore is made
+
+
+def _folder(it: Rehearsal) -> Any:
+    return it.environment["YC_FOLDER_ID"]
+
+
+def test_the_id_of_a_backup_has_a_form(made: Rehearsal) -> None:
+    ran = made.terraform("plan", "-input=false", "-no-color", expect=(1,), restore={"postgres": "yesterday"})
+    assert "restore: the id of a backup is" in ran.stderr
