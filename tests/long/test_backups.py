@@ -1,4 +1,4 @@
-"""Backups of the stores behind the emulated cloud, on a real engine: the data comes back in a new store, also after the old one went."""
+"""Backups of the stores behind the emulated cloud, on a real engine: the data comes back in a new store, the old one gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backups and changes of a version by the emulated database services: what a restore makes, what is refused, what a kill leaves."""
+"""Backups and changed versions of the emulated databases: what a restore makes, what is refused, what a kill leaves."""
 
 from __future__ import annotations
 
