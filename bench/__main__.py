@@ -1,4 +1,4 @@
-"""The figures of the documents, measured here: python -m bench [--write] [--rounds N] [local] [connected] [cloud]
+"""The figures of the documents, measured here: python -m bench [--write] [--rounds N] [local] [connected] [cloud] [capacity]
 
 Whole processes, as a user runs them, under stacks of their own; medians, because machines are shared. What can be counted is
 counted. With --write the table replaces docs/numbers.md. Nothing here passes or fails: targets stand beside the figures.
@@ -14,14 +14,14 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import cloud, connected, local
+from bench import capacity, cloud, connected, local
 from bench.figures import Figure, Rounds
 from kit import __version__
 from kit.adapters.docker.client import Docker
 from tests.support.program import ROOT, Program
 
 DOCUMENT = ROOT / "docs" / "numbers.md"
-PARTS = {"local": local.measure, "connected": connected.measure, "cloud": cloud.measure}
+PARTS = {"local": local.measure, "connected": connected.measure, "cloud": cloud.measure, "capacity": capacity.measure}
 
 
 def main() -> None:

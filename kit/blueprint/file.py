@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from kit import yaml_file
+from kit.blueprint import load as loads
 from kit.blueprint import own_values
+from kit.blueprint.load import Load
 from kit.blueprint.own_values import BadBlueprint, SecretInClear
 from kit.blueprint.stack import DEFAULT_NAME, FLAVOURS, MAIL_PORTS, PROFILES, SIZES, STORES, Mail, OwnValues, SentryWanted, Stack
 from kit.errors import KitError
@@ -65,7 +67,7 @@ def parse(text: str, where: str, *, name: str | None = None) -> Stack:
 
 def described(document: Document, *, name: str | None = None) -> Stack:
     if document.data is not None:
-        _fields(document, (), ("name", "ports", "memory_mb", "sentry", "mail", "cloud"))
+        _fields(document, (), ("name", "ports", "memory_mb", "sentry", "mail", "load", "cloud"))
     memory = _fields(document, ("memory_mb",), STORES)
     return Stack(
         name=checked_name(name or (document.written(("name",)) if document.has(("name",)) else DEFAULT_NAME)),
@@ -74,6 +76,7 @@ def described(document: Document, *, name: str | None = None) -> Stack:
         sentry=_sentry(document),
         warnings=_warnings(document),
         mail=_mail(document) if document.has(("mail",)) else None,
+        load=_load(document) if document.has(("load",)) else None,
         cloud=dict(document.plain(("cloud",))) if _mapping(document, ("cloud",), "names of variables and their values") else {},
     )
 
@@ -154,6 +157,18 @@ def _mail(document: Document) -> Mail:
         user=document.written(("mail", "user")) if "user" in fields else "",
         tls=tls,
     )
+
+
+def _load(document: Document) -> Load:
+    fields = _fields(document, ("load",), ("events", "event_kb", "transactions", "peak"))
+    found: dict[str, float] = {}
+    for key in fields:
+        word, known = document.written(("load", key)), loads.FIELDS[key]
+        number = known.read(word)
+        if number is None:
+            raise document.wrong(("load", key), f"{word!r} is not {known.wanted}", f"write {known.wanted}")
+        found[key] = number
+    return Load(**found)
 
 
 # -- what may stand at a path; each refusal has file, line, and what would be right

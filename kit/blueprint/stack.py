@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from kit.blueprint.load import Load
+
 Target = Literal["local", "cloud"]
 Part = Literal["stores", "cluster", "sentry"]
 PARTS: tuple[Part, ...] = ("stores", "cluster", "sentry")
@@ -84,4 +86,5 @@ class Stack:
     mail: Mail | None = None  # None: no mail leaves
     warnings: tuple[str, ...] = field(default=(), compare=False)  # about keys that are read still
     trusts_chart: bool = False  # for this call: its settings may run as the user where there is no sandbox; never remembered
+    load: Load | None = None  # that the cloud is to carry; None: nobody said
     cloud: Mapping[str, Any] = field(default_factory=dict)  # variables of terraform/variables.tf that the user sets

@@ -39,6 +39,7 @@ SECTIONS = {
         "secrets": ("secrets", "Show where the stack's secrets lie, and keep those that only you know."),
     },
     "Cloud": {
+        "capacity": ("capacity", "Calculate what a load needs, beside what a size has."),
         "cloud": ("cloud", "Keep the cloud stack's state elsewhere."),
         "yandex": ("yandex", "Emulate the Yandex Cloud API, for any Terraform."),
         "kube-token": ("kube_token", "Print a token for the cloud's cluster; kubeconfigs that kit wrote call this."),

@@ -27,10 +27,10 @@ command = cloud  # the name under which the frame finds every command
 @click.option("--bucket", required=True, help="A bucket that exists, private and versioned; not one of Sentry's own.")
 @click.option("--key", help="The object in it.  [default: kit/STACK/terraform.tfstate]")
 @click.option("--endpoint", help="Its S3 endpoint.  [default: that of the cloud]")
-@click.option("--region", help="Its region.  [default: that of the cloud]")
+@click.option("--region", default="ru-central1", show_default=True, help="Its region.")
 @waits_for_lock
 @click.pass_obj
-def init_state(session: Session, bucket: str, key: str | None, endpoint: str | None, region: str | None) -> None:
+def init_state(session: Session, bucket: str, key: str | None, endpoint: str | None, region: str) -> None:
     """Move the state into a bucket, with locking and, where the bucket keeps them, earlier versions.
 
     The key that opens the bucket comes from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, now and at every later run. kit's own

@@ -41,15 +41,18 @@ class _Known(click.Command):
 
 
 class Command(_Known):
-    """A command that does something. `prints_variables`: whether `-o env` means something to it."""
+    """A command that does something. `prints_variables`: whether `-o env` means something to it; `prints_tfvars`: `-o tfvars`."""
 
-    def __init__(self, *arguments: Any, prints_variables: bool = False, **settings: Any) -> None:
+    def __init__(self, *arguments: Any, prints_variables: bool = False, prints_tfvars: bool = False, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.prints_variables = prints_variables
+        self.prints_tfvars = prints_tfvars
 
     def invoke(self, ctx: click.Context) -> Any:
         if isinstance(ctx.obj, Session) and ctx.obj.output == "env" and not self.prints_variables:
             raise click.UsageError("-o env is for what prints variables: kit env, kit yandex env", ctx)
+        if isinstance(ctx.obj, Session) and ctx.obj.output == "tfvars" and not self.prints_tfvars:
+            raise click.UsageError("-o tfvars is for what prints variables of Terraform: kit capacity", ctx)
         return super().invoke(ctx)
 
 

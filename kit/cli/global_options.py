@@ -23,9 +23,9 @@ OPTIONS = (
     ),
     click.Option(
         ["-o", "--output"],
-        type=click.Choice(["table", "json", "env"]),
+        type=click.Choice(["table", "json", "env", "tfvars"]),
         envvar="KIT_OUTPUT",
-        help="How data and errors are printed (default: table); env: of `kit env` and `kit yandex env`.",
+        help="How data and errors are printed (default: table); env: of `kit env`, `kit yandex env`; tfvars: `kit capacity`.",
     ),
     click.Option(["-v", "--verbose"], is_flag=True, help="Show what tools said, and Python tracebacks."),
 )

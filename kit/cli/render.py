@@ -92,7 +92,13 @@ def cloud_plan(plan: CloudPlan, session: Session, costs: Mapping[str, float] | N
     if session.is_json and to_stdout:
         totals = {"vcpu": sums.vcpu, "memory_gb": sums.memory_gb, "disk_gb": sums.disk_gb} if sums else None
         services = sums.per_service if sums else None
-        document = {"steps": plans.document(plan.steps), "sums": totals, "services": services, "monthly": monthly}
+        document = {
+            "steps": plans.document(plan.steps),
+            "sums": totals,
+            "services": services,
+            "monthly": monthly,
+            "carries": plan.carries,
+        }
         print(json.dumps({**document, "not_checked": list(plan.left_out)}, indent=2))
         return
     out = sys.stdout if to_stdout else sys.stderr
@@ -102,6 +108,8 @@ def cloud_plan(plan: CloudPlan, session: Session, costs: Mapping[str, float] | N
         print(f"needs {sums.vcpu:g} vCPU, {sums.memory_gb:g} GB of memory, {sums.disk_gb:g} GB of disk", file=out)
         if monthly is not None:
             print(f"about {monthly:.2f} a month by your prices", file=out)
+    if plan.carries:
+        print(plan.carries, file=out)
     for said in plan.left_out:
         print(f"- {said}", file=sys.stderr)
 

@@ -15,9 +15,9 @@ from kit.plan.steps import Plan, Step, linked
 from kit.sentry.check import sandbox
 from kit.sentry.lines import profiles
 from kit.state import secrets
-from kit.targets.cloud import changes, checks, refusals, regions, site, state
+from kit.targets.cloud import changes, checks, load, refusals, site, state
 from kit.targets.cloud.changes import Sums
-from kit.targets.cloud.errors import ChartNotRehearsed, Kept, RegionNotRehearsed, some
+from kit.targets.cloud.errors import ChartNotRehearsed, Kept, some
 
 if TYPE_CHECKING:
     from kit.supply.resolve import Need
@@ -35,6 +35,7 @@ class CloudPlan:
     sums: Sums | None
     left_out: tuple[str, ...] = ()  # checks that could not be made, in words
     supply: Plan = ()  # what a rehearsal needs on this computer before anything else
+    carries: str = ""  # how much of a load, in words
 
     @property
     def steps(self) -> Plan:
@@ -53,11 +54,12 @@ def plan(cloud: CloudTarget) -> CloudPlan:
     folder = checks.cloud(cloud.clients.yandex, folder_id, cloud.clients.setting("kubernetes_version"))
     secrets.ensure(cloud.place.secrets, site.secret_makers())
     resources, sums, is_changed = _resources(cloud, destroy=False)
+    load.refuse_full(cloud, folder.cloud_id)
     created = Counter(step.subject.partition(".")[0] for step in resources if step.verb == "create")
     left_out = (
         checks.quotas(cloud.clients.yandex, folder.cloud_id, created, None if cloud.is_applied else sums) if created else ()
     )
-    return CloudPlan(resources, sentry(cloud, is_settled=not is_changed), sums, left_out, supply)
+    return CloudPlan(resources, sentry(cloud, is_settled=not is_changed), sums, left_out, supply, load.carried(cloud))
 
 
 def _check(cloud: CloudTarget) -> None:
@@ -67,7 +69,6 @@ def _check(cloud: CloudTarget) -> None:
     checks.profile(profile)
     checks.clickhouse_hosts(profile, clients.given("resources"))
     checks.shell(cloud.public_variables())
-    _require_region(cloud)
     if "sentry" in cloud.stack.parts:
         clients.given_secrets()
     if cloud.place.rehearses and "sentry" in cloud.stack.parts and wanted.flavour == "chart":
@@ -75,7 +76,7 @@ def _check(cloud: CloudTarget) -> None:
     if not cloud.place.rehearses and "sentry" in cloud.stack.parts:
         checks.before_the_cloud(
             wanted,
-            kubernetes_api=clients.setting("kubernetes_api"),
+            api_cidrs=clients.setting("kubernetes_api_cidrs"),
             is_reached=lambda: cloud.place.kubeconfig.exists() and clients.kube.complaint() is None,
             probe_image=os.environ.get(site.PROBE_IMAGE),
             reference=lambda: _reference(cloud, f"probe-{wanted.profile}"),
@@ -85,13 +86,6 @@ def _check(cloud: CloudTarget) -> None:
     checks.state(cloud.place, state.must_exist(cloud.clients))
     if cloud.place.has_backend:
         checks.refuse_foreign("the bucket", changes.folders(clients.configuration.show_state()), cloud.place.rehearses)
-
-
-def _require_region(cloud: CloudTarget) -> None:
-    """Raises `RegionUnknown`, `RegionNotRehearsed`."""
-    named, region = cloud.clients.setting("region"), cloud.clients.region
-    if cloud.place.rehearses and region != regions.region(cloud.workspace.assets / "terraform", None):
-        raise RegionNotRehearsed(region=named, played=regions.DEFAULT)
 
 
 def _reference(cloud: CloudTarget, image: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kit import files
 from kit.adapters.terraform.errors import TerraformFailed
 from kit.state import markers
-from kit.targets.cloud import refusals, regions
+from kit.targets.cloud import refusals
 from kit.targets.cloud.errors import StateTaken
 from kit.targets.cloud.place import BACKEND, Place, backend
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kit.adapters.terraform.program import Terraform
     from kit.targets.cloud.clients import Clients
 
+ENDPOINT = "https://storage.yandexcloud.net"
 # Of the marker "applied", in the order in which they come: an apply has begun, has stopped half-way, has come to its end.
 MARK = "applied"
 BEGUN, PARTLY, SETTLED = "begun", "partly", "yes"
@@ -35,11 +36,11 @@ def default_key(clients: Clients) -> str:
     return f"kit/{clients.stack.name}{'-rehearsal' if clients.place.rehearses else ''}/terraform.tfstate"
 
 
-def move(clients: Clients, bucket: str, key: str | None, endpoint: str | None, region: str | None) -> str:
+def move(clients: Clients, bucket: str, key: str | None, endpoint: str | None, region: str) -> str:
     """Into a bucket, and where it is then. What lay here stays as terraform.tfstate.backup. Raises `StateTaken`."""
     place, here = clients.place, clients.configuration
-    endpoint = endpoint or clients.environment.get("YC_STORAGE_ENDPOINT_URL") or clients.region.storage_url
-    key, region = key or default_key(clients), region or clients.setting("region") or regions.DEFAULT
+    endpoint = endpoint or clients.environment.get("YC_STORAGE_ENDPOINT_URL") or ENDPOINT
+    key = key or default_key(clients)
     where, document = f"{endpoint}/{bucket}/{key}", backend(bucket, key, endpoint, region)
     with _explained(place):
         _refuse(where, there=_present_state(here.terraform, document), here=here.pull_state())

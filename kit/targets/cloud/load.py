@@ -1,0 +1,57 @@
+"""Holds the load that kit.yaml states against what the configuration would make; says how much that carries."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from kit.capacity import check, compare, constants, sizes
+from kit.errors import KitError
+from kit.report import capacity
+
+if TYPE_CHECKING:
+    from kit.capacity.shape import Shape
+    from kit.targets.cloud.target import CloudTarget
+
+GB = 2**30
+VOLUME = "storage.volume.size"
+
+
+def refuse_full(cloud: CloudTarget, cloud_id: str) -> None:
+    """Raises `PlanFills`; nothing where no load is stated. After terraform's plan, which says better what is no number."""
+    stack = cloud.stack
+    if stack.load is not None:
+        quota_gb = _room(cloud, cloud_id)
+        check.refuse_full(stack.load, stack.sentry.retention_days, _shape(cloud), constants.load(), today(), quota_gb)
+
+
+def carried(cloud: CloudTarget) -> str:
+    """In words: "size ha carries about 20 events/s …"."""
+    stack, shape = cloud.stack, _shape(cloud)
+    mix = stack.load if stack.load is not None and (stack.load.events or stack.load.transactions) else check.MIX
+    days = stack.sentry.retention_days
+    found = compare.carried(mix, days, shape, constants.load())
+    return f"size {shape.name} carries {capacity.carries(found, days)} (an estimate: kit capacity)"
+
+
+def _shape(cloud: CloudTarget) -> Shape:
+    """Of kit.yaml, or of the shell's variables where it says nothing."""
+    given = {name: value for name in check.VARIABLES if (value := cloud.clients.given(name)) is not None}
+    every = sizes.read(cloud.workspace.assets / "terraform")
+    return check.planned({**given, "size": cloud.clients.setting("size")}, every)
+
+
+def _room(cloud: CloudTarget, cloud_id: str) -> float | None:
+    """GB that may lie in buckets; once the stack stands, most of what is used is its own."""
+    try:
+        quota = cloud.clients.yandex.quotas(cloud_id, "storage").get(VOLUME)
+    except KitError:  # the check of the quotas says that they could not be asked
+        return None
+    if quota is None or quota.limit is None:
+        return None
+    used = 0 if cloud.is_applied else quota.usage or 0
+    return max(quota.limit - used, 0) / GB
+
+
+def today() -> date:
+    return datetime.now(UTC).date()
