@@ -96,6 +96,18 @@ resource "yandex_kubernetes_cluster" "sentry" {
       }
     }
 
+    dynamic "master_logging" {
+      for_each = yandex_logging_group.kubernetes
+      content {
+        enabled                    = true
+        log_group_id               = master_logging.value.id
+        kube_apiserver_enabled     = true
+        cluster_autoscaler_enabled = true
+        events_enabled             = true
+        audit_enabled              = true
+      }
+    }
+
     maintenance_policy {
       auto_upgrade = true
 
@@ -115,6 +127,7 @@ resource "yandex_kubernetes_cluster" "sentry" {
   depends_on = [
     yandex_resourcemanager_folder_iam_member.cluster,
     yandex_resourcemanager_folder_iam_member.nodes,
+    yandex_resourcemanager_folder_iam_member.logs,
     yandex_kms_symmetric_key_iam_member.kubernetes,
   ]
 }

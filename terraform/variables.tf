@@ -425,6 +425,22 @@ variable "backup" {
   }
 }
 
+variable "monitoring" {
+  description = "A dashboard, the alerts' queries as the output `alerts` (provider 0.213 cannot make an alert), and the Kubernetes master's logs, kept for `log_days`. `channels`: names of notification channels of the folder, which the output repeats. null: none of it."
+  type        = object({ channels = list(string), log_days = optional(number, 7) })
+  default     = null
+
+  validation {
+    condition     = var.monitoring == null || try(length(var.monitoring.channels) > 0, false)
+    error_message = "monitoring: name at least one notification channel; alerts that reach nobody are none. null switches monitoring off."
+  }
+
+  validation {
+    condition     = try(var.monitoring.log_days >= 1 && var.monitoring.log_days <= 1095, true)
+    error_message = "monitoring.log_days is 1 to 1095: what Cloud Logging keeps."
+  }
+}
+
 variable "restore" {
   description = "Backups out of which a store is made, where it is made anew: an id as `yc managed-postgresql backup list` shows it. A cluster that stands is left alone, so the variable may stay or go afterwards. How the rest follows: docs/cloud.md, restore. Valkey has no such argument in provider 0.213."
   type        = object({ postgres = optional(string), clickhouse = optional(string) })

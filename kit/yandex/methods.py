@@ -18,6 +18,7 @@ def registry() -> Registry:
         kms,
         kubernetes,
         lockbox,
+        observability,
         platform,
         postgresql,
         redis,
@@ -26,6 +27,21 @@ def registry() -> Registry:
     )
 
     found = Registry()
-    for module in (platform, iam, vpc, dns, kms, lockbox, connections, storage, kubernetes, kafka, clickhouse, postgresql, redis):
+    for module in (
+        platform,
+        iam,
+        vpc,
+        dns,
+        kms,
+        lockbox,
+        connections,
+        storage,
+        kubernetes,
+        kafka,
+        clickhouse,
+        postgresql,
+        redis,
+        observability,
+    ):
         module.register(found)
     return found

@@ -22,6 +22,7 @@ ENDPOINTS = (
     *("endpoint", "iam", "operation", "resource-manager", "resourcemanager", "vpc", "dns", "lockbox", "lockbox-payload"),
     *("managed-kubernetes", "storage", "storage-api", "compute", "kms", "kms-crypto", "quota-manager", "connection-manager"),
     *("managed-kafka", "managed-clickhouse", "managed-postgresql", "managed-redis", "mdb-connection-manager", "quotamanager"),
+    *("monitoring", "logging"),
     *("connectionmanager", "lockboxpayload", "mdb-clickhouse", "mdb-kafka", "mdb-postgresql", "mdb-redis"),
 )
 TOKEN_LIFETIME_S = 12 * 3600
