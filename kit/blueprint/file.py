@@ -100,7 +100,7 @@ def _ports(document: Document) -> dict[str, int]:
 
 
 def _sentry(document: Document) -> SentryWanted:
-    known = ("kind", "profile", "size", "chart", "retention_days", "topics", "values")
+    known = ("kind", "profile", "size", "chart", "retention_days", "network_policies", "topics", "values")
     fields = _fields(document, ("sentry",), (*known, OLD_KIND) if document.has(("sentry", OLD_KIND)) else known)
     if "kind" in fields and OLD_KIND in fields:
         raise document.wrong(("sentry", OLD_KIND), f"`kind` says the same as `{OLD_KIND}`, its older name", "keep `kind` alone")
@@ -111,6 +111,8 @@ def _sentry(document: Document) -> SentryWanted:
         found["chart"] = document.written(("sentry", "chart"))
     if "retention_days" in fields:
         found["retention_days"] = _number(document, ("sentry", "retention_days"), 1, 3650)
+    if "network_policies" in fields:
+        found["network_policies"] = _choice(document, ("sentry", "network_policies"), ("true", "false")) == "true"
     return SentryWanted(**found, topics=_topics(document), values=_values(document))
 
 

@@ -66,6 +66,7 @@ class SentryWanted:
     size: Size | None = None  # None: as the target has it: `LOCAL_SIZE` here; in the cloud what the cloud's size says
     chart: str | None = None  # a directory, a .tgz or oci://…; None: where the profile says
     retention_days: int = 90
+    network_policies: bool = True
     values: OwnValues = field(default_factory=OwnValues)
     topics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of the user's own values, name → settings
 

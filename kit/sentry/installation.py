@@ -22,7 +22,7 @@ from kit.adapters.helm import Release
 from kit.blueprint.stack import OwnValues
 from kit.endpoints import Secret, addresses
 from kit.errors import KitError
-from kit.sentry import credentials, nodestore
+from kit.sentry import credentials, network_policies, nodestore
 from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.chart import chart as charts
 from kit.sentry.chart import clickhouse_range, hooks, manifests, own_values, revisions, values, wiring
@@ -46,7 +46,7 @@ from kit.stores.contract import NotYet, Ready
 MIGRATED = markers.migrated("postgres")  # told by what Sentry's own database has been through
 # How the objects are made from all that the fingerprint is of. To be raised when the same inputs give other objects, for then
 # every release is to be installed anew; tests/unit/test_sentry_recipe.py has a digest of what each number makes.
-RECIPE = 1
+RECIPE = 2
 HOOKS_TIMEOUT_S = 2400.0
 ANSWER_TIMEOUT_S = 120.0
 POLL_S = 0.2
@@ -127,6 +127,7 @@ class Installation:
                 "wiring": json.dumps(dict(self.site.profile().wiring), sort_keys=True),
                 **{f"credential {name}": text for name, text in self._secret_texts().items()},
                 **{f"flavour {name}": text for name, text in self.flavour.made_from().items()},
+                "network policies": str(self._has_policies),
                 "recipe": str(RECIPE),
             }
         )
@@ -173,11 +174,23 @@ class Installation:
 
     def wired(self) -> tuple[Document, ...]:
         """The chart's objects as they are applied."""
-        return revisions.marked(wiring.wire(self.rendered, self.wiring), self.applied)
+        return revisions.marked(network_policies.labelled(wiring.wire(self.rendered, self.wiring)), self.applied)
 
     def documents(self) -> tuple[Document, ...]:
         """The release to its last object, exactly as Helm is given it."""
-        return (*self.wired(), *self.flavour.added(), self._record())
+        return (*self.wired(), *network_policies.labelled(self.flavour.added()), self._record())
+
+    @property
+    def _has_policies(self) -> bool:
+        return self.site.stack.sentry.network_policies
+
+    @functools.cached_property
+    def policies(self) -> tuple[Document, ...]:
+        """The network policies of the namespace; none where the user wants none."""
+        if not self._has_policies:
+            return ()
+        exposed = (*self.rendered, *self.flavour.added())
+        return network_policies.documents(self._stack, self.site.endpoints(), values.mail_port(self.values), exposed)
 
     @functools.cached_property
     def applied(self) -> tuple[Document, ...]:
@@ -206,7 +219,7 @@ class Installation:
             values=self.values,
             chart_defaults=None if self.flavour.is_stand_in else keys.known_keys(self.chart.path),
             known_secrets=known_secrets(self.site),
-            applied=(*self.credentials, *stand_ins),
+            applied=(*self.credentials, *self.policies, *stand_ins),
             addresses=addresses(self.site.endpoints()),
             topics=self.topics,
             wiring=self.wiring,
@@ -246,6 +259,7 @@ class Installation:
         self.site.api.apply(namespace(self._stack, restricted=self.flavour.is_stand_in))
         for document in self.applied:
             self.site.api.apply(document)
+        network_policies.apply(self.site.api, self.policies)
 
     def preflight(self, note: Note = lambda said: None) -> Preflight:
         """Every component's connections, tried in the cluster. What a failed one means the caller decides."""
@@ -316,6 +330,7 @@ class Installation:
     def wait(self, note: Note = lambda said: None, sleep: Callable[[float], None] = cancel.wait) -> str:
         """Until Sentry's address answers; where it is. Then, and not before, the release counts as installed."""
         self.flavour.finish(self.wired, note)
+        network_policies.close(self.site.api, self.policies)
         where = self._answering(note, sleep)
         metadata = {"name": RECORD, "namespace": NAMESPACE, "annotations": {FINISHED: self.fingerprint}}
         self.site.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})

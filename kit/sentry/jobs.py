@@ -44,6 +44,10 @@ class Run:
         return str(self.job["metadata"]["name"])
 
     @property
+    def namespace(self) -> str:
+        return str(self.job["metadata"].get("namespace", NAMESPACE))
+
+    @property
     def has_ended(self) -> bool:
         """Whether all its programs have, for the last time."""
         if self.pod is None or not _has_ended(self.pod):
@@ -71,7 +75,7 @@ class Run:
             self.why = f"it did not end in time: {self.trouble.reason}" if stage == "running" else self.trouble.reason
 
     def log(self, api: KubeApi, container: str, tail: int | None = None) -> str:
-        return api.logs(self.pod["metadata"]["name"], NAMESPACE, container, tail) if self.pod else ""
+        return api.logs(self.pod["metadata"]["name"], self.namespace, container, tail) if self.pod else ""
 
 
 def start(api: KubeApi, job: Document, node: str = "", limit_s: Mapping[str, float] = LIMIT_S) -> Run:
@@ -88,9 +92,10 @@ def wait(
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Until each has ended or is given up; says `progress` with every look."""
+    namespaces = {run.namespace for run in runs}
     selector = f"{JOB} in ({','.join(run.name for run in runs)})"
     while True:
-        pods = api.list("Pod", NAMESPACE, selector)
+        pods = [pod for namespace in namespaces for pod in api.list("Pod", namespace, selector)]
         for run in runs:
             run.observe(pods, clock())
         if all(run.is_over for run in runs):

@@ -6,8 +6,12 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kit.blueprint.stack import STORES
+
 NAMESPACE = RELEASE = "sentry"
 STACK_LABEL = "dev.kit.stack"
+# Labels by which the namespace's network policies choose pods: those that belong to the release, and what each of them speaks to.
+NETWORK, REACHES = "dev.kit/network", "dev.kit/reaches-"
 KUBERNETES = "1.34.0"  # what templates are rendered for; the minor version of the local cluster's node
 
 # Of what kit runs itself: no root, no writing into the image, no token of the cluster.
@@ -21,6 +25,11 @@ UNPRIVILEGED = {
 RESTRICTED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 
 Document = Mapping[str, Any]
+
+
+def network_labels(*reached: str) -> dict[str, str]:
+    """Of a pod that speaks to these: stores, "https", "mail". Pods without them are let neither in nor out."""
+    return {NETWORK: "yes", **{f"{REACHES}{name}": "yes" for name in reached}}
 
 
 def namespace(stack: str, *, restricted: bool) -> Document:
@@ -67,11 +76,22 @@ def pod(containers: Sequence[Document], volumes: Mapping[str, Document], **more:
     return {**alone, "containers": limited, "volumes": [{"name": name, **source} for name, source in volumes.items()], **more}
 
 
+EVERY_STORE = network_labels(*STORES, "mail")
+
+
 def job(
-    prefix: str, labels: Mapping[str, str], pod: Document, *, deadline_s: int, kept_s: int = 3600, retries: int = 0
+    prefix: str,
+    labels: Mapping[str, str],
+    pod: Document,
+    *,
+    deadline_s: int,
+    kept_s: int = 3600,
+    retries: int = 0,
+    network: Mapping[str, str] = EVERY_STORE,
+    namespace: str = NAMESPACE,
 ) -> Document:
-    """Its name is `prefix` and what makes it its own; it goes `kept_s` after its end."""
-    named = {"generateName": prefix, "namespace": NAMESPACE, "labels": dict(labels)}
-    template = {"metadata": {"labels": dict(labels)}, "spec": {"restartPolicy": "Never", **pod}}
+    """Its name is `prefix` and what makes it its own; it goes `kept_s` after its end. `network` are its pods' labels besides."""
+    named = {"generateName": prefix, "namespace": namespace, "labels": dict(labels)}
+    template = {"metadata": {"labels": {**labels, **network}}, "spec": {"restartPolicy": "Never", **pod}}
     limits = {"backoffLimit": retries, "activeDeadlineSeconds": deadline_s, "ttlSecondsAfterFinished": kept_s}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": named, "spec": {**limits, "template": template}}

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from kit.adapters.helm import Helm
 from kit.adapters.kubernetes.api import KubeApi
+from kit.blueprint.stack import STORES
 from kit.endpoints import Endpoints, to_document
 from kit.errors import KitError
 from kit.sentry import jobs
 from kit.sentry.archive import archive
 from kit.sentry.jobs import Run
-from kit.sentry.objects import NAMESPACE, RELEASE, Document, config_map, secret
+from kit.sentry.objects import NAMESPACE, RELEASE, Document, config_map, network_labels, secret
 from kit.sentry.probes_job import AUTHORITY, holds
 from kit.sentry.site import Note
 from kit.sentry.stand_in.lite import CHART
@@ -109,6 +110,8 @@ def job_document(rendered: str) -> Document:
     template = yaml.safe_load(rendered)
     prefix = f"{template['metadata']['name']}-"
     made = template["spec"]["jobTemplate"]
+    pod = made["spec"]["template"]["metadata"]
+    pod["labels"] = {**pod["labels"], **network_labels(*STORES)}
     named = {**made["metadata"], "generateName": prefix, "namespace": NAMESPACE}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": named, "spec": made["spec"]}
 

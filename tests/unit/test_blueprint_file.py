@@ -31,6 +31,13 @@ def test_which_sentry_is_read() -> None:
     assert file.parse(text, "kit.yaml").sentry == SentryWanted("chart", "seed", "full", "./sentry", 30)
 
 
+def test_network_policies_are_wanted_unless_they_are_not() -> None:
+    assert file.parse("sentry: {kind: lite}", "kit.yaml").sentry.network_policies is True
+    assert file.parse("sentry: {network_policies: false}", "kit.yaml").sentry.network_policies is False
+    with pytest.raises(file.BadBlueprint, match=r"kit\.yaml:1"):
+        file.parse("sentry: {network_policies: none}", "kit.yaml")
+
+
 def test_the_older_name_of_the_kind_is_read_with_a_warning() -> None:
     old = file.parse("sentry:\n  flavour: chart\n", "kit.yaml")
     assert old.sentry == SentryWanted("chart")

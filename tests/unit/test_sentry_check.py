@@ -10,8 +10,18 @@ from typing import Any
 import pytest
 import yaml
 
-from kit.endpoints import Secret
-from kit.sentry.chart.manifests import parse
+from kit.endpoints import (
+    Bucket,
+    ClickHouseEndpoint,
+    Endpoints,
+    KafkaEndpoint,
+    PostgresEndpoint,
+    RedisEndpoint,
+    S3Endpoint,
+    Secret,
+)
+from kit.sentry import network_policies
+from kit.sentry.chart.manifests import dump, parse
 from kit.sentry.chart.wiring import from_document, wire
 from kit.sentry.check.check import RULES, Inspection, inspect, stand_ins
 from kit.sentry.check.sandbox import PlainChild
@@ -32,6 +42,14 @@ ADDRESSES = {
     "clickhouse https": {("clickhouse", 8443)},
     "s3": {("s3", 9000)},
 }
+BUCKET = Bucket("b", "k", Secret("s"))
+ENDPOINTS = Endpoints(
+    KafkaEndpoint("kafka", 9091, "sentry", Secret("k")),
+    PostgresEndpoint("postgres", 6432, "sentry", "sentry", Secret("p")),
+    RedisEndpoint("redis", 6380, "default", Secret("r")),
+    ClickHouseEndpoint("clickhouse", 8443, 9440, "sentry", "sentry", Secret("c")),
+    S3Endpoint("s3", 9000, "us-east-1", BUCKET, BUCKET),
+)
 
 
 @dataclass(frozen=True)
@@ -61,20 +79,21 @@ def looked(mistake: Mapping[str, Any]) -> Inspection:
     text = {name: (FOLDER / f"{name}.yaml").read_text() for name in names}
     changes = {mistake.get("in", "release"): mistake.get("replace", {}), **mistake.get("also", {})}
     for name, replacements in changes.items():
-        for old, new in replacements.items():
-            assert old in text[name], f"{old!r} is not in {name}.yaml"
-            text[name] = text[name].replace(old, new)
+        text[name] = changed(text[name], replacements, f"{name}.yaml")
     if "add" in mistake:
         text["release"] += "\n---\n" + yaml.safe_dump(mistake["add"])
     is_current = mistake.get("in") == "current"
     rendered, applied = parse(text["current" if is_current else "release"]), parse(text["applied"])
     line = profiles.load("current") if is_current else Line(rules=mistake.get("rules", {}))
     wiring = from_document("test", line.wiring if isinstance(line, Profile) else yaml.safe_load(text["wiring"]))
-    wired = rendered if mistake.get("unwired") else wire(rendered, wiring)
+    wired = rendered if mistake.get("unwired") else network_policies.labelled(wire(rendered, wiring))
+    policies = network_policies.documents("kit", ENDPOINTS, mistake.get("mail_port", 587), rendered)
+    if "policies" in mistake:
+        policies = parse(changed(dump(policies), mistake["policies"], "the policies"))
     return inspect(
         wired,
         line,
-        applied=(*applied, *stand_ins(rendered, wiring, applied)),
+        applied=(*applied, *policies, *stand_ins(rendered, wiring, applied)),
         known_secrets=KNOWN,
         addresses=ADDRESSES,
         topics={**made(line.name), **yaml.safe_load(text["topics"])},
@@ -83,6 +102,13 @@ def looked(mistake: Mapping[str, Any]) -> Inspection:
         sandboxes=(PlainChild(),),
         **yaml.safe_load(text["values"]),
     )
+
+
+def changed(text: str, replacements: Mapping[str, str], where: str) -> str:
+    for old, new in replacements.items():
+        assert old in text, f"{old!r} is not in {where}"
+        text = text.replace(old, new)
+    return text
 
 
 def made(profile: str) -> dict[str, Mapping[str, str]]:

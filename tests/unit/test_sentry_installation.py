@@ -136,7 +136,7 @@ def test_a_release_is_installed_once_it_was_waited_for_and_not_as_soon_as_helm_h
     )
     flavour: Any = SimpleNamespace(finish=lambda wired, note: None, receiver=lambda: receiver)
     made = Installation(SimpleNamespace(api=api), flavour)  # type: ignore[arg-type]
-    made.__dict__["fingerprint"] = "f2"
+    made.__dict__.update(fingerprint="f2", policies=())
     api.record = {"metadata": {"name": RECORD, "annotations": {FINISHED: "f1"}}, "data": {"fingerprint": "f2"}}
     seen = installed(api)  # type: ignore[arg-type]
     assert seen

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from kit.blueprint.stack import STORES
 from kit.sentry import probes, probes_job
+from kit.sentry.objects import network_labels
 from kit.sentry.probes import Probe, ProbesBroken
 from kit.stores.contract import NotYet
 
@@ -55,19 +57,21 @@ def test_the_job_waits_for_the_network_and_for_nothing_else() -> None:
     assert len(pauses) == 2
 
 
-def test_a_job_is_made_from_the_suspended_cron_job() -> None:
+def test_a_job_is_made_from_the_suspended_cron_job_and_let_out_to_the_stores() -> None:
+    pod = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": []}}
     rendered = json.dumps(
         {
             "kind": "CronJob",
             "metadata": {"name": "sentry-probes"},
-            "spec": {"suspend": True, "jobTemplate": {"metadata": {"labels": {"a": "b"}}, "spec": {"backoffLimit": 0}}},
+            "spec": {"suspend": True, "jobTemplate": {"metadata": {"labels": {"a": "b"}}, "spec": {"template": pod}}},
         }
     )
+    let_out = {"metadata": {"labels": {"a": "b", **network_labels(*STORES)}}, "spec": {"containers": []}}
     assert probes.job_document(rendered) == {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"labels": {"a": "b"}, "generateName": "sentry-probes-", "namespace": "sentry"},
-        "spec": {"backoffLimit": 0},
+        "spec": {"template": let_out},
     }
 
 

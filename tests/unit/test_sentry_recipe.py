@@ -24,10 +24,11 @@ from kit.sentry.installation import RECIPE, Installation
 from kit.sentry.site import ModuleValues
 from kit.sentry.stand_in import front
 from tests.support.program import ROOT
+from tests.unit.test_sentry_check import ENDPOINTS
 from tests.unit.test_sentry_wiring import ALL, PROFILE, RELAY_FILE
 
 # Another digest: raise `kit.sentry.installation.RECIPE`, and add what it makes now. The old ones tell what stacks out there have.
-MADE = {1: "d213e146e77d"}
+MADE = {1: "d213e146e77d", 2: "3b3731cdd373"}
 OWN = OwnValues('{"a": {"b": 2}, "config": {"sentryConfPy": "MINE = 2"}}')
 
 
@@ -38,6 +39,7 @@ def installation(wiring: dict[str, Any], certificate: Certificate | None = None)
         profile=lambda: SimpleNamespace(name="seed", wiring=wiring),
         size=lambda: "errors-only",
         stack=Stack(sentry=SentryWanted(flavour="chart", values=OWN)),
+        endpoints=lambda: ENDPOINTS,
         front_certificate=lambda: certificate,
         machine=SimpleNamespace(assets=ROOT, supply=supply),
     )
@@ -51,7 +53,8 @@ def installation(wiring: dict[str, Any], certificate: Certificate | None = None)
 def test_a_number_of_the_recipe_makes_one_thing(tmp_path: Path) -> None:
     made = installation(PROFILE)
     written = charts.write_wrapper(tmp_path, Chart(tmp_path, "sentry", "33.8.0", "26.8.0"), made.wired())
-    found = files.digest({"values": str(made.values), "applied": str(made.applied), "wrapper": files.folder_digest(written)})
+    applied = str((*made.applied, *made.policies))
+    found = files.digest({"values": str(made.values), "applied": applied, "wrapper": files.folder_digest(written)})
     assert max(MADE) == RECIPE
     assert found == MADE[RECIPE], "other objects than before: raise RECIPE and add this digest"
 

@@ -30,6 +30,7 @@ class Family(Struct, frozen=True, forbid_unknown_fields=True):
     variables: Mapping[str, str] = {}
     settings: Settings | None = None
     stores: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
 
 
 class Facts(Struct, frozen=True, forbid_unknown_fields=True):

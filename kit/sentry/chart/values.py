@@ -19,6 +19,7 @@ from kit.errors import KitError
 from kit.sentry.lines.profiles import Profile
 
 HTTPS = 443
+SMTP = 25  # the chart's own default
 
 
 class ValuesRefused(KitError):
@@ -84,6 +85,15 @@ def mail(wanted: Mail | None) -> dict[str, Any] | None:
     if wanted is None:
         return None
     return {"host": wanted.host, "port": wanted.port, "user": wanted.user, "from": wanted.sender, "tls": wanted.tls}
+
+
+def mail_port(values: Mapping[str, Any]) -> int | None:
+    """By which mail leaves; None where none does: the chart's own backend sends nothing."""
+    given = values.get("mail")
+    if not isinstance(given, Mapping) or given.get("backend") != "smtp":
+        return None
+    port = given.get("port")
+    return port if isinstance(port, int) else SMTP
 
 
 def _url(s3: S3Endpoint) -> str:
