@@ -7,6 +7,7 @@ under `$XDG_DATA_HOME/kit`. What can be made again without loss (tools, images' 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from kit.errors import KitError
 PACKAGE = Path(__file__).resolve().parent
 STATE, CERTS = ".kit", "certs"
 EMULATOR = "yandex"  # below a stack's state: the emulator's files, under a lock of their own
+# The certificate of the emulator of the cloud's API: its holder, and the names under which it is reached.
+EMULATOR_LEAF: Mapping[str, tuple[str, ...]] = {"yandex-emulator": ("localhost", "127.0.0.1", "::1")}
+BACKING_SUFFIX, LONGEST_NAME = "-yc", 30  # a stack's name is part of host names
 
 # What no folder of ours may have in its path. A colon parts source and target in Compose's short syntax and in the engine's
 # binds, and folders in PATH; Compose takes "${" for a variable of the target part. Tried with Compose 2.40.3 and Engine 20.10,
@@ -137,3 +141,8 @@ def _user_home() -> Path:
         return Path.home()
     except RuntimeError as error:
         raise HomeUnknown(uid=os.getuid()) from error
+
+
+def backing_name(stack: str) -> str:
+    """The name of the local stack that stands behind the emulator of a stack."""
+    return stack[: LONGEST_NAME - len(BACKING_SUFFIX)] + BACKING_SUFFIX

@@ -64,7 +64,10 @@ class Session:
 
     @functools.cached_property
     def stack(self) -> Stack:
-        """As kit.yaml describes it; which Sentry the last `kit up` was asked for counts where kit.yaml says nothing."""
+        """As kit.yaml describes it; which Sentry the last `kit up` was asked for counts where kit.yaml says nothing.
+
+        Raises `UnknownVariable` for the local stack too: kit.yaml is wrong, whoever it is read for.
+        """
         from kit.blueprint import file
         from kit.host import places
         from kit.state import choice
@@ -73,7 +76,12 @@ class Session:
         described = dataclasses.replace(described, trusts_chart=self.trusts_chart)
         for warning in described.warnings:
             print(f"! {warning}", file=sys.stderr)
-        state = places.find(described.name).state
+        space = places.find(described.name)
+        if described.cloud:
+            from kit.targets.cloud import checks
+
+            checks.require_known(space.assets / "terraform", described.cloud)
+        state = space.state
         remembered = choice.load(self._cloud_folder(state) if self.cloud else state)
         if remembered is None or choice.alone(described.sentry) != SentryWanted():
             return described

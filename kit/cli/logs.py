@@ -8,7 +8,7 @@ from kit.blueprint.stack import STORES
 from kit.cli.context import Session
 from kit.cli.frame import Command
 
-COMPONENTS = (*STORES, "kubernetes", "sentry", "preflight")
+COMPONENTS = (*STORES, "kubernetes", "sentry", "probes", "preflight")
 
 
 @click.command("logs", cls=Command, epilog="Example: kit logs kafka --tail 20")
@@ -17,7 +17,10 @@ COMPONENTS = (*STORES, "kubernetes", "sentry", "preflight")
 @click.option("-f", "--follow", is_flag=True, help="Go on printing what comes.")
 @click.pass_obj
 def command(session: Session, component: str, tail: int, follow: bool) -> int:
-    """Show what COMPONENT wrote: kafka, postgres, redis, clickhouse, s3, kubernetes, sentry or preflight."""
+    """Show what COMPONENT wrote: kafka, postgres, redis, clickhouse, s3, kubernetes, sentry or probes.
+
+    probes: the Job by which `kit verify` tries the stores from inside. The preflight has an outcome and no log: `kit preflight`.
+    """
     from kit.targets.local import logs
 
     for piece in logs.read(session.local, component, tail, follow):

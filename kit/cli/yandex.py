@@ -65,6 +65,7 @@ def emulate(
     """Run the emulator until it is told to stop (Ctrl-C, SIGTERM). What it knows stays, and is there at the next start."""
     from kit.state import lock, users
     from kit.targets.cloud import rehearsal
+    from kit.workspace import backing_name
 
     packages.require()
     from kit.yandex.engine.state import Options
@@ -89,7 +90,7 @@ def emulate(
     with contextlib.ExitStack() as until:
         until.enter_context(emulator.alone(environment.folder(space)))
         if not control_plane_only:  # as long as it runs, for nobody else writes to the stack behind it
-            behind = dataclasses.replace(space, stack=rehearsal.backing_name(space.stack))
+            behind = dataclasses.replace(space, stack=backing_name(space.stack))
             until.enter_context(lock.held(behind.lock_file, behind.stack, "yandex emulate", wait_s=session.wait_lock_s))
         backing = _backing(session, control_plane_only)
         stop = _stopped()

@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 
+from kit import cancel
 from kit.errors import KitError
 
 WIDTH = 78
@@ -52,7 +53,7 @@ def show(error: KitError, *, as_json: bool, verbose: bool) -> None:
             "what": error.what,
             "why": error.why,
             "fix": error.fix,
-            "exit_code": error.exit_code,
+            "exit_code": cancel.current.exit_code or error.exit_code,  # what the program ends with
         }
         if error.detail and (verbose or not isinstance(error, Unexpected)):
             fields["detail"] = error.detail

@@ -13,6 +13,7 @@ from typing import Any
 
 from kit import cancel
 from kit.adapters.kubernetes.api import KubeApi
+from kit.errors import KitError
 from kit.sentry.objects import NAMESPACE
 from kit.sentry.rollout.pods import newest
 from kit.sentry.stand_in import lite
@@ -20,9 +21,26 @@ from kit.sentry.stand_in import lite
 # component → label selectors of its pods; the first that finds one counts
 SELECTORS: Mapping[str, tuple[str, ...]] = {
     "sentry": (lite.pods(), "role=web"),
-    "preflight": ("app.kubernetes.io/name=probes",),
+    "probes": ("app.kubernetes.io/name=probes",),
 }
 POLL_S = 0.5
+
+
+class NoLog(KitError):
+    """The component keeps no log, or has none yet."""
+
+    code = "KIT-NO-LOG"
+    exit_code = 53
+    what = "there is no log of {component}"
+
+
+def preflight() -> NoLog:
+    """Its Jobs write data for kit, which is shown as what it means."""
+    return NoLog(
+        component="preflight",
+        why="it is a Job for each run, and what it found is kept as a table",
+        fix="kit preflight runs it again and shows every connection; kit logs probes shows what the Job of kit verify wrote",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Remembers which Sentry this stack was last brought up with, so that `kit status` and a plain `kit up` mean the same one.
 
-kit.yaml wins over it, and an option of the command line over both. A file that cannot be read is as none. The user's own values
-and topics are not remembered: they stand in kit.yaml, or there are none.
+kit.yaml wins over it, and an option of the command line over both. A file that cannot be read is as none. The user's own values,
+topics, and whether network policies are wanted are not remembered: they stand in kit.yaml, or nowhere.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from kit import files
 from kit.blueprint.stack import FLAVOURS, PROFILES, SIZES, OwnValues, SentryWanted
 
 NAME = "sentry.json"
-UNREMEMBERED = ("values", "topics")
+UNREMEMBERED = ("values", "topics", "network_policies")
 
 
 def load(state: Path) -> SentryWanted | None:
@@ -37,4 +37,4 @@ def save(state: Path, wanted: SentryWanted) -> None:
 
 def alone(wanted: SentryWanted) -> SentryWanted:
     """Which Sentry, whatever the user has added to it."""
-    return dataclasses.replace(wanted, values=OwnValues(), topics={})
+    return dataclasses.replace(wanted, values=OwnValues(), topics={}, network_policies=True)

@@ -47,6 +47,14 @@ def named_by_others(root: Path, lock: Path) -> Mapping[str, Path]:
     return {name: other for other, each in there for name in (*each["names"], *each["also"])}
 
 
+def forget_gone(root: Path) -> None:
+    """Remove the notes of locks that are gone, for nothing is kept for their sake any more; and damaged ones."""
+    for path in (root / FOLDER).glob("*.json"):
+        noted = _read(path)
+        if not noted or not Path(noted["lock"]).exists():
+            path.unlink(missing_ok=True)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(path.read_text())

@@ -34,6 +34,7 @@ class Pruned:
 def outdated(supply: Supply, also: Collection[str] = ()) -> Pruned:
     """Remove images, programs, artifacts and logs of recipes that the lock does not have any more, but for `also`."""
     known_locks.note(supply.cache.root, supply.lock.path, known_locks.names(supply.lock, supply.hashes), also)
+    known_locks.forget_gone(supply.cache.root)
     current = known_locks.names(supply.lock, supply.hashes).union(also)
     others = known_locks.named_by_others(supply.cache.root, supply.lock.path)
     tags = [tag for image in supply.docker.images.all() for tag in image.tags if tag.startswith(OURS) and tag not in current]

@@ -60,6 +60,7 @@ class NodeModel:
     silence: str | None = None  # why its API does not answer
     recovers: bool = True  # once its node is started, or waited for
     has_chart: bool = False
+    record: str = ""  # the mark as the cluster itself keeps it
     images: frozenset[str] = frozenset()
     registries: str = ""
     release: ReleaseModel | None = None
@@ -174,8 +175,15 @@ class StackModel:
         return observe.EngineSeen(tuple(containers), tuple(networks), tuple(volumes))
 
     def seen_cluster(self, *, is_patient: bool = True) -> cluster.ClusterSeen | None:
-        silence = self.node.silence if self.node else None
-        return observe.cluster(self.engine(), STACK.name, self.marks, lambda: silence, is_patient=is_patient)
+        silence, record = (self.node.silence, self.node.record) if self.node else (None, "")
+        return observe.cluster(
+            self.engine(),
+            STACK.name,
+            self.marks,
+            lambda: silence,
+            record=lambda: "" if silence else record,
+            is_patient=is_patient,
+        )
 
     def observe(self, *, is_patient: bool = True) -> Observed:
         marks, node = self.marks, self.node
@@ -278,6 +286,7 @@ def situation(desired: Desired, observed: Observed) -> StackModel:
             silence=None if stopped else silence,
             recovers=not seen_cluster.complaint,
             has_chart=seen_cluster.has_chart,
+            record=f"n1 {seen_cluster.config}",
             images=seen_cluster.images,
             registries=seen_cluster.registries,
             release=installed,

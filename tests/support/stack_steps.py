@@ -154,7 +154,9 @@ def create_cluster(model: StackModel, step: Step) -> Iterator[StackModel]:
     has_images = bool(wanted.node_image and model.node_image)
     number = model.nodes + 1
     made = NodeModel(f"n{number}", wanted.config, images=frozenset(wanted.images if has_images else ()))
+    yield (model := model.mark("cluster", "unfinished"))
     yield (model := replace(model, node=made, nodes=number))
+    yield (model := model.in_node(record=f"{made.id} {wanted.config}"))
     yield (model := model.mark("cluster", f"{made.id} {wanted.config}"))
     if has_images:
         yield model.mark("cluster-images", " ".join((made.id, *wanted.images)))

@@ -6,7 +6,9 @@ import ast
 import fcntl
 import inspect
 import io
+import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from pathlib import Path
 import click
 import pytest
 
+from kit import cancel
 from kit.cli import hints
 from kit.cli.context import Session
 from kit.cli.frame import Command
@@ -385,6 +388,20 @@ def test_a_failure_shows_what_why_fix_and_code_once() -> None:
     assert text.splitlines()[0].startswith("✗ it broke")
     assert text.splitlines()[0].endswith("KIT-UNEXPECTED")
     assert text.splitlines()[1:] == ["  why  so it is", "  fix  kit up --local"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(0, 23), (signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_the_code_in_a_failure_s_data_is_the_one_that_the_command_ends_with(
+    number: int, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Stopped(KitError):
+        exit_code = 23
+
+    told = cancel.Cancel()
+    told.signal = number
+    monkeypatch.setattr(cancel, "current", told)
+    failure.show(Stopped(what="a", why="b", fix="c"), as_json=True, verbose=False)
+    assert json.loads(capsys.readouterr().out)["error"]["exit_code"] == code
 
 
 def test_a_traceback_is_shown_only_when_asked_for() -> None:

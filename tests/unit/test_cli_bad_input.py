@@ -53,3 +53,16 @@ def test_a_name_that_the_lock_does_not_have_is_refused(words: str, here: Kit) ->
     assert error["code"] == "KIT-SUPPLY-UNKNOWN"
     assert "nothing" in error["what"]
     assert list(here.home.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", ["up --local --plan", "status", "status --cloud"])
+def test_a_misspelt_variable_of_the_cloud_is_refused_whichever_target_is_meant(words: str, here: Kit) -> None:
+    (here.home / "kit.yaml").write_text("cloud: {domian: sentry.example.com}\n")
+    error = here(*words.split(), "-o", "json").json["error"]
+    assert (error["code"], error["fix"]) == ("KIT-CLOUD-VARIABLE", "did you mean domain?")
+
+
+def test_the_preflight_has_no_log_and_says_where_its_outcome_is(here: Kit) -> None:
+    error = here("logs", "preflight", "-o", "json").json["error"]
+    assert error["code"] == "KIT-NO-LOG"
+    assert "kit preflight" in error["fix"]

@@ -34,6 +34,7 @@ from kit.targets.cloud.errors import (
 )
 from kit.targets.cloud.place import BACKEND, Place
 from kit.targets.cloud.target import CloudTarget
+from kit.targets.local.target import LocalTarget
 from kit.workspace import Workspace
 from tests.support.cloud import cloud
 from tests.support.program import ROOT
@@ -57,6 +58,14 @@ def test_a_domain_is_asked_for_and_may_come_as_terraform_s_own_variable(tmp_path
     assert "domain" not in target.public_variables(), "terraform reads it itself"
     written = CloudTarget(Stack(cloud={"domain": "a.example.com"}), space(tmp_path), rehearses=False)
     assert written.public_variables()["domain"] == "a.example.com"
+
+
+def test_a_rehearsal_whose_ports_are_lost_says_what_to_do(tmp_path: Path) -> None:
+    behind = LocalTarget(Stack(name="kit-yc"), space(tmp_path))
+    with pytest.raises(rehearsal.BackingLost) as lost:
+        rehearsal.url(behind)
+    assert str(behind.ports_file) in lost.value.why
+    assert "kit purge --cloud --rehearse" in lost.value.fix
 
 
 @pytest.mark.parametrize("described", [{}, {"domain": ""}, {"size": "ha"}])

@@ -113,7 +113,7 @@ def test_a_job_that_has_ended_is_read_and_not_waited_for(api: Api, kube: KubeApi
     api.pods = [ended]
     for word in ("all went well\n", None):
         api.log("probes-1", "web").put(word)
-    assert list(logs.follow(kube, "preflight", 5, pytest.fail)) == ["all went well\n"]
+    assert list(logs.follow(kube, "probes", 5, pytest.fail)) == ["all went well\n"]
 
 
 def test_without_a_pod_there_is_nothing_to_follow(kube: KubeApi) -> None:

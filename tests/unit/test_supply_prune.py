@@ -95,6 +95,20 @@ def test_what_was_made_of_images_is_kept_for_as_long_as_it_is_noted(tmp_path: Pa
     assert prune.outdated(here).images == ("kit.local/kind-node-ready:1-new",)
 
 
+def test_the_note_of_a_checkout_that_is_gone_goes_with_it(tmp_path: Path, images: Images) -> None:
+    here, there = checkout(tmp_path, "1", images), checkout(tmp_path, "2", images)
+    for each in (here, there):
+        each.note_use()
+    folder = next(path for path in tmp_path.rglob(known_locks.FOLDER))
+    assert len(list(folder.iterdir())) == 2
+    prune.outdated(here)
+    assert len(list(folder.iterdir())) == 2
+    there.lock.path.unlink()
+    prune.outdated(here)
+    (left,) = folder.iterdir()
+    assert str(here.lock.path) in left.read_text()
+
+
 def test_a_damaged_note_is_none(tmp_path: Path) -> None:
     (tmp_path / known_locks.FOLDER).mkdir()
     for number, content in enumerate(('{"lock": "/x', "[]", '{"lock": "/"}')):

@@ -10,7 +10,7 @@ from kit.cli import yandex
 from kit.cli.context import Session
 from kit.endpoints import Secret
 from kit.supply.schedule import Progress
-from kit.targets.cloud.rehearsal import LONGEST_NAME, backing_name
+from kit.workspace import LONGEST_NAME, backing_name
 from kit.yandex.backing import kafka, object_storage
 from kit.yandex.backing.local import LocalBacking
 from kit.yandex.backing.ownership import Owner, Ownership

@@ -77,18 +77,23 @@ SUMS: Mapping[str, Mapping[str, str]] = {
 GIB = 1024**3
 
 
+def require_known(terraform_folder: Path, cloud: Iterable[str]) -> None:
+    """What kit.yaml says below `cloud:`, whichever target is meant. Raises `UnknownVariable`."""
+    known = re.findall(r'^variable "([a-z_]+)"', (terraform_folder / "variables.tf").read_text(), re.MULTILINE)
+    for name in cloud:
+        if name in OURS:
+            raise UnknownVariable(name=name, why=OURS[name], fix=f"remove cloud.{name}")
+        if name not in known:
+            raise UnknownVariable(name=name, why="the configuration has no such variable", fix=_near(name, known))
+
+
 def variables(terraform_folder: Path, stack: Stack, domain: str | None) -> dict[str, Any]:
     """The configuration's variables without the secret ones; `domain` is the one given, here or as TF_VAR_domain.
 
     Raises `UnknownVariable`, `DomainMissing`.
     """
-    known = re.findall(r'^variable "([a-z_]+)"', (terraform_folder / "variables.tf").read_text(), re.MULTILINE)
     wanted, sentry = stack.cloud, stack.sentry
-    for name in wanted:
-        if name in OURS:
-            raise UnknownVariable(name=name, why=OURS[name], fix=f"remove cloud.{name}")
-        if name not in known:
-            raise UnknownVariable(name=name, why="the configuration has no such variable", fix=_near(name, known))
+    require_known(terraform_folder, wanted)
     if not domain:
         raise DomainMissing
     said: dict[str, Any] = {"profile": sentry.profile, "retention_days": sentry.retention_days}

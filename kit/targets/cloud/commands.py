@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kit.adapters import proxies
 from kit.host.trust import client_variables
-from kit.sentry import claims, network_claims
+from kit.sentry import claims
 from kit.sentry.preview import Preview
 from kit.sentry.release import SentryRelease, quiet
 from kit.sentry.site import Note
@@ -34,8 +34,7 @@ class CloudCommands:
 
     def verify(self, note: Note = quiet) -> tuple[Check, ...]:
         """By the preflight, in the cluster: from here the managed stores cannot be reached."""
-        tried = (*claims.of_preflight(self.sentry, note), *network_claims.of_policies(self.sentry, note))
-        return (*tried, *claims.of_delivery(self.sentry))
+        return (*claims.of_preflight(self.sentry, note), *claims.of_delivery(self.sentry))
 
     def client_env(self) -> Mapping[str, str]:
         """Of what is reached from here: the cluster and Sentry. The stores have names inside the cloud's network alone."""

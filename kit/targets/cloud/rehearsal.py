@@ -25,7 +25,7 @@ from kit.state.ports import LOOPBACK
 from kit.targets.cloud.place import Place
 from kit.targets.local import layout, observe, teardown
 from kit.targets.local.target import LocalTarget
-from kit.workspace import EMULATOR, Workspace
+from kit.workspace import EMULATOR, EMULATOR_LEAF, Workspace, backing_name
 
 START_S = 90.0  # it looks after what an earlier one left half-made, on a machine that may be busy
 RUNS = "KIT-YANDEX-RUNS"
@@ -36,9 +36,6 @@ AUTHORITY_FILE = "KIT_CLOUD_CA_FILE"
 # Sentry's domain where nobody named one: asked for by nobody but this computer, and no zone ever delegates `test` (RFC 6761).
 DOMAIN = "sentry.example.test"
 POLL_S = 0.05
-SUFFIX, LONGEST_NAME = "-yc", 30  # of the backing stack's name, which is part of host names
-# The emulator's certificate: its holder, and the names under which it is reached.
-EMULATOR_LEAF: Mapping[str, tuple[str, ...]] = {"yandex-emulator": ("localhost", "127.0.0.1", "::1")}
 
 
 class EmulatorFailed(KitError):
@@ -53,6 +50,16 @@ class EmulatorFailed(KitError):
     def of(cls, log: Path, said: str) -> EmulatorFailed:
         lines = [line for line in said.strip().splitlines() if line.strip()] or ["it said nothing"]
         return cls(log=log, why=lines[-1], detail="\n".join(lines[-15:]))
+
+
+class BackingLost(KitError):
+    """The ports of the stack behind a rehearsal are not known any more, so nobody knows where its Sentry is."""
+
+    code = "KIT-CLOUD-BACKING-LOST"
+    exit_code = 60
+    what = "nobody knows where the rehearsal's Sentry is reached"
+    why = "{file}, with the ports of the stack behind the emulator, is gone or cannot be read"
+    fix = "kit purge --cloud --rehearse, then kit up --cloud --rehearse"
 
 
 def kit(place: Place) -> list[str]:
@@ -126,11 +133,6 @@ def _await_ready(place: Place, log: Path, exit_code: Callable[[], int | None]) -
         cancel.wait(POLL_S)
 
 
-def backing_name(stack: str) -> str:
-    """The name of the local stack behind the emulator of a stack."""
-    return stack[: LONGEST_NAME - len(SUFFIX)] + SUFFIX
-
-
 def backing(place: Place, stack: Stack, machine: Machine) -> LocalTarget:
     """The local stack that stands behind the emulator: its node takes the images, its port leads to the stand-in."""
     name = backing_name(stack.name)
@@ -139,8 +141,11 @@ def backing(place: Place, stack: Stack, machine: Machine) -> LocalTarget:
 
 
 def url(local: LocalTarget) -> str:
-    """Of Sentry in the rehearsal's cluster, from this computer."""
-    return f"https://{LOOPBACK}:{local.ports()[layout.SENTRY_KEY]}"
+    """Of Sentry in the rehearsal's cluster, from this computer. Raises `BackingLost`."""
+    port = local.ports().get(layout.SENTRY_KEY)
+    if port is None:
+        raise BackingLost(file=local.ports_file)
+    return f"https://{LOOPBACK}:{port}"
 
 
 def has_node(local: LocalTarget) -> bool:

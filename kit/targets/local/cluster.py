@@ -52,6 +52,7 @@ def create(local: LocalTarget, step: Step, note: Note) -> None:
     files.private_folder(workspace.state)
     for patch in local.kubeadm_patches.iterdir():
         files.write(workspace.state / layout.PATCHES / patch.name, patch.read_text())
+    markers.record(local.markers_file, observe.CLUSTER, "unfinished")
     ready = node_image.wanted(local)
     has_images = ready is not None and node_image.is_there(local, ready)
     _kind(local).create(
@@ -64,7 +65,10 @@ def create(local: LocalTarget, step: Step, note: Note) -> None:
     )
     _wait_for_names(local, note)
     made = observe.node(local)
-    markers.record(local.markers_file, "cluster", f"{made.id} {local.cluster_fingerprint()}")
+    mark = f"{made.id} {local.cluster_fingerprint()}"
+    named = {"name": observe.CLUSTER_RECORD, "namespace": "kube-system"}
+    local.kube.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": named, "data": {observe.CLUSTER: mark}})
+    markers.record(local.markers_file, observe.CLUSTER, mark)
     if has_images:
         markers.record(local.markers_file, "cluster-images", " ".join([made.id, *local.cluster_images()]))
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 
 def read(local: LocalTarget, component: str, tail: int, follow: bool) -> Iterator[str]:
+    if component == "preflight":
+        raise logs.preflight()
     if component in logs.SELECTORS:
         if not local.workspace.kubeconfig.exists():
             raise NoStack(name=local.stack.name)

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
     from kit.targets.local.target import LocalTarget
 
+CLUSTER = "cluster"  # the mark: its node's id, and the fingerprint of its configuration
+CLUSTER_RECORD = "kit-cluster"  # a ConfigMap in the cluster with the same
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSeen:
@@ -169,27 +172,46 @@ def node(local: LocalTarget) -> Container:
 
 
 def cluster(
-    seen: EngineSeen, stack: str, marks: Mapping[str, str], complaint: Callable[[], str | None], *, is_patient: bool = True
+    seen: EngineSeen,
+    stack: str,
+    marks: Mapping[str, str],
+    complaint: Callable[[], str | None],
+    *,
+    record: Callable[[], str] = lambda: "",
+    is_patient: bool = True,
 ) -> ClusterSeen | None:
-    """`complaint` asks the cluster itself, which happens only where its node runs.
+    """`complaint` asks the cluster itself, which happens only where its node runs, and `record` what it was made from, where its
+    mark is lost. Where that is not known either, nobody can tell whether it may be made again, so that is asked.
 
     Silence is at first no more than that. It is a reason to make the cluster again once it was waited for, without patience.
     """
     node = seen.node(stack)
     if node is None:
         return None
-    node_id, _, config = marks.get("cluster", "").partition(" ")
+    is_lost = CLUSTER not in marks
+    made_from = (record() if node.state == "running" else "") if is_lost else marks[CLUSTER]
+    node_id, _, config = made_from.partition(" ")
     if node_id != node.id:
-        return ClusterSeen("", "it was not finished when it was made")
+        lost = "nothing says any more what it was made from: its mark in markers.json is lost"
+        return ClusterSeen("", lost if is_lost else "it was not finished when it was made", has_chart=is_lost)
     silence = f"its node is {node.state}" if node.state != "running" else complaint()
     return ClusterSeen(
         config,
         complaint=None if is_patient else silence,
         silence=silence if is_patient else None,
-        has_chart=node.id in marks.get(CHART_IMAGES, "").split()[:1],
+        has_chart=is_lost or node.id in marks.get(CHART_IMAGES, "").split()[:1],
         images=images_in(node, marks),
         registries=registries_of(node, marks),
     )
+
+
+def recorded(local: LocalTarget) -> str:
+    """The mark of the cluster as the cluster itself keeps it; empty where it cannot be asked, or knows of none."""
+    try:
+        found = local.kube.get("ConfigMap", CLUSTER_RECORD, "kube-system")
+    except KitError:
+        return ""
+    return str(((found or {}).get("data") or {}).get(CLUSTER, ""))
 
 
 def images_in(node: Container | None, marks: Mapping[str, str]) -> frozenset[str]:

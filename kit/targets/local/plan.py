@@ -183,11 +183,18 @@ def _observed(local: LocalTarget, seen: observe.EngineSeen, needs: Mapping[str, 
         missing=tuple(Missing(need.key, need.what) for need in needs.values()),
         stores=observe.stores(seen, local.stack, marks, observe.certificates(seen, local)),
         topics=observe.topics(seen, local) if "stores" in parts else None,
-        cluster=observe.cluster(seen, local.stack.name, marks, local.kube.complaint, is_patient=is_patient)
-        if "cluster" in parts
-        else None,
+        cluster=_cluster_seen(local, seen, is_patient) if "cluster" in parts else None,
         release=site.release(local).seen() if "sentry" in parts else ReleaseSeen(),
     )
+
+
+def _cluster_seen(local: LocalTarget, seen: observe.EngineSeen, is_patient: bool) -> ClusterSeen | None:
+    marks = markers.load(local.markers_file)
+
+    def record() -> str:
+        return observe.recorded(local)
+
+    return observe.cluster(seen, local.stack.name, marks, local.kube.complaint, record=record, is_patient=is_patient)
 
 
 def foundations(local: LocalTarget, seen: observe.EngineSeen) -> Observed:

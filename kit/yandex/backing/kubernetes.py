@@ -73,7 +73,12 @@ class Kubernetes:
     def _put(self, local: LocalTarget, *, is_patient: bool) -> None:
         """A managed cluster stays as it was made, whatever a newer kit would make. Raises `StaysSilent`."""
         marks = markers.load(local.markers_file)
-        seen = observe.cluster(self._stack.observe_again(), self._stack.name, marks, local.kube.complaint, is_patient=is_patient)
+
+        def record() -> str:
+            return observe.recorded(local)
+
+        engine, name = self._stack.observe_again(), self._stack.name
+        seen = observe.cluster(engine, name, marks, local.kube.complaint, record=record, is_patient=is_patient)
         wanted = ClusterWanted(seen.config if seen else local.cluster_fingerprint())
         self._stack.carry_out(local, Desired(cluster=wanted), Observed(cluster=seen))
 

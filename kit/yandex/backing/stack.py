@@ -23,11 +23,10 @@ from kit.plan.steps import Step
 from kit.state import markers, secrets
 from kit.stores.contract import NotYet, Ready
 from kit.supply import schedule
-from kit.targets.cloud.rehearsal import backing_name
 from kit.targets.local import apply, observe, teardown
 from kit.targets.local import plan as planned
 from kit.targets.local.target import LocalTarget
-from kit.workspace import Workspace
+from kit.workspace import Workspace, backing_name
 from kit.yandex.backing.ownership import Ownership
 from kit.yandex.contract import BackingFailed
 from kit.yandex.run import environment

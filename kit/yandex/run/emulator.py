@@ -13,7 +13,7 @@ from typing import TypeVar
 from kit import files
 from kit.errors import KitError
 from kit.pki import folder as pki
-from kit.targets.cloud.rehearsal import EMULATOR_LEAF
+from kit.workspace import EMULATOR_LEAF
 from kit.yandex import methods
 from kit.yandex.contract import Backing, PortTaken
 from kit.yandex.engine.journal import Journal

@@ -252,7 +252,7 @@ def test_a_followed_log_of_the_cluster_says_each_line_once_and_ends_with_its_pod
     try:
         while (kube.get("Pod", name, "sentry") or {})["status"]["phase"] == "Pending":
             time.sleep(0.1)
-        with followed(whole, "preflight", "--tail", "3") as lines:
+        with followed(whole, "probes", "--tail", "3") as lines:
             numbers = [int(line) for line in lines]
         assert numbers == list(range(numbers[0], 150))
         assert len(numbers) > 3
