@@ -131,3 +131,15 @@ output "cost_inputs" {
     buckets           = 2
   }
 }
+
+output "described" {
+  description = "What this was applied with, for others who work on it: kit cloud join holds their kit.yaml against it."
+  value = {
+    name_prefix    = var.name_prefix
+    domain         = var.domain
+    size           = var.size
+    sentry_size    = module.sentry_values.profile.size
+    profile        = module.sentry_values.profile.name
+    retention_days = var.retention_days
+  }
+}

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from kit.cli import hints
 from kit.cli.context import Session
 from kit.cli.frame import Group, waits_for_lock
 
@@ -34,13 +35,36 @@ def init_state(session: Session, bucket: str, key: str | None, endpoint: str | N
     """Move the state into a bucket, with locking and, where the bucket keeps them, earlier versions.
 
     The key that opens the bucket comes from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, now and at every later run. kit's own
-    passwords stay in a file on this computer, so the stack is still worked on from here.
+    passwords go to Lockbox, so that others can work on the stack, too: kit cloud join.
     """
-    from kit.targets.cloud import state
+    from kit.targets.cloud import in_cluster, shared, state
 
     with session.lock("cloud init-state"), session.in_cloud() as target:
         where = state.move(target.clients, bucket, key, endpoint, region)
-    print(f"the state is in {where}", file=sys.stderr)
+        print(f"the state is in {where}", file=sys.stderr)
+        shared.publish(target.clients)
+        in_cluster.remember(target)
+
+
+@cloud.command("join", epilog="Example: AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… kit cloud join --bucket my-states")
+@click.option("--bucket", required=True, help="The bucket that `kit cloud init-state` was given.")
+@click.option("--key", help="The object in it.  [default: kit/STACK/terraform.tfstate]")
+@click.option("--endpoint", help="Its S3 endpoint.  [default: that of the cloud]")
+@click.option("--region", default="ru-central1", show_default=True, help="Its region.")
+@waits_for_lock
+@click.pass_obj
+def join(session: Session, bucket: str, key: str | None, endpoint: str | None, region: str) -> None:
+    """Work on a stack that another computer has made, and whose state it has moved into a bucket.
+
+    State and passwords are found there and in Lockbox; the same kit.yaml is yours to bring.
+    """
+    from kit.targets.cloud import join as joining
+
+    with session.lock("cloud join"), session.in_cloud() as target:
+        joined = joining.join(target, bucket, key, endpoint, region)
+    print(f"the state is in {joined.where}, kit's own secrets are in Lockbox secret {joined.secret}", file=sys.stderr)
+    for note in joined.notes:
+        print(f"! {hints.complete(note, session)}", file=sys.stderr)
 
 
 @cloud.command("unlock", epilog="Example: kit cloud unlock 4a2b1c3d-…")

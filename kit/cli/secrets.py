@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ class SecretUnknown(KitError):
     why = "there are {known}"
     fix = "kit secrets list; kit secrets set NAME"
 
+
+# Those that terraform is given, and changes in the store in place.
+ROTATED = ("kafka_password", "redis_password")
 
 EXAMPLES = """
 \b
@@ -94,11 +98,34 @@ def keep(session: Session, name: str) -> None:
     from kit.state import given
 
     text = click.prompt(name, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read()
-    with session.lock("secrets set"):
-        given.keep(
-            _given(session), name, text if "\n" in text.rstrip("\n") else text.rstrip("\n")
-        )  # a key of many lines ends with one
+    with session.lock("secrets set"), _given(session) as path:
+        given.keep(path, name, text if "\n" in text.rstrip("\n") else text.rstrip("\n"))  # a key of many lines ends with one
     print(hints.complete(f"{name} is kept; kit up brings it to Sentry", session), file=sys.stderr)
+
+
+@secrets.command("rotate")
+@click.argument("name", type=click.Choice(ROTATED))
+@waits_for_lock
+@click.pass_obj
+def rotate(session: Session, name: str) -> None:
+    """Make a new password NAME of a store in the cloud. The next `kit up --cloud` brings it to the store and to Sentry.
+
+    Between the two Sentry cannot log in there, for as long as its roll-out takes.
+    """
+    if not session.cloud:
+        raise click.UsageError(
+            "kit secrets rotate goes with --cloud: on this computer kit purge and kit up make all of them anew"
+        )
+    from kit.endpoints import Secret
+    from kit.state import secrets as kept
+    from kit.targets.cloud import shared
+
+    with session.lock("secrets rotate"), session.in_cloud() as target:
+        target.require_applied()
+        shared.refresh(target.clients)
+        kept.put(target.place.secrets, {name: Secret(kept.password())})
+        shared.publish(target.clients)
+    print(hints.complete(f"{name} is a new one; kit up --cloud{target.option} brings it there", session), file=sys.stderr)
 
 
 @secrets.command("forget")
@@ -110,32 +137,41 @@ def forget(session: Session, name: str) -> None:
     from kit.state import given
     from kit.state import secrets as kept
 
-    path = _given(session)
-    with session.lock("secrets forget"):
+    with session.lock("secrets forget"), _given(session) as path:
         if not given.forget(path, name):
             raise SecretUnknown(name=name, known=sorted(kept.load(path)) or ["none"])
     print(hints.complete(f"{name} is forgotten; kit up takes it out of the cluster's Secret", session), file=sys.stderr)
 
 
-def _given(session: Session) -> Path:
-    return session.cloud_target().place.given if session.cloud else session.local.given_file
+@contextmanager
+def _given(session: Session) -> Iterator[Path]:
+    """The file with what the user gave, to be changed; where others work on the stack, too, they see the change afterwards."""
+    if not session.cloud:
+        yield session.local.given_file
+        return
+    from kit.targets.cloud import shared
+
+    with session.in_cloud() as target:
+        shared.refresh(target.clients)
+        yield target.place.given
+        shared.publish(target.clients)
 
 
 def _kept(session: Session) -> Mapping[str, Secret]:
-    """On this computer, whoever made it. What the user gave wins over a name of kit's own."""
+    """What the user gave, which wins over a name of kit's own; and of the stack on this computer what kit made."""
     from kit.state import secrets as kept
 
-    made = {} if session.cloud else kept.load(session.local.secrets_file)
-    return {**made, **kept.load(_given(session))}
+    if session.cloud:
+        with session.in_cloud() as target:
+            return target.clients.kept.given
+    return {**kept.load(session.local.secrets_file), **kept.load(session.local.given_file)}
 
 
 def _places(session: Session) -> Mapping[str, Mapping[str, Any]]:
     from kit.state import secrets as kept
 
-    path = _given(session)
-    given = {name: {"kind": "given", "path": str(path), "in_state": False} for name in kept.load(path)}
-    if not session.cloud:
-        file = session.local.secrets_file
-        return {**{name: {"kind": "file", "path": str(file), "in_state": False} for name in kept.load(file)}, **given}
-    with session.in_cloud() as target:
-        return {**target.secret_places(), **given}
+    if session.cloud:
+        with session.in_cloud() as target:
+            return target.secret_places()
+    places = (("file", session.local.secrets_file), ("given", session.local.given_file))
+    return {name: {"kind": kind, "path": str(path), "in_state": False} for kind, path in places for name in kept.load(path)}

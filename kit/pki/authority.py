@@ -85,6 +85,17 @@ def ends(authority: Authority) -> datetime:
     return min(pair.certificate.not_valid_after_utc for pair in (authority.root, authority.intermediate))
 
 
+def serves(certificate_pem: bytes, names: Sequence[str], now: datetime) -> bool:
+    """Whether it has these names and is not yet to be renewed, whoever issued it."""
+    try:
+        certificate = x509.load_pem_x509_certificate(certificate_pem)
+        has = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
+        return False
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return begins <= now < renewal_due(begins, ends) and all(general_name(name) in list(has) for name in names)
+
+
 def renewal_due(not_before: datetime, not_after: datetime) -> datetime:
     """Two thirds of the lifetime, in whole seconds."""
     return (not_before + (not_after - not_before) * 2 / 3).replace(microsecond=0)

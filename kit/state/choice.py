@@ -19,8 +19,16 @@ UNREMEMBERED = ("values", "topics", "network_policies")
 
 def load(state: Path) -> SentryWanted | None:
     try:
-        found = SentryWanted(**json.loads((state / NAME).read_text()))
-    except (OSError, ValueError, TypeError):
+        return parsed((state / NAME).read_text())
+    except OSError:
+        return None
+
+
+def parsed(text: str) -> SentryWanted | None:
+    """None where it is none that can be read."""
+    try:
+        found = SentryWanted(**json.loads(text))
+    except (ValueError, TypeError):
         return None
     is_known = found.flavour in FLAVOURS and found.profile in PROFILES and found.size in (None, *SIZES)
     return found if is_known else None
@@ -30,9 +38,12 @@ def save(state: Path, wanted: SentryWanted) -> None:
     chosen = alone(wanted)
     if load(state) != chosen:
         state.mkdir(parents=True, exist_ok=True)
-        files.write_json(
-            state / NAME, {key: value for key, value in dataclasses.asdict(chosen).items() if key not in UNREMEMBERED}
-        )
+        files.write_json(state / NAME, described(chosen))
+
+
+def described(wanted: SentryWanted) -> dict[str, str | None]:
+    """As it is written down."""
+    return {key: value for key, value in dataclasses.asdict(alone(wanted)).items() if key not in UNREMEMBERED}
 
 
 def alone(wanted: SentryWanted) -> SentryWanted:

@@ -29,11 +29,14 @@ class SecretUnfit(KitError):
 
 
 def load(path: Path) -> Mapping[str, Secret]:
-    """By name. The variable for the mail server's password counts for more than what is kept. Raises `SecretsCorrupt`."""
-    kept = dict(secrets.load(path))
-    if said := os.environ.get(MAIL_VARIABLE):
-        kept[MAIL] = Secret(said)
-    return kept
+    """By name, with what the variable says. Raises `SecretsCorrupt`."""
+    return with_variable(secrets.load(path))
+
+
+def with_variable(kept: Mapping[str, Secret]) -> Mapping[str, Secret]:
+    """The variable for the mail server's password counts for more than what is kept."""
+    said = os.environ.get(MAIL_VARIABLE)
+    return {**kept, MAIL: Secret(said)} if said else kept
 
 
 def keep(path: Path, name: str, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 NUMBERS = re.compile(r"v?(\d+(?:\.\d+)*)")
 
@@ -13,6 +14,12 @@ def satisfies(version: str, wanted: str) -> bool:
 
     allowed, numbers = SpecifierSet(wanted), NUMBERS.match(version)
     return numbers is not None and allowed.contains(numbers[1])
+
+
+def newest(versions: Iterable[str]) -> str:
+    """The highest of them by its numbers; "" where there is none."""
+    numbered = [version for version in versions if NUMBERS.match(version)]
+    return max(numbered, key=lambda version: [int(part) for part in NUMBERS.match(version)[1].split(".")], default="")  # type: ignore[index]
 
 
 def found_in(said: str, pattern: str) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from kit.blueprint.stack import Mail
+from kit.endpoints import Secret
 from kit.errors import KitError
 from kit.sentry.credentials import GivenSecrets
 from kit.state import given
@@ -22,7 +24,11 @@ class MailPasswordMissing(KitError):
 
 def secrets(path: Path, mail: Mail | None, option: str = "") -> GivenSecrets:
     """What lies in `path`, the mail server's password only if one is wanted. Raises `MailPasswordMissing`, `SecretsCorrupt`."""
-    kept = given.load(path)
+    return chosen(given.load(path), mail, option)
+
+
+def chosen(kept: Mapping[str, Secret], mail: Mail | None, option: str = "") -> GivenSecrets:
+    """The mail server's password only if one is wanted. Raises `MailPasswordMissing`."""
     own = {name: secret for name, secret in kept.items() if name != given.MAIL}
     if mail is None or not mail.user:
         return GivenSecrets(None, own)

@@ -60,7 +60,7 @@ def in_the_cloud(folder_: Path, stack: Stack) -> SentryRelease:
         "ingress": {"domain": "sentry.example.com"},
         "secrets": {name: {"kind": "variable", "variable": name} for name in SECRETS},
     }
-    cloud._outputs = Outputs(document, own, lambda: pytest.fail("Lockbox was asked"))
+    cloud._outputs = Outputs(document, lambda: own, lambda: pytest.fail("Lockbox was asked"))
     return cloud_site.release(cloud)
 
 

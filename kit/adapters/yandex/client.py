@@ -96,9 +96,9 @@ class Yandex:
         """The folder, or None where there is none that this user may see."""
         from yandex.cloud.resourcemanager.v1 import folder_pb2, folder_service_pb2, folder_service_pb2_grpc
 
-        stub = folder_service_pb2_grpc.FolderServiceStub(self._channel("resource-manager"))
+        stub = folder_service_pb2_grpc.FolderServiceStub(self.channel("resource-manager"))
         request = folder_service_pb2.GetFolderRequest(folder_id=folder_id)
-        found = self._ask(f"read folder {folder_id}", stub.Get, request, absent=("NOT_FOUND", "PERMISSION_DENIED"))
+        found = self.ask(f"read folder {folder_id}", stub.Get, request, absent=("NOT_FOUND", "PERMISSION_DENIED"))
         if found is None:
             return None
         return Folder(found.id, found.cloud_id, found.name, found.status == folder_pb2.Folder.Status.ACTIVE)
@@ -107,7 +107,7 @@ class Yandex:
         """A cloud's quotas of one service ("compute", "managed-kafka", "vpc" …) by their ids."""
         from yandex.cloud.quotamanager.v1 import quota_limit_service_pb2, quota_limit_service_pb2_grpc, resource_pb2
 
-        stub = quota_limit_service_pb2_grpc.QuotaLimitServiceStub(self._channel("quota-manager"))
+        stub = quota_limit_service_pb2_grpc.QuotaLimitServiceStub(self.channel("quota-manager"))
         resource = resource_pb2.Resource(id=cloud_id, type="resource-manager.cloud")
         found: dict[str, Quota] = {}
         page = ""
@@ -115,7 +115,7 @@ class Yandex:
             request = quota_limit_service_pb2.ListQuotaLimitsRequest(
                 resource=resource, service=service, page_size=PAGE_SIZE, page_token=page
             )
-            answer = self._ask(f"read the quotas of {service}", stub.List, request)
+            answer = self.ask(f"read the quotas of {service}", stub.List, request)
             for quota in answer.quota_limits:
                 limit = quota.limit.value if quota.HasField("limit") else None
                 usage = quota.usage.value if quota.HasField("usage") else None
@@ -128,8 +128,8 @@ class Yandex:
         """The versions that a new cluster may have, by release channel ("RAPID", "REGULAR", "STABLE")."""
         from yandex.cloud.k8s.v1 import cluster_pb2, version_service_pb2, version_service_pb2_grpc
 
-        stub = version_service_pb2_grpc.VersionServiceStub(self._channel("managed-kubernetes"))
-        answer = self._ask("list the versions of Kubernetes", stub.List, version_service_pb2.ListVersionsRequest())
+        stub = version_service_pb2_grpc.VersionServiceStub(self.channel("managed-kubernetes"))
+        answer = self.ask("list the versions of Kubernetes", stub.List, version_service_pb2.ListVersionsRequest())
         return {
             cluster_pb2.ReleaseChannel.Name(found.release_channel): tuple(found.versions) for found in answer.available_versions
         }
@@ -138,9 +138,9 @@ class Yandex:
         """A Lockbox secret's text entries by key; the current version unless one is named."""
         from yandex.cloud.lockbox.v1 import payload_service_pb2, payload_service_pb2_grpc
 
-        stub = payload_service_pb2_grpc.PayloadServiceStub(self._channel("lockbox-payload"))
+        stub = payload_service_pb2_grpc.PayloadServiceStub(self.channel("lockbox-payload"))
         request = payload_service_pb2.GetPayloadRequest(secret_id=secret_id, version_id=version_id)
-        payload = self._ask(f"read Lockbox secret {secret_id}", stub.Get, request)
+        payload = self.ask(f"read Lockbox secret {secret_id}", stub.Get, request)
         return {entry.key: Secret(entry.text_value) for entry in payload.entries if entry.HasField("text_value")}
 
     def close(self) -> None:
@@ -159,11 +159,11 @@ class Yandex:
             request = iam_token_service_pb2.CreateIamTokenRequest(yandex_passport_oauth_token=oauth)
         else:
             request = iam_token_service_pb2.CreateIamTokenRequest(jwt=_signed(self._credentials, time.time()))
-        stub = iam_token_service_pb2_grpc.IamTokenServiceStub(self._channel("iam"))
-        answer = self._ask(f"exchange {self._credentials.source} for an IAM token", stub.Create, request, with_token=False)
+        stub = iam_token_service_pb2_grpc.IamTokenServiceStub(self.channel("iam"))
+        answer = self.ask(f"exchange {self._credentials.source} for an IAM token", stub.Create, request, with_token=False)
         return Token(Secret(answer.iam_token), answer.expires_at.ToDatetime(tzinfo=UTC))
 
-    def _ask(
+    def ask(
         self, what: str, method: Callable[..., Any], request: Any, *, absent: tuple[str, ...] = (), with_token: bool = True
     ) -> Any:
         """The answer; None where the cloud says one of the codes in `absent`."""
@@ -177,7 +177,7 @@ class Yandex:
                 return None
             raise refused(what, error, self.endpoint, self._credentials.source) from error
 
-    def _channel(self, service: str) -> Any:
+    def channel(self, service: str) -> Any:
         address = self._addresses.get(service)
         if address is None:
             raise ServiceAbsent(service=service, endpoint=self.endpoint)
@@ -190,7 +190,7 @@ class Yandex:
 
         stub = api_endpoint_service_pb2_grpc.ApiEndpointServiceStub(self._connected(self.endpoint))
         request = api_endpoint_service_pb2.ListApiEndpointsRequest(page_size=PAGE_SIZE)
-        answer = self._ask("ask for the cloud's addresses", stub.List, request, with_token=False)
+        answer = self.ask("ask for the cloud's addresses", stub.List, request, with_token=False)
         return {found.id: found.address for found in answer.endpoints}
 
     def _connected(self, address: str) -> Any:

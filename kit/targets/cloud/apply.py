@@ -20,7 +20,7 @@ from kit.sentry.installation import MIGRATED
 from kit.state import choice, given, markers
 from kit.supply import https
 from kit.supply.errors import DownloadFailed
-from kit.targets.cloud import changes, errors, refusals, rehearsal, site, state
+from kit.targets.cloud import changes, errors, in_cluster, refusals, rehearsal, shared, site, state
 from kit.targets.cloud import plan as planned
 from kit.targets.cloud.errors import ApplyInterrupted, ApplyStopped, AuthorityMissing
 from kit.targets.cloud.plan import CloudPlan
@@ -44,6 +44,7 @@ LOAD_POLL_S = 2.0
 def up(cloud: CloudTarget, wanted: CloudPlan, listen: Listener) -> None:
     choice.save(cloud.place.root, cloud.stack.sentry)
     given.keep_variable(cloud.place.given)
+    shared.publish(cloud.clients)
     if wanted.supply:
         execute(wanted.supply, {SUPPLY: supplier(cloud.clients.backing, listen)}, listen)
     if wanted.resources:
@@ -60,7 +61,10 @@ def up(cloud: CloudTarget, wanted: CloudPlan, listen: Listener) -> None:
     publish_trust(cloud)
     steps = planned.sentry(cloud, is_settled=True) if wanted.resources else wanted.sentry
     if steps:
-        execute(steps, actions(cloud), listen)
+        try:
+            execute(steps, actions(cloud), listen)
+        finally:
+            in_cluster.remember(cloud)
 
 
 def actions(cloud: CloudTarget) -> Mapping[str, Action]:
@@ -128,7 +132,7 @@ def apply(cloud: CloudTarget, steps: Plan, listen: Listener, *, again: str = "up
         onward += "" if again == "down" else f", `kit down --cloud{cloud.option}` takes it all away"
         if isinstance(error, KeyboardInterrupt):
             raise ApplyInterrupted(standing=stands, onward=onward) from None
-        known = refusals.of_stopped_apply(error)
+        known = refusals.of_stopped_apply(error, cloud.option)
         raise ApplyStopped(
             what=known.what, cause=known.why, remedy=known.fix, detail=known.detail, standing=stands, onward=onward
         ) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -187,16 +187,18 @@ def state(place: Place, must_exist: bool) -> None:
             raise StateLost(path=str(place.state))
         return
     try:
-        resources = json.loads(place.state.read_text()).get("resources", [])
+        folders = tuple(folders_in(json.loads(place.state.read_text())))
     except (ValueError, AttributeError) as error:
         raise StateLost(path=str(place.state)) from error
-    attributes = (
-        instance.get("attributes") or {}
-        for resource in resources
-        if resource.get("mode") == "managed"
-        for instance in resource.get("instances", [])
-    )
-    refuse_foreign(str(place.state), (str(each.get("folder_id") or "") for each in attributes), place.rehearses)
+    refuse_foreign(str(place.state), folders, place.rehearses)
+
+
+def folders_in(state: Mapping[str, Any]) -> Iterator[str]:
+    """Where the resources of a state are; `state` is Terraform's own document."""
+    for resource in state.get("resources") or ():
+        if resource.get("mode") == "managed":
+            for instance in resource.get("instances") or ():
+                yield str((instance.get("attributes") or {}).get("folder_id") or "")
 
 
 def refuse_foreign(where: str, folders: Iterable[str], rehearses: bool) -> None:

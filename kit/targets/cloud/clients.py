@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from kit.blueprint.stack import Stack
 from kit.machine import Machine
-from kit.state import secrets
+from kit.state import given as state_given
 from kit.supply import schedule
-from kit.targets.cloud import rehearsal
+from kit.targets.cloud import rehearsal, stack_secret
 from kit.targets.cloud.place import Place
 from kit.targets.cloud.provider import initialised
+from kit.targets.cloud.stack_secret import Kept, StackSecret
 
 if TYPE_CHECKING:
     from kit.adapters.helm import Helm
@@ -76,21 +77,23 @@ class Clients:
     @functools.cached_property
     def configuration(self) -> Configuration:
         """Initialised, once a run; plans and applies."""
-        found = self._terraform(self.changes).at(self.place.configuration, self.place.data)
+        found = self.terraform(self.changes).at(self.place.configuration, self.place.data)
         return initialised(found, self.supply, self.place.mirror, progress=self.progress)
 
     @functools.cached_property
     def reading(self) -> Configuration:
         """For the state and its outputs alone: asks neither the provider nor the cloud. Of something that was applied."""
         changes = self.changes if self.place.has_backend else UNWELCOME  # a rehearsal's bucket is the emulator's
-        return self._terraform(changes).at(self.place.configuration, self.place.data)
+        return self.terraform(changes).at(self.place.configuration, self.place.data)
 
-    def _terraform(self, environment: Mapping[str, str | None]) -> Terraform:
+    def terraform(self, environment: Mapping[str, str | None]) -> Terraform:
+        """The program, for whatever folder."""
         from kit.adapters.terraform.program import Terraform
 
         self.place.prepare()
         self.supply.ensure(["tool/terraform"], self.progress)
-        own = [secret.reveal() for secret in self.own.values()]
+        known = self.__dict__.get("in_lockbox") or stack_secret.in_files(self.place)  # Lockbox is not asked for what is masked
+        own = [secret.reveal() for secret in known.own.values()]
         return Terraform(self.supply.tool("terraform"), environment, secrets=own)
 
     @functools.cached_property
@@ -107,15 +110,46 @@ class Clients:
         return Helm(self.supply.tool("helm"), self.place.kubeconfig)
 
     @property
+    def kept(self) -> Kept:
+        """What kit itself made and what the user gave: of a shared stack as Lockbox has it, asked once a command; else the files.
+
+        The files count for a shared stack, too, as long as Lockbox has nothing of it. Raises `SharedSecretsForbidden`.
+        """
+        return (self.in_lockbox if self.place.has_backend else None) or stack_secret.in_files(self.place)
+
+    @property
+    def stack_secret(self) -> StackSecret:
+        """Where the secrets of a shared stack are."""
+        from kit.adapters.yandex.lockbox import Lockbox
+
+        called = stack_secret.name(self.setting("name_prefix"))
+        return StackSecret(Lockbox(self.yandex, self.folder_id), called, self.stack.name)
+
+    @functools.cached_property
+    def in_lockbox(self) -> Kept | None:
+        """As it was there when it was first asked for; None: there is nothing of this stack."""
+        return self.stack_secret.read()
+
+    def forget_lockbox(self) -> None:
+        """After it was changed."""
+        self.__dict__.pop("in_lockbox", None)
+
+    @property
     def own(self) -> Mapping[str, Secret]:
         """What kit itself made and keeps."""
-        return secrets.load(self.place.secrets)
+        return self.kept.own
+
+    @property
+    def folder_id(self) -> str:
+        """The cloud's folder; "" where nobody named one."""
+        return self.setting("folder_id") or self.environment.get("YC_FOLDER_ID") or ""
 
     def given_secrets(self) -> GivenSecrets:
         """What the user gave. Raises `MailPasswordMissing`."""
         from kit.targets import given
 
-        return given.secrets(self.place.given, self.stack.mail, " --cloud --rehearse" if self.place.rehearses else " --cloud")
+        kept = state_given.with_variable(self.kept.given)
+        return given.chosen(kept, self.stack.mail, " --cloud --rehearse" if self.place.rehearses else " --cloud")
 
     def given(self, name: str) -> Any:
         """A variable that is no text, as the user gave it; None where it is not given, or in words that are no JSON."""

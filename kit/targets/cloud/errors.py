@@ -101,7 +101,75 @@ class StateTaken(KitError):
     exit_code = 60
     what = "{where} holds a state already"
     why = "it is of another stack, or of an earlier life of this one; it would be lost, and with it what it knows to have made"
-    fix = "name another --key or --bucket; or remove that object, if nothing stands of it any more"
+    fix = (
+        "kit cloud join with the same --bucket works on that stack from here; if it is another one, name another --key or "
+        "--bucket; or remove that object, if nothing stands of it any more"
+    )
+
+
+class NothingShared(KitError):
+    """A stack is to be joined, and the place that was named in a bucket holds no state of one."""
+
+    code = "KIT-CLOUD-NOTHING-SHARED"
+    exit_code = 4
+    what = "there is no stack to join in {where}"
+    why = "no state lies there that has something in it"
+    fix = "kit cloud init-state --bucket … on the computer that made the stack; or --key, if its state has another name there"
+
+
+class StateHere(KitError):
+    """A stack is to be joined where this computer has a stack of that name with a state of its own."""
+
+    code = "KIT-CLOUD-STATE-HERE"
+    exit_code = 60
+    what = "stack {stack} has a state of its own on this computer"
+    why = "{holds}; it would be forgotten, and with it what it knows to have made"
+    fix = "join under another name, kit --stack NAME cloud join …; or move this state: kit cloud init-state"
+
+
+class OtherName(KitError):
+    """A shared stack is worked on under another name than the one that it was made with."""
+
+    code = "KIT-CLOUD-OTHER-NAME"
+    exit_code = 10
+    what = "Lockbox secret {secret} is of stack {theirs}, and this one is called {stack}"
+    why = "a stack's name stands on everything in its cluster: under another one `kit up` would change all of it"
+    fix = (
+        "if it is the same one: kit --stack {theirs} …, or `name: {theirs}` in kit.yaml; if not: "
+        "`cloud: {{name_prefix: …}}` gives this one names of its own"
+    )
+
+
+class SharedSecretsMissing(KitError):
+    """Lockbox does not have the secrets of a stack whose state is shared."""
+
+    code = "KIT-CLOUD-SHARED-SECRETS"
+    exit_code = 60
+    what = "kit's own secrets of this stack are not in Lockbox"
+    why = "folder {folder} has no secret {secret}, and new ones would lock everyone else out"
+    fix = "on the computer that made the stack: kit cloud init-state with the same --bucket, which brings them there"
+
+
+class SharedSecretsChanged(KitError):
+    """Somebody else changed a stack's secrets in Lockbox while a command was at work."""
+
+    code = "KIT-CLOUD-SECRETS-CHANGED"
+    exit_code = 62
+    what = "somebody else has just written Lockbox secret {secret}"
+    why = "this command has begun with other passwords, and would put them in the place of the new ones"
+    fix = "the same command again: it begins with those that are there now"
+
+
+class SharedSecretsForbidden(KitError):
+    """The account whose credentials are used may not read or write a shared stack's secrets in Lockbox."""
+
+    code = "KIT-CLOUD-SECRETS-ROLE"
+    exit_code = 66
+    what = "Lockbox secret {secret} with kit's own passwords could not be {done}"
+    fix = (
+        "the account behind {source} needs {roles}: yc resource-manager folder add-access-binding {folder} --role ROLE "
+        "--subject userAccount:ID, once for each"
+    )
 
 
 class ApplyStopped(KitError):

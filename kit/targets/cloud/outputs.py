@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Nothing is asked of the cloud before a secret of Lockbox is."""
+    """Nothing is asked of the cloud before a secret is."""
 
     document: Mapping[str, Any]
-    own: Mapping[str, Secret]
+    own: Callable[[], Mapping[str, Secret]]
     cloud: Callable[[], Yandex]
     _payloads: dict[str, Mapping[str, Secret]] = field(default_factory=dict)  # each Lockbox secret is asked for once
 
@@ -27,7 +27,7 @@ class Outputs:
         """One of the names in the output `secrets`, wherever it lies. Raises `KeyError` for a name that it does not have."""
         place = self.document["secrets"][name]
         if place["kind"] == "variable":
-            return self.own[place["variable"]]
+            return self.own()[place["variable"]]
         identity = place["secret_id"]
         if identity not in self._payloads:
             self._payloads[identity] = self.cloud().secret(identity)

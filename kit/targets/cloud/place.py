@@ -127,6 +127,15 @@ class Place:
         """Everything of it, once nothing stands any more."""
         shutil.rmtree(self.root, ignore_errors=True)
 
+    def empty(self) -> None:
+        """Everything but where the state lies: others look there too, and so must the next `kit up`."""
+        wanted = (self.configuration / BACKEND, self.data / STATE) if self.has_backend else ()
+        kept = {path: path.read_bytes() for path in wanted if path.exists()}
+        self.forget()
+        for path, content in kept.items():
+            files.private_folder(self.root)
+            files.write(files.private_folder(path.parent) / path.name, content, files.PRIVATE)
+
 
 def backend(bucket: str, key: str, endpoint: str, region: str) -> str:
     """A backend in Object Storage. What opens it comes from the environment; nothing secret stands here."""

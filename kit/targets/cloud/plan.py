@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,7 @@ from kit.plan.release import ReleaseSeen, ReleaseWanted
 from kit.plan.steps import Plan, Step, linked
 from kit.sentry.check import sandbox
 from kit.sentry.lines import profiles
-from kit.state import secrets
-from kit.targets.cloud import changes, checks, load, refusals, site, state
+from kit.targets.cloud import changes, checks, in_cluster, load, refusals, shared, site, state
 from kit.targets.cloud.changes import Sums
 from kit.targets.cloud.errors import ChartNotRehearsed, Kept, some
 
@@ -50,9 +50,10 @@ class CloudPlan:
 def plan(cloud: CloudTarget) -> CloudPlan:
     _check(cloud)
     supply = _supply(cloud)
-    folder_id = cloud.clients.setting("folder_id") or cloud.clients.environment.get("YC_FOLDER_ID") or ""
-    folder = checks.cloud(cloud.clients.yandex, folder_id, cloud.clients.setting("kubernetes_version"))
-    secrets.ensure(cloud.place.secrets, site.secret_makers())
+    folder = checks.cloud(cloud.clients.yandex, cloud.clients.folder_id, cloud.clients.setting("kubernetes_version"))
+    shared.ensure(cloud.clients, site.secret_makers(), lambda: cloud.is_applied)
+    with suppress(KitError):  # what does not answer is seen below
+        in_cluster.recall(cloud)
     resources, sums, is_changed = _resources(cloud, destroy=False)
     load.refuse_full(cloud, folder.cloud_id)
     created = Counter(step.subject.partition(".")[0] for step in resources if step.verb == "create")

@@ -53,8 +53,10 @@ def shortened(text: str) -> str:
     return text if len(text) <= LENGTH else text[: LENGTH - 1].rstrip() + "…"
 
 
-def of_stopped_apply(error: KitError) -> KitError:
+def of_stopped_apply(error: KitError, option: str = "") -> KitError:
     """For an apply that stopped: cause and remedy, in one line each; what to run again is the caller's to say."""
+    if isinstance(error, StateLocked):
+        return explained(error, option)
     found = meaning(error)
     why = f"{found.cause}: {error.why}" if found else error.why
     fix = found.fix.removesuffix("; then the same command again") if found else "mend it"

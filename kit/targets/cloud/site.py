@@ -17,9 +17,9 @@ from kit.sentry.credentials import Certificate, TrustTexts
 from kit.sentry.lines import profiles
 from kit.sentry.release import SentryRelease
 from kit.sentry.site import ModuleValues, Site
-from kit.sentry.stand_in.lite import HOSTS
+from kit.sentry.stand_in.lite import CERTIFICATE_SECRET, HOSTS
 from kit.state import lock, secrets
-from kit.targets.cloud import rehearsal
+from kit.targets.cloud import in_cluster, rehearsal
 from kit.targets.local import layout
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def site(cloud: CloudTarget) -> Site:
 
     def trust_texts() -> TrustTexts:
         authority = place.ca_file.read_text()
-        return TrustTexts(authority, folder.public_roots().decode() + authority)
+        return in_cluster.trust_texts(cloud, TrustTexts(authority, folder.public_roots().decode() + authority))
 
     def values(chart_version: Callable[[], str]) -> ModuleValues:
         """An output of the configuration: they are made with the stores that they name."""
@@ -79,17 +79,20 @@ def site(cloud: CloudTarget) -> Site:
         values=values,
         probe_image=probe_image,
         # Managed Kafka asks for no client certificate; vroom only wants to have one.
-        vroom_certificate=lambda: _certificate(cloud, layout.VROOM_HOLDER, (layout.VROOM_HOLDER,)),
+        vroom_certificate=lambda: _certificate(cloud, layout.VROOM_HOLDER, (layout.VROOM_HOLDER,), credentials.VROOM_CLIENT),
         url=lambda: rehearsal.url(clients.backing) if is_lite else f"https://{said('ingress', 'domain')}",
         admin=lambda: clients.setting("admin_email") or f"admin@{said('ingress', 'domain')}",
         trust=lambda: clients.backing.trust() if is_lite else Trust(bundle({})),
-        front_certificate=lambda: _certificate(cloud, layout.SENTRY_HOLDER, HOSTS) if is_lite else None,
+        front_certificate=lambda: _certificate(cloud, layout.SENTRY_HOLDER, HOSTS, CERTIFICATE_SECRET) if is_lite else None,
     )
 
 
-def _certificate(cloud: CloudTarget, holder: str, names: tuple[str, ...]) -> Certificate:
+def _certificate(cloud: CloudTarget, holder: str, names: tuple[str, ...], secret: str) -> Certificate:
     """Of the authority of the stack behind a rehearsal, else of one that no server knows; among the files of the cloud stack:
-    the emulator writes those of the stack behind."""
+    the emulator writes those of the stack behind. Where several people work on the stack it is the one that they have already,
+    in this Secret of the cluster."""
+    if (theirs := in_cluster.certificate(cloud, secret, names)) is not None:
+        return theirs
     place, now = cloud.place, datetime.now(UTC)
     space, authorities = place.workspace, cloud.clients.backing.workspace.certs if place.rehearses else place.certs
     authority = folder.load_authority(authorities, now)

@@ -1,7 +1,7 @@
 """Where Terraform keeps the state of a cloud stack: on this computer, or in a bucket.
 
-Terraform itself asks and moves it, so that keys, proxies and locks are those of every other run. kit's own passwords stay in a
-file here either way.
+Terraform itself asks and moves it, so that keys, proxies and locks are those of every other run. Where the state is in a bucket,
+kit's own passwords are in Lockbox: `kit.targets.cloud.shared`.
 """
 
 from __future__ import annotations
@@ -39,29 +39,40 @@ def default_key(clients: Clients) -> str:
 def move(clients: Clients, bucket: str, key: str | None, endpoint: str | None, region: str) -> str:
     """Into a bucket, and where it is then. What lay here stays as terraform.tfstate.backup. Raises `StateTaken`."""
     place, here = clients.place, clients.configuration
+    where, document = bucket_of(clients, bucket, key, endpoint, region)
+    with explained(place):
+        _refuse(where, there=present_state(here.terraform, document), here=here.pull_state())
+    with written(place, document), explained(place):
+        here.move_state()
+    return where
+
+
+def bucket_of(clients: Clients, bucket: str, key: str | None, endpoint: str | None, region: str) -> tuple[str, str]:
+    """Where in which bucket, in words, and the backend that says it."""
     endpoint = endpoint or clients.environment.get("YC_STORAGE_ENDPOINT_URL") or ENDPOINT
     key = key or default_key(clients)
-    where, document = f"{endpoint}/{bucket}/{key}", backend(bucket, key, endpoint, region)
-    with _explained(place):
-        _refuse(where, there=_present_state(here.terraform, document), here=here.pull_state())
+    return f"{endpoint}/{bucket}/{key}", backend(bucket, key, endpoint, region)
+
+
+@contextmanager
+def written(place: Place, document: str) -> Iterator[None]:
+    """The backend's file for the length of a block, and after it where the block comes to its end."""
     file = place.configuration / BACKEND
     before = file.read_bytes() if file.exists() else None
     files.write(file, document)
     try:
-        with _explained(place):
-            here.move_state()
+        yield
     except BaseException:
         file.unlink() if before is None else files.write(file, before)
         raise
     finally:
         place.close()
-    return where
 
 
 def is_begun(clients: Clients) -> bool:
     """Whether something of the stack may stand: a state in a bucket is asked, for Terraform may have run elsewhere."""
     if clients.place.has_backend:
-        with _explained(clients.place):
+        with explained(clients.place):
             return holds_something(clients.reading.pull_state())
     return MARK in markers.load(clients.place.markers)
 
@@ -75,7 +86,7 @@ def holds_something(state: State | None) -> bool:
     return any(each.get("mode") == "managed" for each in (state or {}).get("resources") or ())
 
 
-def _present_state(terraform: Terraform, document: str) -> State | None:
+def present_state(terraform: Terraform, document: str) -> State | None:
     """What is where the state would be."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "backend.tf.json").write_text(document)
@@ -85,7 +96,7 @@ def _present_state(terraform: Terraform, document: str) -> State | None:
 
 
 @contextmanager
-def _explained(place: Place) -> Iterator[None]:
+def explained(place: Place) -> Iterator[None]:
     """What Terraform says of the state, with a remedy that is kit's."""
     try:
         yield

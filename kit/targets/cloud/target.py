@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.blueprint.stack import Stack
 from kit.state import lock
-from kit.targets.cloud import checks, rehearsal, state
+from kit.targets.cloud import checks, rehearsal, shared, stack_secret, state
 from kit.targets.cloud.clients import Clients
 from kit.targets.cloud.errors import NoCloudStack
 from kit.targets.cloud.place import Place
@@ -67,9 +67,11 @@ class CloudTarget:
         return checks.variables(shipped, self.stack, self.clients.setting("domain"))
 
     def variables(self) -> dict[str, Any]:
-        """Everything that the configuration is given; the two passwords among them."""
-        own = self.clients.own
-        return {**self.public_variables(), **{name: own[name].reveal() for name in ("kafka_password", "redis_password")}}
+        """Everything that the configuration is given; the two passwords among them. Raises `SharedSecretsMissing`."""
+        own, ours = self.clients.own, ("kafka_password", "redis_password")
+        if self.place.has_backend and not own.keys() >= set(ours):
+            raise shared.missing(self.clients)
+        return {**self.public_variables(), **{name: own[name].reveal() for name in ours}}
 
     @property
     def is_applied(self) -> bool:
@@ -84,7 +86,7 @@ class CloudTarget:
             document = self.clients.reading.output() if self.place.configuration.exists() else {}
             if "kubernetes" not in document:
                 raise self.absent()
-            self._outputs = Outputs(document, self.clients.own, lambda: self.clients.yandex)
+            self._outputs = Outputs(document, lambda: self.clients.own, lambda: self.clients.yandex)
         return self._outputs
 
     def absent(self) -> NoCloudStack:
@@ -107,8 +109,8 @@ class CloudTarget:
 
     def secret_places(self) -> Mapping[str, Mapping[str, Any]]:
         """Name → where it lies. Holds no secret."""
-        ours = {name: {"kind": "file", "path": str(self.place.secrets), "in_state": False} for name in self.clients.own}
-        return {**ours, **self.outputs.document["secrets"]}
+        own, given = stack_secret.places(self.place, self.clients.kept)
+        return {**own, **self.outputs.document["secrets"], **given}
 
     def secret(self, name: str) -> Secret:
         own = self.clients.own

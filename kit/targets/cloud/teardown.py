@@ -11,7 +11,7 @@ from kit.errors import KitError
 from kit.plan.events import Listener, StepEvent
 from kit.plan.steps import Plan, Step
 from kit.sentry.objects import NAMESPACE
-from kit.targets.cloud import changes, errors, rehearsal
+from kit.targets.cloud import changes, errors, rehearsal, shared
 from kit.targets.cloud.apply import apply
 from kit.targets.cloud.errors import EmulatorInUse, StillStands
 
@@ -36,7 +36,8 @@ def down(cloud: CloudTarget, steps: Plan, listen: Listener) -> tuple[str, ...]:
     apply(cloud, steps, listen, again="down")
     left = changes.existing(configuration.show_state())
     if not left:
-        cloud.place.forget()
+        shared.remove(cloud.clients)
+        cloud.place.empty()
     return left
 
 
