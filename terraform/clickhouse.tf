@@ -29,6 +29,7 @@ resource "yandex_mdb_clickhouse_cluster_v2" "sentry" {
       disk_type_id       = "network-ssd"
       disk_size          = local.size.clickhouse.disk_size
     }
+    disk_size_autoscaling = local.disk_growth.clickhouse
   }
 
   # The API keeps Keeper's machines under ZooKeeper's old name.
@@ -38,6 +39,7 @@ resource "yandex_mdb_clickhouse_cluster_v2" "sentry" {
       disk_type_id       = "network-ssd"
       disk_size          = local.size.clickhouse.keeper_disk_size
     }
+    disk_size_autoscaling = local.disk_growth.clickhouse_keeper
   }
 
   embedded_keeper = local.size.clickhouse.keeper == "embedded"

@@ -1,4 +1,4 @@
-# Kubernetes: one master, or one in each of three zones; private nodes; an API that answers to named addresses or to none.
+# Kubernetes: one master, or one in each of three zones; private nodes; an API that answers to named ranges or to none, by a public address or within the network.
 
 resource "yandex_iam_service_account" "cluster" {
   name        = "${var.name_prefix}-k8s-cluster"
@@ -15,7 +15,7 @@ resource "yandex_iam_service_account" "nodes" {
 locals {
   # What the service asks for and no more, no `editor`: nodes and disks; load balancers, whose addresses are public; and a public
   # address for the API only where it has one.
-  cluster_roles = concat(["k8s.clusters.agent", "load-balancer.admin"], length(var.kubernetes_api_cidrs) > 0 ? ["vpc.publicAdmin"] : [])
+  cluster_roles = concat(["k8s.clusters.agent", "load-balancer.admin"], var.kubernetes_api.public ? ["vpc.publicAdmin"] : [])
   node_roles    = ["container-registry.images.puller"]
 }
 
@@ -70,7 +70,7 @@ resource "yandex_kubernetes_cluster" "sentry" {
 
   master {
     version            = var.kubernetes_version
-    public_ip          = length(var.kubernetes_api_cidrs) > 0
+    public_ip          = var.kubernetes_api.public
     security_group_ids = [yandex_vpc_security_group.kubernetes.id, yandex_vpc_security_group.kubernetes_api.id]
 
     dynamic "zonal" {
@@ -123,6 +123,17 @@ resource "yandex_kubernetes_cluster" "sentry" {
     key_id = yandex_kms_symmetric_key.kubernetes.id
   }
 
+  timeouts {
+    create = "60m"
+    update = "60m"
+    delete = "60m"
+  }
+
+  lifecycle {
+    # auto_upgrade raises it: `kubernetes_version` is the version to begin with, and no plan takes the service's own upgrade back.
+    ignore_changes = [master[0].version]
+  }
+
   # Otherwise `destroy` takes the rights away while the cluster still needs them to tidy up.
   depends_on = [
     yandex_resourcemanager_folder_iam_member.cluster,
@@ -149,17 +160,19 @@ resource "yandex_kubernetes_node_group" "sentry" {
   description = "Sentry's nodes in ${each.key}: no public addresses"
   version     = var.kubernetes_version
   labels      = local.labels
+  node_labels = var.node_labels
 
   instance_template {
     platform_id = local.size.nodes.platform
 
     resources {
-      cores  = local.size.nodes.cores
-      memory = local.size.nodes.memory
+      cores         = local.size.nodes.cores
+      memory        = local.size.nodes.memory
+      core_fraction = local.size.nodes.core_fraction
     }
 
     boot_disk {
-      type = "network-ssd"
+      type = local.size.nodes.disk_type
       size = local.size.nodes.disk_size
     }
 
@@ -174,7 +187,7 @@ resource "yandex_kubernetes_node_group" "sentry" {
     }
 
     scheduling_policy {
-      preemptible = false
+      preemptible = local.size.nodes.preemptible
     }
   }
 
@@ -218,7 +231,23 @@ resource "yandex_kubernetes_node_group" "sentry" {
     }
   }
 
+  # A node must be drained first, and the service takes as long as its pods' disruption budgets.
+  timeouts {
+    create = "60m"
+    update = "120m"
+    delete = "60m"
+  }
+
   lifecycle {
+    # As of the master.
+    ignore_changes = [version]
+
+    # Compute Cloud, concepts/disk, read 2026-11-28.
+    precondition {
+      condition     = contains(["network-hdd", "network-ssd"], local.size.nodes.disk_type) || local.size.nodes.disk_size % 93 == 0
+      error_message = "Disks of ${local.size.nodes.disk_type} come in steps of 93 GB: nodes.disk_size ${local.size.nodes.disk_size} is none of them."
+    }
+
     precondition {
       condition     = local.size.nodes.min <= local.size.nodes.initial && local.size.nodes.initial <= local.size.nodes.max
       error_message = "Nodes in each zone: min (${local.size.nodes.min}) is at most initial (${local.size.nodes.initial}), and that at most max (${local.size.nodes.max})."

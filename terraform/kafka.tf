@@ -17,6 +17,15 @@ resource "yandex_mdb_kafka_cluster" "sentry" {
     assign_public_ip = false
     schema_registry  = false
 
+    dynamic "disk_size_autoscaling" {
+      for_each = local.disk_growth.kafka == null ? [] : [local.disk_growth.kafka]
+      content {
+        disk_size_limit           = disk_size_autoscaling.value.disk_size_limit
+        planned_usage_threshold   = disk_size_autoscaling.value.planned_usage_threshold
+        emergency_usage_threshold = disk_size_autoscaling.value.emergency_usage_threshold
+      }
+    }
+
     kafka {
       resources {
         resource_preset_id = local.size.kafka.preset

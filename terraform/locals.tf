@@ -3,8 +3,9 @@
 locals {
   folder_id = data.yandex_client_config.current.folder_id
 
-  # What each size is made of; the file says what its numbers mean.
-  sizes = yamldecode(file("${path.module}/sizes.yaml"))
+  # What each size is made of, and what each region's addresses are; the files say what it means.
+  sizes   = yamldecode(file("${path.module}/sizes.yaml"))
+  regions = yamldecode(file("${path.module}/regions.yaml"))
 
   size = {
     for service, of_the_size in local.sizes[var.size] : service => (
@@ -14,9 +15,26 @@ locals {
     )
   }
 
-  zones               = slice(var.zones, 0, min(local.sizes[var.size].zones, length(var.zones)))
+  region              = local.regions[var.region]
+  offered_zones       = coalesce(var.zones, local.region.zones)
+  zones               = slice(local.offered_zones, 0, min(local.sizes[var.size].zones, length(local.offered_zones)))
   sentry_size         = coalesce(var.sentry_size, local.sizes[var.size].sentry)
   deletion_protection = coalesce(var.deletion_protection, local.sizes[var.size].protect)
+
+  # A full disk stops Kafka and makes PostgreSQL read-only. The provider's argument is the same for all of them.
+  disk_growth = {
+    for store, size_gb in {
+      kafka             = local.size.kafka.disk_size
+      clickhouse        = local.size.clickhouse.disk_size
+      clickhouse_keeper = local.size.clickhouse.keeper_disk_size
+      postgres          = local.size.postgres.disk_size
+      redis             = local.size.redis.disk_size
+      } : store => var.disk_growth == null ? null : {
+      disk_size_limit           = floor(size_gb * var.disk_growth.limit)
+      planned_usage_threshold   = var.disk_growth.planned
+      emergency_usage_threshold = var.disk_growth.emergency
+    }
+  }
 
   labels = merge({ managed-by = "terraform", application = "sentry", installation = var.name_prefix, size = var.size }, var.labels)
 
@@ -24,9 +42,10 @@ locals {
   # without a provider for random numbers.
   bucket_suffix = substr(sha256("${local.folder_id}/${var.name_prefix}"), 0, 8)
 
-  # The certificate authority of the managed stores; Object Storage has a public certificate.
-  authority_url = "https://storage.yandexcloud.net/cloud-certs/CA.pem"
-  s3_host       = "storage.yandexcloud.net"
+  # Where the provider's defaults are right they are left alone, so that YC_ENDPOINT and YC_STORAGE_ENDPOINT_URL stay in force.
+  is_default_region = var.region == "ru-central1"
+  api_endpoint      = var.api_endpoint != null ? var.api_endpoint : local.is_default_region ? null : local.region.api
+  storage_endpoint  = var.storage_endpoint != null ? var.storage_endpoint : local.is_default_region ? null : local.region.storage
 }
 
 # ── topics ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -30,7 +30,7 @@ resource "yandex_vpc_network" "sentry" {
 
     precondition {
       condition     = length(local.zones) == local.sizes[var.size].zones
-      error_message = "Size ${var.size} needs ${local.sizes[var.size].zones} zones, and `zones` names ${length(var.zones)}."
+      error_message = "Size ${var.size} needs ${local.sizes[var.size].zones} zones, and `zones` names ${length(local.offered_zones)}."
     }
   }
 }

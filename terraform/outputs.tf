@@ -44,10 +44,10 @@ output "secrets" {
 }
 
 output "kubernetes" {
-  description = "The cluster: its id, the API's address (public where kubernetes_api_cidrs names somebody), and the authority that signed its certificate."
+  description = "The cluster: its id, the API's address (public where kubernetes_api says so, else that within the network), and the authority that signed its certificate."
   value = {
     cluster_id             = yandex_kubernetes_cluster.sentry.id
-    endpoint               = length(var.kubernetes_api_cidrs) > 0 ? yandex_kubernetes_cluster.sentry.master[0].external_v4_endpoint : yandex_kubernetes_cluster.sentry.master[0].internal_v4_endpoint
+    endpoint               = var.kubernetes_api.public ? yandex_kubernetes_cluster.sentry.master[0].external_v4_endpoint : yandex_kubernetes_cluster.sentry.master[0].internal_v4_endpoint
     internal_endpoint      = yandex_kubernetes_cluster.sentry.master[0].internal_v4_endpoint
     cluster_ca_certificate = yandex_kubernetes_cluster.sentry.master[0].cluster_ca_certificate
     version                = yandex_kubernetes_cluster.sentry.master[0].version
@@ -59,7 +59,7 @@ output "ingress" {
   value = {
     address      = yandex_vpc_address.ingress.external_ipv4_address[0].address
     domain       = var.domain
-    name_servers = var.public_dns_zone_id == null ? ["ns1.yandexcloud.net.", "ns2.yandexcloud.net."] : []
+    name_servers = var.public_dns_zone_id == null ? local.region.name_servers : []
     allowed_from = var.ingress_cidrs
   }
 }
@@ -67,7 +67,7 @@ output "ingress" {
 output "trust" {
   description = "Which authority signed what: the stores' certificates come from the cloud's own authority, Object Storage's from a public one."
   value = {
-    stores         = { authority_url = local.authority_url, stores = ["kafka", "postgres", "redis", "clickhouse"] }
+    stores         = { authority_url = local.region.authority, stores = ["kafka", "postgres", "redis", "clickhouse"] }
     object_storage = { authority_url = null, stores = ["s3"] }
   }
 }
@@ -124,7 +124,7 @@ output "cost_inputs" {
     }
     nodes             = local.nodes
     kubernetes_master = length(local.zones) == 1 ? "zonal" : "regional"
-    public_addresses  = 1 + (length(var.kubernetes_api_cidrs) > 0 ? 1 : 0)
+    public_addresses  = 1 + (var.kubernetes_api.public ? 1 : 0)
     nat_gateways      = 1
     kms_keys          = 3
     dns_zones         = var.public_dns_zone_id == null ? 2 : 1

@@ -22,6 +22,8 @@ resource "yandex_mdb_postgresql_cluster_v2" "sentry" {
       disk_size          = local.size.postgres.disk_size
     }
 
+    disk_size_autoscaling = local.disk_growth.postgres
+
     postgresql_config = {
       max_connections = tostring(local.size.postgres.max_connections)
     }

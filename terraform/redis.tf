@@ -37,6 +37,8 @@ resource "yandex_mdb_redis_cluster_v2" "sentry" {
     disk_size          = local.size.redis.disk_size
   }
 
+  disk_size_autoscaling = local.disk_growth.redis
+
   hosts = {
     for name, zone in local.redis_hosts : name => {
       zone             = zone

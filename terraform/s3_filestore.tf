@@ -8,6 +8,8 @@ resource "yandex_storage_bucket" "filestore" {
   force_destroy = var.bucket_force_destroy
   tags          = local.labels
 
+  default_storage_class = var.storage_class.filestore
+
   anonymous_access_flags {
     read        = false
     list        = false
@@ -41,6 +43,16 @@ resource "yandex_storage_bucket" "filestore" {
 
     noncurrent_version_expiration {
       days = 30
+    }
+  }
+
+  # What a deleted object leaves behind once its versions are gone. Without a rule these marks stay, and every listing reads them.
+  lifecycle_rule {
+    id      = "forget-delete-markers"
+    enabled = true
+
+    expiration {
+      expired_object_delete_marker = true
     }
   }
 }

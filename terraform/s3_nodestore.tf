@@ -7,14 +7,17 @@ resource "yandex_storage_bucket" "nodestore" {
   force_destroy = var.bucket_force_destroy
   tags          = local.labels
 
+  default_storage_class = var.storage_class.nodestore
+
   anonymous_access_flags {
     read        = false
     list        = false
     config_read = false
   }
 
+  # An event's body is written once and never again: a version would only be what Sentry itself, or the rule below, has deleted.
   versioning {
-    enabled = true
+    enabled = false
   }
 
   server_side_encryption_configuration {
@@ -39,17 +42,6 @@ resource "yandex_storage_bucket" "nodestore" {
 
     expiration {
       days = var.retention_days
-    }
-  }
-
-  # With versioning an expired object becomes an old version. A week is enough to notice a mistake, and short against the
-  # retention.
-  lifecycle_rule {
-    id      = "forget-old-versions"
-    enabled = true
-
-    noncurrent_version_expiration {
-      days = 7
     }
   }
 }

@@ -1,6 +1,6 @@
-# Where secrets lie. Four of six never pass through Terraform: the two databases' passwords are made by the service (Connection
-# Manager keeps them in Lockbox), the two buckets' keys go straight into the Lockbox secrets below. The other two are variables:
-# docs/terraform.md says why, and overrides/ how one of them leaves the state with a newer provider.
+# Where secrets lie. Six of eight never pass through Terraform: the two databases' passwords are made by the service (Connection
+# Manager keeps them in Lockbox), the two buckets' keys, of two halves each, go straight into the Lockbox secrets below. The other two
+# are variables: docs/terraform.md says why, and overrides/ how one of them leaves the state with a newer provider.
 
 resource "yandex_lockbox_secret" "buckets" {
   for_each = toset(["filestore", "nodestore"])

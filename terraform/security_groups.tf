@@ -9,6 +9,20 @@ locals {
     redis      = { 6380 = "Valkey over TLS" }
   }
 
+  # The node ports at which Sentry is reached through the load balancer, whatever answers there. They are fixed, so that two ports are
+  # open and not the 2 768 that Kubernetes chooses from.
+  door_node_ports = { https = 30443, http = 30080 }
+
+  # The load balancer asks kube-proxy which nodes are well; where a Service keeps the callers' addresses (externalTrafficPolicy Local) it
+  # asks that Service's own healthCheckNodePort which nodes have a pod. The sources are 198.18.235.0/24 and 198.18.248.0/24, named
+  # loadbalancer_healthchecks: Managed Kubernetes, operations/connect/security-groups; the ports: Kubernetes, services, "Load balancer
+  # health checks"; read 2026-11-28.
+  health_check_ports = {
+    "Health checks of kube-proxy"                        = 10256
+    "Health checks of the Service (healthCheckNodePort)" = local.door_health_port
+  }
+  door_health_port = 30256
+
   # A pod's packets carry the pod's or the node's address, depending on how the cluster masquerades: both are ours.
   store_rules = {
     for store, ports in local.store_ports : store => [for port, what in ports : { port = tonumber(port), what = what }]
@@ -82,14 +96,6 @@ resource "yandex_vpc_security_group" "kubernetes" {
     v4_cidr_blocks = [var.pod_cidr, var.service_cidr]
   }
 
-  ingress {
-    protocol          = "TCP"
-    description       = "Health checks of the network load balancer"
-    from_port         = 0
-    to_port           = 65535
-    predefined_target = "loadbalancer_healthchecks"
-  }
-
   egress {
     protocol          = "ANY"
     description       = "Master and nodes among themselves"
@@ -158,14 +164,25 @@ resource "yandex_vpc_security_group" "kubernetes_api" {
   network_id  = yandex_vpc_network.sentry.id
   labels      = local.labels
 
+  # By the public address, or by the internal one from a bastion, a VPN or another network: the same rule.
   dynamic "ingress" {
-    for_each = length(var.kubernetes_api_cidrs) == 0 ? toset([]) : toset(["443", "6443"])
+    for_each = length(var.kubernetes_api.cidrs) == 0 ? toset([]) : toset(["443", "6443"])
     content {
       protocol       = "TCP"
       description    = "The Kubernetes API"
       port           = tonumber(ingress.value)
-      v4_cidr_blocks = var.kubernetes_api_cidrs
+      v4_cidr_blocks = var.kubernetes_api.cidrs
     }
+  }
+
+  # A regional master stands behind a load balancer of the service. Which port that one looks at is not documented, all are asked for:
+  # Managed Kubernetes, operations/connect/security-groups, read 2026-11-28.
+  ingress {
+    protocol          = "TCP"
+    description       = "Health checks of the master's own load balancer"
+    from_port         = 0
+    to_port           = 65535
+    predefined_target = "loadbalancer_healthchecks"
   }
 }
 
@@ -177,13 +194,22 @@ resource "yandex_vpc_security_group" "ingress" {
   labels      = local.labels
 
   dynamic "ingress" {
-    for_each = length(var.ingress_cidrs) == 0 ? toset([]) : toset(["TCP"])
+    for_each = length(var.ingress_cidrs) == 0 ? {} : local.door_node_ports
     content {
-      protocol       = ingress.value
-      description    = "The load balancer's node ports"
-      from_port      = 30000
-      to_port        = 32767
+      protocol       = "TCP"
+      description    = "Sentry by ${upper(ingress.key)}, through the load balancer"
+      port           = ingress.value
       v4_cidr_blocks = var.ingress_cidrs
+    }
+  }
+
+  dynamic "ingress" {
+    for_each = local.health_check_ports
+    content {
+      protocol          = "TCP"
+      description       = ingress.key
+      port              = ingress.value
+      predefined_target = "loadbalancer_healthchecks"
     }
   }
 }

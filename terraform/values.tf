@@ -29,19 +29,19 @@ locals {
       mechanism = "SCRAM-SHA-512"
     }
     postgres = {
-      host     = "c-${yandex_mdb_postgresql_cluster_v2.sentry.id}.rw.mdb.yandexcloud.net"
+      host     = "c-${yandex_mdb_postgresql_cluster_v2.sentry.id}.rw.${local.region.databases}"
       port     = 6432
       database = yandex_mdb_postgresql_database.sentry.name
       username = yandex_mdb_postgresql_user.sentry.name
     }
     redis = {
-      host = "c-${yandex_mdb_redis_cluster_v2.sentry.id}.rw.mdb.yandexcloud.net"
+      host = "c-${yandex_mdb_redis_cluster_v2.sentry.id}.rw.${local.region.databases}"
       port = 6380
       db   = 0
     }
     clickhouse = {
       # Some available data host, never a Keeper: the list of hosts holds both.
-      host         = "c-${yandex_mdb_clickhouse_cluster_v2.sentry.id}.rw.mdb.yandexcloud.net"
+      host         = "c-${yandex_mdb_clickhouse_cluster_v2.sentry.id}.rw.${local.region.databases}"
       https_port   = 8443
       native_port  = 9440
       database     = yandex_mdb_clickhouse_database.sentry.name
@@ -50,7 +50,7 @@ locals {
       cluster_name = local.size.clickhouse.hosts == 1 ? "" : yandex_mdb_clickhouse_cluster_v2.sentry.id
     }
     s3 = {
-      endpoint         = "https://${local.s3_host}"
+      endpoint         = "https://${local.region.storage}"
       region           = var.region
       addressing_style = "path"
       filestore        = { bucket = yandex_storage_bucket.filestore.bucket }

@@ -26,29 +26,52 @@ variable "cloud_id" {
 }
 
 variable "region" {
-  description = "The region: of the Kubernetes master in size \"ha\", and the one S3 clients sign for."
+  description = "The region, a name in regions.yaml: addresses of API, storage and database hosts follow it, and S3 clients sign for it."
   type        = string
   default     = "ru-central1"
+  nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)?-?[a-z]*[0-9]+$", var.region))
-    error_message = "region looks like ru-central1."
+    condition     = contains(keys(yamldecode(file("${path.module}/regions.yaml"))), var.region)
+    error_message = "region is a name in regions.yaml (${join(", ", keys(yamldecode(file("${path.module}/regions.yaml"))))}): of another one neither the addresses nor the authority are known here."
   }
 }
 
 variable "zones" {
-  description = "Availability zones, in order of preference. Size \"demo\" uses the first one, the others the first three."
+  description = "Availability zones, in order of preference. Size \"demo\" uses the first one, the others the first three. Null: those of the region (regions.yaml)."
   type        = list(string)
-  default     = ["ru-central1-a", "ru-central1-b", "ru-central1-d"]
+  default     = null
 
   validation {
-    condition     = length(var.zones) >= 1 && length(var.zones) == length(distinct(var.zones))
+    condition     = var.zones == null || try(length(var.zones) >= 1 && length(var.zones) == length(distinct(var.zones)), false)
     error_message = "zones needs at least one zone, and no zone twice."
   }
 
   validation {
-    condition     = alltrue([for zone in var.zones : can(regex("^[a-z]{2}-[a-z]+[0-9]+-[a-z]$", zone))])
-    error_message = "A zone looks like ru-central1-a."
+    condition     = var.zones == null || try(alltrue([for zone in var.zones : startswith(zone, "${var.region}-") && can(regex("-[a-z]$", zone))]), false)
+    error_message = "A zone is one of the region, such as ru-central1-a of ru-central1; region is ${var.region}."
+  }
+}
+
+variable "api_endpoint" {
+  description = "Host and port of the cloud's API. Null: the region's; in ru-central1 YC_ENDPOINT comes before it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.api_endpoint == null || can(regex("^[a-z0-9.-]+:[0-9]+$", var.api_endpoint))
+    error_message = "api_endpoint is host and port without a scheme, such as api.cloud.yandex.net:443."
+  }
+}
+
+variable "storage_endpoint" {
+  description = "Where the provider reaches Object Storage. Null: the region's; in ru-central1 YC_STORAGE_ENDPOINT_URL comes before it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.storage_endpoint == null || can(regex("^(https?://)?[a-z0-9.-]+(:[0-9]+)?$", var.storage_endpoint))
+    error_message = "storage_endpoint is a host, with its scheme and port where they are not the usual ones."
   }
 }
 
@@ -154,6 +177,10 @@ variable "resources" {
       memory    = optional(number)
       disk_size = optional(number)
       platform  = optional(string)
+      # Not of the size: what a demo saves by, and what a large installation may want.
+      disk_type     = optional(string, "network-ssd")
+      core_fraction = optional(number, 100)
+      preemptible   = optional(bool, false)
     }), {})
   })
   default  = {}
@@ -180,6 +207,18 @@ variable "resources" {
     error_message = "A node's disk has at least 64 GB."
   }
 
+  # Compute Cloud, concepts/disk, read 2026-11-28.
+  validation {
+    condition     = contains(["network-hdd", "network-ssd", "network-ssd-nonreplicated", "network-ssd-io-m3"], coalesce(var.resources.nodes.disk_type, "network-ssd"))
+    error_message = "nodes.disk_type is network-ssd, network-hdd, network-ssd-nonreplicated or network-ssd-io-m3."
+  }
+
+  # Compute Cloud, concepts/performance-levels (standard-v3), read 2026-11-28.
+  validation {
+    condition     = contains([20, 50, 100], coalesce(var.resources.nodes.core_fraction, 100))
+    error_message = "nodes.core_fraction is 20, 50 or 100 percent of a core."
+  }
+
   validation {
     condition     = var.resources.clickhouse.keeper == null || contains(["none", "embedded", "separate"], coalesce(var.resources.clickhouse.keeper, "none"))
     error_message = "clickhouse.keeper is none, embedded (Keeper runs on the data hosts, at least three of them) or separate (three small hosts of its own)."
@@ -191,6 +230,50 @@ variable "resources" {
       count == null || try(count >= 1 && floor(count) == count, false)
     ])
     error_message = "Numbers of hosts, partitions, cores and GB of memory are whole and at least 1."
+  }
+}
+
+variable "node_labels" {
+  description = "Kubernetes labels of the nodes, which pods can choose them by."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for key, value in var.node_labels :
+      can(regex("^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$", key)) && can(regex("^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$", value))
+    ])
+    error_message = "A node label's key and value are at most 63 letters, digits, dots, hyphens and underscores, with a letter or digit at both ends; a key may have a domain and / in front."
+  }
+}
+
+variable "disk_growth" {
+  description = "How the disks of the four stores grow by themselves: up to `limit` times their size, at `planned` percent used in the maintenance window, at `emergency` percent at once. Null: they do not, and a full disk stops the store."
+  type        = object({ limit = optional(number, 2), planned = optional(number, 80), emergency = optional(number, 90) })
+  default     = {}
+
+  validation {
+    condition     = var.disk_growth == null || try(var.disk_growth.limit > 1 && var.disk_growth.limit <= 100, false)
+    error_message = "disk_growth.limit is how many times its size a disk may grow to: more than 1, at most 100."
+  }
+
+  validation {
+    condition     = var.disk_growth == null || try(var.disk_growth.planned >= 10 && var.disk_growth.planned < var.disk_growth.emergency && var.disk_growth.emergency <= 100, false)
+    error_message = "disk_growth: planned is a percentage from 10, below emergency, and that at most 100."
+  }
+}
+
+variable "storage_class" {
+  description = "The class in which objects are kept, by bucket: STANDARD, COLD or ICE. COLD and ICE cost less to keep and more to read; Sentry reads what somebody looks at."
+  type        = object({ filestore = optional(string, "STANDARD"), nodestore = optional(string, "STANDARD") })
+  default     = {}
+  nullable    = false
+
+  # Object Storage, concepts/storage-class, read 2026-11-28.
+  validation {
+    condition     = alltrue([for class in values(var.storage_class) : contains(["STANDARD", "COLD", "ICE"], class)])
+    error_message = "storage_class is STANDARD, COLD or ICE."
   }
 }
 
@@ -292,7 +375,7 @@ variable "redis_version" {
 }
 
 variable "kubernetes_version" {
-  description = "Kubernetes of master and nodes. Null: what the release channel offers today, so that this default cannot become too old."
+  description = "Kubernetes of master and nodes, to begin with: upgrades are the service's, and a later change of this does nothing. Null: what the release channel offers today."
   type        = string
   default     = null
 
@@ -310,8 +393,8 @@ variable "network_cidr" {
   default     = "10.130.0.0/16"
 
   validation {
-    condition     = can(cidrhost(var.network_cidr, 0)) && try(tonumber(split("/", var.network_cidr)[1]) >= 16 && tonumber(split("/", var.network_cidr)[1]) <= 20, false)
-    error_message = "network_cidr is an IPv4 range of /16 to /20, for example 10.130.0.0/16."
+    condition     = !strcontains(var.network_cidr, ":") && try(cidrsubnet(var.network_cidr, 0, 0) == var.network_cidr, false) && try(tonumber(split("/", var.network_cidr)[1]) >= 16 && tonumber(split("/", var.network_cidr)[1]) <= 20, false)
+    error_message = "network_cidr is an IPv4 range of /16 to /20 that begins at its first address, for example 10.130.0.0/16."
   }
 }
 
@@ -321,8 +404,8 @@ variable "pod_cidr" {
   default     = "10.112.0.0/16"
 
   validation {
-    condition     = can(cidrhost(var.pod_cidr, 0)) && try(tonumber(split("/", var.pod_cidr)[1]) >= 10 && tonumber(split("/", var.pod_cidr)[1]) <= 20, false)
-    error_message = "pod_cidr is an IPv4 range of /10 to /20, for example 10.112.0.0/16."
+    condition     = !strcontains(var.pod_cidr, ":") && try(cidrsubnet(var.pod_cidr, 0, 0) == var.pod_cidr, false) && try(tonumber(split("/", var.pod_cidr)[1]) >= 10 && tonumber(split("/", var.pod_cidr)[1]) <= 20, false)
+    error_message = "pod_cidr is an IPv4 range of /10 to /20 that begins at its first address, for example 10.112.0.0/16."
   }
 }
 
@@ -332,25 +415,42 @@ variable "service_cidr" {
   default     = "10.96.0.0/16"
 
   validation {
-    condition     = can(cidrhost(var.service_cidr, 0)) && try(tonumber(split("/", var.service_cidr)[1]) >= 10 && tonumber(split("/", var.service_cidr)[1]) <= 24, false)
-    error_message = "service_cidr is an IPv4 range of /10 to /24, for example 10.96.0.0/16."
+    condition     = !strcontains(var.service_cidr, ":") && try(cidrsubnet(var.service_cidr, 0, 0) == var.service_cidr, false) && try(tonumber(split("/", var.service_cidr)[1]) >= 10 && tonumber(split("/", var.service_cidr)[1]) <= 24, false)
+    error_message = "service_cidr is an IPv4 range of /10 to /24 that begins at its first address, for example 10.96.0.0/16."
   }
 }
 
-variable "kubernetes_api_cidrs" {
-  description = "From where the Kubernetes API may be called over the Internet. Empty: it has no public address at all."
-  type        = list(string)
-  default     = []
+variable "kubernetes_api" {
+  description = "The Kubernetes API. public: whether it has a public address. cidrs: who may call it, there or within the network (a bastion, a VPN); nodes and pods always may."
+  type        = object({ public = optional(bool, false), cidrs = optional(list(string), []) })
+  default     = {}
   nullable    = false
 
   validation {
-    condition     = alltrue([for cidr in var.kubernetes_api_cidrs : can(cidrhost(cidr, 0))])
-    error_message = "kubernetes_api_cidrs are ranges, for example [\"203.0.113.7/32\"]."
+    condition     = alltrue([for cidr in var.kubernetes_api.cidrs : !strcontains(cidr, ":") && try(cidrsubnet(cidr, 0, 0) == cidr, false)])
+    error_message = "kubernetes_api.cidrs are IPv4 ranges that begin at their first address: 10.0.0.0/8, not 10.0.0.7/8; one address is 203.0.113.7/32. IPv6 has no place in the rules they go to."
   }
 
   validation {
-    condition     = alltrue([for cidr in var.kubernetes_api_cidrs : try(tonumber(split("/", cidr)[1]) >= 8, false)])
-    error_message = "kubernetes_api_cidrs: the whole Internet is not a restriction. Name the ranges you work from (at least a /8)."
+    condition     = alltrue([for cidr in var.kubernetes_api.cidrs : try(tonumber(split("/", cidr)[1]) >= 8, false)])
+    error_message = "kubernetes_api.cidrs: the whole Internet is not a restriction. Name the ranges you work from (at least a /8)."
+  }
+
+  validation {
+    condition     = !var.kubernetes_api.public || length(var.kubernetes_api.cidrs) > 0
+    error_message = "kubernetes_api.public without cidrs is an address that nobody may call: name the ranges you work from."
+  }
+}
+
+# Not in use any more: Terraform passes over a variable that it does not know, and the API would be shut without a word.
+variable "kubernetes_api_cidrs" {
+  description = "The older form of kubernetes_api. Refused, with the new one."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = try(length(var.kubernetes_api_cidrs) == 0, true)
+    error_message = "kubernetes_api_cidrs is now kubernetes_api = { public = true, cidrs = ${jsonencode(var.kubernetes_api_cidrs)} }; with public = false the same ranges call the API within the network."
   }
 }
 
@@ -361,8 +461,8 @@ variable "ingress_cidrs" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for cidr in var.ingress_cidrs : can(cidrhost(cidr, 0))])
-    error_message = "ingress_cidrs are ranges, for example [\"0.0.0.0/0\"]."
+    condition     = alltrue([for cidr in var.ingress_cidrs : !strcontains(cidr, ":") && try(cidrsubnet(cidr, 0, 0) == cidr, false)])
+    error_message = "ingress_cidrs are IPv4 ranges that begin at their first address, for example [\"0.0.0.0/0\"] or [\"203.0.113.0/24\"]. IPv6 has no place in the rules they go to."
   }
 }
 

@@ -8,18 +8,20 @@ terraform {
   required_providers {
     yandex = {
       source = "yandex-cloud/yandex"
-      # 0.213: everything below, no deprecated argument. Below 1.0: the provider removes arguments in minor versions, a major one
-      # will remove more.
-      version = ">= 0.213, < 1.0"
+      # The one that was run. Minor versions of this provider remove arguments, so that a newer one is a change to be tried.
+      version = "~> 0.213.0"
     }
   }
 }
 
-# Endpoint and credentials come from the environment alone (YC_TOKEN or YC_SERVICE_ACCOUNT_KEY_FILE, YC_ENDPOINT, …), so that the
-# same files run against the cloud and against the emulator. A null here leaves YC_FOLDER_ID and YC_CLOUD_ID in force.
+# Credentials come from the environment alone (YC_TOKEN or YC_SERVICE_ACCOUNT_KEY_FILE), and so do the endpoints in the region whose
+# they are by default: the same files run against the cloud and against the emulator. A null here leaves the variables of the
+# environment in force (YC_FOLDER_ID, YC_CLOUD_ID, YC_ENDPOINT, YC_STORAGE_ENDPOINT_URL).
 provider "yandex" {
-  folder_id = var.folder_id
-  cloud_id  = var.cloud_id
+  folder_id        = var.folder_id
+  cloud_id         = var.cloud_id
+  endpoint         = local.api_endpoint
+  storage_endpoint = local.storage_endpoint
 }
 
 data "yandex_client_config" "current" {}

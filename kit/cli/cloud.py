@@ -28,10 +28,10 @@ command = cloud  # the name under which the frame finds every command
 @click.option("--bucket", required=True, help="A bucket that exists, private and versioned; not one of Sentry's own.")
 @click.option("--key", help="The object in it.  [default: kit/STACK/terraform.tfstate]")
 @click.option("--endpoint", help="Its S3 endpoint.  [default: that of the cloud]")
-@click.option("--region", default="ru-central1", show_default=True, help="Its region.")
+@click.option("--region", help="Its region.  [default: that of the cloud]")
 @waits_for_lock
 @click.pass_obj
-def init_state(session: Session, bucket: str, key: str | None, endpoint: str | None, region: str) -> None:
+def init_state(session: Session, bucket: str, key: str | None, endpoint: str | None, region: str | None) -> None:
     """Move the state into a bucket, with locking and, where the bucket keeps them, earlier versions.
 
     The key that opens the bucket comes from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, now and at every later run. kit's own
@@ -50,10 +50,10 @@ def init_state(session: Session, bucket: str, key: str | None, endpoint: str | N
 @click.option("--bucket", required=True, help="The bucket that `kit cloud init-state` was given.")
 @click.option("--key", help="The object in it.  [default: kit/STACK/terraform.tfstate]")
 @click.option("--endpoint", help="Its S3 endpoint.  [default: that of the cloud]")
-@click.option("--region", default="ru-central1", show_default=True, help="Its region.")
+@click.option("--region", help="Its region.  [default: that of the cloud]")
 @waits_for_lock
 @click.pass_obj
-def join(session: Session, bucket: str, key: str | None, endpoint: str | None, region: str) -> None:
+def join(session: Session, bucket: str, key: str | None, endpoint: str | None, region: str | None) -> None:
     """Work on a stack that another computer has made, and whose state it has moved into a bucket.
 
     State and passwords are found there and in Lockbox; the same kit.yaml is yours to bring.

@@ -7,8 +7,8 @@ size           = "ha"
 retention_days = 90
 
 # The office and the build machines call the Kubernetes API; browsers and programs everywhere send events.
-kubernetes_api_cidrs = ["203.0.113.0/24"]
-ingress_cidrs        = ["0.0.0.0/0"]
+kubernetes_api = { public = true, cidrs = ["203.0.113.0/24"] }
+ingress_cidrs  = ["0.0.0.0/0"]
 
 # Mails leave by submission, which opens its port. The password stands in the Kubernetes Secret kit-mail.
 mail = { host = "smtp.example.com", user = "sentry", from = "sentry@example.com" }

@@ -9,4 +9,4 @@ domain  = "sentry.example.com" # yours
 size    = "demo"
 profile = "seed"
 
-kubernetes_api_cidrs = ["203.0.113.7/32"]
+kubernetes_api = { public = true, cidrs = ["203.0.113.7/32"] }

@@ -7,5 +7,5 @@ name_prefix    = "sentry-small"
 size           = "small"
 retention_days = 30 # what its disks are made for
 
-kubernetes_api_cidrs = ["203.0.113.0/24"]
-ingress_cidrs        = ["0.0.0.0/0"]
+kubernetes_api = { public = true, cidrs = ["203.0.113.0/24"] }
+ingress_cidrs  = ["0.0.0.0/0"]

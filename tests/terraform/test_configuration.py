@@ -177,7 +177,8 @@ def nodes_leave_through_nat(planned: Planned) -> bool:
 
 def api_is_closed_until_somebody_is_named(planned: Planned) -> bool:
     group = planned.of_type("yandex_vpc_security_group")["yandex_vpc_security_group.kubernetes_api"]
-    return planned.one("yandex_kubernetes_cluster")["master"][0]["public_ip"] is False and not group.get("ingress")
+    from_others = [rule for rule in group["ingress"] if rule["predefined_target"] != "loadbalancer_healthchecks"]
+    return planned.one("yandex_kubernetes_cluster")["master"][0]["public_ip"] is False and not from_others
 
 
 def two_zones_of_names(planned: Planned) -> bool:
@@ -204,7 +205,7 @@ def cluster_and_nodes_are_two_accounts(planned: Planned) -> bool:
 
 
 def expirations(bucket: Mapping[str, Any]) -> list[int]:
-    return [each["days"] for rule in bucket["lifecycle_rule"] for each in rule["expiration"]]
+    return [each["days"] for rule in bucket["lifecycle_rule"] for each in rule["expiration"] if each["days"]]
 
 
 def filestore_never_expires(planned: Planned) -> bool:
@@ -216,10 +217,9 @@ def nodestore_lives_as_long_as_the_events(planned: Planned) -> bool:
     return expirations(bucket) == [90] == [planned.output("profile")["retention"]]
 
 
-def buckets_are_versioned_encrypted_and_private(planned: Planned) -> bool:
+def buckets_are_encrypted_and_private(planned: Planned) -> bool:
     return all(
-        bucket["versioning"] == [{"enabled": True}]
-        and bucket["server_side_encryption_configuration"][0]["rule"][0]["apply_server_side_encryption_by_default"][0][
+        bucket["server_side_encryption_configuration"][0]["rule"][0]["apply_server_side_encryption_by_default"][0][
             "sse_algorithm"
         ]
         == "aws:kms"
@@ -227,6 +227,30 @@ def buckets_are_versioned_encrypted_and_private(planned: Planned) -> bool:
         and any(rule["abort_incomplete_multipart_upload_days"] for rule in bucket["lifecycle_rule"])
         and not bucket.get("acl")
         for bucket in planned.of_type("yandex_storage_bucket").values()
+    )
+
+
+def deleted_files_can_be_brought_back(planned: Planned) -> bool:
+    """And go in the end, with the marks that they leave. What is written once needs no versions."""
+    filestore, nodestore = (planned.resources[f"yandex_storage_bucket.{name}"] for name in ("filestore", "nodestore"))
+    forgotten = [each["days"] for rule in filestore["lifecycle_rule"] for each in rule["noncurrent_version_expiration"]]
+    marks = [each["expired_object_delete_marker"] for rule in filestore["lifecycle_rule"] for each in rule["expiration"]]
+    return (
+        filestore["versioning"] == [{"enabled": True}]
+        and (forgotten, marks) == ([30], [True])
+        and nodestore["versioning"] == [{"enabled": False}]
+        and not any(rule["noncurrent_version_expiration"] for rule in nodestore["lifecycle_rule"])
+    )
+
+
+def every_store_s_disk_grows_by_itself(planned: Planned) -> bool:
+    sized = [planned.one(STORES["clickhouse"])["clickhouse"], configs(planned, "postgres"), planned.one(STORES["redis"])]
+    found = [(each["disk_size_autoscaling"], each["resources"]["disk_size"]) for each in sized]
+    kafka = configs(planned, "kafka")
+    found.append((kafka["disk_size_autoscaling"][0], kafka["kafka"][0]["resources"][0]["disk_size"]))
+    return all(
+        growth == {"disk_size_limit": 2 * size, "planned_usage_threshold": 80, "emergency_usage_threshold": 90}
+        for growth, size in found
     )
 
 
@@ -264,9 +288,7 @@ def zookeeper_is_nowhere(planned: Planned) -> bool:
 def clickhouse_is_reached_by_tls_at_a_data_host(planned: Planned) -> bool:
     values = (TERRAFORM / "values.tf").read_text()
     return (
-        "https_port   = 8443" in values
-        and "native_port  = 9440" in values
-        and "clickhouse_cluster_v2.sentry.id}.rw.mdb" in values
+        "https_port   = 8443" in values and "native_port  = 9440" in values and "clickhouse_cluster_v2.sentry.id}.rw." in values
     )
 
 
@@ -330,7 +352,9 @@ DEFECTS: Mapping[str, Callable[[Planned], bool]] = {
     "one account for control plane and nodes": cluster_and_nodes_are_two_accounts,
     "the file store deleted after 30 days": filestore_never_expires,
     "event bodies gone before their events": nodestore_lives_as_long_as_the_events,
-    "buckets without versions, encryption and explicit privacy": buckets_are_versioned_encrypted_and_private,
+    "buckets without encryption and explicit privacy": buckets_are_encrypted_and_private,
+    "no versions of files": deleted_files_can_be_brought_back,
+    "disks that fill": every_store_s_disk_grows_by_itself,
     "bucket names hard-coded": buckets_are_this_folders_own,
     "message sizes listed and never passed on": large_messages_pass_broker_and_topic,
     "two permission blocks per topic": two_permissions_for_all_topics,
@@ -488,16 +512,26 @@ def test_separate_keeper_is_three_hosts_beside_the_data(plans: Planner) -> None:
 
 def test_opening_the_doors_opens_these_and_no_others(plans: Planner) -> None:
     planned = plans(
-        {"domain": DOMAIN, "kubernetes_api_cidrs": ["203.0.113.7/32"], "ingress_cidrs": ["0.0.0.0/0"], "egress_ports": [443, 587]}
+        {
+            "domain": DOMAIN,
+            "kubernetes_api": {"public": True, "cidrs": ["203.0.113.7/32"]},
+            "ingress_cidrs": ["0.0.0.0/0"],
+            "egress_ports": [443, 587],
+        }
     )
     groups = planned.of_type("yandex_vpc_security_group")
-    api = groups["yandex_vpc_security_group.kubernetes_api"]["ingress"]
-    assert sorted((rule["port"], rule["v4_cidr_blocks"]) for rule in api) == [
-        (443, ["203.0.113.7/32"]),
-        (6443, ["203.0.113.7/32"]),
+    assert api_ports(planned) == [(443, ["203.0.113.7/32"]), (6443, ["203.0.113.7/32"])]
+    web = groups["yandex_vpc_security_group.ingress"]["ingress"]
+    callers, checks = ([rule for rule in web if bool(rule["predefined_target"]) is checks] for checks in (False, True))
+    assert sorted((rule["port"], rule["v4_cidr_blocks"]) for rule in callers) == [(30080, ["0.0.0.0/0"]), (30443, ["0.0.0.0/0"])]
+    assert sorted((rule["port"], rule["predefined_target"]) for rule in checks) == [
+        (10256, "loadbalancer_healthchecks"),
+        (30256, "loadbalancer_healthchecks"),
     ]
-    (web,) = groups["yandex_vpc_security_group.ingress"]["ingress"]
-    assert (web["from_port"], web["to_port"], web["v4_cidr_blocks"]) == (30000, 32767, ["0.0.0.0/0"])
+    assert {rule["predefined_target"] for rule in groups["yandex_vpc_security_group.kubernetes"]["ingress"]} == {
+        "self_security_group",
+        "",
+    }
     to_everywhere = [
         rule for rule in groups["yandex_vpc_security_group.kubernetes"]["egress"] if "0.0.0.0/0" in rule["v4_cidr_blocks"]
     ]
@@ -505,6 +539,45 @@ def test_opening_the_doors_opens_these_and_no_others(plans: Planner) -> None:
     assert planned.one("yandex_kubernetes_cluster")["master"][0]["public_ip"] is True
     roles = {each["role"] for each in planned.of_type("yandex_resourcemanager_folder_iam_member").values()}
     assert "vpc.publicAdmin" in roles
+
+
+def api_ports(planned: Planned) -> list[tuple[int, list[str]]]:
+    group = planned.of_type("yandex_vpc_security_group")["yandex_vpc_security_group.kubernetes_api"]
+    return sorted((rule["port"], rule["v4_cidr_blocks"]) for rule in group["ingress"] if not rule["predefined_target"])
+
+
+def test_a_private_api_is_called_from_the_ranges_that_are_named(plans: Planner) -> None:
+    planned = plans({"domain": DOMAIN, "kubernetes_api": {"cidrs": ["10.200.0.0/16"]}})
+    assert planned.one("yandex_kubernetes_cluster")["master"][0]["public_ip"] is False
+    assert api_ports(planned) == [(443, ["10.200.0.0/16"]), (6443, ["10.200.0.0/16"])]
+    roles = {each["role"] for each in planned.of_type("yandex_resourcemanager_folder_iam_member").values()}
+    assert "vpc.publicAdmin" not in roles
+    assert planned.output("cost_inputs")["public_addresses"] == 1
+
+
+def test_nodes_may_be_made_cheaper_and_labelled(plans: Planner) -> None:
+    cheap = {"disk_type": "network-hdd", "core_fraction": 50, "preemptible": True}
+    planned = plans({"domain": DOMAIN, "node_labels": {"team": "a"}, "resources": {"nodes": cheap}})
+    (group,) = planned.of_type("yandex_kubernetes_node_group").values()
+    template = group["instance_template"][0]
+    assert (template["boot_disk"][0]["type"], template["resources"][0]["core_fraction"]) == ("network-hdd", 50)
+    assert template["scheduling_policy"] == [{"preemptible": True}]
+    assert group["node_labels"] == {"team": "a"}
+
+
+def test_disks_may_be_kept_from_growing_and_objects_kept_colder(plans: Planner) -> None:
+    planned = plans({"domain": DOMAIN, "disk_growth": None, "storage_class": {"nodestore": "COLD"}})
+    assert not configs(planned, "kafka").get("disk_size_autoscaling")
+    assert not configs(planned, "postgres").get("disk_size_autoscaling")
+    classes = {name: bucket["default_storage_class"] for name, bucket in planned.of_type("yandex_storage_bucket").items()}
+    assert classes == {"yandex_storage_bucket.filestore": "STANDARD", "yandex_storage_bucket.nodestore": "COLD"}
+
+
+def test_every_address_follows_the_region(plans: Planner) -> None:
+    planned = plans({"domain": DOMAIN, "region": "kz1", "api_endpoint": plans.server.environment["YC_ENDPOINT"]})
+    assert configs(planned, "kafka")["zones"] == ["kz1-a"]
+    assert planned.output("trust")["stores"]["authority_url"] == "https://storage.yandexcloud.kz/cloud-certs/CA.pem"
+    assert "yandexcloud.net" not in json.dumps(planned.document["planned_values"])
 
 
 def test_mail_opens_its_port_and_reaches_the_values(plans: Planner) -> None:
@@ -566,10 +639,13 @@ def test_an_override_for_newer_providers_changes_one_argument(plans: Planner, tm
 REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
     "a folder's name": ({"folder_id": "default"}, "folder_id is an id"),
     "a cloud's name": ({"cloud_id": "my-cloud"}, "cloud_id is an id"),
-    "a region that is none": ({"region": "Moscow"}, "region looks like"),
+    "a region that is not known": ({"region": "mars1"}, "region is a name in regions.yaml (kz1, ru-central1)"),
     "no zone": ({"zones": []}, "at least one zone"),
     "a zone twice": ({"zones": ["ru-central1-a", "ru-central1-a"]}, "no zone twice"),
-    "a zone that is none": ({"zones": ["a"]}, "A zone looks like"),
+    "a zone that is none": ({"zones": ["a"]}, "A zone is one of the region"),
+    "a zone of another region": ({"zones": ["kz1-a"]}, "A zone is one of the region"),
+    "a URL as the API's address": ({"api_endpoint": "https://api.example.com"}, "host and port without a scheme"),
+    "a path in the storage's address": ({"storage_endpoint": "https://s3.example.com/x"}, "storage_endpoint is a host"),
     "a prefix with capitals": ({"name_prefix": "Sentry"}, "name_prefix"),
     "a prefix that makes bucket names too long": ({"name_prefix": "s" * 25}, "name_prefix"),
     "a size that is none": ({"size": "medium"}, "size is a name in sizes.yaml: "),
@@ -584,6 +660,12 @@ REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
     "a preset that does not tell its size": ({"resources": {"kafka": {"preset": "s2.micro"}}}, "A preset looks like"),
     "a disk too small": ({"resources": {"postgres": {"disk_size": 1}}}, "at least 10"),
     "a node's disk too small": ({"resources": {"nodes": {"disk_size": 10}}}, "at least 64 GB"),
+    "a disk that is none": ({"resources": {"nodes": {"disk_type": "floppy"}}}, "nodes.disk_type is"),
+    "a third of a core": ({"resources": {"nodes": {"core_fraction": 33}}}, "20, 50 or 100 percent"),
+    "a node label with a blank": ({"node_labels": {"team": "a b"}}, "A node label's key and value"),
+    "disks that grow to their own size": ({"disk_growth": {"limit": 1}}, "disk_growth.limit"),
+    "an emergency before its time": ({"disk_growth": {"emergency": 80}}, "disk_growth: planned is a percentage"),
+    "a storage class that is none": ({"storage_class": {"nodestore": "GLACIER"}}, "STANDARD, COLD or ICE"),
     "ZooKeeper": ({"resources": {"clickhouse": {"keeper": "zookeeper"}}}, "clickhouse.keeper is"),
     "no hosts": ({"resources": {"redis": {"hosts": 0}}}, "at least 1"),
     "no partitions": ({"topic_partitions": {"events": 0}}, "number of partitions"),
@@ -596,9 +678,23 @@ REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
     "a network too small": ({"network_cidr": "10.0.0.0/28"}, "network_cidr"),
     "pods without a range": ({"pod_cidr": "10.112.0.0"}, "pod_cidr"),
     "services without a range": ({"service_cidr": "many"}, "service_cidr"),
-    "the API for the whole Internet": ({"kubernetes_api_cidrs": ["0.0.0.0/0"]}, "is not a restriction"),
-    "an address without a mask": ({"kubernetes_api_cidrs": ["203.0.113.7"]}, "are ranges"),
-    "ingress from nowhere": ({"ingress_cidrs": ["everywhere"]}, "ingress_cidrs are ranges"),
+    "the API for the whole Internet": ({"kubernetes_api": {"cidrs": ["0.0.0.0/0"]}}, "is not a restriction"),
+    "an address without a mask": ({"kubernetes_api": {"cidrs": ["203.0.113.7"]}}, "are IPv4 ranges"),
+    "IPv6 for the API": ({"kubernetes_api": {"cidrs": ["2001:db8::7/32"]}}, "are IPv4 ranges"),
+    "a range of the API with bits of a host": ({"kubernetes_api": {"cidrs": ["10.0.0.7/8"]}}, "10.0.0.0/8, not 10.0.0.7/8"),
+    "a public API for nobody": ({"kubernetes_api": {"public": True}}, "an address that nobody may call"),
+    "the API's ranges as they were said before": (
+        {"kubernetes_api_cidrs": ["203.0.113.7/32"]},
+        'kubernetes_api_cidrs is now kubernetes_api = { public = true, cidrs = ["203.0.113.7/32"] }',
+    ),
+    "ingress from nowhere": ({"ingress_cidrs": ["everywhere"]}, "ingress_cidrs are IPv4 ranges"),
+    "IPv6 for Sentry": ({"ingress_cidrs": ["::/0"]}, "ingress_cidrs are IPv4 ranges"),
+    "a range of Sentry with bits of a host": ({"ingress_cidrs": ["10.0.0.7/8"]}, "ingress_cidrs are IPv4 ranges"),
+    "a mask with a needless nought": ({"ingress_cidrs": ["0.0.0.0/00"]}, "ingress_cidrs are IPv4 ranges"),
+    "a network in IPv6": ({"network_cidr": "fd00::/16"}, "network_cidr is an IPv4 range"),
+    "a network with bits of a host": ({"network_cidr": "10.130.0.1/16"}, "network_cidr is an IPv4 range"),
+    "pods in IPv6": ({"pod_cidr": "fd00::/16"}, "pod_cidr is an IPv4 range"),
+    "services with bits of a host": ({"service_cidr": "10.96.0.9/16"}, "service_cidr is an IPv4 range"),
     "no way out": ({"egress_ports": [587]}, "include 443"),
     "a zone's name for its id": ({"public_dns_zone_id": "example.com"}, "public_dns_zone_id"),
     "a day in full": ({"maintenance": {"day": "Sunday", "hour": 3}}, "maintenance.day"),
@@ -665,6 +761,10 @@ CONTRADICTIONS: Mapping[str, tuple[dict[str, Any], str]] = {
     "ranges that overlap": ({"pod_cidr": "10.130.0.0/16"}, "These address ranges overlap: network_cidr and pod_cidr"),
     "a range inside another": ({"service_cidr": "10.112.4.0/24"}, "These address ranges overlap: pod_cidr and service_cidr"),
     "ha in one zone": ({"size": "ha", "zones": ["ru-central1-a"]}, "Size ha needs 3 zones"),
+    "disks in steps that there are not": (
+        {"resources": {"nodes": {"disk_type": "network-ssd-io-m3"}}},
+        "come in steps of 93 GB: nodes.disk_size 96 is none of them",
+    ),
     "more nodes to begin with than there may be": (
         {"resources": {"nodes": {"initial": 5}}},
         "min (2) is at most initial (5), and that at most max (2)",

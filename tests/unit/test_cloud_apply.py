@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from kit.adapters.terraform.errors import TerraformFailed
@@ -262,7 +263,8 @@ def test_the_published_authority_is_fetched_as_everything_else_is(
 
     monkeypatch.delenv(AUTHORITY_FILE, raising=False)
     with https(by, Handler) as port:
-        monkeypatch.setattr(deeds, "AUTHORITY_URL", f"https://127.0.0.1:{port}/CA.pem")
+        region = msgspec.structs.replace(target.clients.region, authority=f"https://127.0.0.1:{port}/CA.pem")
+        monkeypatch.setattr(type(target.clients), "region", region)
         with pytest.raises(AuthorityMissing) as refused:
             deeds.publish_trust(target)
         assert "not trusted" in refused.value.why

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from kit.targets.cloud.errors import (
     ForeignState,
     ProbeImageMissing,
     QuotaTooSmall,
+    RegionNotRehearsed,
+    RegionUnknown,
     ShellContradicts,
     StandInInCloud,
     StateLost,
@@ -167,11 +170,70 @@ def test_the_hosts_that_snuba_can_use_are_taken() -> None:
     checks.clickhouse_hosts(seed, {"clickhouse": {"hosts": 3}})  # its Snuba takes the native port, where the service has TLS
 
 
+def test_the_older_form_of_the_api_s_ranges_is_refused_with_the_new_one() -> None:
+    wanted = Stack(cloud={"domain": "a.example.com", "kubernetes_api_cidrs": ["203.0.113.7/32"]})
+    with pytest.raises(UnknownVariable) as refused:
+        checks.variables(ROOT / "terraform", wanted, "a.example.com")
+    assert refused.value.fix == "cloud: {kubernetes_api: {public: true, cidrs: […]}}"
+
+
+# -- regions
+
+
+def test_a_region_brings_its_addresses_and_its_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("YC_ENDPOINT", "TF_VAR_region"):
+        monkeypatch.delenv(name, raising=False)
+    usual = CloudTarget(Stack(), space(tmp_path), rehearses=False).clients
+    there = CloudTarget(Stack(cloud={"region": "kz1"}), space(tmp_path), rehearses=False).clients
+    assert (usual.environment["YC_ENDPOINT"], there.environment["YC_ENDPOINT"]) == (
+        "api.cloud.yandex.net:443",
+        "api.yandexcloud.kz:443",
+    )
+    assert there.region.authority == "https://storage.yandexcloud.kz/cloud-certs/CA.pem"
+    monkeypatch.setenv("YC_ENDPOINT", "localhost:1")
+    assert usual.environment["YC_ENDPOINT"] == "localhost:1"
+
+
+def test_a_region_whose_addresses_nobody_wrote_down_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    target = CloudTarget(Stack(cloud={"domain": "a.example.com", "region": "mars1"}), space(tmp_path), rehearses=False)
+    with pytest.raises(RegionUnknown) as refused:
+        plan.plan(target)
+    assert (refused.value.what, refused.value.fix) == (
+        "region mars1 is not known here",
+        "one of kz1, ru-central1; or add it there, with its sources",
+    )
+
+
+def test_the_emulator_plays_one_region(tmp_path: Path) -> None:
+    target = CloudTarget(Stack(cloud={"domain": "a.example.com", "region": "kz1"}), space(tmp_path), rehearses=True)
+    with pytest.raises(RegionNotRehearsed, match="kz1 cannot be rehearsed"):
+        plan.plan(target)
+
+
+def test_addresses_of_a_region_stand_in_the_file_of_regions_alone() -> None:
+    """But for whom a key's token request is meant: it is the same in every region, and so is the provider's default."""
+    texts = [*(ROOT / "terraform").glob("*.tf"), *(ROOT / "kit").rglob("*.py")]
+    found = {
+        (path.name, name)
+        for path in texts
+        if "yandex" not in path.relative_to(ROOT).parts[:2]  # the emulator plays one region
+        for name in re.findall(r"(?:https?://)?[a-z0-9.-]+\.(?:yandexcloud|yandex)\.(?:net|kz)\b", path.read_text())
+    }
+    assert found == {
+        ("client.py", "api.cloud.yandex.net"),
+        ("client.py", "https://iam.api.cloud.yandex.net"),
+        ("variables.tf", "api.cloud.yandex.net"),  # an example in a message
+    }
+
+
 # -- the real cloud, from this computer
 
 
+PUBLIC = '{"public": true, "cidrs": ["203.0.113.7/32"]}'
+
+
 def before(sentry: SentryWanted = CHART, **given: Any) -> None:
-    known: dict[str, Any] = {"api_cidrs": "['203.0.113.7/32']", "is_reached": lambda: False, "probe_image": "cr/probe:1"}
+    known: dict[str, Any] = {"kubernetes_api": PUBLIC, "is_reached": lambda: False, "probe_image": "cr/probe:1"}
     checks.before_the_cloud(sentry, reference=lambda: "kit.local/probe-current:1", **{**known, **given})
 
 
@@ -180,11 +242,12 @@ def test_nothing_is_made_that_could_not_be_finished_from_here() -> None:
     with pytest.raises(StandInInCloud) as lite:
         before(SentryWanted())
     assert "--sentry chart" in lite.value.fix
-    for none in (None, "[]"):
+    for none in (None, '{"public": false, "cidrs": ["10.0.0.0/8"]}', '{ cidrs = ["10.0.0.0/8"] }'):
         with pytest.raises(ApiNotReached) as api:
-            before(api_cidrs=none)
-        assert "kubernetes_api_cidrs" in api.value.fix
-    before(api_cidrs=None, is_reached=lambda: True)  # from a host inside the network
+            before(kubernetes_api=none)
+        assert "kubernetes_api: {public: true" in api.value.fix
+    before(kubernetes_api=None, is_reached=lambda: True)  # from a host inside the network
+    before(kubernetes_api='{ public = true, cidrs = ["203.0.113.7/32"] }')  # as a TF_VAR_… may have it
     with pytest.raises(ProbeImageMissing) as probe:
         before(probe_image=None)
     assert "docker push" in probe.value.fix
@@ -305,7 +368,7 @@ def kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """The program in this process: exit code and standard output."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KIT_HOME", str(tmp_path))
-    for name in ("YC_TOKEN", "YC_SERVICE_ACCOUNT_KEY_FILE", "TF_VAR_domain", "TF_VAR_kubernetes_api_cidrs"):
+    for name in ("YC_TOKEN", "YC_SERVICE_ACCOUNT_KEY_FILE", "TF_VAR_domain", "TF_VAR_kubernetes_api"):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("KIT_PROBE_IMAGE", "cr.example/probe:1")
 
@@ -329,7 +392,7 @@ def test_the_command_line_says_it_in_three_lines_and_makes_nothing(kit: Kit, tmp
     assert refused("cloud: {domain: s.example.com}\n") == "KIT-CLOUD-FLAVOUR"
     assert refused("cloud: {domain: s.example.com}\n", "--sentry", "chart") == "KIT-CLOUD-API-ADDRESS"
     assert refused("cloud: {domain: s.example.com}\n", "--rehearse", "--sentry", "chart") == "KIT-CLOUD-REHEARSAL"
-    whole = "cloud: {domain: s.example.com, kubernetes_api_cidrs: [203.0.113.7/32]}\n"
+    whole = "cloud: {domain: s.example.com, kubernetes_api: {public: true, cidrs: [203.0.113.7/32]}}\n"
     assert refused(whole, "--sentry", "chart") == "KIT-CLOUD-NO-CREDENTIALS"
     assert not (tmp_path / ".kit" / "it").exists(), "nothing was written for what is refused"
     for verb, code in (("down", 4), ("status", 4), ("verify", 4), ("demo", 4), ("env", 4), ("preflight", 4)):

@@ -22,7 +22,7 @@ from typing import Any
 from kit.adapters.yandex.errors import CredentialsUnusable, NoCredentials, ServiceAbsent, TrustFileUnusable, refused
 from kit.endpoints import Secret
 
-ENDPOINT = "api.cloud.yandex.net:443"
+ENDPOINT = "api.cloud.yandex.net:443"  # the provider's own default; in other regions YC_ENDPOINT says another
 CALL_S = 20.0
 PAGE_SIZE = 1000
 RENEWED_BEFORE = timedelta(minutes=10)  # a token lives twelve hours at most

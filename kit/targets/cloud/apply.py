@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from kit.targets.cloud.target import CloudTarget
 
-AUTHORITY_URL = "https://storage.yandexcloud.net/cloud-certs/CA.pem"
 AUTHORITY_KEPT_S = 24 * 3600  # a new authority of the cloud is known within a day
 DOWNLOAD_S = 20.0
 CLUSTER, POSTGRES = "yandex_kubernetes_cluster.", "yandex_mdb_postgresql_"
@@ -164,9 +163,10 @@ def publish_trust(cloud: CloudTarget) -> None:
     kept = cloud.place.ca_file
     if named is None and kept.exists() and time.time() - kept.stat().st_mtime < AUTHORITY_KEPT_S:
         return
-    place = named or AUTHORITY_URL
+    published = cloud.clients.region.authority
+    place = named or published
     try:
-        content = https.text(Path(named).absolute().as_uri() if named else AUTHORITY_URL, silent_s=DOWNLOAD_S)
+        content = https.text(Path(named).absolute().as_uri() if named else published, silent_s=DOWNLOAD_S)
         ssl.create_default_context(cadata=content or " ")  # what no client could read is found here, not by forty pods
     except DownloadFailed as error:
         if named is None and kept.exists():

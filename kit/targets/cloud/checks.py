@@ -47,6 +47,8 @@ OURS = {
     "topics": "`sentry: {topics: …}` says it for both targets",
     "mail": "`mail: {host: …}` at the top of kit.yaml says it for both targets",
 }
+# A variable of older versions → what is said now.
+RENAMED = {"kubernetes_api_cidrs": "kubernetes_api: {public: true, cidrs: […]}"}
 EMULATED = "b1gemu"  # how the ids of the emulator's cloud and folder begin
 # Quota → the type of resource that counts, or the sum that must fit. The ids are those of the quota manager.
 COUNTS: Mapping[str, Mapping[str, str]] = {
@@ -83,6 +85,9 @@ def require_known(terraform_folder: Path, cloud: Iterable[str]) -> None:
     for name in cloud:
         if name in OURS:
             raise UnknownVariable(name=name, why=OURS[name], fix=f"remove cloud.{name}")
+        if name in RENAMED:
+            why = "it is not in use any more: whether the API has a public address, and who may call it, are two things"
+            raise UnknownVariable(name=name, why=why, fix=f"cloud: {{{RENAMED[name]}}}")
         if name not in known:
             raise UnknownVariable(name=name, why="the configuration has no such variable", fix=_near(name, known))
 
@@ -159,7 +164,7 @@ def clickhouse_hosts(wanted: Profile, resources: Any) -> None:
 def before_the_cloud(
     sentry: SentryWanted,
     *,
-    api_cidrs: str | None,
+    kubernetes_api: str | None,
     is_reached: Callable[[], bool],
     probe_image: str | None,
     reference: Callable[[], str],
@@ -171,11 +176,15 @@ def before_the_cloud(
     """
     if sentry.flavour == "lite":
         raise StandInInCloud
-    is_public = bool(api_cidrs) and api_cidrs != "[]"
-    if not is_public and not is_reached():  # from a host inside the network it is
+    if not is_public(kubernetes_api) and not is_reached():  # from a host inside the network it is
         raise ApiNotReached
     if not probe_image:
         raise ProbeImageMissing(profile=sentry.profile, reference=reference())
+
+
+def is_public(kubernetes_api: str | None) -> bool:
+    """Whether the variable says `public: true`, in JSON or in Terraform's own language."""
+    return re.search(r'\bpublic"?\s*[:=]\s*"?true\b', kubernetes_api or "") is not None
 
 
 def state(place: Place, must_exist: bool) -> None:

@@ -17,7 +17,7 @@ from kit.blueprint.stack import Stack
 from kit.machine import Machine
 from kit.state import given as state_given
 from kit.supply import schedule
-from kit.targets.cloud import rehearsal, stack_secret
+from kit.targets.cloud import regions, rehearsal, stack_secret
 from kit.targets.cloud.place import Place
 from kit.targets.cloud.provider import initialised
 from kit.targets.cloud.stack_secret import Kept, StackSecret
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kit.endpoints import Secret
     from kit.sentry.credentials import GivenSecrets
     from kit.supply.supply import Supply
+    from kit.targets.cloud.regions import Region
     from kit.targets.local.target import LocalTarget
 
 # With it the provider does not configure; what else a shell says is the user's.
@@ -57,7 +58,8 @@ class Clients:
     @property
     def environment(self) -> dict[str, str]:
         """As kit's own questions to the cloud see it."""
-        return {name: value for name, value in {**os.environ, **self.changes}.items() if value is not None}
+        found = {name: value for name, value in {**os.environ, **self.changes}.items() if value is not None}
+        return {"YC_ENDPOINT": self.region.api, **found}
 
     @property
     def supply(self) -> Supply:
@@ -163,4 +165,11 @@ class Clients:
     def setting(self, name: str) -> str | None:
         """A variable of the configuration as the user gave it: in kit.yaml, else as terraform's own TF_VAR_…"""
         said = self.stack.cloud.get(name)
-        return str(said) if said not in (None, "", [], {}) else os.environ.get(f"TF_VAR_{name}") or None
+        if said in (None, "", [], {}):
+            return os.environ.get(f"TF_VAR_{name}") or None
+        return said if isinstance(said, str) else json.dumps(said)
+
+    @property
+    def region(self) -> Region:
+        """Raises `RegionUnknown`."""
+        return regions.region(self.place.workspace.assets / "terraform", self.setting("region"))

@@ -257,8 +257,28 @@ class ApiNotReached(KitError):
     code = "KIT-CLOUD-API-ADDRESS"
     exit_code = 10
     what = "kit could not install Sentry from here"
-    why = "without kubernetes_api_cidrs the cluster's API has no public address, and this computer is outside its network"
-    fix = "`cloud: {{kubernetes_api_cidrs: [203.0.113.7/32]}}` in kit.yaml, with your own address; or --only cluster"
+    why = "without `public` in kubernetes_api the cluster's API has no public address, and this computer is outside its network"
+    fix = "in kit.yaml `cloud: {{kubernetes_api: {{public: true, cidrs: [203.0.113.7/32]}}}}`, your address; or --only cluster"
+
+
+class RegionUnknown(KitError):
+    """The region is none of those whose addresses and authority are known here."""
+
+    code = "KIT-CLOUD-REGION"
+    exit_code = 10
+    what = "region {region} is not known here"
+    why = "neither its API's and storage's addresses nor the authority of its database hosts stand in terraform/regions.yaml"
+    fix = "one of {known}; or add it there, with its sources"
+
+
+class RegionNotRehearsed(KitError):
+    """A rehearsal was asked for in a region that the emulator does not play."""
+
+    code = "KIT-CLOUD-REGION-REHEARSED"
+    exit_code = 10
+    what = "region {region} cannot be rehearsed"
+    why = "the emulator plays {played} alone: its hosts and its storage have that region's names"
+    fix = "rehearse with `cloud: {{region: {played}}}` and its zones; for {region} look at the plan: kit up --cloud --plan"
 
 
 class StandInInCloud(KitError):

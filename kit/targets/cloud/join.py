@@ -31,7 +31,7 @@ class Joined:
     notes: tuple[str, ...]
 
 
-def join(cloud: CloudTarget, bucket: str, key: str | None, endpoint: str | None, region: str) -> Joined:
+def join(cloud: CloudTarget, bucket: str, key: str | None, endpoint: str | None, region: str | None) -> Joined:
     """Find state and secrets, then write down here where they are. A second time it changes nothing.
 
     Raises `NothingShared`, `StateHere`, `ForeignState`, `SharedSecretsMissing`, `SharedSecretsForbidden`, `OtherName`.

@@ -15,9 +15,9 @@ from kit.plan.release import ReleaseSeen, ReleaseWanted
 from kit.plan.steps import Plan, Step, linked
 from kit.sentry.check import sandbox
 from kit.sentry.lines import profiles
-from kit.targets.cloud import changes, checks, in_cluster, load, refusals, shared, site, state
+from kit.targets.cloud import changes, checks, in_cluster, load, refusals, regions, shared, site, state
 from kit.targets.cloud.changes import Sums
-from kit.targets.cloud.errors import ChartNotRehearsed, Kept, some
+from kit.targets.cloud.errors import ChartNotRehearsed, Kept, RegionNotRehearsed, some
 
 if TYPE_CHECKING:
     from kit.supply.resolve import Need
@@ -70,6 +70,7 @@ def _check(cloud: CloudTarget) -> None:
     checks.profile(profile)
     checks.clickhouse_hosts(profile, clients.given("resources"))
     checks.shell(cloud.public_variables())
+    _require_region(cloud)
     if "sentry" in cloud.stack.parts:
         clients.given_secrets()
     if cloud.place.rehearses and "sentry" in cloud.stack.parts and wanted.flavour == "chart":
@@ -77,7 +78,7 @@ def _check(cloud: CloudTarget) -> None:
     if not cloud.place.rehearses and "sentry" in cloud.stack.parts:
         checks.before_the_cloud(
             wanted,
-            api_cidrs=clients.setting("kubernetes_api_cidrs"),
+            kubernetes_api=clients.setting("kubernetes_api"),
             is_reached=lambda: cloud.place.kubeconfig.exists() and clients.kube.complaint() is None,
             probe_image=os.environ.get(site.PROBE_IMAGE),
             reference=lambda: _reference(cloud, f"probe-{wanted.profile}"),
@@ -87,6 +88,13 @@ def _check(cloud: CloudTarget) -> None:
     checks.state(cloud.place, state.must_exist(cloud.clients))
     if cloud.place.has_backend:
         checks.refuse_foreign("the bucket", changes.folders(clients.configuration.show_state()), cloud.place.rehearses)
+
+
+def _require_region(cloud: CloudTarget) -> None:
+    """Raises `RegionUnknown`, `RegionNotRehearsed`."""
+    named, region = cloud.clients.setting("region"), cloud.clients.region
+    if cloud.place.rehearses and region != regions.region(cloud.workspace.assets / "terraform", None):
+        raise RegionNotRehearsed(region=named, played=regions.DEFAULT)
 
 
 def _reference(cloud: CloudTarget, image: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kit import files
 from kit.adapters.terraform.errors import TerraformFailed
 from kit.state import markers
-from kit.targets.cloud import refusals
+from kit.targets.cloud import refusals, regions
 from kit.targets.cloud.errors import StateTaken
 from kit.targets.cloud.place import BACKEND, Place, backend
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from kit.adapters.terraform.program import Terraform
     from kit.targets.cloud.clients import Clients
 
-ENDPOINT = "https://storage.yandexcloud.net"
 # Of the marker "applied", in the order in which they come: an apply has begun, has stopped half-way, has come to its end.
 MARK = "applied"
 BEGUN, PARTLY, SETTLED = "begun", "partly", "yes"
@@ -36,7 +35,7 @@ def default_key(clients: Clients) -> str:
     return f"kit/{clients.stack.name}{'-rehearsal' if clients.place.rehearses else ''}/terraform.tfstate"
 
 
-def move(clients: Clients, bucket: str, key: str | None, endpoint: str | None, region: str) -> str:
+def move(clients: Clients, bucket: str, key: str | None, endpoint: str | None, region: str | None) -> str:
     """Into a bucket, and where it is then. What lay here stays as terraform.tfstate.backup. Raises `StateTaken`."""
     place, here = clients.place, clients.configuration
     where, document = bucket_of(clients, bucket, key, endpoint, region)
@@ -47,10 +46,10 @@ def move(clients: Clients, bucket: str, key: str | None, endpoint: str | None, r
     return where
 
 
-def bucket_of(clients: Clients, bucket: str, key: str | None, endpoint: str | None, region: str) -> tuple[str, str]:
+def bucket_of(clients: Clients, bucket: str, key: str | None, endpoint: str | None, region: str | None) -> tuple[str, str]:
     """Where in which bucket, in words, and the backend that says it."""
-    endpoint = endpoint or clients.environment.get("YC_STORAGE_ENDPOINT_URL") or ENDPOINT
-    key = key or default_key(clients)
+    endpoint = endpoint or clients.environment.get("YC_STORAGE_ENDPOINT_URL") or clients.region.storage_url
+    key, region = key or default_key(clients), region or clients.setting("region") or regions.DEFAULT
     return f"{endpoint}/{bucket}/{key}", backend(bucket, key, endpoint, region)
 
 
