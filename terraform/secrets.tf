@@ -18,7 +18,7 @@ locals {
 
 # A connection names the Lockbox secret that holds its password, and the key in it.
 data "yandex_connectionmanager_connection" "postgres" {
-  connection_id = yandex_mdb_postgresql_user.sentry.user_connection_manager[0].connection_id
+  connection_id = one(yandex_mdb_postgresql_user.sentry.user_connection_manager[*].connection_id)
 }
 
 data "yandex_connectionmanager_connection" "clickhouse" {

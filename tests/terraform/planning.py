@@ -22,7 +22,7 @@ from tests.terraform.discovery import Discovery, discovery
 
 ROOT = Path(__file__).parents[2]
 TERRAFORM = ROOT / "terraform"
-OWN_FILES = ("*.tf", "*.yaml", "examples", "modules", "topics", "overrides")
+OWN_FILES = ("*.tf", "*.yaml", "tests", "examples", "modules", "topics", "overrides")
 # Where these are set they lead the provider elsewhere, or it refuses to configure itself.
 FOREIGN = ("AWS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "YC_SERVICE_ACCOUNT_KEY_FILE")
 
