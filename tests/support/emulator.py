@@ -62,12 +62,13 @@ class Running:
         return found
 
     def left(self) -> list[tuple[str, str]]:
-        """What the stopped emulator's journal still holds, beside what is always there."""
-        journal = Journal(self.program.home / ".kit" / self.program.stack / "yandex" / "journal.jsonl")
-        try:
-            return [(kind, record.key) for kind in journal.kinds() if kind not in ALWAYS for record in journal.all(kind)]
-        finally:
-            journal.close()
+        """What the emulator's journal holds at this moment, beside what is always there: kind and key."""
+        place = self.program.home / ".kit" / self.program.stack / "yandex" / "journal.jsonl"
+        copied = self.program.home / "copied.jsonl"  # to open a journal is to write it anew
+        copied.write_bytes(place.read_bytes())
+        journal = Journal(copied)
+        journal.close()
+        return [(kind, record.key) for kind in journal.kinds() if kind not in ALWAYS for record in journal.all(kind)]
 
 
 @contextlib.contextmanager

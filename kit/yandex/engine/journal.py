@@ -2,7 +2,8 @@
 
 One line of JSON is one change, whole or absent. It is on disk before the answer that depends on it leaves. A line cut short by a
 kill is the last one and is dropped; any other damage is an error, for clusters hang on it. The journal is written anew,
-compacted, when most of its lines are history.
+compacted, at its start and when most of its lines are history. Where that fails, on a full disk, it goes on as it is: nothing of
+it is lost, and the change that caused it was written before.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from kit.yandex.engine.descriptors import OPERATION, kind_of, message
 
 VERSION = 1
 PENDING = "pending"
-SPARE_LINES = 5000  # compacted when the lines are more than these and four times what is alive
+SPARE_LINES = 5000  # compacted when there are so many more lines than at the last time, and four times what is alive
 
 
 class JournalDamaged(KitError):
@@ -101,10 +102,12 @@ class Journal:
         self._records: dict[str, dict[str, Record]] = {}
         self._children: dict[tuple[str, str], dict[str, None]] = {}
         self._lines = 0
+        self._compacts_above = 0  # lines
         self._file: Any = None
+        self._is_closed = False
         if path is not None:
-            self._load(path)
-            self._compact(path)
+            is_whole = self._load(path)
+            self._compact(path, may_fail=is_whole)
 
     def get(self, kind: str, key: str) -> Record | None:
         return self._records.get(kind, {}).get(key)
@@ -141,10 +144,13 @@ class Journal:
             if change:
                 self._write(change)
                 self._apply(change)
-                self._compact_if_long()
+                if self._path is not None and self._lines > max(self._compacts_above, 4 * self._alive()):
+                    self._compact(self._path, may_fail=True)
 
     def close(self) -> None:
+        """After it, changes are refused."""
         with self.lock:
+            self._is_closed = True
             if self._file is not None:
                 self._file.close()
                 self._file = None
@@ -158,13 +164,18 @@ class Journal:
             before = self._records.get(kind, {}).get(key)
             if before is not None and before.parent != record.parent:
                 self._children[kind, before.parent].pop(key, None)
+                del self._records[kind][key]  # it goes to the end of both, or a compaction would change the order of lists
             self._records.setdefault(kind, {})[key] = record
             self._children.setdefault((kind, record.parent), {})[key] = None
 
     def _write(self, change: Change) -> None:
         """One line, whole and on disk; where that fails, the file is as it was before."""
-        if self._file is None:
+        if self._path is None:
             return
+        if self._is_closed:
+            raise OSError(errno.EBADF, "the journal is closed", str(self._path))
+        if self._file is None:
+            self._file = self._path.open("ab", buffering=0)
         line, size = _line(change), os.fstat(self._file.fileno()).st_size
         try:
             if self._file.write(line) != len(line):
@@ -175,16 +186,15 @@ class Journal:
             raise
         self._lines += 1
 
-    def _compact_if_long(self) -> None:
-        alive = sum(len(found) for found in self._records.values())
-        if self._path is not None and self._lines > max(SPARE_LINES, 4 * alive):
-            self._compact(self._path)
+    def _alive(self) -> int:
+        return sum(len(found) for found in self._records.values())
 
-    def _load(self, path: Path) -> None:
+    def _load(self, path: Path) -> bool:
+        """Read the journal; whether there is one that can be appended to."""
         if not path.exists():
-            return
+            return False
         lines = path.read_bytes().split(b"\n")
-        lines.pop()  # empty; or a line without its end: the kill came while it was written, and no client has an answer yet
+        cut_short = lines.pop()  # empty, unless the kill came while a line was written: no client has an answer to it yet
         for number, line in enumerate(lines, 1):
             try:
                 document = json.loads(line)
@@ -195,8 +205,13 @@ class Journal:
                 self._apply(_change(document))
             except (ValueError, KeyError, TypeError) as error:
                 raise JournalDamaged(path=path, line=number, said=str(error)) from error
+        if cut_short:
+            os.truncate(path, path.stat().st_size - len(cut_short))  # which needs no room, where a compaction finds none
+        self._lines = max(0, len(lines) - 1)
+        return bool(lines)
 
-    def _compact(self, path: Path) -> None:
+    def _compact(self, path: Path, *, may_fail: bool) -> None:
+        """Write the journal anew, without its history. `may_fail`: there is a whole one to go on with."""
         files.private_folder(path.parent)
         whole = Change()
         for found in self._records.values():
@@ -204,11 +219,16 @@ class Journal:
                 whole.put(record)
         head = json.dumps({"version": VERSION}).encode() + b"\n"
         parts = [_line(Change(puts={key: record})) for key, record in whole.puts.items()]
-        files.write(path, head + b"".join(parts), files.PRIVATE)
-        if self._file is not None:
+        try:
+            files.write(path, head + b"".join(parts), files.PRIVATE)
+            self._lines = len(parts)
+        except OSError:
+            if not may_fail:
+                raise
+        self._compacts_above = self._lines + SPARE_LINES
+        if self._file is not None:  # of a file that may have another name, or none, by now: the next change opens this one
             self._file.close()
-        self._file = path.open("ab", buffering=0)
-        self._lines = len(parts)
+            self._file = None
 
 
 def _line(change: Change) -> bytes:
