@@ -72,6 +72,14 @@ output "trust" {
   }
 }
 
+output "limits" {
+  description = "What the stores have room for: connections of Sentry's user, partitions of each topic. `kit values check` holds the release against it."
+  value = {
+    postgres_connections = yandex_mdb_postgresql_user.sentry.conn_limit
+    topic_partitions     = local.topic_partitions
+  }
+}
+
 output "topic_settings_left_out" {
   description = "Settings of the schemas that Managed Kafka has no argument for; the service keeps its own default there."
   value       = local.topic_settings_left_out

@@ -6,6 +6,8 @@ module "sentry_values" {
   endpoints      = local.endpoints
   profile        = var.profile
   size           = local.sentry_size
+  availability   = try(local.size.availability, "single")
+  autoscaling    = var.pod_autoscaling
   chart_version  = var.chart_version
   url            = "https://${var.domain}"
   admin_email    = coalesce(var.admin_email, "admin@${var.domain}")

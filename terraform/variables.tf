@@ -596,6 +596,18 @@ variable "redis_password_version" {
 
 # ── Sentry ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+variable "pod_autoscaling" {
+  description = "cpu: in sizes with availability ha, more pods of what the chart has an autoscaler for, by CPU; the cluster needs a metrics server. none: the numbers of the profile."
+  type        = string
+  default     = "none"
+  nullable    = false
+
+  validation {
+    condition     = contains(["none", "cpu"], var.pod_autoscaling)
+    error_message = "pod_autoscaling is none or cpu."
+  }
+}
+
 variable "chart_version" {
   description = "The version of the Sentry chart that the values are for, within the profile's range. Empty: the profile's own."
   type        = string

@@ -25,7 +25,7 @@ from kit.errors import KitError
 from kit.sentry import credentials, network_policies, nodestore
 from kit.sentry.archive import CLIENTS, archive
 from kit.sentry.chart import chart as charts
-from kit.sentry.chart import clickhouse_range, hooks, manifests, own_values, revisions, values, wiring
+from kit.sentry.chart import clickhouse_range, hooks, manifests, own_values, revisions, scale, values, wiring
 from kit.sentry.chart.chart import Chart
 from kit.sentry.check import check as rules
 from kit.sentry.check import keys, sandbox
@@ -46,7 +46,7 @@ from kit.stores.contract import NotYet, Ready
 MIGRATED = markers.migrated("postgres")  # told by what Sentry's own database has been through
 # How the objects are made from all that the fingerprint is of. To be raised when the same inputs give other objects, for then
 # every release is to be installed anew; tests/unit/test_sentry_recipe.py has a digest of what each number makes.
-RECIPE = 2
+RECIPE = 3
 HOOKS_TIMEOUT_S = 2400.0
 ANSWER_TIMEOUT_S = 120.0
 POLL_S = 0.2
@@ -178,7 +178,8 @@ class Installation:
 
     def documents(self) -> tuple[Document, ...]:
         """The release to its last object, exactly as Helm is given it."""
-        return (*self.wired(), *network_policies.labelled(self.flavour.added()), self._record())
+        made = (*self.wired(), *network_policies.labelled(self.flavour.added()))
+        return (*made, *scale.budgets(made), self._record())
 
     @property
     def _has_policies(self) -> bool:
@@ -223,6 +224,7 @@ class Installation:
             addresses=addresses(self.site.endpoints()),
             topics=self.topics,
             wiring=self.wiring,
+            limits=self.site.limits(),
             size="" if self.flavour.is_stand_in else self.site.size(),
             sandboxes=sandbox.of_profile(self.site.machine, self.site.profile().name, trusted=self.site.stack.trusts_chart),
         )

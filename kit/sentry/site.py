@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.sentry.credentials import Certificate, GivenSecrets, TrustTexts
+from kit.sentry.limits import Limits
 
 if TYPE_CHECKING:
     from kit.adapters.helm import Helm
@@ -56,6 +57,7 @@ class Site:
     admin: Callable[[], str]  # e-mail address of the first user
     trust: Callable[[], Trust]  # of the URL
     front_certificate: Callable[[], Certificate | None]  # what whoever ends TLS before Sentry serves; None: an Ingress ends it
+    limits: Callable[[], Limits] = Limits  # of its stores, as far as they are known
     kafka: Callable[[], KafkaEndpoint | None] = lambda: None  # None: it has names inside the cloud's network alone
     # Puts the chart's own images into the cluster, where its nodes take them from this computer.
     load_chart_images: Callable[[Iterable[Document], Note], object] = lambda documents, note: None

@@ -6,6 +6,7 @@ empty there is nothing real to render, and tests say so. LINE_33 is our own: the
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
@@ -41,6 +42,7 @@ from kit.sentry.chart.wiring import from_document, wire
 from kit.sentry.check.check import Inspection, inspect, stand_ins
 from kit.sentry.check.keys import known_keys
 from kit.sentry.check.sandbox import PlainChild, Sandbox, sandboxes
+from kit.sentry.limits import UNKNOWN, Limits
 from kit.sentry.lines import profiles, topics
 from kit.sentry.lines.profiles import Profile
 from kit.sentry.objects import Document
@@ -80,6 +82,16 @@ SECRETS = (
     ENDPOINTS.s3.nodestore.secret_key,
     Secret("django-in-clear"),
     Secret("admin-in-clear"),
+)
+
+# Of the cloud's size ha: three partitions but where the schemas say how many, three quarters of Postgres' connections.
+HA_LIMITS = Limits(
+    {
+        name: each["partitions"] if each["enforced"] else 3
+        for path in sorted((ROOT / topics.FOLDER).glob("*.json"))
+        for name, each in json.loads(path.read_text())["topics"].items()
+    },
+    300,
 )
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
@@ -135,13 +147,15 @@ def opened(path: Path) -> Iterator[Path]:
         yield copy
 
 
-def measured(path: Path, size: str, change: Change = lambda given: given, unmade: Collection[str] = ()) -> Measured:
-    """`change` makes other values of ours; `unmade` are topics that kit does not make."""
+def measured(
+    path: Path, size: str, change: Change = lambda given: given, unmade: Collection[str] = (), **inputs: str
+) -> Measured:
+    """`change` makes other values of ours; `unmade` are topics that kit does not make; `inputs` are more of the module's."""
     with opened(path) as folder:
         chart = charts.read(folder)
         profile = profile_for(chart)
         assert profile is not None, f"no profile is for {chart.name} {chart.version}"
-        found = change(our_values(profile, size, chart.version))
+        found = change(our_values(profile, size, chart.version, **inputs))
         rendered = charts.render(chart, "sentry", "sentry", found, helm())
         made = {name: settings for name, settings in made_topics(profile).items() if name not in unmade}
         return held(
@@ -154,6 +168,7 @@ def measured(path: Path, size: str, change: Change = lambda given: given, unmade
             values=found,
             chart_defaults=known_keys(folder),
             topics=made,
+            limits=HA_LIMITS if inputs.get("availability") == "ha" else UNKNOWN,
         )
 
 
@@ -168,14 +183,14 @@ def made_topics(profile: Profile) -> dict[str, Mapping[str, str]]:
 
 
 @cache
-def _written(name: str, size: str, chart_version: str) -> str:
+def _written(name: str, size: str, chart_version: str, **further: str) -> str:
     inputs = values.inputs(ENDPOINTS, profiles.load(name), size, PLACE, chart_version=chart_version)
-    return values.written(Terraform(program()), MODULE, inputs)
+    return values.written(Terraform(program()), MODULE, {**inputs, **further})
 
 
-def our_values(profile: Profile, size: str, chart_version: str = "") -> dict[str, Any]:
+def our_values(profile: Profile, size: str, chart_version: str = "", **inputs: str) -> dict[str, Any]:
     """A copy of one's own."""
-    return values.parse(_written(profile.name, size, chart_version))
+    return values.parse(_written(profile.name, size, chart_version, **inputs))
 
 
 def measured_lite(name: str) -> Measured:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.sentry.chart.scale import scales
 from kit.sentry.lines import profiles
 from tests.support import chart_lines
 from tests.support.chart_lines import Measured
@@ -31,6 +32,16 @@ def test_a_real_chart_with_our_values_has_no_findings(path: Path, size: str) -> 
     found = measured(path, size)
     assert [f"{each.rule} {each.place}: {each.found}" for each in found.looked.findings] == []
     assert found.seconds < SLOWEST_S
+
+
+@pytest.mark.parametrize("autoscaling", ["none", "cpu"])
+@pytest.mark.parametrize(("path", "size"), EVERY or NONE)
+def test_a_real_chart_knows_all_that_availability_ha_says(path: Path, size: str, autoscaling: str) -> None:
+    found = chart_lines.measured(path, size, availability="ha", autoscaling=autoscaling)
+    assert [f"{each.rule} {each.place}: {each.found}" for each in found.looked.findings] == []
+    assert bool(found.looked.kinds["HorizontalPodAutoscaler"]) is (autoscaling == "cpu")
+    least = {name: scale.least for (_, name), scale in scales(found.rendered).items()}
+    assert (least["sentry-relay"], least["sentry-web"], least["sentry-ingest-consumer-events"]) == (3, 3, 2)
 
 
 @pytest.mark.parametrize(("path", "size"), EVERY or NONE)

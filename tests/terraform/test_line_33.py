@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -18,9 +18,11 @@ import yaml
 
 from kit.sentry.chart import hooks
 from kit.sentry.chart.manifests import Container, containers, of_kind
+from kit.sentry.chart.scale import SCALED, budgets, scales
 from kit.sentry.check.check import Inspection
 from kit.sentry.check.keys import known_keys
 from kit.sentry.check.pods import Files, environment, file_at, volume_at
+from kit.sentry.check.rules_profile import quantity
 from kit.sentry.check.rules_release import unknown
 from kit.sentry.lines import profiles
 from kit.sentry.objects import Document
@@ -28,6 +30,7 @@ from tests.support import chart_lines
 from tests.support.chart_lines import LINE_33, SIZES, Measured
 
 PROFILE = profiles.load("current")
+PROFILE_FILE: dict[str, Any] = yaml.safe_load((chart_lines.ROOT / profiles.FOLDER / "current.yaml").read_text())
 MISTAKES: list[dict[str, Any]] = yaml.safe_load((chart_lines.ROOT / "tests" / "manifests" / "line-33-mistakes.yaml").read_text())
 
 # As the chart's README has them: objects, containers, of them init, hooks.
@@ -195,3 +198,123 @@ def test_a_mistake_is_found(mistake: Mapping[str, Any]) -> None:
     assert {each.store for each in here} == {mistake.get("store")}
     assert {each.warns for each in here} == {mistake.get("warns", False)}
     assert all(each.why and each.fix for each in here)
+
+
+# ── availability ha
+
+
+@cache
+def available(size: str) -> Measured:
+    return chart_lines.measured(LINE_33, size, availability="ha")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_is_found_in_the_line_s_values_with_several_pods(size: str) -> None:
+    assert found_in(available(size).looked) == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_availability_ha_names_has_so_many_pods_and_the_rest_has_one(size: str) -> None:
+    wanted = PROFILE_FILE["availability"]["components"]
+    running = {component.key for component in PROFILE.running(size)}
+    made = {name: scale.least for (_, name), scale in scales(available(size).rendered).items()}
+    assert (
+        sum(number > 1 for number in made.values()) == sum(key in running for key in wanted) + 6
+    )  # four brokers and four workers
+    assert (made["sentry-relay"], made["sentry-web"], made["sentry-snuba-api"], made["sentry-taskbroker-ingest"]) == (3, 3, 2, 2)
+    assert (made["sentry-taskscheduler"], made["sentry-snuba-replacer"]) == (1, 1)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_several_pods_of_one_component_go_to_different_zones_and_those_with_disks_must(size: str) -> None:
+    several = [each for each in available(size).rendered if each["kind"] in SCALED and each["spec"].get("replicas", 0) > 1]
+    assert several
+    for each in several:
+        zone, node = each["spec"]["template"]["spec"]["topologySpreadConstraints"]
+        has_disk = each["kind"] == "StatefulSet"
+        assert zone["whenUnsatisfiable"] == ("DoNotSchedule" if has_disk else "ScheduleAnyway")
+        assert (zone["topologyKey"], node["topologyKey"]) == ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+        labels = each["spec"]["template"]["metadata"]["labels"]
+        assert zone["labelSelector"]["matchLabels"].items() <= labels.items()
+        assert set(zone["matchLabelKeys"]) <= set(labels)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_each_of_them_may_lose_one_pod_at_a_time_and_none_that_is_alone_holds_up_a_drain(size: str) -> None:
+    rendered = available(size).rendered
+    made = {each["metadata"]["name"]: each for each in budgets(rendered)}
+    assert set(made) == {name for (_, name), scale in scales(rendered).items() if scale.least > 1}
+    assert {each["spec"]["maxUnavailable"] for each in made.values()} == {1}
+    assert budgets((*rendered, *made.values())) == ()
+
+
+def test_all_of_it_has_room_on_two_of_the_three_nodes_of_size_ha() -> None:
+    """By what the pods request; a node keeps a tenth of its cores and a quarter of its memory for itself (assumed)."""
+    nodes = yaml.safe_load((chart_lines.ROOT / "terraform" / "sizes.yaml").read_text())["ha"]["nodes"]
+    pods = scales(available("full").rendered)
+    asked = dict.fromkeys(("cpu", "memory"), 0.0)
+    for each in all_containers(available("full").rendered):
+        if each.role == "main" and (each.kind, each.object) in pods:
+            requests = (each.spec.get("resources") or {}).get("requests") or {}
+            asked = {
+                what: sum_ + pods[each.kind, each.object].least * quantity(requests.get(what, 0)) for what, sum_ in asked.items()
+            }
+    assert asked["cpu"] < 2 * nodes["cores"] * 0.9
+    assert asked["memory"] < 2 * nodes["memory"] * 2**30 * 0.75
+
+
+def test_brokers_and_workers_are_the_chart_s_own_but_for_their_numbers() -> None:
+    """Helm replaces lists whole, so the profile has them whole."""
+    usual = yaml.safe_load((LINE_33 / "values.yaml").read_text())["sentry"]
+    given = PROFILE_FILE["availability"]["components"]
+
+    def without_numbers(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{key: value for key, value in each.items() if key not in ("replicas", "brokerReplicas")} for each in entries]
+
+    brokers, workers = given["sentry.taskBroker"]["values"]["brokers"], given["sentry.taskWorker"]["values"]["workers"]
+    assert without_numbers(brokers) == without_numbers(usual["taskBroker"]["brokers"])
+    assert without_numbers(workers) == without_numbers(usual["taskWorker"]["workers"])
+    number = given["sentry.taskBroker"]["replicas"]
+    assert {each["replicas"] for each in brokers} == {each["brokerReplicas"] for each in workers} == {number}
+
+
+AVAILABILITY_MISTAKES: dict[str, tuple[Callable[[dict[str, Any]], Any], str, str]] = {
+    "more consumers than partitions": (
+        lambda given: given["sentry"]["ingestConsumerEvents"].update(replicas=4),
+        "REPLICAS-CONSUME",
+        "4 pods consume ingest-events, of 3 partitions",
+    ),
+    "more connections than Postgres has": (
+        lambda given: given["sentry"]["web"].update(replicas=24),
+        "PG-CONNECTIONS",
+        "of 300: sentry-web 288",
+    ),
+    "brokers that may all be made in one zone": (
+        lambda given: given["sentry"]["taskBroker"]["topologySpreadConstraints"][0].update(whenUnsatisfiable="ScheduleAnyway"),
+        "SPREAD-BY-ZONE",
+        "2 pods with a disk each",
+    ),
+    "several pods anywhere": (
+        lambda given: given["relay"].pop("topologySpreadConstraints"),
+        "SPREAD-BY-ZONE",
+        "3 pods, and nothing keeps them out of one zone",
+    ),
+    "a roll-out that takes all away": (
+        lambda given: given["sentry"]["ingestConsumerEvents"].update(strategyType="Recreate"),
+        "ROLL-KEEPS-ONE",
+        "strategy Recreate takes all of them away first",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", AVAILABILITY_MISTAKES)
+def test_a_mistake_with_several_pods_is_found(mistake: str) -> None:
+    spoil, rule, said = AVAILABILITY_MISTAKES[mistake]
+
+    def changed(given: dict[str, Any]) -> dict[str, Any]:
+        spoil(given)
+        return given
+
+    looked = chart_lines.measured(LINE_33, "full", changed, availability="ha").looked
+    assert {each.rule for each in looked.findings} == {rule}
+    assert any(said in each.found for each in looked.findings), found_in(looked)

@@ -25,6 +25,7 @@ from kit.sentry.chart.manifests import dump, parse
 from kit.sentry.chart.wiring import from_document, wire
 from kit.sentry.check.check import RULES, Inspection, inspect, stand_ins
 from kit.sentry.check.sandbox import PlainChild
+from kit.sentry.limits import Limits
 from kit.sentry.lines import profiles, topics
 from kit.sentry.lines.profiles import Component, Profile
 
@@ -98,6 +99,7 @@ def looked(mistake: Mapping[str, Any]) -> Inspection:
         addresses=ADDRESSES,
         topics={**made(line.name), **yaml.safe_load(text["topics"])},
         wiring=wiring,
+        limits=Limits(**mistake.get("limits", {})),
         size="" if is_current else "full",  # current.yaml has a few of the line's components, and not all
         sandboxes=(PlainChild(),),
         **yaml.safe_load(text["values"]),

@@ -26,6 +26,7 @@ from kit.sentry.chart.manifests import containers, of_kind, pod_of
 from kit.sentry.objects import Document
 
 TRUST = "kit-trust"  # ConfigMap and volume: ca.crt, bundle.crt
+LASTING = ("Deployment", "StatefulSet")  # whose pods are replaced while others are spoken to
 _PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
@@ -84,6 +85,7 @@ class Wiring:
     images: tuple[ForImage, ...]
     secret_files: tuple[SecretFile, ...] = ()
     requests: Mapping[str, str] = field(default_factory=dict)  # for containers that the chart leaves without
+    pre_stop_s: int = 0  # how long whoever listens goes on after its end was announced; 0: it ends at once
 
 
 def from_document(profile: str, document: Mapping[str, Any]) -> Wiring:
@@ -95,6 +97,7 @@ def from_document(profile: str, document: Mapping[str, Any]) -> Wiring:
             images=(everywhere, *(_for_image(each) for each in document.get("by_image") or ())),
             secret_files=tuple(_secret_file(each) for each in document.get("secret_files") or ()),
             requests=dict(document.get("requests") or {}),
+            pre_stop_s=int(document.get("pre_stop_s", 0)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise WiringInvalid(profile=profile, why=f"{type(error).__name__}: {error}") from error
@@ -139,6 +142,8 @@ def _wired(document: Document, wiring: Wiring, replaced: Mapping[str, str]) -> D
         spec["env"] = _merged(spec.get("env"), entries, "name")
         if wiring.requests:
             spec["resources"] = _requesting(spec.get("resources"), wiring.requests)
+        if wiring.pre_stop_s and made["kind"] in LASTING and container.role == "main" and spec.get("ports"):
+            spec["lifecycle"] = {"preStop": {"sleep": {"seconds": wiring.pre_stop_s}}, **(spec.get("lifecycle") or {})}
     pod["volumes"] = _merged(volumes, [_volume(mount) for mount in wanted], "name")
     return made
 

@@ -17,6 +17,7 @@ from kit.endpoints import Secret
 from kit.sentry.chart.manifests import HOOK, Container, of_kind
 from kit.sentry.chart.wiring import Key, Wiring, filled_files
 from kit.sentry.check import (
+    rules_availability,
     rules_connections,
     rules_mail,
     rules_network,
@@ -32,6 +33,7 @@ from kit.sentry.check.executed import execute_all
 from kit.sentry.check.pods import IN_CLEAR, placeholder, secret_data
 from kit.sentry.check.rule import ChartLine, Finding, Release, Rule, Seen
 from kit.sentry.check.sandbox import Sandbox
+from kit.sentry.limits import UNKNOWN, Limits
 from kit.sentry.objects import Document
 
 RULES: tuple[Rule, ...] = (
@@ -45,6 +47,7 @@ RULES: tuple[Rule, ...] = (
     *rules_programs.RULES,
     *rules_profile.RULES,
     *rules_release.RULES,
+    *rules_availability.RULES,
 )
 
 
@@ -93,6 +96,7 @@ def inspect(
     size: str = "",
     torn_down: Collection[str] = frozenset(kube.KINDS),
     sandboxes: Sequence[Sandbox] = (),
+    limits: Limits = UNKNOWN,
 ) -> Inspection:
     """Wired manifests against all rules.
 
@@ -100,7 +104,7 @@ def inspect(
     stand in the namespace before Helm comes; without them it is not checked whether a Secret exists. `addresses` are the stores'
     as pods reach them, store → {(host, port)}, ClickHouse's by protocol as well; `topics` those that kit makes, name → settings.
     `wiring` and `size` tell what of the profile met nothing in the release. `torn_down` are the kinds that kit's tear-down can
-    delete. `sandboxes` are where settings may be executed, in the order of preference.
+    delete. `limits` is what the stores have room for. `sandboxes` are where settings may be executed, in the order of preference.
 
     Raises `NoSandbox`, `SettingsUnrun`.
     """
@@ -116,6 +120,8 @@ def inspect(
         topics=topics or {},
         wiring=wiring,
         size=size,
+        partitions=limits.partitions,
+        postgres_connections=limits.postgres_connections,
     )
     release = replace(release, executed=execute_all(release.containers, release.files, sandboxes))
     findings = tuple(

@@ -94,6 +94,8 @@ class Release:
     executed: tuple[Executed, ...] = ()
     topics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # that kit makes: name → settings; empty: not known
     wiring: Wiring | None = None  # what the transformer did; None: not known
+    partitions: Mapping[str, int] = field(default_factory=dict)  # topic → how many it has; empty: not known
+    postgres_connections: int | None = None  # that Sentry's user may hold; None: not known
     size: str = ""  # which of the profile's components should run; empty: not known, or a stand-in that runs a few
 
     @cached_property

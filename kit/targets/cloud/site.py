@@ -14,6 +14,7 @@ from kit.host.trust import bundle
 from kit.pki import folder
 from kit.sentry import credentials
 from kit.sentry.credentials import Certificate, TrustTexts
+from kit.sentry.limits import Limits
 from kit.sentry.lines import profiles
 from kit.sentry.release import SentryRelease
 from kit.sentry.site import ModuleValues, Site
@@ -63,6 +64,12 @@ def site(cloud: CloudTarget) -> Site:
             return clients.supply.image(profiles.probe_image(cloud.stack.sentry.profile)).reference
         return os.environ.get(PROBE_IMAGE, "")
 
+    def limits() -> Limits:
+        """An output of the configuration; a stack that was applied before there was one says nothing."""
+        known = cloud.outputs.document.get("limits") or {}
+        connections = known.get("postgres_connections")
+        return Limits(known.get("topic_partitions") or {}, None if connections is None else int(connections))
+
     return Site(
         stack=cloud.stack,
         machine=clients.machine,
@@ -80,6 +87,7 @@ def site(cloud: CloudTarget) -> Site:
         probe_image=probe_image,
         # Managed Kafka asks for no client certificate; vroom only wants to have one.
         vroom_certificate=lambda: _certificate(cloud, layout.VROOM_HOLDER, (layout.VROOM_HOLDER,), credentials.VROOM_CLIENT),
+        limits=limits,
         url=lambda: rehearsal.url(clients.backing) if is_lite else f"https://{said('ingress', 'domain')}",
         admin=lambda: clients.setting("admin_email") or f"admin@{said('ingress', 'domain')}",
         trust=lambda: clients.backing.trust() if is_lite else Trust(bundle({})),

@@ -14,7 +14,8 @@ from kit.endpoints import Secret
 from kit.sentry import credentials
 from kit.sentry.chart import values
 from kit.sentry.credentials import Certificate, TrustTexts
-from kit.sentry.lines import profiles
+from kit.sentry.limits import Limits
+from kit.sentry.lines import profiles, topics
 from kit.sentry.objects import KUBERNETES, Document
 from kit.sentry.release import SentryRelease
 from kit.sentry.site import ModuleValues, Note, Site
@@ -75,6 +76,7 @@ def site(local: LocalTarget) -> Site:
         admin=lambda: ADMIN,
         trust=local.trust,
         front_certificate=lambda: Certificate.read(space.certs / layout.SENTRY_HOLDER / "current"),
+        limits=lambda: Limits({topic.name: topic.partitions for topic in topics.wanted(profile(), space.assets, wanted.topics)}),
         kafka=lambda: local.endpoints().kafka,
         load_chart_images=load_chart_images,
     )

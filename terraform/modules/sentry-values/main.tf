@@ -29,12 +29,42 @@ locals {
     if tonumber(join("", [for number in split(".", component.since) : format("%05d", tonumber(number))])) <= local.chart_order
   }
   running = { for key, component in local.components : key => contains(component.sizes, var.size) }
+
+  # What the profile says of an installation that does without a node or a zone. Pods of one component (`role`, whose value the
+  # scheduler takes from the pod itself) go to different zones and nodes where they can; what has a disk of one zone must.
+  available = { for key, own in local.profile.availability.components : key => own if var.availability == "ha" }
+  spread = {
+    for kind, unless in { anywhere = "ScheduleAnyway", disk = "DoNotSchedule" } : kind => [
+      for topology in ["topology.kubernetes.io/zone", "kubernetes.io/hostname"] : {
+        maxSkew           = 1
+        topologyKey       = topology
+        whenUnsatisfiable = topology == "kubernetes.io/hostname" ? "ScheduleAnyway" : unless
+        labelSelector     = { matchLabels = { release = var.release } }
+        matchLabelKeys    = ["role"]
+      }
+    ]
+  }
+  available_values = {
+    for key, own in local.available : key => merge(
+      { replicas = own.replicas, topologySpreadConstraints = local.spread[try(own.spread, "anywhere")] },
+      {
+        for name, most in { autoscaling = try(own.autoscale, 0) } : name =>
+        { enabled = true, minReplicas = own.replicas, maxReplicas = most, targetCPUUtilizationPercentage = local.profile.availability.autoscale_cpu }
+        if most > 0 && var.autoscaling == "cpu"
+      },
+      try(own.values, {}),
+    )
+  }
   # A component that does not run and has no switch gets no key: an empty one would say nothing.
   component_values = {
     for key, component in local.components : key => merge(
       { for name, on in { enabled = local.running[key] } : name => on if component.switch },
-      { for name, requests in { resources = component.requests } : name => { requests = requests } if local.running[key] },
+      {
+        for name, requests in { resources = try(local.available[key].requests, component.requests) } : name => { requests = requests }
+        if local.running[key]
+      },
       { for name, value in component.values : name => value if local.running[key] },
+      { for name, value in try(local.available_values[key], {}) : name => value if local.running[key] },
     ) if component.switch || local.running[key]
   }
   sentry_components = { for key, value in local.component_values : trimprefix(key, "sentry.") => value if startswith(key, "sentry.") }
@@ -114,5 +144,6 @@ locals {
     vroom         = try(local.component_values.vroom, {})
     symbolicator  = merge({ enabled = local.running.symbolicator }, try(local.component_values.symbolicator, {}))
     hooks         = local.hooks
+    tolerations   = [for each in local.profile.availability.tolerations : each if var.availability == "ha"]
   })
 }

@@ -21,5 +21,8 @@ output "profile" {
     retention   = var.retention_days
     size        = var.size
     secrets     = var.secrets
+
+    availability = var.availability
+    replicas     = { for key, component in local.available_values : key => component.replicas if local.running[key] }
   }
 }

@@ -118,6 +118,11 @@ mail:
 %{ endif ~}
 
 %{ endif ~}
+%{ if length(tolerations) > 0 ~}
+global:
+  tolerations: ${jsonencode(tolerations)}
+
+%{ endif ~}
 # ---- what runs ------------------------------------------------------------------------------------------------------------------
 
 sentry:
@@ -194,7 +199,11 @@ symbolicator:
 %{ if symbolicator.enabled ~}
   api:
     usedeployment: true
-    resources: ${jsonencode(symbolicator.resources)}
+%{ for name, value in symbolicator ~}
+%{ if name != "enabled" ~}
+    ${name}: ${jsonencode(value)}
+%{ endif ~}
+%{ endfor ~}
 %{ endif ~}
 
 hooks:

@@ -114,6 +114,30 @@ variable "size" {
   }
 }
 
+variable "availability" {
+  description = "single: one pod of each component. ha: as many as the profile says for doing without a node or a zone, spread over zones."
+  type        = string
+  default     = "single"
+  nullable    = false
+
+  validation {
+    condition     = contains(["single", "ha"], var.availability)
+    error_message = "availability must be single or ha."
+  }
+}
+
+variable "autoscaling" {
+  description = "cpu: with availability ha, the chart's HorizontalPodAutoscalers by CPU where it has one; the cluster must have a metrics server. none: fixed numbers of pods."
+  type        = string
+  default     = "none"
+  nullable    = false
+
+  validation {
+    condition     = contains(["none", "cpu"], var.autoscaling)
+    error_message = "autoscaling must be none or cpu."
+  }
+}
+
 variable "chart_version" {
   description = "The chart that the values are for, within the profile's range; empty: the profile's own. Keys that it does not know yet are left out."
   type        = string
