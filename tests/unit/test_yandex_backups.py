@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -256,11 +257,23 @@ def test_an_upgrade_to_a_version_that_is_not_there_names_the_field(cloud: Cloud,
     assert violations(cloud.refused("mdb.clickhouse.v1.ClusterService/Update", **fields)) == ["config_spec.version"]
 
 
+def test_kubernetes_goes_up_one_minor_version_at_a_time(cloud: Cloud, network: str) -> None:
+    cluster = yandex.kubernetes(cloud, network, yandex.account(cloud))
+    service, path = "k8s.v1.ClusterService", {"paths": ["master_spec.version"]}
+
+    def to(version: str) -> dict[str, Any]:
+        return {"cluster_id": cluster, "update_mask": path, "master_spec": {"version": {"version": version}}}
+
+    assert cloud.done(f"{service}/Update", **to("1.34")).master.version == "1.34"
+    assert cloud.refused(f"{service}/Update", **to("1.33")).code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert cloud(f"{service}/Get", cluster_id=cluster).master.version == "1.34"
+
+
 def test_every_service_with_versions_has_its_rule_with_a_source() -> None:
     text = (catalog.DATA / "upgrades.yaml").read_text()
     rows = yaml.safe_load(text)
-    assert set(rows) == {engine.value for engine in contract.Engine} - {contract.Engine.KUBERNETES.value}
+    assert set(rows) == {engine.value for engine in contract.Engine}
     assert all(set(row) == {"down", "step"} for row in rows.values())
-    sources = [line for line in text.splitlines() if "cluster-version-update" in line and "2026-" in line]
+    sources = [line for line in text.splitlines() if re.search(r"en/managed-[a-z]+/.*, 2026-\d\d-\d\d$", line)]
     assert len(sources) == len(rows)
     assert upgrades.rule("postgresql") == upgrades.Rule(may_go_down=False, step=1)

@@ -14,7 +14,7 @@ from kit.yandex.engine.references import SUBNET
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext, Resource, set_status
 from kit.yandex.engine.state import Call, EmulatorState
-from kit.yandex.rules import catalog
+from kit.yandex.rules import catalog, upgrades
 
 CLUSTER, GROUP = "k8s.v1.Cluster", "k8s.v1.NodeGroup"
 RUNNING, STOPPED, HEALTHY = 2, 5, 1
@@ -148,6 +148,7 @@ def _upgrade(target: Any, wanted: Any, field: str) -> None:
     """Set the version. In an update it is a message; copied by name it would have landed in a string."""
     if wanted.version:
         catalog.check_version("k8s", wanted.version, field)
+        upgrades.check("k8s", target.version_info.current_version, wanted.version, field)
         if "version" in target.DESCRIPTOR.fields_by_name:
             target.version = wanted.version
         target.version_info.current_version = wanted.version
@@ -202,6 +203,7 @@ def _change_group(context: MutationContext) -> None:
         wanted = context.request.version
         if wanted.version:
             catalog.check_version("k8s", wanted.version, "version.version")
+            upgrades.check("k8s", context.message.version_info.current_version, wanted.version, "version.version")
             context.message.node_version = wanted.version
             context.message.version_info.current_version = wanted.version
 
