@@ -85,8 +85,9 @@ resource "yandex_mdb_clickhouse_cluster_v2" "sentry" {
   restore = var.restore.clickhouse == null ? null : { backup_id = var.restore.clickhouse }
 
   lifecycle {
-    # The provider would replace the cluster, with all that is in it, whenever this argument changes.
-    ignore_changes = [restore]
+    # The provider would replace the cluster, with all that is in it, whenever `restore` changes. And it would take a disk back that the
+    # service has grown, as 0.213 does for no other store: the size counts when the cluster is made, later the bound it grows up to.
+    ignore_changes = [restore, clickhouse.resources.disk_size, zookeeper.resources.disk_size]
 
     precondition {
       condition     = local.release_order.offered >= local.release_order.oldest && local.release_order.offered <= local.release_order.newest
