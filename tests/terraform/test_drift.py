@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from kit.errors import KitError
+from kit.targets.cloud import refusals
 from kit.yandex.engine import descriptors
 from kit.yandex.rules import catalog
 from tests.support import terraform as supplied
@@ -114,4 +116,19 @@ def test_an_upgrade_of_kubernetes_by_the_service_is_not_taken_back(ha: Standing)
         update.update_mask.CopyFrom(FieldMask(paths=["version"]))
         update.version.version = NEWER
         assert ha.cloud.done("k8s.v1.NodeGroupService/Update", update).node_version == NEWER
+    assert ha.terraform.changes() == {}
+
+
+def test_a_bucket_that_the_state_lost_is_brought_back_by_import(ha: Standing) -> None:
+    """As an apply leaves it that was killed between making the bucket and writing it down."""
+    name = ha.terraform.state()["yandex_storage_bucket.nodestore"]["bucket"]
+    ha.terraform.must("state", "rm", "yandex_storage_bucket.nodestore")
+    refused = ha.terraform("apply", "-auto-approve", "-no-color", "-input=false", "-target=yandex_storage_bucket.nodestore")
+    assert refused.exit_code != 0
+    found = refusals.meaning(KitError(what="", why="", fix="-", detail=refused.stderr))
+    assert found is not None
+    assert found.name == "bucket-ours"
+    assert "terraform import yandex_storage_bucket.nodestore NAME" in found.fix
+    ha.terraform.must("import", "-no-color", "-input=false", "yandex_storage_bucket.nodestore", name)
+    ha.terraform.apply()
     assert ha.terraform.changes() == {}

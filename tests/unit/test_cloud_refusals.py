@@ -23,6 +23,11 @@ SAID = [
     ("name-taken", "rpc error: code = AlreadyExists desc = Network with name sentry already exists"),
     ("name-taken", "BucketAlreadyExists: The requested bucket name is not available"),
     ("bucket-ours", "BucketAlreadyOwnedByYou: Your previous request to create the named bucket succeeded and you already own it"),
+    (
+        "bucket-ours",
+        "error creating Storage S3 Bucket: error while requesting API to create bucket: rpc error: code = AlreadyExists desc = "
+        "Bucket with name sentry-nodestore-0c1d2e3f already exists",
+    ),
     ("forbidden", "rpc error: code = PermissionDenied desc = Permission denied to resource-manager.folder b1g"),
     ("not-empty", "error deleting Storage Bucket (x): BucketNotEmpty: The bucket you tried to delete is not empty"),
     ("unreachable", 'rpc error: code = Unavailable desc = dial tcp 127.0.0.1:1: connect: connection refused"'),
