@@ -153,11 +153,13 @@ locals {
 
 # One group in each zone: a group that grows by itself lies in one zone, and a pod with a disk needs a node in the disk's own zone.
 resource "yandex_kubernetes_node_group" "sentry" {
-  for_each = toset(local.zones)
+  # A group cannot change from a fixed number to one that grows, or back (Managed Kubernetes, node-group-create, read 2026-11-28): under the
+  # other key there is another group, made beside the first.
+  for_each = { for zone in local.zones : local.nodes_grow ? "${zone}-growing" : zone => zone }
 
   cluster_id  = yandex_kubernetes_cluster.sentry.id
   name        = "${var.name_prefix}-${each.key}"
-  description = "Sentry's nodes in ${each.key}: no public addresses"
+  description = "Sentry's nodes in ${each.value}: no public addresses"
   version     = var.kubernetes_version
   labels      = local.labels
   node_labels = var.node_labels
@@ -178,7 +180,7 @@ resource "yandex_kubernetes_node_group" "sentry" {
 
     network_interface {
       nat                = false
-      subnet_ids         = [yandex_vpc_subnet.nodes[each.key].id]
+      subnet_ids         = [yandex_vpc_subnet.nodes[each.value].id]
       security_group_ids = [yandex_vpc_security_group.kubernetes.id, yandex_vpc_security_group.ingress.id]
     }
 
@@ -211,7 +213,7 @@ resource "yandex_kubernetes_node_group" "sentry" {
 
   allocation_policy {
     location {
-      zone = each.key
+      zone = each.value
     }
   }
 

@@ -416,6 +416,7 @@ def test_a_size_is_a_name_in_the_file_of_sizes(plans: Planner) -> None:
 def test_nodes_that_may_grow_are_a_group_in_each_zone_with_bounds_of_its_own(plans: Planner) -> None:
     planned = plans({"domain": DOMAIN, "size": "ha", "resources": {"nodes": {"min": 1, "initial": 2, "max": 4}}})
     groups = planned.of_type("yandex_kubernetes_node_group").values()
+    assert [group["name"] for group in groups] == [f"sentry-ru-central1-{zone}-growing" for zone in "abd"]  # beside a fixed one
     assert [group["scale_policy"][0]["auto_scale"] for group in groups] == [[{"min": 1, "initial": 2, "max": 4}]] * 3
     assert planned.output("cost_inputs")["nodes"] == {"min": 3, "initial": 6, "max": 12}
     assert planned.output("cost_inputs")["services"]["kubernetes_nodes"]["hosts"] == 6

@@ -1,4 +1,4 @@
-"""What the cloud changes by itself is no diff: upgrades of Kubernetes, disks that have grown. The real provider, the emulator alone.
+"""What the cloud changes by itself is no diff: Kubernetes upgraded, disks grown. The real provider against the emulator.
 
 Size ha is applied once; each test changes something behind Terraform's back and plans again.
 """
