@@ -47,6 +47,9 @@ def command() -> None:
 @click.option("--fail", "faults", multiple=True, metavar="METHOD:CODE:RATE", help="Let calls fail, with this probability.")
 @click.option("--latency", "latency_s", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Let every call wait.")
 @click.option("--quota", "quotas", multiple=True, metavar="NAME=NUMBER", help="Another limit than a new cloud's.")
+@click.option(
+    "--iam-delay", "iam_delay_s", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Let a role count after so long."
+)
 @click.option("--while-used", is_flag=True, help="End with the last command that rehearses against it; kit starts it so.")
 @waits_for_lock
 @click.pass_obj
@@ -60,6 +63,7 @@ def emulate(
     faults: tuple[str, ...],
     latency_s: float,
     quotas: tuple[str, ...],
+    iam_delay_s: float,
     while_used: bool,
 ) -> int:
     """Run the emulator until it is told to stop (Ctrl-C, SIGTERM). What it knows stays, and is there at the next start."""
@@ -84,7 +88,7 @@ def emulate(
         port=port,
         s3_port=s3_port,
         last=environment.last_address(space),
-        options=Options(async_s=async_s, is_strict=strict, quotas=quota_module.parse(quotas)),
+        options=Options(async_s=async_s, is_strict=strict, quotas=quota_module.parse(quotas), iam_delay_s=iam_delay_s),
         faults=fault_module.Faults(tuple(fault_module.parse(text) for text in faults), latency_s),
     )
     with contextlib.ExitStack() as until:

@@ -21,6 +21,7 @@ def registry() -> Registry:
         observability,
         platform,
         postgresql,
+        quotas,
         redis,
         storage,
         vpc,
@@ -29,6 +30,7 @@ def registry() -> Registry:
     found = Registry()
     for module in (
         platform,
+        quotas,
         iam,
         vpc,
         dns,

@@ -145,12 +145,21 @@ def account(cloud: Cloud, name: str = "account") -> str:
     return str(cloud.done("iam.v1.ServiceAccountService/Create", folder_id=FOLDER, name=name).id)
 
 
+def cluster_account(cloud: Cloud, name: str = "account") -> str:
+    """A service account that may be a cluster's."""
+    made = account(cloud, name)
+    grant(cloud, made, "k8s.clusters.agent")
+    return made
+
+
 RESOURCES = {"resource_preset_id": "s3-c2-m8", "disk_type_id": "network-ssd", "disk_size": 34359738368}
+VALKEY = {**RESOURCES, "resource_preset_id": "hm3-c2-m8"}
+# The one shape that Kafka 4 has in one zone.
+BROKERS = {"version": "4.0", "zone_id": ["ru-central1-a"], "brokers_count": {"value": 3}, "kafka": {"resources": RESOURCES}}
 
 
 def kafka(cloud: Cloud, network_id: str, name: str = "kafka", **fields: Any) -> str:
-    config = {"version": "4.0", "zone_id": ["ru-central1-a"], "kafka": {"resources": RESOURCES}}
-    request = {"folder_id": FOLDER, "name": name, "network_id": network_id, "environment": 1, "config_spec": config, **fields}
+    request = {"folder_id": FOLDER, "name": name, "network_id": network_id, "environment": 1, "config_spec": BROKERS, **fields}
     return str(cloud.done("mdb.kafka.v1.ClusterService/Create", **request).id)
 
 
@@ -169,13 +178,21 @@ def clickhouse(cloud: Cloud, network_id: str, name: str = "clickhouse", **fields
 
 
 def redis(cloud: Cloud, network_id: str, name: str = "redis", **fields: Any) -> str:
-    config = {"version": "8.1-valkey", "resources": RESOURCES, "redis": {"password": "a-Password_of-the-test-1"}}
+    config = {"version": "8.1-valkey", "resources": VALKEY, "redis": {"password": "a-Password_of-the-test-1"}}
     hosts = [{"zone_id": "ru-central1-a"}]
     request = {"folder_id": FOLDER, "name": name, "network_id": network_id, "environment": 1, "config_spec": config}
     return str(cloud.done("mdb.redis.v1.ClusterService/Create", **{**request, "host_specs": hosts, **fields}).id)
 
 
+def grant(cloud: Cloud, account_id: str, *roles: str) -> None:
+    """Give a service account roles in the folder."""
+    subject = {"id": account_id, "type": "serviceAccount"}
+    deltas = [{"action": 1, "access_binding": {"role_id": role, "subject": subject}} for role in roles]
+    cloud.done("resourcemanager.v1.FolderService/UpdateAccessBindings", resource_id=FOLDER, access_binding_deltas=deltas)
+
+
 def kubernetes(cloud: Cloud, network_id: str, account_id: str, name: str = "cluster") -> str:
+    """A cluster; its account must have the role of one, see `cluster_account`."""
     master = {"zonal_master_spec": {"zone_id": "ru-central1-a"}, "version": "1.33"}
     fields = {"folder_id": FOLDER, "name": name, "network_id": network_id, "master_spec": master}
     accounts = {"service_account_id": account_id, "node_service_account_id": account_id}

@@ -39,6 +39,8 @@ LIVES = (
                 "yandex_iam_service_account_static_access_key.storage",
                 "yandex_lockbox_secret.own",
                 "yandex_mdb_clickhouse_database.this",
+                'yandex_resourcemanager_folder_iam_member.needed["k8s.clusters.agent"]',
+                'yandex_resourcemanager_folder_iam_member.needed["vpc.publicAdmin"]',
             }
         ),
         frozenset({"yandex_lockbox_secret_version.own", "yandex_resourcemanager_folder_iam_member.agent"}),
@@ -50,6 +52,7 @@ LIVES = (
                 "yandex_iam_service_account_key.storage",
                 "yandex_iam_service_account_static_access_key.storage",
                 "yandex_mdb_postgresql_database.this",
+                "yandex_resourcemanager_folder_iam_member.needed",
                 "yandex_resourcemanager_folder_iam_member.storage",
                 'yandex_vpc_subnet.others["b"]',
                 'yandex_vpc_subnet.others["d"]',

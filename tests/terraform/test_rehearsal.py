@@ -23,11 +23,15 @@ from yandex.cloud.lockbox.v1 import payload_service_pb2, payload_service_pb2_grp
 from kit.pki import authority
 from kit.yandex.contract import TOKEN_PREFIX, Backing, NoBacking
 from kit.yandex.engine import ids
+from kit.yandex.engine.state import Options
+from kit.yandex.rules.data import GB
 from kit.yandex.run import emulator
 from tests.support.terraform import program, provider_environment
 from tests.terraform.planning import FOREIGN, KAFKA_PASSWORD, REDIS_PASSWORD, copied
 
 TOKEN = f"{TOKEN_PREFIX}rehearsal"
+# What size ha needs more of than a new cloud has: the disks of its nodes.
+RAISED = Options(quotas={"compute.ssdDisks.size": 400.0 * GB})
 UNCHANGED, CHANGES = 0, 2  # `plan -detailed-exitcode`
 VARIABLES = {
     "domain": "sentry.example.com",
@@ -48,10 +52,13 @@ class Rehearsal:
     environment: Mapping[str, str]
     said: list[str] = field(default_factory=list)  # everything that terraform printed
 
-    def terraform(self, *words: str, expect: tuple[int, ...] = (0,), **variables: Any) -> subprocess.CompletedProcess[str]:
+    def terraform(
+        self, *words: str, expect: tuple[int, ...] = (0,), is_planned: bool = False, **variables: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """`is_planned`: a file with a plan is applied, which holds its variables."""
         file = self.folder / "rehearsal.tfvars.json"
         file.write_text(json.dumps({**VARIABLES, **variables}))
-        chosen = [f"-var-file={file}"] if words[0] in ("plan", "apply", "destroy") else []
+        chosen = [f"-var-file={file}"] if words[0] in ("plan", "apply", "destroy") and not is_planned else []
         argv = [str(program()), f"-chdir={self.folder}", *words, *chosen]
         ran = subprocess.run(argv, env=dict(self.environment), capture_output=True, text=True, timeout=600, check=False)
         self.said.append(ran.stdout + ran.stderr)
@@ -71,6 +78,11 @@ class Rehearsal:
         document = json.loads(self.terraform("output", "-json").stdout)
         self.said.pop()  # it is searched by name, below
         return {name: each["value"] for name, each in document.items()}
+
+    def shown(self, plan: str) -> dict[str, Any]:
+        """A plan as data."""
+        document: dict[str, Any] = json.loads(self.terraform("show", "-json", plan).stdout)
+        return document
 
     def state(self) -> str:
         return (self.folder / "terraform.tfstate").read_text()
@@ -92,14 +104,15 @@ class Rehearsal:
 
 
 @contextmanager
-def rehearsal(folder: Path, backing: Backing | None = None) -> Iterator[Rehearsal]:
+def rehearsal(folder: Path, backing: Backing | None = None, options: Options | None = None) -> Iterator[Rehearsal]:
     made = authority.create("rehearsal", datetime.now(UTC))
     leaf = authority.issue(made, "localhost", ("localhost", "127.0.0.1"), datetime.now(UTC))
     root = made.root.certificate_pem()
     trusted = folder / "trusted.pem"
     trusted.write_bytes(Path(certifi.where()).read_bytes() + root)
     chain = leaf.certificate_pem() + made.intermediate.certificate_pem()
-    with emulator.running(emulator.Settings(None, chain, leaf.key_pem(), TOKEN), backing or NoBacking()) as running:
+    settings = emulator.Settings(None, chain, leaf.key_pem(), TOKEN, options=options or Options())
+    with emulator.running(settings, backing or NoBacking()) as running:
         plain = {name: value for name, value in os.environ.items() if name not in FOREIGN and not name.startswith(("TF_", "YC_"))}
         environment = {
             **plain,
@@ -206,7 +219,7 @@ def test_a_new_password_and_more_partitions_are_changes_in_place(demo: Rehearsal
 
 
 def test_ha_is_made_protected_and_can_be_left(tmp_path: Path) -> None:
-    with rehearsal(tmp_path) as it:
+    with rehearsal(tmp_path, options=RAISED) as it:
         it.change("apply", size="ha")
         assert it.is_unchanged(size="ha")
         assert it.outputs()["endpoints"]["clickhouse"]["single_node"] is True
@@ -221,7 +234,7 @@ def test_ha_with_keeper_in_clickhouse_s_own_hosts_is_made_and_left(tmp_path: Pat
     """For the profile whose Snuba reaches several hosts; the one in use takes one."""
     resources = {"clickhouse": {"keeper": "embedded", "hosts": 3}}
     given: dict[str, Any] = {"size": "ha", "profile": "seed", "resources": resources, "deletion_protection": False}
-    with rehearsal(tmp_path) as it:
+    with rehearsal(tmp_path, options=RAISED) as it:
         it.change("apply", **given)
         assert it.is_unchanged(**given)
         clickhouse = it.outputs()["endpoints"]["clickhouse"]

@@ -327,6 +327,10 @@ class Limits:
             raise self._fails
         return {quota.id: quota for quota in self._quotas}
 
+    def raise_quotas(self, cloud_id: str, limits: Mapping[str, float]) -> frozenset[str]:
+        self.asked = dict(limits)
+        return frozenset(limits) - {"mdb.clusters.count"}
+
 
 SUMS = Sums(16, 64, 416, {"kubernetes_nodes": {"vcpu": 8, "memory_gb": 32, "disk_gb": 192}})
 GIB = 1024**3
@@ -346,6 +350,25 @@ def test_a_quota_that_is_too_small_is_named_with_what_is_needed(quota: Quota, sa
     with pytest.raises(QuotaTooSmall) as small:
         checks.quotas(Limits(quota), "b1gcloud", created, SUMS)  # type: ignore[arg-type]
     assert small.value.why == said
+
+
+def test_nodes_count_with_the_most_that_there_may_be() -> None:
+    growing = Sums(SUMS.vcpu, SUMS.memory_gb, SUMS.disk_gb, SUMS.per_service, growth=3)
+    with pytest.raises(QuotaTooSmall) as small:
+        checks.quotas(Limits(Quota("compute.instanceCores.count", 16, 0)), "b1g", {"x": 1}, growing)  # type: ignore[arg-type]
+    assert small.value.why == "compute.instanceCores.count: 24 needed, 16 free of 16"
+
+
+def test_a_rehearsal_asks_for_more_and_says_so_and_a_limit_that_stays_refuses_it() -> None:
+    created = {"yandex_mdb_kafka_cluster": 2}
+    limits = Limits(Quota("compute.ssdDisks.size", 100 * GIB, 20 * GIB), Quota("mdb.clusters.count", 2, 0))
+    (said,) = checks.quotas(limits, "b1g", created, SUMS, rehearses=True)  # type: ignore[arg-type]
+    assert "compute.ssdDisks.size: 192 GB needed, 80 GB free of 100" in said
+    assert limits.asked == {"compute.ssdDisks.size": 212 * GIB}
+    fixed = Limits(Quota("mdb.clusters.count", 1, 0))
+    with pytest.raises(QuotaTooSmall) as small:
+        checks.quotas(fixed, "b1g", created, SUMS, rehearses=True)  # type: ignore[arg-type]
+    assert small.value.why == "mdb.clusters.count: 2 needed, 1 free of 1"
 
 
 def test_what_fits_passes_and_what_cannot_be_asked_is_said() -> None:

@@ -15,7 +15,7 @@ from kit.yandex import contract
 from kit.yandex.contract import BackingFailed, Cluster
 from kit.yandex.engine import descriptors
 from kit.yandex.engine.journal import PENDING, Record
-from kit.yandex.rules import catalog, upgrades
+from kit.yandex.rules import data, upgrades
 from tests.support import yandex
 from tests.support.yandex import FOLDER, RESOURCES, Cloud, emulated, violations
 
@@ -100,7 +100,7 @@ def restoring(network: str, engine: str, backup: str, name: str = "restored", ve
     configs: dict[str, dict[str, Any]] = {
         "postgres": {"version": version or "17", "resources": RESOURCES},
         "clickhouse": {"version": version or "25.8", "clickhouse": {"resources": RESOURCES}},
-        "redis": {"version": version or "8.1-valkey", "resources": RESOURCES, "redis": {"password": "another-Password_8"}},
+        "redis": {"version": version or "8.1-valkey", "resources": yandex.VALKEY, "redis": {"password": "another-Password_8"}},
     }
     host = {"zone_id": "ru-central1-a", **({"type": 1} if engine == "clickhouse" else {})}
     fields = {"backup_id": backup, "name": name, "network_id": network, "environment": 1, "host_specs": [host]}
@@ -229,10 +229,10 @@ CHANGES = (  # engine, from, to, whether the cloud takes it
 
 def at(cloud: Cloud, network: str, engine: str, version: str) -> str:
     config: dict[str, Any] = {
-        "kafka": {"version": version, "zone_id": ["ru-central1-a"], "kafka": {"resources": RESOURCES}},
+        "kafka": {**yandex.BROKERS, "version": version},
         "postgres": {"version": version, "resources": RESOURCES},
         "clickhouse": {"version": version, "clickhouse": {"resources": RESOURCES}},
-        "redis": {"version": version, "resources": RESOURCES, "redis": {"password": PASSWORD}},
+        "redis": {"version": version, "resources": yandex.VALKEY, "redis": {"password": PASSWORD}},
     }[engine]
     return str(getattr(yandex, engine)(cloud, network, config_spec=config))
 
@@ -270,7 +270,7 @@ def test_kubernetes_goes_up_one_minor_version_at_a_time(cloud: Cloud, network: s
 
 
 def test_every_service_with_versions_has_its_rule_with_a_source() -> None:
-    text = (catalog.DATA / "upgrades.yaml").read_text()
+    text = (data.FOLDER / "upgrades.yaml").read_text()
     rows = yaml.safe_load(text)
     assert set(rows) == {engine.value for engine in contract.Engine}
     assert all(set(row) == {"down", "step"} for row in rows.values())

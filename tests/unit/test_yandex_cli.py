@@ -8,12 +8,16 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
+import grpc
 import pytest
 
 from kit.yandex.engine import ids
 from kit.yandex.run.environment import UNSET
+from tests.support import yandex
 from tests.support.program import ROOT, Program
+from tests.support.yandex import Cloud
 
 READY_S = 60
 
@@ -64,6 +68,27 @@ def test_the_environment_is_known_while_the_emulator_runs(program: Program) -> N
 def test_a_closed_terminal_stops_the_emulator_as_ctrl_c_does(program: Program) -> None:
     process, _ = _ready(program, "-o", "json")
     assert _stopped(process, signal.SIGHUP) == 0
+
+
+def test_roles_take_the_time_that_they_are_told_to_take(program: Program) -> None:
+    """And what opens the emulator is the token that its environment names, of this stack alone."""
+    process = program.start("yandex", "emulate", "--control-plane-only", "--iam-delay", "3600", "-o", "json")
+    try:
+        assert process.stdout is not None
+        assert select.select([process.stdout], [], [], READY_S)[0]
+        ready = json.loads(process.stdout.readline())
+        said = program.must("yandex", "env", "--provider", "registry", "-o", "json").json
+        here = SimpleNamespace(port=ready["port"])  # all that the client asks of an emulator
+        cloud = Cloud(here, Path(said["SSL_CERT_FILE"]).read_bytes(), said["YC_TOKEN"])  # type: ignore[arg-type]
+        owner, network = yandex.cluster_account(cloud), yandex.network(cloud)
+        yandex.subnet(cloud, network)
+        with pytest.raises(grpc.RpcError, match=r"'k8s.clusters.agent' role"):
+            yandex.kubernetes(cloud, network, owner)
+        stranger = Cloud(here, cloud.ca)  # type: ignore[arg-type]
+        refused = stranger.refused("vpc.v1.NetworkService/List", folder_id=ids.FOLDER)
+        assert refused.code() is grpc.StatusCode.UNAUTHENTICATED
+    finally:
+        assert _stopped(process, signal.SIGTERM) == 0
 
 
 def test_a_port_that_the_user_fixed_and_another_holds_is_an_error(program: Program) -> None:

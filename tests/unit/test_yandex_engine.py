@@ -444,7 +444,12 @@ def test_a_change_that_could_not_be_written_never_comes_back(tmp_path: Path, mon
 # -- lists, quotas, coverage
 
 
-def test_pages_hold_everything_once(cloud: Cloud) -> None:
+def test_pages_hold_everything_once(certificate: Certificate) -> None:
+    with emulated(certificate, options=Options(quotas={"vpc.networks.count": 7})) as cloud:
+        _look_through_pages(cloud)
+
+
+def _look_through_pages(cloud: Cloud) -> None:
     names = {f"n{number}" for number in range(7)}
     for name in names:
         yandex.network(cloud, name)
@@ -503,9 +508,8 @@ def test_a_thousand_topics_take_seconds(certificate: Certificate, tmp_path: Path
 
 
 def _kafka_request(network: str, name: str = "kafka") -> Any:
-    config = {"version": "4.0", "zone_id": ["ru-central1-a"], "kafka": {"resources": yandex.RESOURCES}}
     make = descriptors.methods(KAFKA)["Create"].request
-    return make(folder_id=FOLDER, name=name, network_id=network, environment=1, config_spec=config)
+    return make(folder_id=FOLDER, name=name, network_id=network, environment=1, config_spec=yandex.BROKERS)
 
 
 def _wait(cloud: Cloud, operation: Any) -> Any:

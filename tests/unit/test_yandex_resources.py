@@ -143,7 +143,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 @pytest.fixture(scope="module")
 def base(cloud: Cloud) -> dict[str, str]:
     network = yandex.network(cloud)
-    account = yandex.account(cloud)
+    account = yandex.cluster_account(cloud)
     yandex.subnet(cloud, network)
     made = {"network": network, "account": account, "kubernetes": yandex.kubernetes(cloud, network, account)}
     for kind in ("kafka", "postgres", "clickhouse", "redis"):

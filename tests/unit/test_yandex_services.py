@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -13,6 +12,7 @@ from google.protobuf.message import Message
 from kit.yandex import contract
 from kit.yandex.engine import descriptors, ids
 from kit.yandex.rules import catalog
+from kit.yandex.rules.data import GB
 from kit.yandex.s3.bucket_state import BucketState
 from kit.yandex.services.kafka import topic_of
 from tests.support import yandex
@@ -190,6 +190,13 @@ def test_every_shard_shows_a_configuration(cloud: Cloud, network: str) -> None:
 
 def test_replicas_without_a_coordinator_get_one(cloud: Cloud, network: str) -> None:
     hosts = [{"zone_id": "ru-central1-a", "type": 1}] * 2
+    request = {"folder_id": FOLDER, "name": "c", "network_id": network, "environment": 1, "host_specs": hosts}
+    config = {"version": "25.8", "clickhouse": {"resources": RESOURCES}}
+    assert violations(cloud.refused(f"{CLICKHOUSE}/Create", **request, config_spec=config)) == ["host_specs"], (
+        "one zone has a subnet"
+    )
+    for letter in "bd":
+        yandex.subnet(cloud, network, f"10.{ord(letter)}.0.0/24", letter, f"ru-central1-{letter}")
     cluster = yandex.clickhouse(cloud, network, host_specs=hosts)
     assert [host.type for host in cloud(f"{CLICKHOUSE}/ListHosts", cluster_id=cluster).hosts] == [1, 1, 2, 2, 2]
 
@@ -211,20 +218,20 @@ def test_valkeys_password_is_never_shown_and_tls_is_a_bool(cloud: Cloud, network
 
 @pytest.mark.parametrize("version", ["3.6", "3.9", "2.8", "nonsense"])
 def test_a_version_that_is_closed_or_unknown_is_refused(cloud: Cloud, network: str, version: str) -> None:
-    config = {"version": version, "zone_id": ["ru-central1-a"], "kafka": {"resources": RESOURCES}}
+    config = {**yandex.BROKERS, "version": version}
     refused = cloud.refused(f"{KAFKA}/Create", folder_id=FOLDER, name="k", network_id=network, environment=1, config_spec=config)
     assert violations(refused) == ["config_spec.version"]
     assert "4.0" in refused.details()
 
 
 def test_brokers_stand_in_every_zone_and_topics_fit_on_them(cloud: Cloud, network: str) -> None:
-    yandex.subnet(cloud, network, "10.2.0.0/24", "b", "ru-central1-b")
-    zones = {"zone_id": ["ru-central1-a", "ru-central1-b"], "brokers_count": {"value": 2}}
-    config = {"version": "4.0", "kafka": {"resources": RESOURCES}, **zones}
-    cluster = yandex.kafka(cloud, network, config_spec=config)
+    for letter in "bd":
+        yandex.subnet(cloud, network, f"10.{ord(letter)}.0.0/24", letter, f"ru-central1-{letter}")
+    zones = {"zone_id": [f"ru-central1-{letter}" for letter in "abd"], "brokers_count": {"value": 1}}
+    cluster = yandex.kafka(cloud, network, config_spec={**yandex.BROKERS, **zones})
     hosts = cloud(f"{KAFKA}/ListHosts", cluster_id=cluster).hosts
-    assert [host.name[:4] for host in hosts] == ["rc1a", "rc1a", "rc1b", "rc1b"]
-    spec = {"name": "t", "partitions": {"value": 1}, "replication_factor": {"value": 5}}
+    assert [host.name[:4] for host in hosts] == ["rc1a", "rc1b", "rc1d"]
+    spec = {"name": "t", "partitions": {"value": 1}, "replication_factor": {"value": 4}}
     refused = cloud.refused("mdb.kafka.v1.TopicService/Create", cluster_id=cluster, topic_spec=spec)
     assert violations(refused) == ["topic_spec.replication_factor"]
 
@@ -278,7 +285,7 @@ def test_a_grant_is_given_and_taken(cloud: Cloud, network: str) -> None:
 
 
 def test_a_master_is_complete(cloud: Cloud, network: str) -> None:
-    cluster = cloud("k8s.v1.ClusterService/Get", cluster_id=yandex.kubernetes(cloud, network, yandex.account(cloud)))
+    cluster = cloud("k8s.v1.ClusterService/Get", cluster_id=yandex.kubernetes(cloud, network, yandex.cluster_account(cloud)))
     master = cluster.master
     assert master.WhichOneof("master_type") == "zonal_master"
     assert master.version_info.current_version == "1.33"
@@ -510,22 +517,18 @@ def test_record_sets_are_added_replaced_and_removed(cloud: Cloud, network: str) 
     ("name", "cores", "gb"), [("s3-c2-m8", 2, 8), ("s2.micro", 2, 8), ("s2.medium", 8, 32), ("m2.small", 4, 32)]
 )
 def test_a_preset_tells_its_size(name: str, cores: int, gb: int) -> None:
-    assert catalog.preset(name) == catalog.Preset(name, cores, gb * catalog.GB)
+    assert catalog.preset(name) == catalog.Preset(name, cores, gb * GB)
 
 
 def test_an_unknown_preset_is_refused(cloud: Cloud, network: str) -> None:
-    config = {"version": "4.0", "zone_id": ["ru-central1-a"], "kafka": {"resources": {**RESOURCES, "resource_preset_id": "huge"}}}
+    config = {**yandex.BROKERS, "kafka": {"resources": {**RESOURCES, "resource_preset_id": "huge"}}}
     refused = cloud.refused(f"{KAFKA}/Create", folder_id=FOLDER, name="k", network_id=network, environment=1, config_spec=config)
-    assert violations(refused) == ["config_spec.resources.resource_preset_id"]
+    assert violations(refused) == ["config_spec.kafka.resources.resource_preset_id"]
 
 
 def test_every_engine_offers_an_actual_version() -> None:
     for engine in contract.Engine:
         assert any(version.status == "ACTUAL" for version in catalog.open_versions(engine.value))
-
-
-def test_data_lies_in_the_package() -> None:
-    assert {path.name for path in Path(catalog.DATA).glob("*.yaml")} == {"presets.yaml", "upgrades.yaml", "versions.yaml"}
 
 
 # -- what all four databases do alike
@@ -544,8 +547,9 @@ def test_a_cluster_stops_starts_moves_and_keeps_backups(cloud: Cloud, network: s
     assert not cloud(f"{service}/List", folder_id=FOLDER).clusters
     assert [found.id for found in cloud(f"{service}/List", folder_id=folder).clusters] == [cluster]
     assert "4.0" in [version.id for version in cloud("mdb.kafka.v1.VersionsService/List").version]
-    preset = cloud(f"mdb.{package}.v1.ResourcePresetService/Get", resource_preset_id="s3-c2-m8")
-    assert (preset.cores, preset.memory) == (2, 8 * catalog.GB)
+    name = "hm3-c2-m8" if engine == "redis" else "s3-c2-m8"
+    preset = cloud(f"mdb.{package}.v1.ResourcePresetService/Get", resource_preset_id=name)
+    assert (preset.cores, preset.memory) == (2, 8 * GB)
     if engine == "kafka":
         return  # its service has no backups
     cloud.done(f"{service}/Backup", cluster_id=cluster)

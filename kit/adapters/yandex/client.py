@@ -124,6 +124,28 @@ class Yandex:
             if not page:
                 return found
 
+    def raise_quotas(self, cloud_id: str, limits: Mapping[str, float]) -> frozenset[str]:
+        """Ask for these limits, by quota; the quotas for which they were granted at once."""
+        from yandex.cloud.quotamanager.v1 import (
+            quota_request_pb2,
+            quota_request_service_pb2,
+            quota_request_service_pb2_grpc,
+            resource_pb2,
+        )
+
+        wanted = quota_request_service_pb2.CreateQuotaRequestRequest.DesiredQuotaLimit
+        request = quota_request_service_pb2.CreateQuotaRequestRequest(
+            resource=resource_pb2.Resource(id=cloud_id, type="resource-manager.cloud"),
+            desired_quota_limits=[wanted(quota_id=name, desired_limit=limit) for name, limit in limits.items()],
+        )
+        stub = quota_request_service_pb2_grpc.QuotaRequestServiceStub(self._channel("quota-manager"))
+        made = quota_request_service_pb2.CreateQuotaRequestMetadata()
+        self._ask("ask for larger quotas", stub.Create, request).metadata.Unpack(made)
+        asked = quota_request_service_pb2.GetQuotaRequestRequest(quota_request_id=made.quota_request_id)
+        answer = self._ask("read the answer about larger quotas", stub.Get, asked)
+        approved = quota_request_pb2.QuotaRequest.QuotaLimit.Status.APPROVED
+        return frozenset(found.quota_id for found in answer.quota_limits if found.status == approved)
+
     def kubernetes_versions(self) -> Mapping[str, tuple[str, ...]]:
         """The versions that a new cluster may have, by release channel ("RAPID", "REGULAR", "STABLE")."""
         from yandex.cloud.k8s.v1 import cluster_pb2, version_service_pb2, version_service_pb2_grpc

@@ -42,6 +42,7 @@ class Sums:
     memory_gb: float
     disk_gb: float
     per_service: Mapping[str, Mapping[str, float]]
+    growth: float = 1  # of the nodes: the most there may be, to those that there are at first
 
 
 def steps(plan: Mapping[str, Any]) -> tuple[Step, ...]:
@@ -104,7 +105,9 @@ def of_cost_inputs(value: Mapping[str, Any] | None) -> Sums | None:
     if not value:
         return None
     total = value["total"]
-    return Sums(total["vcpu"], total["memory_gb"], total["disk_gb"], value["services"])
+    nodes = value.get("nodes") or {}
+    growth = nodes["max"] / nodes["initial"] if nodes.get("initial") else 1
+    return Sums(total["vcpu"], total["memory_gb"], total["disk_gb"], value["services"], growth)
 
 
 def price(found: Sums, prices: Mapping[str, float]) -> float:

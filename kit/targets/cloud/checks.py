@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,17 +64,29 @@ COUNTS: Mapping[str, Mapping[str, str]] = {
         "vpc.securityGroups.count": "yandex_vpc_security_group",
         "vpc.gateways.count": "yandex_vpc_gateway",
         "vpc.externalAddresses.count": "yandex_vpc_address",
+        "vpc.externalStaticAddresses.count": "yandex_vpc_address",
+        "vpc.routeTables.count": "yandex_vpc_route_table",
     },
+    "compute": {"compute.instanceGroups.count": "yandex_kubernetes_node_group"},
     "iam": {"iam.serviceAccounts.count": "yandex_iam_service_account"},
     "lockbox": {"lockbox.secrets.count": "yandex_lockbox_secret"},
     "storage": {"storage.buckets.count": "yandex_storage_bucket"},
 }
 SUMS: Mapping[str, Mapping[str, str]] = {
     "managed-databases": {"mdb.cpu.count": "vcpu", "mdb.memory.size": "memory_gb", "mdb.ssd.size": "disk_gb"},
+    # Nodes count with the most that there may be: yandex-cloud/docs, managed-kubernetes/concepts/node-group/cluster-autoscaler,
+    # read 2026-11-28.
     "compute": {
+        "compute.instances.count": "hosts",
         "compute.instanceCores.count": "vcpu",
         "compute.instanceMemory.size": "memory_gb",
         "compute.ssdDisks.size": "disk_gb",
+    },
+    "managed-kubernetes": {
+        "managed-kubernetes.nodes.count": "hosts",
+        "managed-kubernetes.cores.count": "vcpu",
+        "managed-kubernetes.memory.size": "memory_gb",
+        "managed-kubernetes.disk.size": "disk_gb",
     },
 }
 GIB = 1024**3
@@ -230,13 +243,23 @@ def cloud(yandex: Yandex, folder: str, kubernetes: str | None) -> Folder:
     return found
 
 
-def quotas(yandex: Yandex, cloud_id: str, created: Mapping[str, int], sums: Sums | None) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A quota that is too small: what the limit must be, and what to say."""
+
+    limit: float
+    said: str
+
+
+def quotas(
+    yandex: Yandex, cloud_id: str, created: Mapping[str, int], sums: Sums | None, *, rehearses: bool = False
+) -> tuple[str, ...]:
     """Whether what would be created fits; what could not be asked comes back in words. Raises `QuotaTooSmall`.
 
     `created` counts resources by type. Sums are held against the quotas only while nothing stands yet (`sums` is None later):
-    what stands already is in the usage.
+    what stands already is in the usage. The emulator has the limits of a new cloud; a rehearsal asks it for more, and says so.
     """
-    lacking: list[str] = []
+    lacking: dict[str, Lack] = {}
     unasked: list[str] = []
     for service in sorted({*COUNTS, *SUMS}):
         try:
@@ -250,22 +273,29 @@ def quotas(yandex: Yandex, cloud_id: str, created: Mapping[str, int], sums: Sums
         }
         if sums is not None:
             needs |= {identity: _needed(sums, service, kind) for identity, kind in SUMS.get(service, {}).items()}
-        lacking += [said for identity, need in needs.items() if (said := _lack(limits.get(identity), need, identity))]
+        lacking |= {identity: lack for identity, need in needs.items() if (lack := _lack(limits.get(identity), need, identity))}
+    if lacking and rehearses:
+        raised = yandex.raise_quotas(cloud_id, {identity: lack.limit for identity, lack in lacking.items()})
+        if given := "; ".join(lack.said for identity, lack in lacking.items() if identity in raised):
+            unasked.append(f"a new cloud's quota is too small; the rehearsal was given more, as you must ask for it: {given}")
+        lacking = {identity: lack for identity, lack in lacking.items() if identity not in raised}
     if lacking:
-        raise QuotaTooSmall(lacking=lacking)
+        raise QuotaTooSmall(lacking=[lack.said for lack in lacking.values()])
     return tuple(unasked)
 
 
 def _needed(sums: Sums, service: str, kind: str) -> float:
     """In the quota's own unit: pieces, or bytes."""
     of_nodes = float(sums.per_service.get("kubernetes_nodes", {}).get(kind, 0))
-    total = {"vcpu": sums.vcpu, "memory_gb": sums.memory_gb, "disk_gb": sums.disk_gb}[kind]
-    return (of_nodes if service == "compute" else total - of_nodes) * (1 if kind == "vcpu" else GIB)
+    total = {"vcpu": sums.vcpu, "memory_gb": sums.memory_gb, "disk_gb": sums.disk_gb}.get(kind, 0)
+    needed = total - of_nodes if service == "managed-databases" else of_nodes * sums.growth
+    return needed * (GIB if kind.endswith("_gb") else 1)
 
 
-def _lack(quota: Quota | None, need: float, identity: str) -> str:
-    if quota is None or quota.limit is None or need <= quota.limit - (quota.usage or 0):
-        return ""
+def _lack(quota: Quota | None, need: float, identity: str) -> Lack | None:
+    used = (quota.usage or 0) if quota else 0
+    if quota is None or quota.limit is None or need <= quota.limit - used:
+        return None
     unit, name = (GIB, " GB") if identity.endswith(".size") else (1, "")
-    free = quota.limit - (quota.usage or 0)
-    return f"{identity}: {need / unit:g}{name} needed, {free / unit:g}{name} free of {quota.limit / unit:g}"
+    free = quota.limit - used
+    return Lack(used + need, f"{identity}: {need / unit:g}{name} needed, {free / unit:g}{name} free of {quota.limit / unit:g}")

@@ -58,7 +58,15 @@ def plan(cloud: CloudTarget) -> CloudPlan:
     load.refuse_full(cloud, folder.cloud_id)
     created = Counter(step.subject.partition(".")[0] for step in resources if step.verb == "create")
     left_out = (
-        checks.quotas(cloud.clients.yandex, folder.cloud_id, created, None if cloud.is_applied else sums) if created else ()
+        checks.quotas(
+            cloud.clients.yandex,
+            folder.cloud_id,
+            created,
+            None if cloud.is_applied else sums,
+            rehearses=cloud.place.rehearses,
+        )
+        if created
+        else ()
     )
     return CloudPlan(resources, sentry(cloud, is_settled=not is_changed), sums, left_out, supply, load.carried(cloud))
 

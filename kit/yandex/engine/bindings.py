@@ -12,8 +12,10 @@ from kit.yandex.engine.plan import OperationPlan
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import BINDINGS, Resource, operation
 from kit.yandex.engine.state import Call, EmulatorState
+from kit.yandex.rules import roles as known
 
 ADD, REMOVE = 1, 2  # access.AccessBindingAction
+SINCE = "since"  # role and subject → when it was given (Unix time)
 
 
 def register(registry: Registry, resource: Resource, find: Callable[[EmulatorState, str], Record] | None = None) -> None:
@@ -43,6 +45,16 @@ def roles(state: EmulatorState, resource_id: str, subject_id: str) -> Iterator[s
             yield binding.role_id
 
 
+def arrived(state: EmulatorState, resource_id: str, subject_id: str) -> frozenset[str]:
+    """As `roles`, but only those that IAM has known for as long as it takes to know of one (`--iam-delay`)."""
+    record = state.journal.get(BINDINGS, resource_id)
+    since = record.extra.get(SINCE, {}) if record else {}
+    known_since = state.options.clock() - state.options.iam_delay_s
+    return frozenset(
+        role for role in roles(state, resource_id, subject_id) if since.get(f"{role} {subject_id}", 0) <= known_since
+    )
+
+
 def _bindings(state: EmulatorState, resource_id: str) -> list[Any]:
     record = state.journal.get(BINDINGS, resource_id)
     return list(record.message.access_bindings) if record else []
@@ -53,16 +65,23 @@ def _prepare(state: EmulatorState, call: Call, key: str, written: Change) -> Ope
     found = _bindings(state, key)
     if call.method.name == "SetAccessBindings":
         found = list(request.access_bindings)
+        for binding in found:
+            known.check(binding.role_id)
     for delta in getattr(request, "access_binding_deltas", []):
         binding = delta.access_binding
         _check_subject(state, binding.subject)
+        if delta.action == ADD:
+            known.check(binding.role_id)
         if delta.action == ADD and binding not in found:
             found.append(binding)
         elif delta.action == REMOVE and binding in found:
             found.remove(binding)
     answer = descriptors.message(BINDINGS)()
     answer.access_bindings.extend(found)
-    record = Record(key, "", answer, {})
+    before = state.journal.get(BINDINGS, key)
+    since = before.extra.get(SINCE, {}) if before else {}
+    given = [f"{binding.role_id} {binding.subject.id}" for binding in found]
+    record = Record(key, "", answer, {SINCE: {name: since.get(name, state.options.clock()) for name in given}})
     if found:
         written.put(record)
     else:

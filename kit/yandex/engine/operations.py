@@ -27,6 +27,7 @@ from kit.yandex.engine.journal import PENDING, Change, Record
 from kit.yandex.engine.plan import OperationPlan, ResponsePatch
 from kit.yandex.engine.state import Call, EmulatorState, now
 from kit.yandex.refusal import Refusal
+from kit.yandex.rules import quotas
 
 ANSWERED_WITHIN_S = 1.5  # what is made in this time is done in the first answer, and nobody polls for it
 ALWAYS_AWAITED = "storage.v1."  # the provider reads a bucket out of the first answer, whatever it polls for afterwards
@@ -85,6 +86,7 @@ class Operations:
     def _run_now(self, state: EmulatorState, call: Call, prepare: Callable[[Change], OperationPlan], key: str) -> Record:
         with state.journal.transaction() as change:
             plan = prepare(change)
+            quotas.check(change, state.journal.all, state.limits())
             patches = [patch for side_effect in plan.side_effects if (patch := side_effect()) is not None]
             _apply_patches(plan, patches)
             record = _operation_record(call, plan, key)
@@ -98,6 +100,7 @@ class Operations:
     ) -> tuple[Record, Future[None]]:
         planned = Change()
         plan = prepare(planned)
+        quotas.check(planned, state.journal.all, state.limits())
         if state.options.is_strict and (busy := self._busy.get(plan.subject)):
             raise refusal.precondition(f'conflicting operation "{busy}" detected')
         record = _operation_record(call, plan, key)

@@ -16,7 +16,6 @@ from kit.yandex.engine.journal import Change, Journal, Record
 from kit.yandex.engine.plan import OperationPlan, SideEffect
 from kit.yandex.engine.registry import MODELLED, Handler, Registry
 from kit.yandex.engine.state import Call, EmulatorState, now
-from kit.yandex.rules import quotas
 
 Hook = Callable[["MutationContext"], None]
 
@@ -145,7 +144,6 @@ class Resource:
         if self.scope:
             state.find(self.parent, parent, references.FIELDS.get(self.scope, ("", "Cluster"))[1])
         references.check(state, request)
-        quotas.check(self.message, state.journal.count, state.options.quotas)
         fresh = descriptors.message(self.message)()
         copy_fields(request, fresh)
         unwrap_spec(request, fresh)

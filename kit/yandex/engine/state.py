@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,15 +17,21 @@ from kit.yandex.engine import ids
 from kit.yandex.engine.descriptors import Method
 from kit.yandex.engine.journal import Change, Journal, Record
 from kit.yandex.engine.plan import OperationPlan
+from kit.yandex.rules import quotas
+
+GRANTED = "quotamanager.v1.QuotaLimit"  # a limit that is another than a new cloud's
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`async_s`: how long an operation lasts at least. `is_strict`: a second operation on a cluster is refused."""
+    """`async_s`: how long an operation lasts at least. `is_strict`: a second operation on a cluster is refused. `quotas`: limits
+    that somebody fixed. `iam_delay_s`: how long a role takes until it counts. `clock`: Unix time."""
 
     async_s: float = 0.0
     is_strict: bool = False
     quotas: Mapping[str, float] = field(default_factory=dict)
+    iam_delay_s: float = 0.0
+    clock: Callable[[], float] = time.time
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,11 @@ class EmulatorState:
     token: str  # the stack's own; nothing else opens the emulator but what is signed with it
     address: str = ""  # where this server is reached: what endpoint discovery answers
     publish_keys: Callable[[], None] = lambda: None  # after a change of keys, buckets or bindings: see `Backing.put_keys`
+
+    def limits(self) -> Mapping[str, float]:
+        """The quotas' limits: those that were fixed, those that were asked for and granted, those of a new cloud."""
+        granted = {record.key: record.message.limit.value for record in self.journal.all(GRANTED)}
+        return {name: self.options.quotas.get(name, granted.get(name, quota.limit)) for name, quota in quotas.known().items()}
 
     def find(self, kind: str, key: str, noun: str) -> Record:
         """The record, or NOT_FOUND."""

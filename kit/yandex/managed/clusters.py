@@ -29,7 +29,6 @@ def clusters(product: Product, *parts: Parts) -> Resource:
         before = context.state.find(product.cluster, context.message.id, "Cluster").message
         upgrades.check(product.engine.value, before.config.version, context.message.config.version, "config_spec.version")
         product.configure(context)
-        _check_resources(product, context.message)
         put_cluster(product, context)
 
     def remove(context: MutationContext) -> None:
@@ -68,8 +67,8 @@ def register(registry: Registry, product: Product, resource: Resource, *parts: P
         if name in methods:
             registry.add(product.service, name, handler, backed=BACKED if name.endswith("Hosts") and name != "ListHosts" else "")
     registry.add(f"{product.package}.VersionsService", "List", _list_versions(product))
-    registry.add(f"{product.package}.ResourcePresetService", "List", _list_presets)
-    registry.add(f"{product.package}.ResourcePresetService", "Get", _get_preset)
+    registry.add(f"{product.package}.ResourcePresetService", "List", _list_presets(product))
+    registry.add(f"{product.package}.ResourcePresetService", "Get", _get_preset(product))
     backups.register(registry, product, resource, parts)
 
 
@@ -83,7 +82,6 @@ def _build(product: Product, parts: tuple[Parts, ...], context: MutationContext)
     message.monitoring.add(name="Console", description="nothing is monitored", link=f"https://localhost/{message.id}")
     if "disk_encryption_key_id" in message.DESCRIPTOR.fields_by_name and not message.disk_encryption_key_id.value:
         message.ClearField("disk_encryption_key_id")  # sent empty, it takes the encryption from what is restored
-    _check_resources(product, message)
     product.configure(context)
     if not getattr(context.request, "host_specs", True):
         raise refusal.invalid("host_specs", "at least one host must be given")
@@ -100,11 +98,6 @@ def _build(product: Product, parts: tuple[Parts, ...], context: MutationContext)
         backups.restore_into(product, parts, context, wanted)
 
 
-def _check_resources(product: Product, message: Any) -> None:
-    resources = product.resources(message)
-    catalog.check_preset(resources.resource_preset_id, "config_spec.resources.resource_preset_id")
-
-
 def _list_versions(product: Product) -> Any:
     def handler(state: EmulatorState, call: Call) -> Any:
         answer = call.method.answer()
@@ -117,16 +110,24 @@ def _list_versions(product: Product) -> Any:
     return handler
 
 
-def _list_presets(state: EmulatorState, call: Call) -> Any:
-    kind = descriptors.message(f"{call.method.service.rpartition('.')[0]}.ResourcePreset")
-    return pagination.page([_preset(kind, found) for found in catalog.presets()], call.request, call.method.answer())
+def _list_presets(product: Product) -> Any:
+    def handler(state: EmulatorState, call: Call) -> Any:
+        kind = descriptors.message(f"{product.package}.ResourcePreset")
+        found = [_preset(kind, each) for each in catalog.presets(product.engine.value)]
+        return pagination.page(found, call.request, call.method.answer())
+
+    return handler
 
 
-def _get_preset(state: EmulatorState, call: Call) -> Any:
-    found = catalog.preset(call.request.resource_preset_id)
-    if found is None:
-        raise refusal.not_found("Resource preset", call.request.resource_preset_id)
-    return _preset(call.method.answer, found)
+def _get_preset(product: Product) -> Any:
+    def handler(state: EmulatorState, call: Call) -> Any:
+        wanted = call.request.resource_preset_id
+        found = next((each for each in catalog.presets(product.engine.value) if each.id == wanted), None)
+        if found is None:
+            raise refusal.not_found("Resource preset", wanted)
+        return _preset(call.method.answer, found)
+
+    return handler
 
 
 def _preset(kind: Any, found: catalog.Preset) -> Any:

@@ -13,6 +13,8 @@ from kit.yandex.engine.journal import Record
 from kit.yandex.engine.resource import MutationContext
 from kit.yandex.engine.state import EmulatorState
 from kit.yandex.rules import catalog
+from kit.yandex.rules import hosts as rules
+from kit.yandex.rules.hosts import HostGroup
 
 RUNNING, STOPPED = 2, 6
 BACKED = "a container of its own"
@@ -27,6 +29,8 @@ class Product:
     hosts: Callable[[MutationContext], list[Any]]  # the hosts of a new cluster
     settings: Callable[[Any], Mapping[str, str | int | float | bool]]  # what the user set, for the backing
     resources: Callable[[Any], Any]  # of one host, in the cluster's configuration
+    groups: Callable[[Any, list[Any]], list[HostGroup]]  # message and hosts → hosts that are alike, for the rules
+    check: Callable[[Any, list[Any]], None]  # message and hosts: refuses a number or place of hosts that cannot be
 
     @property
     def package(self) -> str:
@@ -83,14 +87,33 @@ def inventory(state: EmulatorState, product: Product, record: Record) -> contrac
 
 
 def put_cluster(product: Product, context: MutationContext, hosts: Iterable[Any] = ()) -> contract.Cluster:
-    """Let the backing bring the cluster in line with its message; `hosts`: its hosts afterwards, where they change."""
-    wanted = cluster_of(context.state, product, context.message, context.extra, hosts)
+    """Let the backing bring the cluster in line with its message, which the rules allow; `hosts`: its hosts afterwards, where
+    they change."""
+    found = list(hosts) or [record.message for record in context.journal.children(product.host, context.message.id)]
+    _check_rules(product, context, found)
+    wanted = cluster_of(context.state, product, context.message, context.extra, found)
 
     def put() -> None:
         context.backing.put_cluster(wanted)
 
     context.then(put)
     return wanted
+
+
+def _check_rules(product: Product, context: MutationContext, hosts: list[Any]) -> None:
+    """Hold the cluster against what the service offers, and show each host with the resources that it has now."""
+    product.check(context.message, hosts)
+    before = context.journal.get(product.cluster, context.message.id)
+    known = {group.path: group.resources for group in product.groups(before.message, hosts)} if before else {}
+    for group in product.groups(context.message, hosts):
+        rules.check(product.engine.value, group, known.get(group.path))
+        rules.check_scaling(product.engine.value, group, context.message.maintenance_window.WhichOneof("policy") != "anytime")
+        for host in group.hosts:
+            if before is not None and host.resources != group.resources:
+                fresh = type(host)()
+                fresh.CopyFrom(host)
+                fresh.resources.CopyFrom(group.resources)
+                context.change.put(Record(host.name, context.message.id, fresh))
 
 
 def set_values(message: Any) -> dict[str, str | int | float | bool]:

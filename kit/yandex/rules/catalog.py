@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from kit import yaml_file
 from kit.yandex import refusal
+from kit.yandex.rules import data
+from kit.yandex.rules.data import GB
 
-DATA = Path(__file__).parent
-GB = 1024**3
+SPELLED_WITH_A_DOT = {"broadwell", "cascade-lake"}  # platforms of the older names: s2.micro
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +32,17 @@ class Preset:
     cores: int
     memory_bytes: int
 
+    @property
+    def family(self) -> str:
+        """What its name begins with: s3, hm2."""
+        return re.split(r"[.-]", self.id)[0]
+
 
 def versions(engine: str) -> tuple[Version, ...]:
     """All versions of an engine, also those that are closed for new clusters."""
     return tuple(
         Version(row["id"], row["status"], row.get("closed", False), tuple(row.get("channels", ())))
-        for row in _read("versions.yaml")[engine]
+        for row in data.read("versions.yaml")[engine]
     )
 
 
@@ -58,32 +62,24 @@ def check_version(engine: str, wanted: str, field: str) -> None:
 
 
 def preset(name: str) -> Preset | None:
-    """The host class of a name: `s3-c2-m8` or `s2.micro`; None if there is none."""
-    if found := re.fullmatch(r"[a-z]+[0-9]+-c([0-9]+)-m([0-9]+)", name):
-        return Preset(name, int(found[1]), int(found[2]) * GB)
-    family, _, size = name.partition(".")
-    table = _read("presets.yaml")
-    if family not in table["families"] or size not in table["sizes"]:
-        return None
-    cores = table["sizes"][size]
-    return Preset(name, cores, cores * table["families"][family] * GB)
+    """The host class of a name (`s3-c2-m8`, `s2.micro`), whichever service offers it; None if there is none."""
+    return _presets().get(name)
 
 
-def check_preset(name: str, field: str) -> Preset | None:
-    """INVALID_ARGUMENT unless there is such a host class."""
-    if not name:
-        return None
-    found = preset(name)
-    if found is None:
-        raise refusal.invalid(field, f"resource preset {name} does not exist")
-    return found
-
-
-def presets() -> tuple[Preset, ...]:
-    """The host classes that are listed."""
-    return tuple(found for name in _read("presets.yaml")["listed"] if (found := preset(name)) is not None)
+def presets(engine: str) -> tuple[Preset, ...]:
+    """The host classes that a service offers."""
+    families = data.read("presets.yaml")["offered"][engine]["families"]
+    return tuple(found for found in _presets().values() if found.family in families)
 
 
 @functools.cache
-def _read(name: str) -> Any:
-    return yaml_file.read(DATA / name).plain()
+def _presets() -> Mapping[str, Preset]:
+    found = []
+    for family, row in data.read("presets.yaml")["families"].items():
+        dot = "." if row["platform"] in SPELLED_WITH_A_DOT else "-"
+        sizes = dict(row.get("older", {}))
+        for size in row.get("sizes", ()):
+            cores, memory = re.findall(r"[0-9]+", size)
+            sizes[size] = (cores, memory)
+        found += [Preset(f"{family}{dot}{size}", int(cores), int(memory) * GB) for size, (cores, memory) in sizes.items()]
+    return {each.id: each for each in found}

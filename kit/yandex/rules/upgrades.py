@@ -6,9 +6,8 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from kit import yaml_file
 from kit.yandex import refusal
-from kit.yandex.rules import catalog
+from kit.yandex.rules import catalog, data
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +49,4 @@ def check_restore(engine: str, of_backup: str, wanted: str) -> None:
 
 @functools.cache
 def _rows() -> Any:
-    return yaml_file.read(catalog.DATA / "upgrades.yaml").plain()
+    return data.read("upgrades.yaml")

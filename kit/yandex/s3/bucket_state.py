@@ -16,6 +16,8 @@ from kit.yandex.engine import bindings, descriptors, ids, tokens
 from kit.yandex.engine.journal import Change, Record
 from kit.yandex.engine.references import FOLDER
 from kit.yandex.engine.state import EmulatorState, now
+from kit.yandex.refusal import Refusal
+from kit.yandex.rules import quotas
 
 BUCKET, ACCESS_KEY, ACCOUNT = "storage.v1.Bucket", "iam.v1.awscompatibility.AccessKey", "iam.v1.ServiceAccount"
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -55,10 +57,16 @@ class BucketState:
                 raise S3Refused("BucketAlreadyExists", f"The bucket name {name} is taken")
             if self._state.journal.get(FOLDER, folder) is None:
                 raise S3Refused("AccessDenied", f"There is no folder {folder}")
+            record = new_record(name, folder)
+            wanted = Change()
+            wanted.put(record)
+            try:
+                quotas.check(wanted, self._state.journal.all, self._state.limits())
+            except Refusal as refused:  # S3's own code for it is assumed
+                raise S3Refused("TooManyBuckets", refused.message) from refused
             self._making.add(name)
         try:
             self._state.backing.put_bucket(name)  # the first one waits for its server; nobody else shall
-            record = new_record(name, folder)
             with self._state.journal.transaction() as change:
                 change.put(record)
         finally:

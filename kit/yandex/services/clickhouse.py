@@ -18,6 +18,8 @@ from kit.yandex.managed.hosts import place_host
 from kit.yandex.managed.parts import NewPart, Parts
 from kit.yandex.managed.product import BACKED, Product, put_cluster, set_values
 from kit.yandex.managed.users import DATABASE, database_grants, users
+from kit.yandex.rules import hosts as rules
+from kit.yandex.rules.hosts import HostGroup
 
 DATA, COORDINATORS = 1, (2, 3)  # CLICKHOUSE; ZOOKEEPER, KEEPER
 SHARD, GROUP = "mdb.clickhouse.v1.Shard", "mdb.clickhouse.v1.ShardGroup"
@@ -119,8 +121,11 @@ def _host(context: MutationContext, spec: Any) -> Any:
 
 
 def _default_coordinators(context: MutationContext) -> list[Any]:
-    """Three ZooKeeper hosts: the service adds them to replicas without a coordinator."""
-    zones = sorted({record.message.zone_id for record in context.journal.all("vpc.v1.Subnet")})
+    """Three ZooKeeper hosts: the service adds them to replicas without a coordinator, if each zone has a subnet."""
+    subnets = [record.message for record in context.journal.all("vpc.v1.Subnet")]
+    zones = sorted({subnet.zone_id for subnet in subnets if subnet.network_id == context.message.network_id})
+    if not rules.adds_zookeeper(zones):
+        raise refusal.invalid("host_specs", "replicas need hosts of Keeper or ZooKeeper: this network has no subnet in each zone")
     hosts = []
     for index in range(COORDINATOR_HOSTS):
         host = place_host(context, PRODUCT, zones[index % len(zones)])
@@ -140,12 +145,45 @@ def _complete_shard(cluster: Any, shard: Any) -> None:
     set_default_messages(shown.disk_size_autoscaling)
 
 
+def _groups(message: Any, hosts: list[Any]) -> list[HostGroup]:
+    config = message.config
+    shown, coordination = config.clickhouse, config.zookeeper
+    groups = [
+        HostGroup("config_spec.clickhouse.resources", shown.resources, shard, shown.disk_size_autoscaling, is_shard=True)
+        for shard in _shards(hosts)
+    ]
+    if coordinators := [host for host in hosts if host.type in COORDINATORS]:
+        scaling = coordination.disk_size_autoscaling
+        groups.append(HostGroup("config_spec.zookeeper.resources", coordination.resources, coordinators, scaling))
+    return groups
+
+
+def _check_hosts(message: Any, hosts: list[Any]) -> None:
+    shards = _shards(hosts)
+    rules.check_number("clickhouse", "shards", len(shards))
+    for shard in shards:
+        rules.check_number("clickhouse", "of_a_shard", len(shard))
+    coordinators = [host for host in hosts if host.type in COORDINATORS]
+    rules.check_coordination(shards, coordinators, is_embedded=message.config.embedded_keeper.value)
+
+
+def _shards(hosts: list[Any]) -> list[list[Any]]:
+    """The data hosts by shard."""
+    found: dict[str, list[Any]] = {}
+    for host in hosts:
+        if host.type == DATA:
+            found.setdefault(host.shard_name, []).append(host)
+    return list(found.values())
+
+
 PRODUCT = Product(
     engine=Engine.CLICKHOUSE,
     configure=_configure,
     hosts=_hosts,
     settings=lambda message: set_values(message.config.clickhouse.config.user_config),
     resources=lambda message: message.config.clickhouse.resources,
+    groups=_groups,
+    check=_check_hosts,
 )
 
 

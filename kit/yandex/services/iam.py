@@ -12,16 +12,10 @@ from kit.yandex.engine.references import ACCOUNT
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import Resource, operation
 from kit.yandex.engine.state import Call, EmulatorState, now
+from kit.yandex.rules import roles
 
 ACCESS_KEY = "iam.v1.awscompatibility.AccessKey"
 ROLE = "iam.v1.Role"
-# The roles that Terraform configurations of this kind hand out; the cloud has hundreds, and a binding may name any.
-ROLES = (
-    *("admin", "editor", "viewer", "storage.admin", "storage.editor", "storage.uploader", "storage.viewer"),
-    *("k8s.clusters.agent", "k8s.tunnelClusters.agent", "k8s.cluster-api.cluster-admin", "vpc.publicAdmin", "vpc.user"),
-    *("container-registry.images.puller", "load-balancer.admin", "lockbox.payloadViewer", "lockbox.editor", "dns.editor"),
-    *("kms.keys.encrypterDecrypter", "logging.writer", "monitoring.editor", "connection-manager.viewer"),
-)
 
 
 def register(registry: Registry) -> None:
@@ -74,10 +68,10 @@ def create_key(state: EmulatorState, call: Call) -> Any:
 
 
 def get_role(state: EmulatorState, call: Call) -> Any:
-    if call.request.role_id not in ROLES:
+    if call.request.role_id not in roles.known():
         raise refusal.not_found("Role", call.request.role_id)
     return call.method.answer(id=call.request.role_id)
 
 
 def list_roles(state: EmulatorState, call: Call) -> Any:
-    return pagination.page([descriptors.message(ROLE)(id=name) for name in ROLES], call.request, call.method.answer())
+    return pagination.page([descriptors.message(ROLE)(id=name) for name in roles.known()], call.request, call.method.answer())

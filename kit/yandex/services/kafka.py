@@ -16,6 +16,8 @@ from kit.yandex.managed.hosts import place_host
 from kit.yandex.managed.parts import NewPart, Parts
 from kit.yandex.managed.product import Product, set_values
 from kit.yandex.managed.users import users
+from kit.yandex.rules import hosts as rules
+from kit.yandex.rules.hosts import HostGroup
 
 BROKER = 1
 ROLE_PREFIX = "ACCESS_ROLE_"
@@ -31,14 +33,17 @@ def _configure(context: MutationContext) -> None:
     config = context.message.config
     config.access.SetInParent()
     set_defaults(config, brokers_count=1)
+    if config.kraft.resources.resource_preset_id:
+        raise refusal.invalid("config_spec.kraft", "this emulator knows KRaft's combined mode only, without hosts of its own")
+    if not config.zone_id:
+        raise refusal.invalid("config_spec.zone_id", "at least one zone must be given")
+    rules.check_kafka(config.zone_id, config.brokers_count.value)
     if config.kafka.WhichOneof("kafka_config") is None:
         getattr(config.kafka, _field(config.version)).SetInParent()
 
 
 def _hosts(context: MutationContext) -> list[Any]:
     config = context.message.config
-    if not config.zone_id:
-        raise refusal.invalid("config_spec.zone_id", "at least one zone must be given")
     subnets = {record.key: record.message for record in context.journal.all("vpc.v1.Subnet")}
     chosen = {subnets[key].zone_id: key for key in context.request.subnet_id}
     hosts = []
@@ -61,6 +66,10 @@ PRODUCT = Product(
     hosts=_hosts,
     settings=_settings,
     resources=lambda message: message.config.kafka.resources,
+    groups=lambda message, hosts: [
+        HostGroup("config_spec.kafka.resources", message.config.kafka.resources, hosts, message.config.disk_size_autoscaling)
+    ],
+    check=lambda message, hosts: rules.check_kafka(message.config.zone_id, message.config.brokers_count.value),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from typing import Any
 
 from kit.yandex import contract, refusal
@@ -14,7 +15,8 @@ from kit.yandex.engine.references import SUBNET
 from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext, Resource, set_status
 from kit.yandex.engine.state import Call, EmulatorState
-from kit.yandex.rules import catalog, upgrades
+from kit.yandex.rules import catalog, nodes, upgrades
+from kit.yandex.rules.data import GB
 
 CLUSTER, GROUP = "k8s.v1.Cluster", "k8s.v1.NodeGroup"
 RUNNING, STOPPED, HEALTHY = 2, 5, 1
@@ -50,13 +52,22 @@ def _build_cluster(context: MutationContext) -> None:
         master.maintenance_policy.auto_upgrade = True
     if master.maintenance_policy.maintenance_window.WhichOneof("policy") is None:
         master.maintenance_policy.maintenance_window.anytime.SetInParent()
-    master.resources.cores, master.resources.memory, master.resources.core_fraction = 2, 8 * catalog.GB, 100
+    master.resources.cores, master.resources.memory, master.resources.core_fraction = 2, 8 * GB, 100
     if spec.scale_policy.WhichOneof("scale_type") is None:
         master.scale_policy.auto_scale.min_resource_preset_id = "s-c2-m8"
     _set_address_ranges(message)
+    _check_account(context, is_public=_is_public(spec))
     wanted = cluster_of(message)
-    context.then(lambda: _put_cluster(context.state, wanted, bool(_is_public(spec))))
+    context.then(lambda: _put_cluster(context.state, wanted, _is_public(spec)))
     context.plan.undo = lambda: context.backing.remove_cluster(wanted)
+
+
+def _check_account(context: MutationContext, *, is_public: bool) -> None:
+    """The cloud looks at the roles of the cluster's account in its folder when it makes the cluster."""
+    message = context.message
+    places = (message.folder_id, ids.CLOUD)
+    roles = {role for place in places for role in bindings.arrived(context.state, place, message.service_account_id)}
+    nodes.check_account(message, roles, is_public=is_public)
 
 
 def _set_locations(context: MutationContext, spec: Any, master: Any) -> None:
@@ -195,10 +206,30 @@ def _build_group(context: MutationContext) -> None:
     for location in message.allocation_policy.locations:
         if not location.subnet_id:
             interfaces = template.network_interface_specs
-            location.subnet_id = interfaces[0].subnet_ids[0] if interfaces and interfaces[0].subnet_ids else ""
+            location.subnet_id = _subnet_of(context, location.zone_id, interfaces[0].subnet_ids if interfaces else ())
+    _check_group(context)
+
+
+def _subnet_of(context: MutationContext, zone: str, subnets: Iterable[str]) -> str:
+    """Of the subnets of the nodes' interface, the one in this zone."""
+    listed = [record.message for key in subnets if (record := context.journal.get(SUBNET, key)) is not None]
+    return next((subnet.id for subnet in listed if subnet.zone_id == zone), "")
+
+
+def _check_group(context: MutationContext) -> None:
+    message = context.message
+    for index, location in enumerate(message.allocation_policy.locations):
+        subnet = context.journal.get(SUBNET, location.subnet_id)
+        if subnet is not None and location.zone_id and subnet.message.zone_id != location.zone_id:
+            place = f"allocation_policy.locations[{index}].subnet_id"
+            raise refusal.invalid(place, f"subnet {location.subnet_id} is in {subnet.message.zone_id}, not in {location.zone_id}")
+    siblings = context.journal.children(GROUP, message.cluster_id)
+    nodes.check(message, [record.message for record in siblings if record.key != message.id])
 
 
 def _change_group(context: MutationContext) -> None:
+    nodes.check_stays(context.state.find(GROUP, context.message.id, "Node group").message, context.message)
+    _check_group(context)
     if context.touches("version"):
         wanted = context.request.version
         if wanted.version:

@@ -1,4 +1,4 @@
-"""What every client asks first: addresses of the services, tokens, operations, clouds and folders, quotas."""
+"""What every client asks first: addresses of the services, tokens, operations, clouds and folders."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 
 from kit.yandex import refusal
-from kit.yandex.engine import bindings, descriptors, ids, pagination, tokens
+from kit.yandex.engine import bindings, descriptors, ids, tokens
 from kit.yandex.engine.descriptors import OPERATION
 from kit.yandex.engine.journal import Record
 from kit.yandex.engine.references import CLOUD, FOLDER
@@ -15,7 +15,6 @@ from kit.yandex.engine.registry import Registry
 from kit.yandex.engine.resource import MutationContext, Resource
 from kit.yandex.engine.state import Call, EmulatorState, now
 from kit.yandex.refusal import Refusal
-from kit.yandex.rules import quotas
 
 # What go-sdk asks for by id; all are this one server.
 ENDPOINTS = (
@@ -37,10 +36,6 @@ def register(registry: Registry) -> None:
     for resource in (CLOUDS, FOLDERS):
         resource.register(registry)
         bindings.register(registry, resource)
-    service = "quotamanager.v1.QuotaLimitService"
-    registry.add(service, "Get", get_quota)
-    registry.add(service, "List", list_quotas)
-    registry.add(service, "ListServices", list_quota_services)
 
 
 def create_default_folder(state: EmulatorState) -> None:
@@ -119,37 +114,3 @@ def _account_of(state: EmulatorState, token: str) -> str:
     if claims.get("iss") != key.message.service_account_id:
         raise Refusal(grpc.StatusCode.UNAUTHENTICATED, "The JWT is invalid: its issuer is not the owner of its key")
     return str(claims["iss"])
-
-
-def get_quota(state: EmulatorState, call: Call) -> Any:
-    _check_cloud(state, call.request.resource)
-    found = next((quota for quota in quotas.QUOTAS if quota.id == call.request.quota_id), None)
-    if found is None:
-        raise refusal.not_found("Quota", call.request.quota_id)
-    return _quota(state, found)
-
-
-def list_quotas(state: EmulatorState, call: Call) -> Any:
-    _check_cloud(state, call.request.resource)
-    found = [_quota(state, quota) for quota in quotas.QUOTAS if call.request.service in ("", quota.service)]
-    return pagination.page(found, call.request, call.method.answer())
-
-
-def list_quota_services(state: EmulatorState, call: Call) -> Any:
-    answer = call.method.answer()
-    for name in dict.fromkeys(quota.service for quota in quotas.QUOTAS):
-        answer.services.add(id=name, name=name)
-    return answer
-
-
-def _quota(state: EmulatorState, quota: quotas.Quota) -> Any:
-    answer = descriptors.message("quotamanager.v1.QuotaLimit")(quota_id=quota.id)
-    answer.limit.value = state.options.quotas.get(quota.id, quota.limit)
-    answer.usage.value = quotas.usage(quota, state.journal.count)
-    return answer
-
-
-def _check_cloud(state: EmulatorState, resource: Any) -> None:
-    if resource.type != "resource-manager.cloud":
-        raise refusal.invalid("resource.type", "this emulator knows the quotas of resource-manager.cloud")
-    state.find(CLOUD, resource.id, "Cloud")

@@ -15,6 +15,8 @@ from kit.yandex.managed.hosts import place_host
 from kit.yandex.managed.parts import NewPart, Parts
 from kit.yandex.managed.product import Product, set_values
 from kit.yandex.managed.users import DATABASE, database_grants, users
+from kit.yandex.rules import hosts as rules
+from kit.yandex.rules.hosts import HostGroup
 
 MASTER, REPLICA = 1, 2
 MD5 = 1  # the provider takes anything else for a setting that somebody made
@@ -97,6 +99,10 @@ PRODUCT = Product(
     hosts=_hosts,
     settings=_settings,
     resources=lambda message: message.config.resources,
+    groups=lambda message, hosts: [
+        HostGroup("config_spec.resources", message.config.resources, hosts, message.config.disk_size_autoscaling)
+    ],
+    check=lambda message, hosts: rules.check_number("postgresql", "hosts", len(hosts)),
 )
 
 

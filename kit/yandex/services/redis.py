@@ -16,6 +16,8 @@ from kit.yandex.managed import clusters
 from kit.yandex.managed.hosts import place_host
 from kit.yandex.managed.product import Product, set_values
 from kit.yandex.managed.users import users
+from kit.yandex.rules import hosts as rules
+from kit.yandex.rules.hosts import HostGroup
 
 MASTER, REPLICA = 1, 2
 DEFAULT_PRIORITY = 100
@@ -71,12 +73,40 @@ def _hosts(context: MutationContext) -> list[Any]:
     return hosts
 
 
+def _groups(message: Any, hosts: list[Any]) -> list[HostGroup]:
+    config, is_sharded = message.config, bool(message.sharded)
+    shards = _by_shard(hosts).values() if is_sharded else [hosts]
+    return [
+        HostGroup("config_spec.resources", config.resources, shard, config.disk_size_autoscaling, is_sharded, is_sharded)
+        for shard in shards
+    ]
+
+
+def _check_hosts(message: Any, hosts: list[Any]) -> None:
+    shards = _by_shard(hosts)
+    if not message.sharded:
+        rules.check_number("redis", "hosts", len(hosts))
+        return
+    rules.check_number("redis", "shards", len(shards))
+    for shard in shards.values():
+        rules.check_number("redis", "of_a_shard", len(shard))
+
+
+def _by_shard(hosts: list[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for host in hosts:
+        found.setdefault(host.shard_name, []).append(host)
+    return found
+
+
 PRODUCT = Product(
     engine=Engine.REDIS,
     configure=_configure,
     hosts=_hosts,
     settings=lambda message: set_values(message.config.redis.user_config),
     resources=lambda message: message.config.resources,
+    groups=_groups,
+    check=_check_hosts,
 )
 
 

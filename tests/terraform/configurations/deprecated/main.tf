@@ -35,6 +35,13 @@ resource "yandex_resourcemanager_folder_iam_member" "storage" {
   member    = "serviceAccount:${yandex_iam_service_account.storage.id}"
 }
 
+# What the cloud looks for when it makes the cluster.
+resource "yandex_resourcemanager_folder_iam_member" "needed" {
+  folder_id = data.yandex_client_config.here.folder_id
+  role      = "k8s.clusters.agent"
+  member    = "serviceAccount:${yandex_iam_service_account.storage.id}"
+}
+
 resource "yandex_iam_service_account_static_access_key" "storage" {
   service_account_id = yandex_iam_service_account.storage.id
   description        = "for the bucket"
@@ -138,6 +145,7 @@ resource "yandex_kubernetes_cluster" "this" {
   }
   service_account_id      = yandex_iam_service_account.storage.id
   node_service_account_id = yandex_iam_service_account.storage.id
+  depends_on              = [yandex_resourcemanager_folder_iam_member.needed]
 }
 
 resource "yandex_mdb_kafka_cluster" "this" {
@@ -146,8 +154,9 @@ resource "yandex_mdb_kafka_cluster" "this" {
   network_id  = yandex_vpc_network.this.id
   subnet_ids  = [yandex_vpc_subnet.this.id]
   config {
-    version = "4.0"
-    zones   = ["ru-central1-a"]
+    version       = "4.0"
+    zones         = ["ru-central1-a"]
+    brokers_count = 3
     kafka {
       resources {
         resource_preset_id = "s3-c2-m8"

@@ -72,6 +72,14 @@ resource "yandex_resourcemanager_folder_iam_member" "agent" {
   member    = "serviceAccount:${yandex_iam_service_account.cluster.id}"
 }
 
+# What the cloud looks for when it makes the cluster.
+resource "yandex_resourcemanager_folder_iam_member" "needed" {
+  for_each  = toset(["k8s.clusters.agent", "vpc.publicAdmin"])
+  folder_id = data.yandex_client_config.here.folder_id
+  role      = each.key
+  member    = "serviceAccount:${yandex_iam_service_account.cluster.id}"
+}
+
 resource "yandex_vpc_network" "this" {
   name        = "network"
   description = local.note
@@ -176,6 +184,7 @@ resource "yandex_kubernetes_cluster" "this" {
   service_account_id      = yandex_iam_service_account.cluster.id
   node_service_account_id = yandex_iam_service_account.cluster.id
   release_channel         = "REGULAR"
+  depends_on              = [yandex_resourcemanager_folder_iam_member.needed]
 }
 
 resource "yandex_kubernetes_node_group" "this" {
