@@ -21,6 +21,10 @@ locals {
   sentry_size         = coalesce(var.sentry_size, local.sizes[var.size].sentry)
   deletion_protection = coalesce(var.deletion_protection, local.sizes[var.size].protect)
 
+  # GB of network-ssd that one host may have at most (Ice Lake): yandex-cloud/docs, en/_includes/mdb/{mkf,mch,mpg,mrd}-limits.md, read
+  # 2026-11-28. What may grow to more is refused; what is so large already does not grow.
+  largest_disks = { kafka = 4096, clickhouse = 8192, clickhouse_keeper = 8192, postgres = 8192, redis = 4096 }
+
   # A full disk stops Kafka and makes PostgreSQL read-only. The provider's argument is the same for all of them.
   disk_growth = {
     for store, size_gb in {
@@ -29,8 +33,8 @@ locals {
       clickhouse_keeper = local.size.clickhouse.keeper_disk_size
       postgres          = local.size.postgres.disk_size
       redis             = local.size.redis.disk_size
-      } : store => var.disk_growth == null ? null : {
-      disk_size_limit           = floor(size_gb * var.disk_growth.limit)
+      } : store => var.disk_growth == null || size_gb >= local.largest_disks[store] ? null : {
+      disk_size_limit           = min(floor(size_gb * var.disk_growth.limit), local.largest_disks[store])
       planned_usage_threshold   = var.disk_growth.planned
       emergency_usage_threshold = var.disk_growth.emergency
     }

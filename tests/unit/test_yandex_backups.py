@@ -258,7 +258,7 @@ def test_an_upgrade_to_a_version_that_is_not_there_names_the_field(cloud: Cloud,
 
 
 def test_kubernetes_goes_up_one_minor_version_at_a_time(cloud: Cloud, network: str) -> None:
-    cluster = yandex.kubernetes(cloud, network, yandex.account(cloud))
+    cluster = yandex.kubernetes(cloud, network, yandex.cluster_account(cloud))
     service, path = "k8s.v1.ClusterService", {"paths": ["master_spec.version"]}
 
     def to(version: str) -> dict[str, Any]:

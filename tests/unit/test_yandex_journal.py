@@ -18,6 +18,7 @@ from kit import files
 from kit.yandex.engine import descriptors
 from kit.yandex.engine import journal as module
 from kit.yandex.engine.journal import Journal, Record
+from kit.yandex.engine.state import Options
 from tests.support import yandex
 from tests.support.yandex import FOLDER, emulated
 
@@ -203,8 +204,9 @@ def test_a_server_that_is_restarted_after_every_change_shows_the_same(
         lambda cloud: cloud.done("kms.v1.SymmetricKeyService/Create", folder_id=FOLDER, name="k", default_algorithm=1),
         *[lambda cloud, number=number: yandex.network(cloud, f"n{number}") for number in range(14)],
     ]
+    many = Options(quotas={"vpc.networks.count": len(steps)})
     for step in steps:
-        with emulated(certificate, tmp_path) as cloud:
+        with emulated(certificate, tmp_path, options=many) as cloud:
             assert content(cloud.emulator.state.journal) == before
             step(cloud)
             before = content(cloud.emulator.state.journal)

@@ -138,11 +138,11 @@ class Yandex:
             resource=resource_pb2.Resource(id=cloud_id, type="resource-manager.cloud"),
             desired_quota_limits=[wanted(quota_id=name, desired_limit=limit) for name, limit in limits.items()],
         )
-        stub = quota_request_service_pb2_grpc.QuotaRequestServiceStub(self._channel("quota-manager"))
+        stub = quota_request_service_pb2_grpc.QuotaRequestServiceStub(self.channel("quota-manager"))
         made = quota_request_service_pb2.CreateQuotaRequestMetadata()
-        self._ask("ask for larger quotas", stub.Create, request).metadata.Unpack(made)
+        self.ask("ask for larger quotas", stub.Create, request).metadata.Unpack(made)
         asked = quota_request_service_pb2.GetQuotaRequestRequest(quota_request_id=made.quota_request_id)
-        answer = self._ask("read the answer about larger quotas", stub.Get, asked)
+        answer = self.ask("read the answer about larger quotas", stub.Get, asked)
         approved = quota_request_pb2.QuotaRequest.QuotaLimit.Status.APPROVED
         return frozenset(found.quota_id for found in answer.quota_limits if found.status == approved)
 
