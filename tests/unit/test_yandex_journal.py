@@ -204,7 +204,7 @@ def test_a_server_that_is_restarted_after_every_change_shows_the_same(
         lambda cloud: cloud.done("kms.v1.SymmetricKeyService/Create", folder_id=FOLDER, name="k", default_algorithm=1),
         *[lambda cloud, number=number: yandex.network(cloud, f"n{number}") for number in range(14)],
     ]
-    many = Options(quotas={"vpc.networks.count": len(steps)})
+    many = Options(quotas={"vpc.networks.count": len(steps), "vpc.securityGroups.count": len(steps)})
     for step in steps:
         with emulated(certificate, tmp_path, options=many) as cloud:
             assert content(cloud.emulator.state.journal) == before
