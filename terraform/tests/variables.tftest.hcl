@@ -528,6 +528,16 @@ run "no_address_of_the_administrator" {
   expect_failures = [var.admin_email]
 }
 
+run "a_pod_autoscaling_that_is_none" {
+  command = plan
+
+  variables {
+    pod_autoscaling = "magic"
+  }
+
+  expect_failures = [var.pod_autoscaling]
+}
+
 run "alerts_that_reach_nobody" {
   command = plan
 

@@ -404,6 +404,11 @@ def test_kafka_has_three_brokers_and_each_topic_is_on_all_of_them(planned: Plann
         assert (topic["replication_factor"], topic["topic_config"][0]["min_insync_replicas"]) == (3, "2")
 
 
+def test_how_much_of_sentry_runs_follows_the_size_until_somebody_says_it(plans: Planner, demo: Planned, ha: Planned) -> None:
+    assert (demo.output("profile")["size"], ha.output("profile")["size"]) == ("errors-only", "full")
+    assert plans({"domain": DOMAIN, "size": "ha", "sentry_size": "errors-only"}).output("profile")["size"] == "errors-only"
+
+
 def test_every_size_has_as_many_zones_as_three_brokers_can_share() -> None:
     assert {name: size["zones"] in (1, 3) for name, size in SIZES.items()} == dict.fromkeys(SIZES, True)
 
