@@ -31,6 +31,7 @@ class Component:
     tls: TlsSeen | None = None
     image: Mapping[str, str | None] | None = None  # reference, source
     release: Mapping[str, str] | None = None  # chart, version
+    replicas: Mapping[str, str] | None = None  # workload of several pods → "2 of 3": ready, wanted
     preflight: Mapping[str, Any] | None = None
     latency_ms: float | None = None
     reason: str | None = None  # why it is not ready, or what a ready one is only a stand-in for

@@ -125,6 +125,7 @@ def size(needed: Need, known: Constants, most_nodes: int = 32) -> dict[str, Any]
         "redis": redis,
         "nodes": {**nodes, "disk_size": NODE_DISK_GB, "platform": "standard-v3"},
         "sentry": "full" if needed.load.transactions else "errors-only",
+        "availability": "ha",
         "protect": True,
     }
 

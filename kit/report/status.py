@@ -23,7 +23,12 @@ def document(status: Status) -> dict[str, Any]:
 def _component(component: Component) -> dict[str, Any]:
     fields: dict[str, Any] = {"name": component.name, "role": component.role, "state": component.state}
     if component.role == "application":
-        fields |= {"url": component.url, "release": component.release, "preflight": component.preflight}
+        fields |= {
+            "url": component.url,
+            "release": component.release,
+            "replicas": component.replicas,
+            "preflight": component.preflight,
+        }
     else:
         fields |= {"address": component.address}
     tls = component.tls
@@ -53,4 +58,6 @@ def table(status: Status) -> str:
                 component.reason or "",
             )
         )
-    return f"stack {status.stack} ({status.target})\n{columns(rows)}"
+    several = [f"{name} {said}" for each in status.components for name, said in sorted((each.replicas or {}).items())]
+    pods = f"\n\n  pods  {', '.join(several)}" if several else ""
+    return f"stack {status.stack} ({status.target})\n{columns(rows)}{pods}"

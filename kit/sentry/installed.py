@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from kit.adapters.kubernetes.api import KubeApi
+from kit.sentry.chart.scale import SEVERAL
 from kit.sentry.objects import NAMESPACE, RELEASE
 from kit.sentry.rollout.pods import is_rolled_out, newest, pod_trouble
 
@@ -22,6 +25,7 @@ class Installed:
     chart: str
     version: str
     complaint: str | None  # None: all of it is up
+    replicas: Mapping[str, str] = field(default_factory=dict)  # Deployment of several pods → "2 of 3": ready, wanted
 
 
 def installed(api: KubeApi) -> Installed | None:
@@ -35,12 +39,19 @@ def installed(api: KubeApi) -> Installed | None:
     data = record.get("data") or {}
     said = {key: str(data.get(key, "")) for key in ("fingerprint", "profile", "size", "chart", "version")}
     is_finished = (record["metadata"].get("annotations") or {}).get(FINISHED) == said["fingerprint"]
-    return Installed(**said, complaint=complaint(api) or (None if is_finished else "its installation did not come to its end"))
+    there = api.list("Deployment", NAMESPACE)
+    wrong = complaint(api, there) or (None if is_finished else "its installation did not come to its end")
+    return Installed(**said, complaint=wrong, replicas=_replicas(there))
 
 
-def complaint(api: KubeApi) -> str | None:
+def _replicas(deployments: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    wanted = {each["metadata"]["name"]: (each["spec"].get("replicas", 1), each.get("status") or {}) for each in deployments}
+    return {name: f"{seen.get('readyReplicas', 0)} of {number}" for name, (number, seen) in wanted.items() if number >= SEVERAL}
+
+
+def complaint(api: KubeApi, deployments: Iterable[Mapping[str, Any]]) -> str | None:
     """Which Deployments of the release are not rolled out, and why the first is not."""
-    late = [each for each in api.list("Deployment", NAMESPACE) if not is_rolled_out(each)]
+    late = [each for each in deployments if not is_rolled_out(each)]
     if not late:
         return None
     labels = late[0]["spec"]["selector"].get("matchLabels") or {}

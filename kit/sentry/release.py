@@ -161,6 +161,7 @@ class SentryRelease:
             image=self._image() if is_stand_in else None,
             release={"chart": found.chart, "version": found.version, "profile": found.profile, "size": found.size},
             preflight={"passed": checked.passed, "finished_at": f"{checked.finished_at:%Y-%m-%dT%H:%M:%SZ}"} if checked else None,
+            replicas=found.replicas,
             reason=found.complaint,
         )
         if found.complaint:

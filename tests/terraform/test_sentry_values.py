@@ -454,3 +454,37 @@ def test_profiles_have_the_same_shape() -> None:
         for name, each in documents.items()
     }
     assert shapes["seed"] == shapes["current"]
+
+
+# -- availability
+
+
+@pytest.mark.parametrize("name", profiles.NAMES)
+def test_a_single_installation_says_nothing_of_numbers_and_an_available_one_says_them(terraform: Terraform, name: str) -> None:
+    single = values.parse(values.written(terraform, MODULE, given(name, "full")))
+    several = values.parse(values.written(terraform, MODULE, given(name, "full", availability="ha")))
+    assert "replicas" not in single["relay"]
+    assert "global" not in single
+    assert (several["relay"]["replicas"], several["sentry"]["web"]["replicas"], several["snuba"]["api"]["replicas"]) == (3, 3, 2)
+    assert several["symbolicator"]["api"]["replicas"] == 2
+    assert {each["tolerationSeconds"] for each in several["global"]["tolerations"]} == {60}
+    assert "autoscaling" not in several["sentry"]["web"], "there may be no metrics server"
+
+
+def test_autoscalers_keep_the_numbers_as_their_least_and_relay_has_none(terraform: Terraform) -> None:
+    scaled = values.parse(values.written(terraform, MODULE, given("current", "full", availability="ha", autoscaling="cpu")))
+    assert scaled["sentry"]["web"]["autoscaling"] == {
+        "enabled": True,
+        "minReplicas": 3,
+        "maxReplicas": 6,
+        "targetCPUUtilizationPercentage": 70,
+    }
+    assert "autoscaling" not in scaled["relay"], "the chart makes it as a hook, which no release owns"
+    single = values.parse(values.written(terraform, MODULE, given("current", "full", autoscaling="cpu")))
+    assert "autoscaling" not in single["sentry"]["web"]
+
+
+@pytest.mark.parametrize("wrong", [{"availability": "much"}, {"autoscaling": "lag"}])
+def test_an_availability_that_there_is_not_is_refused(terraform: Terraform, wrong: dict[str, str]) -> None:
+    with pytest.raises(ValuesRefused):
+        values.written(terraform, MODULE, given("current", **wrong))

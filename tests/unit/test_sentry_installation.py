@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from kit.adapters.helm import Release
+from kit.report.status import document, table
 from kit.sentry.chart import manifests
 from kit.sentry.chart.chart import Chart
 from kit.sentry.installation import Installation
 from kit.sentry.installed import FINISHED, RECORD, installed
 from kit.sentry.lines.upgrade_path import UpgradePath
 from kit.state import markers
+from kit.status import Component, Status
 from kit.stores.contract import Ready, Tls
 
 HOOK = {"helm.sh/hook": "post-install,post-upgrade"}
@@ -114,14 +116,15 @@ def test_the_stand_in_has_a_schema_of_its_own_and_follows_any_version() -> None:
 class Documents:
     """An API that keeps what it is given; annotations are added to those that are there."""
 
-    def __init__(self) -> None:
+    def __init__(self, deployments: tuple[dict[str, Any], ...] = ()) -> None:
         self.record: dict[str, Any] | None = None
+        self.deployments = deployments
 
     def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
         return self.record
 
-    def list(self, kind: str, namespace: str) -> tuple[dict[str, Any], ...]:
-        return ()
+    def list(self, kind: str, namespace: str, selector: str = "") -> tuple[dict[str, Any], ...]:
+        return self.deployments if kind == "Deployment" else ()
 
     def apply(self, document: dict[str, Any]) -> None:
         assert self.record
@@ -145,3 +148,26 @@ def test_a_release_is_installed_once_it_was_waited_for_and_not_as_soon_as_helm_h
     seen = installed(api)  # type: ignore[arg-type]
     assert seen
     assert (seen.fingerprint, seen.complaint) == ("f2", None)
+
+
+def with_pods(name: str, wanted: int, ready: int) -> dict[str, Any]:
+    status = {
+        "observedGeneration": 1,
+        "updatedReplicas": wanted,
+        "replicas": wanted,
+        "availableReplicas": ready,
+        "readyReplicas": ready,
+    }
+    return {"metadata": {"name": name}, "spec": {"replicas": wanted, "selector": {}}, "status": status}
+
+
+def test_how_many_of_several_pods_are_ready_is_shown() -> None:
+    api = Documents((with_pods("sentry-web", 3, 2), with_pods("sentry-cron", 1, 1), with_pods("sentry-relay", 3, 3)))
+    api.record = {"metadata": {"name": RECORD, "annotations": {FINISHED: "f"}}, "data": {"fingerprint": "f"}}
+    seen = installed(api)  # type: ignore[arg-type]
+    assert seen
+    assert seen.replicas == {"sentry-web": "2 of 3", "sentry-relay": "3 of 3"}
+    assert seen.complaint == "sentry-web: no pod yet"
+    shown = Status("it", "cloud", (Component("sentry", "application", "ready", replicas=seen.replicas),))
+    assert table(shown).endswith("pods  sentry-relay 3 of 3, sentry-web 2 of 3")
+    assert document(shown)["components"][0]["replicas"] == seen.replicas
