@@ -19,7 +19,11 @@ from tests.support.program import ROOT, Program, Ran
 
 CONFIGURATIONS = ROOT / "tests" / "terraform" / "configurations"
 READY_S = 60
-ALWAYS = {"resourcemanager.v1.Cloud", "resourcemanager.v1.Folder", "operation.Operation"}
+# The cloud and the folder that it begins with, what it has done, and the quotas that were asked for: nothing takes these away.
+ALWAYS = {
+    *("resourcemanager.v1.Cloud", "resourcemanager.v1.Folder", "operation.Operation"),
+    *("quotamanager.v1.QuotaRequest", "quotamanager.v1.QuotaLimit"),
+}
 
 
 @dataclass

@@ -59,6 +59,16 @@ def test_folder_versions_and_quotas_are_there(door: yandex.Yandex) -> None:
     assert networks.usage == 0
 
 
+def test_larger_quotas_are_asked_for_and_are_there(door: yandex.Yandex) -> None:
+    folder = door.folder(ids.FOLDER)
+    assert folder is not None
+    assert door.raise_quotas(folder.cloud_id, {"compute.instances.count": 40, "dns.zones.count": 101}) == {
+        "compute.instances.count",
+        "dns.zones.count",
+    }
+    assert door.quotas(folder.cloud_id, "compute")["compute.instances.count"].limit == 40
+
+
 def test_a_key_of_a_service_account_becomes_a_token(environment: dict[str, str], tmp_path: Path) -> None:
     account = call(
         environment,

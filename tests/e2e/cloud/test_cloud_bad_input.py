@@ -99,6 +99,17 @@ def test_a_quota_that_is_too_small_is_known_before_anything_is_made(kit: Kit) ->
     assert kit.left() == []
 
 
+def test_a_rehearsal_is_given_what_a_new_cloud_lacks_and_says_so(tmp_path: Path) -> None:
+    kit = Kit(tmp_path, described=", size: ha", name="larger")
+    with kit.emulator():
+        ran = kit.up("--plan")
+        (said,) = ran.json["not_checked"]
+        assert "compute.ssdDisks.size: 384 GB needed, 200 GB free of 200" in said
+    with kit.emulator("--quota", f"compute.ssdDisks.size={300 * 1024**3}"):
+        error = kit.refused(kit.up("--plan"), "KIT-CLOUD-QUOTA")
+    assert "compute.ssdDisks.size: 384 GB needed, 300 GB free of 300" in error["why"]
+
+
 def test_a_state_is_never_taken_from_one_world_to_the_other(standing: tuple[Kit, Running]) -> None:
     """Made in the rehearsal, then shown to the cloud; and one that is lost, which would make everything twice."""
     kit, _ = standing
