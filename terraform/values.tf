@@ -7,6 +7,7 @@ module "sentry_values" {
   profile        = var.profile
   size           = local.sentry_size
   availability   = try(local.size.availability, "single")
+  replicas       = merge(try(local.sizes[var.size].replicas, {}), var.replicas)
   autoscaling    = var.pod_autoscaling
   chart_version  = var.chart_version
   url            = "https://${var.domain}"

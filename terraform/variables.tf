@@ -596,6 +596,18 @@ variable "redis_password_version" {
 
 # ── Sentry ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+variable "replicas" {
+  description = "Components of Sentry that need more pods than the size gives them, by their names in the profile: { \"sentry.ingestConsumerEvents\" = 12 }; `kit capacity` writes it."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for count in values(var.replicas) : count >= 1 && count <= 1000 && floor(count) == count])
+    error_message = "A number of pods is whole, from 1 to 1000."
+  }
+}
+
 variable "pod_autoscaling" {
   description = "cpu: in sizes with availability ha, more pods of what the chart has an autoscaler for, by CPU; the cluster needs a metrics server. none: the numbers of the profile."
   type        = string

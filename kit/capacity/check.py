@@ -13,7 +13,7 @@ from kit.capacity.shape import Shape
 from kit.errors import KitError
 
 DEFAULT_SIZE = "demo"  # of the variable `size`
-VARIABLES = ("resources", "topic_partitions", "zones")  # the others that say how large anything is
+VARIABLES = ("resources", "topic_partitions", "zones", "disk_growth")  # the others that say how large anything is
 MIX = Load(events=5, transactions=1)  # of a load that nobody stated: as the sizes are made for
 
 

@@ -126,6 +126,7 @@ def size(needed: Need, known: Constants, most_nodes: int = 32) -> dict[str, Any]
         "nodes": {**nodes, "disk_size": NODE_DISK_GB, "platform": "standard-v3"},
         "sentry": "full" if needed.load.transactions else "errors-only",
         "availability": "ha",
+        "replicas": {name: count for name, count in needed.replicas.items() if count > 1},
         "protect": True,
     }
 

@@ -89,11 +89,13 @@ def carried(load: Load, retention_days: int, shape: Shape, known: Constants) -> 
 
 
 def filled(needed: Need, shape: Shape, known: Constants, today: date, quota_gb: float | None = None) -> tuple[Filled, ...]:
-    """The disks, and Object Storage under its quota, that are full before what they hold is old enough to go."""
+    """What is full before what it holds is old enough to go: disks, as large as they become by themselves, and Object Storage."""
     late = known["clickhouse_late_days"]
+    kafka, kafka_gb = _grown("the disk of each Kafka broker", shape.kafka.disk, shape.growth, known.disks.most_of_kafka)
+    clickhouse, clickhouse_gb = _grown("the disk of ClickHouse", shape.clickhouse.disk, shape.growth, known.disks.most)
     stores = (
-        ("the disk of each Kafka broker", shape.kafka.disk, needed.kafka_gb_a_day, known["kafka_retention_days"]),
-        ("the disk of ClickHouse", shape.clickhouse.disk, needed.clickhouse_gb_a_day, needed.retention_days + late),
+        (kafka, kafka_gb, needed.kafka_gb_a_day, known["kafka_retention_days"]),
+        (clickhouse, clickhouse_gb, needed.clickhouse_gb_a_day, needed.retention_days + late),
         ("the quota of Object Storage", quota_gb, needed.objects_gb_a_day, needed.retention_days),
     )
     found = []
@@ -102,3 +104,9 @@ def filled(needed: Need, shape: Shape, known: Constants, today: date, quota_gb: 
         if days < kept_days:
             found.append(Filled(what, days, today + timedelta(days=int(days)), kept_days))
     return tuple(found)
+
+
+def _grown(what: str, disk: int, growth: float, most: int) -> tuple[str, float]:
+    """A disk as large as it may become, no larger than a host can have, and what it is called then."""
+    gb = max(disk, min(disk * growth, most))
+    return (f"{what}, grown to {gb:g} GB," if gb > disk else what), gb

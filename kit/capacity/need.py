@@ -10,6 +10,7 @@ from kit.blueprint.load import Load
 from kit.capacity.constants import Constants, Topic
 
 GB = 2**30
+WORKER, BROKER = "sentry.taskWorker", "sentry.taskBroker"
 DAY_S, MONTH_DAYS = 86_400, 30
 
 
@@ -21,7 +22,7 @@ class Need:
     retention_days: int
     readers: Mapping[str, int]  # topic → processes of its slowest reader at the peak, and so the least number of partitions
     partitions: Mapping[str, int]  # topic → the same with room to grow
-    replicas: Mapping[str, int]  # component → processes at the peak
+    replicas: Mapping[str, int]  # component → pods at the peak
     kafka_gb_a_day: float  # on each broker
     kafka_disk_gb: float  # on each broker
     kafka_cores: float
@@ -78,7 +79,11 @@ def of(load: Load, retention_days: int, known: Constants) -> Need:
         postgres_disk_gb=known["postgres_base_gb"] + kept * known["postgres_bytes"] / GB / known["disk_fill"],
         postgres_cores=load.events * load.peak / known["postgres_events"],
         postgres_connections=math.ceil(
-            (known["postgres_connections_base"] + workers * known["postgres_connections_per_worker"])
+            (
+                known["postgres_connections_base"]
+                + workers * known["postgres_connections_per_worker"]
+                + _django(replicas) * known["postgres_connections_per_reader"]
+            )
             / known["postgres_connections_share"]
         ),
         valkey_memory_gb=(
@@ -136,7 +141,12 @@ def _replicas(flows: Mapping[str, Flow], load: Load, known: Constants) -> Iterat
     yield "relay", math.ceil(envelopes / known["relay_envelopes"])
     for flow in flows.values():
         yield from ((reader, flow.processes(reader, load.peak)) for reader in flow.readers)
-    yield "sentry.taskWorker", _workers(load, known)
+    yield WORKER, math.ceil(_workers(load, known) / known["task_processes_per_pod"])
+
+
+def _django(replicas: Mapping[str, int]) -> int:
+    """Readers that speak to PostgreSQL."""
+    return sum(count for name, count in replicas.items() if name.startswith("sentry.") and name not in (WORKER, BROKER))
 
 
 def _workers(load: Load, known: Constants) -> int:

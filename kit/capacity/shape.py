@@ -34,6 +34,7 @@ class Shape:
     partitions: int  # of topics that have no number of their own
     topic_partitions: Mapping[str, int] = field(default_factory=dict)
     max_connections: int = 0
+    growth: float = 1  # how many times its size a disk may grow to, by itself
     keeper: Host | None = None
 
     def partitions_of(self, topic: str) -> int:
@@ -81,11 +82,19 @@ def of(name: str, size: Mapping[str, Any], variables: Mapping[str, Any] | None =
             **{topic: own_partitions.number(topic) for topic in own_partitions.values},
         },
         max_connections=postgres.number("max_connections"),
+        growth=_growth(given),
         keeper=clickhouse.host(KEEPERS, "keeper_") if has_keeper else None,
     )
 
 
 BROKERS, KEEPERS = 3, 3
+GROWTH = 2.0  # the default of `disk_growth.limit`
+
+
+def _growth(variables: Mapping[str, Any]) -> float:
+    """Of the variable `disk_growth`: not given is its default, null is none."""
+    given = variables.get("disk_growth", {})
+    return 1 if given is None else _Part("disk_growth", {"limit": GROWTH, **_mapping(given, "disk_growth")}).amount("limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +105,13 @@ class _Part:
     values: Mapping[str, Any]
 
     def number(self, key: str) -> int:
+        return int(self.amount(key))
+
+    def amount(self, key: str) -> float:
         value = self.values[key]
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise ResourcesUnclear(place=f"{self.name}.{key}", value=repr(value))
-        return int(value)
+        return value
 
     def host(self, count: int, prefix: str = "") -> Host:
         written = self.values[f"{prefix}preset"]

@@ -26,6 +26,7 @@ def variables(size: Mapping[str, Any], needed: Need, base: str) -> dict[str, Any
         "retention_days": needed.retention_days,
         "resources": {part: {key: size[part][key] for key in keys} for part, keys in PARTS.items()},
         "topic_partitions": dict(needed.partitions),
+        "replicas": {name: max(1, count) for name, count in needed.replicas.items()},
     }
 
 
@@ -55,7 +56,7 @@ def _lines(values: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
             yield from _aligned(block, margin)
             block = []
             yield f"{margin}{name} = {{\n"
-            yield from _aligned([(key, _word(each)) for key, each in value.items()], margin + "  ")
+            yield from _aligned([(_key(key), _word(each)) for key, each in value.items()], margin + "  ")
             yield f"{margin}}}\n"
         elif isinstance(value, dict):
             inside = ", ".join(f"{key} = {_word(each)}" for key, each in value.items())
@@ -68,6 +69,11 @@ def _lines(values: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
 def _aligned(block: list[tuple[str, str]], margin: str) -> Iterator[str]:
     width = max((len(name) for name, _ in block), default=0)
     yield from (f"{margin}{name:<{width}} = {value}\n" for name, value in block)
+
+
+def _key(name: str) -> str:
+    """A name with a dot is none of the language's."""
+    return _word(name) if "." in name else name
 
 
 def _word(value: Any) -> str:

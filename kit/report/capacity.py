@@ -78,7 +78,7 @@ def _parts(shown: Comparison) -> Iterator[str]:
     processes = ", ".join(f"{name} {count}" for name, count in needed.replicas.items())
     requests = f"{millions(needed.puts_a_month)} PUT and {millions(needed.gets_a_month)} GET a month"
     asked = ", ".join(f"{each.id} {each.needed:g}{each.unit and ' ' + each.unit}" for each in shown.quotas)
-    yield f"\n{_wrapped(f'processes at the peak: {processes}')}"
+    yield f"\n{_wrapped(f'pods at the peak: {processes}')}"
     yield f"Object Storage: {requests}, {needed.objects_gb:,.0f} GB kept\n"
     if needed.puts_a_second > shown.dominates:
         rate = f"{needed.puts_a_second:,.0f} PUT/s, one object an event"
@@ -130,7 +130,7 @@ def document(shown: Comparison, known: Constants) -> dict[str, Any]:
         "first": f"{first.part}, {first.what}",
         "carried": asdict(shown.carried),
         "full": [{**asdict(each), "on": each.on.isoformat()} for each in shown.filled],
-        "processes": dict(needed.replicas),
+        "replicas": dict(needed.replicas),
         "object_storage": {
             "gb": needed.objects_gb,
             "puts_a_second": needed.puts_a_second,

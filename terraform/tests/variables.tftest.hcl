@@ -268,6 +268,16 @@ run "no_partitions" {
   expect_failures = [var.topic_partitions]
 }
 
+run "no_pods_of_a_component" {
+  command = plan
+
+  variables {
+    replicas = { relay = 0 }
+  }
+
+  expect_failures = [var.replicas]
+}
+
 run "a_label_in_capitals" {
   command = plan
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from kit.adapters.terraform.program import Terraform
 from kit.blueprint.load import Load
 from kit.capacity import choose, constants, need, tfvars
+from kit.sentry.chart import values
+from kit.sentry.lines import profiles
 from tests.support.terraform import program
 from tests.terraform.planning import TERRAFORM, Planned, Planner, planner
+from tests.terraform.test_sentry_values import CLOUD, MODULE, PLACE
 
 DOMAIN = "sentry.example.com"
 KNOWN = constants.load()
@@ -61,3 +66,32 @@ def test_the_variables_that_kit_writes_plan_and_are_formatted(load: Load, plans:
     assert services["clickhouse"]["disk_gb"] == size["clickhouse"]["disk_size"]
     assert services["kafka"]["disk_gb"] == 3 * size["kafka"]["disk_size"]
     assert partitions(planned)["ingest-events"] == needed.partitions["ingest-events"]
+
+
+def applied(**variables: Any) -> dict[str, Any]:
+    """The chart's values."""
+    inputs = {**values.inputs(CLOUD, profiles.load("current"), "full", PLACE), "availability": "ha", **variables}
+    return values.parse(values.written(Terraform(program()), MODULE, inputs))
+
+
+def test_the_components_that_carry_the_load_have_the_pods_for_it() -> None:
+    """More than the profile's availability gives them, spread alike; of the task brokers the one that the load goes through."""
+    wanted = SIZES["large"]["replicas"]
+    large = applied(replicas=wanted)
+    for name in ("ingestConsumerEvents", "taskWorker", "postProcessForwardErrors"):
+        assert large["sentry"][name]["replicas"] == wanted[f"sentry.{name}"], name
+    assert large["relay"]["replicas"] == wanted["relay"]
+    assert large["snuba"]["consumer"]["replicas"] == wanted["snuba.consumer"]
+    assert large["snuba"]["consumer"]["topologySpreadConstraints"] == large["relay"]["topologySpreadConstraints"]
+    brokers = {each["name"]: each["replicas"] for each in large["sentry"]["taskBroker"]["brokers"]}
+    assert brokers == {"default": 2, "ingest": wanted["sentry.taskBroker"], "long": 2, "products": 2}
+
+
+def test_no_component_has_fewer_pods_than_its_availability_says_and_strangers_are_left_out() -> None:
+    assert applied(replicas={"relay": 1, "no.such": 9}) == applied()
+
+
+def test_the_pods_of_a_size_reach_the_values_unless_the_user_says_otherwise(plans: Planner) -> None:
+    planned = plans({"domain": DOMAIN, "size": "large", "replicas": {"relay": 20}})
+    replicas = planned.output("profile")["replicas"]
+    assert (replicas["relay"], replicas["sentry.taskWorker"]) == (20, SIZES["large"]["replicas"]["sentry.taskWorker"])

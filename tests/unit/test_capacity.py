@@ -153,10 +153,26 @@ def test_the_retention_that_one_clickhouse_host_can_keep_is_told() -> None:
 def test_a_disk_that_is_full_before_it_may_forget_is_refused_with_the_date() -> None:
     ha = sizes.named(SIZES, "ha")
     needed = need.of(Load(300), 90, KNOWN)
-    days = ha.clickhouse.disk / needed.clickhouse_gb_a_day
-    with pytest.raises(PlanFills, match=r"the disk of ClickHouse would be full on 2026-12-14, after 16\.6 of 97 days"):
+    days = 2 * ha.clickhouse.disk / needed.clickhouse_gb_a_day
+    with pytest.raises(PlanFills, match=r"ClickHouse, grown to 400 GB, would be full on 2026-12-31, after 33\.1 of 97 days"):
         check.refuse_full(Load(300), 90, ha, KNOWN, TODAY)
-    assert 16 < days < 17
+    assert 33 < days < 34
+
+
+def test_a_disk_counts_as_large_as_it_may_grow_and_no_larger_than_a_host_can_have() -> None:
+    needed = need.of(Load(300), 90, KNOWN)
+
+    def days(**variables: Any) -> dict[str, float]:
+        there = sizes.named(SIZES, "ha", variables)
+        return {each.what.split()[-1]: each.days for each in compare.filled(needed, there, KNOWN, TODAY)}
+
+    fixed = days(disk_growth=None)
+    assert set(fixed) == {"broker", "ClickHouse"}
+    assert set(days()) == {"GB,"}, "Kafka's disks may double, and then they are large enough"
+    assert days(disk_growth={"limit": 4})["GB,"] == pytest.approx(4 * fixed["ClickHouse"])
+    most = sizes.named(SIZES, "large", {"disk_growth": {"limit": 9}})
+    (full,) = compare.filled(need.of(Load(2000, transactions=400), 90, KNOWN), most, KNOWN, TODAY)
+    assert "grown to 8192 GB" in full.what
 
 
 def test_a_quota_counts_as_a_disk_and_only_where_it_is_known() -> None:

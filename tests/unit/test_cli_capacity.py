@@ -29,7 +29,7 @@ def test_a_load_is_shown_beside_a_size(here: Kit) -> None:
     assert next(line for line in lines if "disk of a broker" in line).split()[0] == "✗"
     assert "3,110 million PUT" in ran.stdout
     assert "PUT/s, one object an event" in ran.stdout
-    assert "the disk of ClickHouse would be full on 20" in ran.stdout
+    assert "the disk of ClickHouse, grown to 400 GB, would be full on 20" in ran.stdout
     assert "ingest-events              = 24\n" in ran.stdout
 
 
@@ -69,7 +69,7 @@ def test_what_is_planned_is_compared_with_the_load_that_is_stated_beside_it(here
     (here.home / "kit.yaml").write_text("sentry: {retention_days: 30}\nload: {events: 50/s}\ncloud: {size: small}\n")
     assert here("capacity", "--check").exit_code == 0
     assert here("capacity", "--check", "--events", "100/s").exit_code == 3, "too small, and nothing is full yet"
-    refused = here("capacity", "--check", "--events", "400/s", "-o", "json")
+    refused = here("capacity", "--check", "--events", "900/s", "-o", "json")
     assert (refused.exit_code, refused.json["error"]["code"]) == (19, "KIT-CAPACITY-FULL")
     assert "would be full on 20" in refused.json["error"]["what"]
 
@@ -163,10 +163,10 @@ STATED = "sentry: {retention_days: 30}\nload: {events: 50/s, transactions: 10/s}
 
 def test_a_plan_that_fills_is_refused_with_the_date() -> None:
     load.refuse_full(cloud(stack(f"{STATED}cloud: {{size: small}}")), "b1gcloud")
+    few = f"{STATED}cloud: {{size: small, disk_growth: null, resources: {{clickhouse: {{disk_size: 64}}}}}}"
     with pytest.raises(PlanFills, match="the disk of ClickHouse would be full on 20"):
-        load.refuse_full(
-            cloud(stack(f"{STATED}cloud: {{size: small, resources: {{clickhouse: {{disk_size: 64}}}}}}")), "b1gcloud"
-        )
+        load.refuse_full(cloud(stack(few)), "b1gcloud")
+    load.refuse_full(cloud(stack(few.replace("disk_growth: null", "disk_growth: {limit: 4}"))), "b1gcloud")
     load.refuse_full(cloud(stack("cloud: {size: demo}")), "b1gcloud")
 
 

@@ -36,7 +36,9 @@ def carried(cloud: CloudTarget) -> str:
 
 def _shape(cloud: CloudTarget) -> Shape:
     """Of kit.yaml, or of the shell's variables where it says nothing."""
-    given = {name: value for name in check.VARIABLES if (value := cloud.clients.given(name)) is not None}
+    clients = cloud.clients
+    said = [name for name in check.VARIABLES if name in cloud.stack.cloud or clients.given(name) is not None]
+    given = {name: clients.given(name) for name in said}
     every = sizes.read(cloud.workspace.assets / "terraform")
     return check.planned({**given, "size": cloud.clients.setting("size")}, every)
 

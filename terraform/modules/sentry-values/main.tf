@@ -32,7 +32,17 @@ locals {
 
   # What the profile says of an installation that does without a node or a zone. Pods of one component (`role`, whose value the
   # scheduler takes from the pod itself) go to different zones and nodes where they can; what has a disk of one zone must.
-  available = { for key, own in local.profile.availability.components : key => own if var.availability == "ha" }
+  # As many of them as the load needs, where that is more (`replicas`).
+  scaled = { for key, own in local.profile.availability.components : key => own if var.availability == "ha" }
+  asked  = { for key, count in var.replicas : key => count if contains(keys(local.components), key) }
+  available = {
+    for key in setunion(keys(local.scaled), keys(local.asked)) : key => merge(
+      try(local.scaled[key], {}),
+      { replicas = key == local.broker ? try(local.scaled[key].replicas, 1) : max(try(local.scaled[key].replicas, 1), try(local.asked[key], 1)) },
+      { for name, own in try(local.scaled[key].values, {}) : "values" => { (name) = [for each in own : each.name == "ingest" ? merge(each, { replicas = max(each.replicas, try(local.asked[key], 1)) }) : each] } if key == local.broker },
+    )
+  }
+  broker = "sentry.taskBroker" # one StatefulSet for each of its brokers; the load is that of `ingest`
   spread = {
     for kind, unless in { anywhere = "ScheduleAnyway", disk = "DoNotSchedule" } : kind => [
       for topology in ["topology.kubernetes.io/zone", "kubernetes.io/hostname"] : {

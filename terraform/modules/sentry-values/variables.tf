@@ -126,6 +126,18 @@ variable "availability" {
   }
 }
 
+variable "replicas" {
+  description = "Components that need more pods than `availability` gives them, by their names in the profile: { \"sentry.ingestConsumerEvents\" = 12 }. Others are left out."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for count in values(var.replicas) : count >= 1 && count <= 1000 && floor(count) == count])
+    error_message = "A number of pods is whole, from 1 to 1000."
+  }
+}
+
 variable "autoscaling" {
   description = "cpu: with availability ha, the chart's HorizontalPodAutoscalers by CPU where it has one; the cluster must have a metrics server. none: fixed numbers of pods."
   type        = string
