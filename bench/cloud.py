@@ -76,7 +76,8 @@ def _emulator(folder: Path, mirror: Path, times: int) -> Iterator[Figure]:
 def _configuration(folder: Path, mirror: Path) -> Iterator[Figure]:
     """The shipped configuration, size ha, by plain terraform."""
     (folder / "home").mkdir()
-    with emulator.running(folder / "home", mirror) as running:
+    quota = f"compute.ssdDisks.size={400 * 2**30}"  # the disks of three nodes are more than a new cloud has
+    with emulator.running(folder / "home", mirror, "--quota", quota) as running:
         terraform = Terraform(copied(folder / "terraform"), running.environment(), supplied.program())
         terraform.must("init", "-input=false", "-no-color")
         apply_s = timed(lambda: terraform.apply(*VARIABLES))

@@ -60,7 +60,7 @@ class Standing:
 def ha(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     folder = tmp_path_factory.mktemp("drift")
     (folder / "mirror").mkdir()
-    with running(folder, folder / "mirror") as emulator:
+    with running(folder, folder / "mirror", "--quota", f"compute.ssdDisks.size={400 * catalog.GB}") as emulator:
         environment = emulator.environment()
         variables = {f"TF_VAR_{name}": value for name, value in VARIABLES.items()}
         terraform = Terraform(copied(folder / "terraform"), {**environment, **variables}, supplied.program())
