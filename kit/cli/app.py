@@ -40,7 +40,7 @@ SECTIONS = {
     },
     "Cloud": {
         "capacity": ("capacity", "Calculate what a load needs, beside what a size has."),
-        "cloud": ("cloud", "Keep the cloud stack's state elsewhere."),
+        "cloud": ("cloud", "Share the cloud stack with others: its state in a bucket."),
         "yandex": ("yandex", "Emulate the Yandex Cloud API, for any Terraform."),
         "kube-token": ("kube_token", "Print a token for the cloud's cluster; kubeconfigs that kit wrote call this."),
     },

@@ -14,7 +14,7 @@ from kit.cli.frame import Group, waits_for_lock
 @click.group("cloud", cls=Group)
 @click.pass_obj
 def cloud(session: Session) -> None:
-    """Keep the cloud stack's state elsewhere than on this computer. It needs no --cloud."""
+    """Share a cloud stack with others. It needs no --cloud; of a rehearsal: --cloud --rehearse."""
     if session.says_local:
         raise click.UsageError("--local names the stack on this computer, and kit cloud works on the one in the cloud")
 
@@ -65,6 +65,18 @@ def join(session: Session, bucket: str, key: str | None, endpoint: str | None, r
     print(f"the state is in {joined.where}, kit's own secrets are in Lockbox secret {joined.secret}", file=sys.stderr)
     for note in joined.notes:
         print(f"! {hints.complete(note, session)}", file=sys.stderr)
+
+
+@cloud.command("leave", epilog="Example: kit cloud leave")
+@waits_for_lock
+@click.pass_obj
+def leave(session: Session) -> None:
+    """Forget a shared stack on this computer. The stack stands as before, and kit cloud join finds it again."""
+    from kit.targets.cloud import join as joining
+
+    with session.lock("cloud leave"), session.in_cloud() as target:
+        joining.leave(target)
+    print("this computer has nothing of the stack any more; others work on it as before", file=sys.stderr)
 
 
 @cloud.command("unlock", epilog="Example: kit cloud unlock 4a2b1c3d-…")

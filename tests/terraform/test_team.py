@@ -23,6 +23,7 @@ from kit.targets.cloud import join as joining
 from kit.targets.cloud import refusals, shared, state
 from kit.targets.cloud.errors import (
     NothingShared,
+    NotShared,
     OtherName,
     SharedSecretsChanged,
     SharedSecretsForbidden,
@@ -38,7 +39,7 @@ from kit.yandex.engine import ids
 from kit.yandex.run import faults
 from tests.support.holding import holding
 from tests.support.minio import MinIO, minio
-from tests.support.program import Program
+from tests.support.program import ROOT, Program
 from tests.support.terraform import program
 from tests.support.yandex import TOKEN, Cloud, certificate_of, emulated
 
@@ -131,6 +132,8 @@ def opened(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ope
     shipped.mkdir(parents=True)
     (shipped / "main.tf").write_text(CONFIGURATION)
     (shipped / "variables.tf").write_text(VARIABLES)
+    for path in (ROOT / "terraform").glob("*.yaml"):
+        (shipped / path.name).write_bytes(path.read_bytes())
     supply = SimpleNamespace(ensure=lambda names, progress=None: None, tool=lambda name: program())
 
     def initialised(configuration: Any, supply: Any, mirror: Path, progress: Any) -> Any:
@@ -330,6 +333,21 @@ def bring_up_alone(target: CloudTarget) -> None:
     applying.apply(target, (), lambda event: None)
 
 
+def test_who_leaves_forgets_it_and_the_others_go_on(team: str, opened: Opened, s3: MinIO, cloud: Cloud) -> None:
+    with opened("bob", team) as bob:
+        joining.leave(bob)
+        assert not bob.place.root.exists()
+    with opened("bob", team) as bob, pytest.raises(NotShared):
+        joining.leave(bob)
+    with opened("ann", team) as ann:
+        assert not plan(ann)
+        ann.clients.stack_secret.remove()
+    with opened("ann", team) as ann:
+        with pytest.raises(SharedSecretsMissing):
+            joining.leave(ann)
+        assert secrets.load(ann.place.secrets), "they would be nowhere any more"
+
+
 @pytest.mark.parametrize(
     ("method", "roles"), [("SecretService/List", "lockbox.viewer"), ("PayloadService/Get", "lockbox.payloadViewer")]
 )
@@ -400,6 +418,8 @@ def test_the_commands_themselves(s3: MinIO, tmp_path: Path) -> None:
         *("--endpoint", s3.endpoint, "--region", REGION, "--wait-lock", "60"),
     )
     assert (ran.exit_code, ran.json["error"]["code"]) == (4, "KIT-CLOUD-NOTHING-SHARED")
+    alone = kit("cloud", "leave", "--wait-lock", "60", "-o", "json")
+    assert (alone.exit_code, alone.json["error"]["code"]) == (10, "KIT-CLOUD-NOT-SHARED")
     assert kit("secrets", "rotate", "kafka_password").exit_code == 10
     nothing = kit("secrets", "rotate", "kafka_password", "--cloud", "--wait-lock", "60", "-o", "json")
     assert (nothing.exit_code, nothing.json["error"]["code"]) == (4, "KIT-NO-CLOUD-STACK")

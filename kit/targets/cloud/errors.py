@@ -117,6 +117,16 @@ class NothingShared(KitError):
     fix = "kit cloud init-state --bucket … on the computer that made the stack; or --key, if its state has another name there"
 
 
+class NotShared(KitError):
+    """A stack is to be left whose state lies on this computer and nowhere else."""
+
+    code = "KIT-CLOUD-NOT-SHARED"
+    exit_code = 10
+    what = "stack {stack} is shared with nobody"
+    why = "its state and its passwords lie on this computer alone, and nothing of it could be changed or removed without them"
+    fix = "kit down --cloud removes the stack, kit cloud init-state shares it"
+
+
 class StateHere(KitError):
     """A stack is to be joined where this computer has a stack of that name with a state of its own."""
 

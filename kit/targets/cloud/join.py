@@ -1,4 +1,4 @@
-"""Joins a stack whose state lies in a bucket: this computer then sees and changes what the one that made it does."""
+"""Joins a stack whose state lies in a bucket, so that this computer sees and changes what the others do, and leaves it again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kit.errors import KitError
 from kit.state import choice
 from kit.targets.cloud import apply, checks, in_cluster, shared, stack_secret, state
-from kit.targets.cloud.errors import NothingShared, StateHere
+from kit.targets.cloud.errors import NothingShared, NotShared, StateHere
 from kit.targets.cloud.place import BACKEND
 
 if TYPE_CHECKING:
@@ -63,6 +63,15 @@ def join(cloud: CloudTarget, bucket: str, key: str | None, endpoint: str | None,
     with suppress(KitError):  # `kit up` asks again, and says what is wrong
         apply.publish_trust(cloud)
     return Joined(where, kept.held.id, tuple(notes))
+
+
+def leave(cloud: CloudTarget) -> None:
+    """Forget everything here of a stack that others can find. Raises `NotShared`, `SharedSecretsMissing`."""
+    if not cloud.place.has_backend:
+        raise NotShared(stack=cloud.stack.name)
+    if cloud.clients.in_lockbox is None and stack_secret.in_files(cloud.place).own:
+        raise shared.missing(cloud.clients)
+    cloud.place.forget()
 
 
 def _refuse(cloud: CloudTarget, document: str) -> None:
