@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kit import yaml_file
 from kit.adapters.yandex.client import Quota, from_environment
 from kit.adapters.yandex.errors import CredentialsRefused, NoCredentials
 from kit.blueprint.stack import Mail, SentryWanted, Stack
@@ -224,6 +226,26 @@ def test_addresses_of_a_region_stand_in_the_file_of_regions_alone() -> None:
         ("client.py", "https://iam.api.cloud.yandex.net"),
         ("variables.tf", "api.cloud.yandex.net"),  # an example in a message
     }
+
+
+# -- the operator's roles
+
+
+def test_the_operator_s_roles_exist_and_the_commands_grant_those_of_the_table() -> None:
+    text = (ROOT / "docs" / "cloud.md").read_text().partition("**Whoever runs it**")[2].partition("**The domain.**")[0]
+    rows = [line.split("|")[2] for line in text.splitlines() if line.startswith("| ") and "`" in line]
+    named = {role for row in rows for role in re.findall(r"`([^`]+)`", row)}
+    services = yaml_file.read(ROOT / "kit/yandex/rules/roles.yaml").plain(("services",))
+    unknown = {role for role in named if role.partition(".")[2] not in services[role.partition(".")[0]]["roles"]}
+    assert unknown == set()
+    said = subprocess.run(
+        ["bash", "-c", re.search(r"for role in .*?done", text, re.DOTALL)[0].replace("yc resource-manager", "echo")],  # type: ignore[index]
+        capture_output=True,
+        text=True,
+        env={"YC_FOLDER_ID": "b1g"},
+        check=True,
+    ).stdout
+    assert set(re.findall(r"--role (\S+)", said)) | {"quota-manager.viewer"} == named
 
 
 # -- the real cloud, from this computer
