@@ -133,6 +133,28 @@ class KubernetesAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class ServicePort:
+    """A port of a Service, and the one at which every node takes what is for it."""
+
+    port: int
+    node_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class BalancedService:
+    """A Service of type LoadBalancer, as the cluster has it."""
+
+    namespace: str
+    name: str
+    uid: str
+    address: str  # spec.loadBalancerIP
+    ports: tuple[ServicePort, ...]
+    health_port: int = 0  # where nodes say whether they have a pod of it; 0: nowhere
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    given: str = ""  # the address in its status
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """What a cluster really has. `None` for a kind of part: this backing cannot say, so the journal is believed."""
 
@@ -232,6 +254,18 @@ class Backing(Protocol):
         """Remove a copy."""
         ...
 
+    def balanced_services(self) -> tuple[BalancedService, ...] | None:
+        """The Services of type LoadBalancer of the Kubernetes cluster; None where it cannot be asked."""
+        ...
+
+    def settle_service(self, service: BalancedService, address: str | None, complaint: str) -> None:
+        """Tell a Service its load balancer's address; or that it has none, and why."""
+        ...
+
+    def node_address(self, node_port: int) -> tuple[str, int] | None:
+        """Where this computer reaches a port of the cluster's nodes; None where it does not."""
+        ...
+
     def put_records(self, records: tuple[Record, ...]) -> None:
         """All records of all zones: what is not among them is no longer answered."""
         ...
@@ -285,6 +319,14 @@ class NoBacking:
     def restore(self, cluster: Cluster, backup_id: str) -> None: ...
 
     def remove_backup(self, backup_id: str) -> None: ...
+
+    def balanced_services(self) -> tuple[BalancedService, ...] | None:
+        return ()
+
+    def settle_service(self, service: BalancedService, address: str | None, complaint: str) -> None: ...
+
+    def node_address(self, node_port: int) -> tuple[str, int] | None:
+        return None
 
     def put_records(self, records: tuple[Record, ...]) -> None: ...
 

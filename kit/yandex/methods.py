@@ -11,12 +11,14 @@ from kit.yandex.engine.registry import Registry
 def registry() -> Registry:
     from kit.yandex.managed import connections
     from kit.yandex.services import (
+        certificates,
         clickhouse,
         dns,
         iam,
         kafka,
         kms,
         kubernetes,
+        load_balancer,
         lockbox,
         observability,
         platform,
@@ -27,23 +29,9 @@ def registry() -> Registry:
         vpc,
     )
 
+    first = (platform, quotas, iam, vpc, dns, kms, lockbox, certificates, connections, storage, observability)
+    modules = (*first, kubernetes, load_balancer, kafka, clickhouse, postgresql, redis)
     found = Registry()
-    for module in (
-        platform,
-        quotas,
-        iam,
-        vpc,
-        dns,
-        kms,
-        lockbox,
-        connections,
-        storage,
-        kubernetes,
-        kafka,
-        clickhouse,
-        postgresql,
-        redis,
-        observability,
-    ):
+    for module in modules:
         module.register(found)
     return found

@@ -136,6 +136,13 @@ class KubeApi:
         status, body = self._request("PATCH", path, document, content_type="application/apply-patch+yaml")
         return self._document(f"apply {kind} {name}", status, body)
 
+    def apply_status(self, document: Document) -> dict[str, Any]:
+        """Server-side apply of an object's status, which is written apart from the rest of it."""
+        kind, name, namespace = identity(document)
+        path = f"{path_of(kind, name, namespace)}/status?{urlencode({'fieldManager': FIELD_MANAGER, 'force': 'true'})}"
+        status, body = self._request("PATCH", path, document, content_type="application/apply-patch+yaml")
+        return self._document(f"apply the status of {kind} {name}", status, body)
+
     def create(self, document: Document) -> dict[str, Any]:
         """A new object; `metadata.generateName` gives it a name of its own, for what may exist more than once."""
         kind, name, namespace = identity(document)

@@ -35,6 +35,7 @@ USERS = "users"  # the file that commands hold while they use the emulator
 AUTHORITY_FILE = "KIT_CLOUD_CA_FILE"
 # Sentry's domain where nobody named one: asked for by nobody but this computer, and no zone ever delegates `test` (RFC 6761).
 DOMAIN = "sentry.example.test"
+PUBLIC_AUTHORITY = "public-authority"  # below the emulator's folder: whose certificates its Certificate Manager issues
 POLL_S = 0.05
 
 

@@ -18,11 +18,14 @@ from kit.adapters.kubernetes.api import ClusterUnreachable, KubeApi
 from kit.adapters.kubernetes.kubeconfig import read_kubeconfig
 from kit.plan.cluster import ClusterWanted
 from kit.plan.stack import Desired, Observed
+from kit.sentry.stand_in.lite import NODE_PORT
 from kit.state import markers
+from kit.state.ports import LOOPBACK
 from kit.stores import s3
 from kit.targets.local import layout, observe, teardown
 from kit.targets.local.cluster import StaysSilent
 from kit.yandex.backing import dns_names
+from kit.yandex.backing.balancing import Balancing
 from kit.yandex.backing.managed import PartVerbs
 from kit.yandex.backing.object_storage import OWNER
 from kit.yandex.backing.stack import KUBERNETES
@@ -53,6 +56,7 @@ class Kubernetes:
         self._node_id = ""
         self._applied: dict[tuple[str, str], dns_names.Document] | None = None  # None: what the cluster has is not known
         self._answered: tuple[Record, ...] | None = None
+        self.balancing = Balancing(lambda: self._api if self._stack.workspace.kubeconfig.exists() and self.node() else None)
 
     @property
     def _api(self) -> KubeApi:
@@ -103,6 +107,15 @@ class Kubernetes:
         """The node, while it is on the stack's network."""
         node = self._stack.node()
         return node if node is not None and self._stack.name in node.addresses else None
+
+    def node_address(self, node_port: int) -> tuple[str, int] | None:
+        """Sentry's port is published on this computer; any other one is reached where the engine's network is this computer's."""
+        node = self.node()
+        if node is None:
+            return None
+        if node_port == NODE_PORT:
+            return LOOPBACK, self._stack.local().ports()[layout.SENTRY_KEY]
+        return node.addresses[self._stack.name], node_port
 
     def forget(self) -> None: ...
 

@@ -25,6 +25,7 @@ from kit.yandex.backing.postgres import Postgres
 from kit.yandex.backing.redis import Redis
 from kit.yandex.backing.stack import BackingStack, as_backing_errors
 from kit.yandex.contract import (
+    BalancedService,
     Cluster,
     ClusterPart,
     Engine,
@@ -223,6 +224,17 @@ class LocalBacking:
     def remove_backup(self, backup_id: str) -> None:
         with as_backing_errors(f"backup {backup_id}"):
             self._backups.remove(backup_id)
+
+    # -- load balancers
+
+    def balanced_services(self) -> tuple[BalancedService, ...] | None:
+        return self._kubernetes.balancing.services()
+
+    def settle_service(self, service: BalancedService, address: str | None, complaint: str) -> None:
+        self._kubernetes.balancing.settle(service, address, complaint)
+
+    def node_address(self, node_port: int) -> tuple[str, int] | None:
+        return self._kubernetes.node_address(node_port)
 
     # -- names
 

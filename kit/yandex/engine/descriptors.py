@@ -20,6 +20,7 @@ ROOT = "yandex.cloud."
 PACKAGES = (
     *("access", "endpoint", "operation", "resourcemanager.v1", "iam.v1", "iam.v1.awscompatibility", "quotamanager.v1"),
     *("vpc.v1", "dns.v1", "lockbox.v1", "kms.v1", "connectionmanager.v1", "storage.v1", "k8s.v1"),
+    *("certificatemanager.v1", "loadbalancer.v1"),
     *("mdb.kafka.v1", "mdb.clickhouse.v1", "mdb.postgresql.v1", "mdb.redis.v1"),
     *("monitoring.v3", "logging.v1"),
 )

@@ -32,7 +32,16 @@ from kit.yandex.rules import quotas
 ANSWERED_WITHIN_S = 1.5  # what is made in this time is done in the first answer, and nobody polls for it
 ALWAYS_AWAITED = "storage.v1."  # the provider reads a bucket out of the first answer, whatever it polls for afterwards
 KEPT_OPERATIONS = 2000  # finished operations that can still be asked for
-PREFIXES = {"mdb": "mdb", "vpc": "enp", "k8s": "cat", "iam": "aje", "lockbox": "e6q", "dns": "dns", "storage": "e3e"}
+PREFIXES = {
+    "mdb": "mdb",
+    "vpc": "enp",
+    "k8s": "cat",
+    "iam": "aje",
+    "lockbox": "e6q",
+    "dns": "dns",
+    "storage": "e3e",
+    "certificatemanager": "fpq",
+}
 OPENS_BUCKETS = {"storage.v1.Bucket", "iam.v1.awscompatibility.AccessKey", "access.ListAccessBindingsResponse"}
 Recovery = Callable[[EmulatorState, Record], None]
 

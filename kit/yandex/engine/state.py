@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from kit.pki.content import Content
 from kit.yandex import refusal
 from kit.yandex.contract import Backing
 from kit.yandex.engine import ids
@@ -52,6 +53,10 @@ class Runner(Protocol):
     def stop(self) -> None: ...
 
 
+def unissued(names: tuple[str, ...], now: datetime) -> Content:
+    raise refusal.precondition(f"no authority issues certificates here (for {', '.join(names)})")
+
+
 @dataclass(slots=True)
 class EmulatorState:
     """Everything that outlives one call."""
@@ -62,6 +67,7 @@ class EmulatorState:
     operations: Runner
     token: str  # the stack's own; nothing else opens the emulator but what is signed with it
     address: str = ""  # where this server is reached: what endpoint discovery answers
+    issue: Callable[[tuple[str, ...], datetime], Content] = unissued  # a certificate for these names, as a public authority would
     publish_keys: Callable[[], None] = lambda: None  # after a change of keys, buckets or bindings: see `Backing.put_keys`
 
     def limits(self) -> Mapping[str, float]:

@@ -19,9 +19,10 @@ from kit.yandex.contract import Backing, PortTaken
 from kit.yandex.engine.journal import Journal
 from kit.yandex.engine.operations import Operations
 from kit.yandex.engine.state import EmulatorState, Options
-from kit.yandex.run import recovery, server
+from kit.yandex.run import controller, recovery, server
 from kit.yandex.run.environment import Address
 from kit.yandex.run.faults import Faults
+from kit.yandex.run.public_authority import PublicAuthority
 from kit.yandex.s3 import server as object_storage
 from kit.yandex.s3.bucket_state import BucketState
 from kit.yandex.s3.server import StorageServer
@@ -50,9 +51,11 @@ class Emulator:
     s3_port: int
     _api: server.Server
     _s3: StorageServer
+    _controller: controller.Controller
 
     def stop(self) -> None:
-        """S3 first, then calls, then work, then the journal."""
+        """Who asks of itself first, then S3, calls, work, and the journal."""
+        self._controller.stop()
         self._s3.stop()
         self._api.stop()
 
@@ -97,6 +100,7 @@ def start(settings: Settings, backing: Backing) -> Emulator:
     state = EmulatorState(journal, backing, settings.options, operations, settings.token)
     buckets = BucketState(state)
     state.publish_keys = lambda: backing.put_keys(buckets.rights())
+    state.issue = PublicAuthority(settings.folder).issue
     platform.create_default_folder(state)
     operations.load(state, recovery.roll_back, recovery.repeat)
     backing.forget_clusters_except(
@@ -115,11 +119,12 @@ def start(settings: Settings, backing: Backing) -> Emulator:
         journal.close()
         raise
     try:
-        s3 = _serve_at(settings.s3_port, last.s3_port, lambda port: object_storage.start(buckets, backing, port))
+        way = controller.destination(state)
+        s3 = _serve_at(settings.s3_port, last.s3_port, lambda port: object_storage.start(buckets, backing, port, way))
     except BaseException:
         api.stop()
         raise
-    return Emulator(state, api.port, s3.port, api, s3)
+    return Emulator(state, api.port, s3.port, api, s3, controller.Controller(state))
 
 
 def _serve_at(wanted: int | None, last: int, serve: Callable[[int], Served]) -> Served:

@@ -2,8 +2,8 @@
 
 The provider addresses buckets by host name (`http://<bucket>.storage.yandexcloud.net/?policy`) and cannot be told otherwise. With
 HTTP_PROXY pointing here no name has to resolve and nobody has to be root. For the same reason this must never become a way to
-anywhere else: whatever is not the storage's own host is refused before anything else is looked at, and nothing is tunnelled.
-What a request means, `requests` says.
+anywhere else: whatever is not the storage's own host is refused before anything else is looked at, and a tunnel leads to what this
+cloud's public DNS and load balancers lead to (`run/controller.py`), and nowhere else. What a request means, `requests` says.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from kit.state.ports import LOOPBACK
 from kit.yandex.contract import STORAGE_HOST, Backing, PortTaken
-from kit.yandex.s3 import documents
+from kit.yandex.s3 import documents, tunnel
 from kit.yandex.s3.bucket_state import BucketState
 from kit.yandex.s3.requests import Answer, S3Request, S3RequestHandler, error_answer
 from kit.yandex.s3.signature import HttpRequest
+from kit.yandex.s3.tunnel import Destination, TunnelRefused
 
 BODY_LIMIT_BYTES = 1 << 28
 IDLE_S = 60
@@ -38,8 +39,8 @@ class Address:
     key: str
 
 
-def start(buckets: BucketState, backing: Backing, port: int) -> StorageServer:
-    """Listen on 127.0.0.1; port 0 takes a free one. Raises `PortTaken`."""
+def start(buckets: BucketState, backing: Backing, port: int, destination: Destination = tunnel.no_destination) -> StorageServer:
+    """Listen on 127.0.0.1; port 0 takes a free one. `destination` says where tunnels lead. Raises `PortTaken`."""
     try:
         server = _Server((LOOPBACK, port), _Handler)
     except OSError as error:
@@ -47,6 +48,7 @@ def start(buckets: BucketState, backing: Backing, port: int) -> StorageServer:
             raise PortTaken(port=port, option="--s3-port") from error
         raise
     server.requests = S3RequestHandler(buckets, backing)
+    server.destination = destination
     return StorageServer(server)
 
 
@@ -73,6 +75,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False  # kept-alive connections of clients that are still there
     request_queue_size = 64
     requests: S3RequestHandler
+    destination: Destination
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hung up; what goes wrong inside is answered as InternalError."""
@@ -133,7 +136,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_CONNECT(self) -> None:
         self.close_connection = True
-        self._send(error_answer(403, "AccessDenied", "This proxy opens no tunnels.", self.path))
+        try:
+            server = tunnel.connect(self.path, self.server.destination)
+        except TunnelRefused as refused:
+            # The reason stands in the status line too: clients show that, and no body of a refused tunnel.
+            self._send(error_answer(403, "AccessDenied", str(refused), self.path), f"Forbidden: {refused}")
+            return
+        with server:
+            self.send_response(200, "Connection established")
+            self.end_headers()
+            self.wfile.flush()
+            tunnel.relay(self.connection, server)
 
     def _body(self) -> bytes | None:
         """Whole, or None when it was refused."""
@@ -154,8 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(refused)
         return None
 
-    def _send(self, answer: Answer) -> None:
-        self.send_response(answer.status)
+    def _send(self, answer: Answer, reason: str | None = None) -> None:
+        self.send_response(answer.status, reason)
         pieces: Iterator[bytes] = iter((answer.body,)) if isinstance(answer.body, bytes) else answer.body
         for name, value in answer.headers.items():
             self.send_header(name, value)

@@ -113,6 +113,17 @@ def _add(state: EmulatorState, change: Change, zone: Any, found: Any, how: str, 
     return fresh
 
 
+def public(state: EmulatorState, name: str, kind: str) -> tuple[str, ...]:
+    """What the Internet is answered: by the public zone nearest to the name, which alone has a say."""
+    zones = [each.message for each in state.journal.all(ZONE) if each.message.HasField("public_visibility")]
+    near = [zone for zone in zones if f".{name}".endswith(f".{zone.zone}")]
+    if not near:
+        return ()
+    zone = max(near, key=lambda each: len(each.zone))
+    record = state.journal.get(RECORDS, _key(zone.id, name, kind))
+    return tuple(record.message.data) if record else ()
+
+
 def _set(name: str, kind: str, ttl_s: int, data: Any, description: str = "") -> Any:
     return descriptors.message(RECORDS)(name=name, type=kind, ttl=ttl_s, data=list(data), description=description)
 

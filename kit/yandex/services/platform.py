@@ -23,6 +23,7 @@ ENDPOINTS = (
     *("managed-kafka", "managed-clickhouse", "managed-postgresql", "managed-redis", "mdb-connection-manager", "quotamanager"),
     *("monitoring", "logging"),
     *("connectionmanager", "lockboxpayload", "mdb-clickhouse", "mdb-kafka", "mdb-postgresql", "mdb-redis"),
+    *("certificate-manager", "certificate-manager-data", "load-balancer"),
 )
 TOKEN_LIFETIME_S = 12 * 3600
 
