@@ -64,6 +64,17 @@ output "ingress" {
   }
 }
 
+output "door" {
+  description = "Who ends HTTPS in front of Sentry, at which address; of a front also the certificate, to be fetched from Certificate Manager, and the node ports at which callers are let in."
+  value = {
+    kind           = var.door
+    domain         = var.domain
+    address        = yandex_vpc_address.ingress.external_ipv4_address[0].address
+    certificate_id = one(yandex_cm_certificate.door[*].id)
+    node_ports     = var.door == "front" ? { https = 30443, http = 30080, health = 30256 } : {}
+  }
+}
+
 output "trust" {
   description = "Which authority signed what: the stores' certificates come from the cloud's own authority, Object Storage's from a public one."
   value = {

@@ -20,6 +20,12 @@ module "sentry_values" {
     tls_secret  = var.ingress.tls_secret
     annotations = var.ingress.annotations
   }
+  gateway = var.gateway == null ? null : {
+    name      = var.gateway.name
+    namespace = var.gateway.namespace
+    listener  = var.gateway.listener
+    hostname  = var.domain
+  }
 }
 
 locals {

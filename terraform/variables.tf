@@ -643,9 +643,35 @@ variable "admin_email" {
   }
 }
 
+variable "door" {
+  description = "Who ends HTTPS in front of Sentry. front: two nginx behind a network load balancer, with a certificate of Certificate Manager; no controller is needed. gateway, ingress: a controller that is yours, as `gateway` and `ingress` say. none: whatever you put there."
+  type        = string
+  default     = "front"
+  nullable    = false
+
+  validation {
+    condition     = contains(["front", "gateway", "ingress", "none"], var.door)
+    error_message = "door is front, gateway, ingress or none."
+  }
+  validation {
+    condition     = (var.door == "ingress") == (var.ingress != null)
+    error_message = "door = \"ingress\" needs `ingress`, the class of your controller and the Secret with the certificate; and no other door takes it."
+  }
+  validation {
+    condition     = (var.door == "gateway") == (var.gateway != null)
+    error_message = "door = \"gateway\" needs `gateway`, the name of your Gateway; and no other door takes it."
+  }
+}
+
 variable "ingress" {
-  description = "The chart's Ingress in front of Sentry: class and the Kubernetes Secret with its certificate. Null: none, something else leads there."
+  description = "With door = \"ingress\": the class of the controller and the Kubernetes Secret with the certificate, for the chart's Ingress."
   type        = object({ class_name = string, tls_secret = string, annotations = optional(map(string), {}) })
+  default     = null
+}
+
+variable "gateway" {
+  description = "With door = \"gateway\": the Gateway, with a certificate of its own, to which the chart's HTTPRoute is attached. `listener`: one of its listeners by name; null: all that fit."
+  type        = object({ name = string, namespace = string, listener = optional(string) })
   default     = null
 }
 

@@ -74,6 +74,15 @@ def sparing(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     return dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(filter(None, [before, "127.0.0.1,localhost"])))
 
 
+def through(proxy: Proxy) -> dict[str, str]:
+    """For clients that are to reach HTTPS servers by this proxy, in both spellings, and this computer without it."""
+    address = f"{proxy.parts.scheme}://{proxy.parts.netloc}"
+    return {
+        **dict.fromkeys(("HTTPS_PROXY", "https_proxy"), address),
+        **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
+    }
+
+
 def on_this_computer(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """The variables whose proxy listens on this computer's loopback: in a container that is the container itself."""
     found = []

@@ -39,6 +39,7 @@ def steps(
     With new certificates it becomes another release, whose fingerprint nobody can know before they are issued.
     """
     made = (*(f"issue leaf/{holder}" for holder in sorted(HOLDERS)), "issue authority", "publish trust", "make secrets")
+    made = (*made, "wait certificate")  # of the name in a cloud, where somebody else issues it
     before = ("load cluster/images", "set-up cluster/registries", "create cluster", *made)
     stores_ready = (*(f"{verb} store/{name}" for name in stores for verb in ("set-up", "wait")), "mend topics")
     found = []

@@ -61,7 +61,7 @@ def _delivered(release: SentryRelease) -> Delivery:
     site = release.site
 
     def send() -> str:
-        return demo.send(site.machine.assets / demo.SCRIPT, release.dsn, site.trust())
+        return demo.send(site.machine.assets / demo.SCRIPT, release.dsn, site.trust(), site.proxy())
 
     if (kafka := site.kafka()) is not None:
         return relay_delivery.deliver(send, kafka, site.trust())

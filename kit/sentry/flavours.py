@@ -91,22 +91,27 @@ class StandIn:
             dsn_key=site.secrets()["sentry_dsn_key"],
             api_token=site.secrets()["sentry_api_token"],
             certificate=certificate,
+            is_behind_front=site.balanced() is not None,
         )
 
     def chart(self) -> Chart:
         return charts.read(self.site.machine.assets / lite.CHART)
 
     def values(self, given: Mapping[str, Any], secrets: Mapping[str, str]) -> Mapping[str, Any]:
-        return {**given, "lite": lite.section(self._lite, secrets)}
+        """A renewed certificate of the front rolls the front alone."""
+        own = {name: text for name, text in secrets.items() if name != front.SECRET}
+        return {**given, "lite": lite.section(self._lite, own)}
 
     def applied(self) -> tuple[Document, ...]:
-        return lite.documents(self._lite)
+        return (*lite.documents(self._lite), *_balanced_secret(self.site))
 
     def added(self) -> tuple[Document, ...]:
-        return ()
+        return _balanced(self.site, is_stand_in=True)
 
     def made_from(self) -> Mapping[str, str]:
-        return {"section": json.dumps(lite.section(self._lite, {}), sort_keys=True)}
+        section = json.dumps(lite.section(self._lite, {}), sort_keys=True)
+        added = self.added()
+        return {"section": section, **({"added": json.dumps(added, sort_keys=True)} if added else {})}
 
     def notes(self) -> tuple[str, ...]:
         return ()
@@ -115,7 +120,8 @@ class StandIn:
         """Its own preparation has done everything."""
 
     def receiver(self) -> Receiver:
-        return Bugsink(self.site.url(), self.site.secrets()["sentry_api_token"], self.site.trust(), lite.PROJECT_ID)
+        site = self.site
+        return Bugsink(site.url(), site.secrets()["sentry_api_token"], site.trust(), lite.PROJECT_ID, site.proxy())
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +145,13 @@ class FullChart:
         site, certificate = self.site, self.site.front_certificate()
         known = {name: site.secrets()[f"sentry_{name.replace('-', '_')}"].reveal() for name in ("dsn-key", "api-token")}
         made = secret(site.stack.name, first_run.SECRET, {**known, "admin": site.admin()})
-        return (made, lite.certificate(site.stack.name, certificate)) if certificate else (made,)
+        own = (lite.certificate(site.stack.name, certificate),) if certificate else ()
+        return (made, *own, *_balanced_secret(site))
 
     def added(self) -> tuple[Document, ...]:
         certificate = self.site.front_certificate()
         if certificate is None:
-            return ()
+            return _balanced(self.site, is_stand_in=False)
         template, start = self._asset(front.TEMPLATE), self._asset(front.START)
         revision = files.digest({"chain": certificate.chain, "template": template, "start": start})
         image = self.site.machine.supply.image(FRONT_IMAGE).reference
@@ -171,4 +178,21 @@ class FullChart:
             raise FirstRunFailed(why=run.why or run.trouble.reason, detail=log)
 
     def receiver(self) -> Receiver:
-        return SentryApi(self.site.url(), self.site.secrets()["sentry_api_token"], self.site.trust())
+        site = self.site
+        return SentryApi(site.url(), site.secrets()["sentry_api_token"], site.trust(), site.proxy())
+
+
+def _balanced_secret(site: Site) -> tuple[Document, ...]:
+    made = site.balanced()
+    return (lite.certificate(site.stack.name, made.certificate, front.SECRET),) if made else ()
+
+
+def _balanced(site: Site, *, is_stand_in: bool) -> tuple[Document, ...]:
+    """The front behind a load balancer, where there is one."""
+    made = site.balanced()
+    if made is None:
+        return ()
+    paths = (front.TEMPLATE, front.START, front.REDIRECT, front.VERIFIED_UPSTREAM)
+    sources = {path: (site.machine.assets / path).read_text() for path in paths}
+    revision = files.digest({"chain": made.certificate.chain, **{path.name: text for path, text in sources.items()}})
+    return front.balanced(site.stack.name, sources, made, revision=revision, is_stand_in=is_stand_in)

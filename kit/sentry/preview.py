@@ -120,5 +120,7 @@ def stand_in_site(
         url=lambda: str(variables["url"]),
         admin=lambda: ADMIN_EMAIL,
         front_certificate=lambda: None,
+        proxy=lambda: None,
+        balanced=lambda: None,
         kafka=lambda: None,
     )

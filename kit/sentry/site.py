@@ -13,6 +13,7 @@ from kit.sentry.limits import Limits
 if TYPE_CHECKING:
     from kit.adapters.helm import Helm
     from kit.adapters.kubernetes.api import KubeApi
+    from kit.adapters.proxies import Proxy
     from kit.blueprint.stack import Stack
     from kit.endpoints import Endpoints, KafkaEndpoint, Secret, Trust
     from kit.machine import Machine
@@ -28,6 +29,15 @@ class ModuleValues:
 
     made_from: str
     text: Callable[[], str]  # YAML
+
+
+@dataclass(frozen=True, slots=True)
+class Balanced:
+    """What a front behind a load balancer is made from."""
+
+    address: str  # reserved, of the load balancer
+    image: str  # as the cluster's nodes pull it
+    certificate: Certificate  # of the name that leads to the address
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,8 @@ class Site:
     trust: Callable[[], Trust]  # of the URL
     front_certificate: Callable[[], Certificate | None]  # what whoever ends TLS before Sentry serves; None: an Ingress ends it
     limits: Callable[[], Limits] = Limits  # of its stores, as far as they are known
+    proxy: Callable[[], Proxy | None] = lambda: None  # on the way to the URL
+    balanced: Callable[[], Balanced | None] = lambda: None  # None: no front stands behind a load balancer
     kafka: Callable[[], KafkaEndpoint | None] = lambda: None  # None: it has names inside the cloud's network alone
     # Puts the chart's own images into the cluster, where its nodes take them from this computer.
     load_chart_images: Callable[[Iterable[Document], Note], object] = lambda documents, note: None

@@ -26,5 +26,3 @@ topic_partitions = {
   events        = 6
   ingest-events = 6
 }
-
-ingress = { class_name = "nginx", tls_secret = "sentry-tls" }

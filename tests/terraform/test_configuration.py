@@ -693,6 +693,10 @@ REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
         {"kubernetes_api_cidrs": ["203.0.113.7/32"]},
         'kubernetes_api_cidrs is now kubernetes_api = { public = true, cidrs = ["203.0.113.7/32"] }',
     ),
+    "an unknown door": ({"door": "window"}, "door is front, gateway, ingress or none"),
+    "an ingress of no class": ({"door": "ingress"}, 'door = "ingress" needs `ingress`'),
+    "an ingress behind another door": ({"ingress": {"class_name": "nginx", "tls_secret": "tls"}}, "no other door takes it"),
+    "a gateway of no name": ({"door": "gateway"}, 'door = "gateway" needs `gateway`'),
     "ingress from nowhere": ({"ingress_cidrs": ["everywhere"]}, "ingress_cidrs are IPv4 ranges"),
     "IPv6 for Sentry": ({"ingress_cidrs": ["::/0"]}, "ingress_cidrs are IPv4 ranges"),
     "a range of Sentry with bits of a host": ({"ingress_cidrs": ["10.0.0.7/8"]}, "ingress_cidrs are IPv4 ranges"),
@@ -759,7 +763,7 @@ def test_every_variable_says_what_it_is() -> None:
         assert re.search(r"^  description = \"\S", block, re.MULTILINE), name
         assert re.search(r"^  type\s+= \S", block, re.MULTILINE), name
         # A bool has no wrong value; Ingress and mail are validated by the module they go to.
-        needs_none = re.search(r"^  type\s+= bool", block, re.MULTILINE) or name in ("ingress", "mail")
+        needs_none = re.search(r"^  type\s+= bool", block, re.MULTILINE) or name in ("ingress", "gateway", "mail")
         assert needs_none or "validation {" in block, name
 
 

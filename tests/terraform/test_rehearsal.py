@@ -26,6 +26,7 @@ from kit.yandex.engine import ids
 from kit.yandex.engine.state import Options
 from kit.yandex.rules.data import GB
 from kit.yandex.run import emulator
+from kit.yandex.services import certificates
 from tests.support.terraform import program, provider_environment
 from tests.terraform.planning import FOREIGN, KAFKA_PASSWORD, REDIS_PASSWORD, copied
 
@@ -145,7 +146,20 @@ def secrets_of(running: emulator.Emulator) -> dict[str, str]:
     for record in running.state.journal.all("lockbox.v1.Version"):
         for key, (_, value) in record.extra["entries"].items():
             found[f"lockbox {record.parent} {key}"] = value
+    for record in running.state.journal.all("certificatemanager.v1.Certificate"):
+        for version, content in record.extra.get("contents", {}).items():
+            found[f"certificate {record.key} {version}"] = content["key"].splitlines()[1]  # a line of it, without PEM's ends
     return found
+
+
+def test_the_certificate_is_issued_by_the_record_of_the_configuration(demo: Rehearsal) -> None:
+    door = demo.outputs()["door"]
+    assert (door["kind"], door["domain"]) == ("front", VARIABLES["domain"])
+    certificates.settle(demo.running.state)
+    record = demo.running.state.journal.get(certificates.CERTIFICATE, door["certificate_id"])
+    assert record is not None
+    assert record.message.status == certificates.ISSUED
+    assert demo.is_unchanged()  # its status and its dates are no difference
 
 
 def test_a_second_plan_is_empty(demo: Rehearsal) -> None:
@@ -155,8 +169,8 @@ def test_a_second_plan_is_empty(demo: Rehearsal) -> None:
 def test_no_secret_is_in_the_state_but_the_two_that_are_listed(demo: Rehearsal) -> None:
     state = demo.state()
     made = secrets_of(demo.running)
-    # Two keys of two halves for the buckets, a password for each database: all six are in Lockbox.
-    assert len(made) == 6
+    # Two keys of two halves for the buckets, a password for each database: all six are in Lockbox. And the certificate's key.
+    assert len(made) == 7
     assert [place for place, value in made.items() if value in state] == []
     assert {secret: state.count(secret) for secret in IN_STATE} == IN_STATE
     shown = demo.terraform("show", "-json").stdout
@@ -173,7 +187,7 @@ def test_no_secret_is_in_what_is_printed_or_put_out(demo: Rehearsal) -> None:
 
 
 def test_the_outputs_lead_to_every_secret(demo: Rehearsal) -> None:
-    made = set(secrets_of(demo.running).values())
+    made = {value for place, value in secrets_of(demo.running).items() if place.startswith("lockbox")}
     read = set()
     for name, place in demo.outputs()["secrets"].items():
         if place["kind"] == "variable":

@@ -242,6 +242,15 @@ def test_an_ingress_is_made_where_one_is_asked_for(terraform: Terraform) -> None
     assert found["tls"] == [{"secretName": "sentry-tls", "hosts": ["sentry.example.org"]}]
 
 
+def test_a_route_is_attached_to_the_gateway_that_is_named(terraform: Terraform) -> None:
+    gateway = {"name": "main", "namespace": "gateways", "listener": "https", "hostname": "sentry.example.org"}
+    found = values.parse(values.written(terraform, MODULE, given("current", gateway=gateway)))
+    parent = {"name": "main", "namespace": "gateways", "sectionName": "https"}
+    assert found["route"]["main"] == {"enabled": True, "hostnames": ["sentry.example.org"], "parentRefs": [parent]}
+    assert found["ingress"]["enabled"] is False
+    assert "route" not in values.parse(values.written(terraform, MODULE, given("current")))
+
+
 def test_an_image_of_ones_own_takes_the_place_of_the_charts(terraform: Terraform) -> None:
     found = values.parse(
         values.written(

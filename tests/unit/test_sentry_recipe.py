@@ -41,6 +41,7 @@ def installation(wiring: dict[str, Any], certificate: Certificate | None = None)
         stack=Stack(sentry=SentryWanted(flavour="chart", values=OWN)),
         endpoints=lambda: ENDPOINTS,
         front_certificate=lambda: certificate,
+        balanced=lambda: None,
         machine=SimpleNamespace(assets=ROOT, supply=supply),
     )
     made = Installation(site, FullChart(site))

@@ -17,7 +17,6 @@ import grpc
 import pytest
 
 from kit.pki import authority, content
-from kit.pki import folder as pki
 from kit.targets.cloud.rehearsal import PUBLIC_AUTHORITY
 from kit.yandex.contract import BalancedService, NoBacking, ServicePort
 from kit.yandex.services import certificates
@@ -193,7 +192,11 @@ def test_a_key_comes_in_the_form_that_is_asked_for(cloud: Cloud) -> None:
     identity = requested(cloud).id
     prove(cloud, identity, zone(cloud))
     kinds = [cloud(f"{CONTENT}/Get", certificate_id=identity, private_key_format=form).private_key for form in (0, 1, 2)]
-    assert [each.splitlines()[0].strip("-") for each in kinds] == ["BEGIN PRIVATE KEY", "BEGIN EC PRIVATE KEY", "BEGIN PRIVATE KEY"]
+    assert [each.splitlines()[0].strip("-") for each in kinds] == [
+        "BEGIN PRIVATE KEY",
+        "BEGIN EC PRIVATE KEY",
+        "BEGIN PRIVATE KEY",
+    ]
 
 
 # -- load balancers

@@ -73,6 +73,13 @@ class Quota:
     usage: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class ManagedCertificate:
+    status: str  # VALIDATING, ISSUED, RENEWING …
+    not_after: datetime | None  # None: none was issued yet
+    message: str  # of its first challenge that says something
+
+
 class Yandex:
     """One cloud as one user. Threads may share it; nothing is asked before the first question."""
 
@@ -164,6 +171,28 @@ class Yandex:
         request = payload_service_pb2.GetPayloadRequest(secret_id=secret_id, version_id=version_id)
         payload = self.ask(f"read Lockbox secret {secret_id}", stub.Get, request)
         return {entry.key: Secret(entry.text_value) for entry in payload.entries if entry.HasField("text_value")}
+
+    def certificate(self, certificate_id: str) -> ManagedCertificate:
+        """How far a certificate of Certificate Manager is."""
+        from yandex.cloud.certificatemanager.v1 import certificate_pb2, certificate_service_pb2, certificate_service_pb2_grpc
+
+        stub = certificate_service_pb2_grpc.CertificateServiceStub(self._channel("certificate-manager"))
+        full = certificate_service_pb2.CertificateView.FULL
+        request = certificate_service_pb2.GetCertificateRequest(certificate_id=certificate_id, view=full)
+        found = self._ask(f"read certificate {certificate_id}", stub.Get, request)
+        said = next((each.error or each.message for each in found.challenges if each.error or each.message), "")
+        ends = found.not_after.ToDatetime(tzinfo=UTC) if found.HasField("not_after") else None
+        return ManagedCertificate(certificate_pb2.Certificate.Status.Name(found.status), ends, said)
+
+    def certificate_content(self, certificate_id: str) -> tuple[str, Secret]:
+        """The chain, as one PEM text, and the key. Needs a role of its own (certificate-manager.certificates.downloader)."""
+        from yandex.cloud.certificatemanager.v1 import certificate_content_service_pb2 as content
+        from yandex.cloud.certificatemanager.v1 import certificate_content_service_pb2_grpc as services
+
+        stub = services.CertificateContentServiceStub(self._channel("certificate-manager-data"))
+        request = content.GetCertificateContentRequest(certificate_id=certificate_id)
+        found = self._ask(f"read the content of certificate {certificate_id}", stub.Get, request)
+        return "".join(f"{each.strip()}\n" for each in found.certificate_chain), Secret(found.private_key)
 
     def close(self) -> None:
         with self._one_at_a_time:

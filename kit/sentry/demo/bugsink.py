@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from kit.adapters.proxies import Proxy
 from kit.endpoints import Secret, Trust
 from kit.sentry.demo import https
 from kit.sentry.demo.receiver import EventSeen, SentryRefused
@@ -26,10 +27,11 @@ class Bugsink:
     token: Secret
     trust: Trust
     project: int
+    proxy: Proxy | None = None
 
     def probe(self) -> Ready | NotYet:
         """One authenticated read that goes through to Postgres."""
-        return https.probe(self.url, f"/api/canonical/0/projects/{self.project}/", self.token, self.trust)
+        return https.probe(self.url, f"/api/canonical/0/projects/{self.project}/", self.token, self.trust, self.proxy)
 
     def find(self, event_id: str) -> EventSeen | None:
         wanted = UUID(event_id)
@@ -41,7 +43,8 @@ class Bugsink:
         return None
 
     def _get(self, collection: str, **query: Any) -> list[dict[str, Any]]:
-        status, body = https.get(self.url, f"/api/canonical/0/{collection}/?{urlencode(query)}", self.token, self.trust)
+        path = f"/api/canonical/0/{collection}/?{urlencode(query)}"
+        status, body = https.get(self.url, path, self.token, self.trust, self.proxy)
         if status != 200:
             raise SentryRefused(url=self.url, why=f"HTTP {status} for {collection}")
         results: list[dict[str, Any]] = json.loads(body)["results"]

@@ -15,6 +15,7 @@ from pathlib import Path
 from kit import cancel
 from kit.adapters import proxies
 from kit.adapters.process import Runner, run
+from kit.adapters.proxies import Proxy
 from kit.endpoints import Secret, Trust
 from kit.errors import KitError, first_line
 from kit.sentry.demo.receiver import Receiver
@@ -62,7 +63,7 @@ def prove(
     """Send and see. Raises `DemoNotDelivered`, `DemoNotSeen`, or what the server's API says."""
     started = time.monotonic()
     note("raising an exception")
-    event_id = send(script, dsn, server.trust, runner=runner)
+    event_id = send(script, dsn, server.trust, server.proxy, runner=runner)
     note(f"waiting for event {event_id}")
     while True:
         seen = server.find(event_id)
@@ -74,14 +75,16 @@ def prove(
         sleep(POLL_S)
 
 
-def send(script: Path, dsn: Secret, trust: Trust, *, runner: Runner = run) -> str:
+def send(script: Path, dsn: Secret, trust: Trust, proxy: Proxy | None = None, *, runner: Runner = run) -> str:
     """The id of an event that was accepted at the DSN's address. Raises `DemoNotDelivered`."""
-    sent = runner([sys.executable, str(script)], env=_environment(dsn, trust), secrets=(dsn.reveal(),), check=False)
+    sent = runner([sys.executable, str(script)], env=_environment(dsn, trust, proxy), secrets=(dsn.reveal(),), check=False)
     if sent.exit_code != 0:
         said = sent.stderr.replace(dsn.reveal(), "***").strip() or "the sender said nothing"
         raise DemoNotDelivered(why=first_line(said).removeprefix("not delivered: "), detail=said)
     return sent.stdout.strip().splitlines()[-1]
 
 
-def _environment(dsn: Secret, trust: Trust) -> dict[str, str]:
-    return {"SENTRY_DSN": dsn.reveal(), "SENTRY_CA_CERTS": str(trust.ca_file), **proxies.sparing()}
+def _environment(dsn: Secret, trust: Trust, proxy: Proxy | None) -> dict[str, str | None]:
+    """A proxy that is given is the only one: what the shell names leads elsewhere."""
+    through = proxies.through(proxy) if proxy else proxies.sparing()
+    return {"SENTRY_DSN": dsn.reveal(), "SENTRY_CA_CERTS": str(trust.ca_file), **through}

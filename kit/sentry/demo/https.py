@@ -10,7 +10,9 @@ import ssl
 import time
 from urllib.parse import urlsplit
 
-from kit.endpoints import Secret, Trust
+from kit.adapters.proxies import Proxy
+from kit.endpoints import HTTPS, Secret, Trust
+from kit.sentry.demo import tunnel
 from kit.sentry.demo.receiver import SentryRefused
 from kit.stores.contract import NotYet, Ready
 from kit.stores.wire import tls
@@ -18,12 +20,13 @@ from kit.stores.wire import tls
 TIMEOUT_S = 5.0
 
 
-def probe(url: str, path: str, token: Secret, trust: Trust) -> Ready | NotYet:
+def probe(url: str, path: str, token: Secret, trust: Trust, proxy: Proxy | None = None) -> Ready | NotYet:
     """Verified TLS, then one authenticated GET that must be answered 200. Never raises; ends in PROBE_TIMEOUT_S."""
     target = urlsplit(url)
     started = time.monotonic()
+    server = tunnel.way(target.hostname or "", target.port or HTTPS, proxy)
     try:
-        with tls.handshake(target.hostname or "", target.port or 443, trust) as connection:
+        with tls.handshake(server.host, server.port, trust, server_name=target.hostname, preamble=server.preamble) as connection:
             request = f"GET {path} HTTP/1.0\r\nHost: {target.netloc}\r\n"
             connection.send(f"{request}Authorization: Bearer {token.reveal()}\r\n\r\n".encode())
             status = connection.receive_line().split(b" ")
@@ -38,11 +41,14 @@ def probe(url: str, path: str, token: Secret, trust: Trust) -> Ready | NotYet:
         return tls.not_yet(error)
 
 
-def get(url: str, path: str, token: Secret, trust: Trust) -> tuple[int, bytes]:
+def get(url: str, path: str, token: Secret, trust: Trust, proxy: Proxy | None = None) -> tuple[int, bytes]:
     """Status and body. Raises `SentryRefused` where there was no answer, or where it did not verify."""
     target = urlsplit(url)
     context = ssl.create_default_context(cafile=str(trust.ca_file))
-    connection = http.client.HTTPSConnection(target.hostname or "", target.port, context=context, timeout=TIMEOUT_S)
+    host, port = (proxy.host, proxy.port) if proxy else (target.hostname or "", target.port)
+    connection = http.client.HTTPSConnection(host, port, context=context, timeout=TIMEOUT_S)
+    if proxy:
+        connection.set_tunnel(target.hostname or "", target.port or HTTPS, proxy.headers)
     headers = {"Authorization": f"Bearer {token.reveal()}", "Accept": "application/json"}
     try:
         connection.request("GET", path, headers=headers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from kit.adapters.proxies import Proxy
 from kit.endpoints import Trust
 from kit.errors import KitError
 from kit.stores.contract import NotYet, Ready
@@ -32,6 +33,10 @@ class Receiver(Protocol):
 
     @property
     def trust(self) -> Trust: ...
+
+    @property
+    def proxy(self) -> Proxy | None:
+        """On the way there; None where it is direct."""
 
     def probe(self) -> Ready | NotYet:
         """Verified TLS, then one authenticated read. Never raises; ends in PROBE_TIMEOUT_S."""

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from uuid import UUID
 
+from kit.adapters.proxies import Proxy
 from kit.endpoints import Secret, Trust
 from kit.sentry.demo import https
 from kit.sentry.demo.receiver import EventSeen, SentryRefused
@@ -23,13 +24,15 @@ class SentryApi:
     url: str
     token: Secret
     trust: Trust
+    proxy: Proxy | None = None
 
     def probe(self) -> Ready | NotYet:
-        return https.probe(self.url, f"/api/0/projects/{ORGANIZATION}/{PROJECT}/", self.token, self.trust)
+        return https.probe(self.url, f"/api/0/projects/{ORGANIZATION}/{PROJECT}/", self.token, self.trust, self.proxy)
 
     def find(self, event_id: str) -> EventSeen | None:
         wanted = UUID(event_id).hex
-        status, body = https.get(self.url, f"/api/0/projects/{ORGANIZATION}/{PROJECT}/events/{wanted}/", self.token, self.trust)
+        path = f"/api/0/projects/{ORGANIZATION}/{PROJECT}/events/{wanted}/"
+        status, body = https.get(self.url, path, self.token, self.trust, self.proxy)
         if status == 404:
             return None
         if status != 200:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from kit import files
 from kit.endpoints import Secret
@@ -38,6 +39,7 @@ class Lite:
     dsn_key: Secret
     api_token: Secret
     certificate: Certificate
+    is_behind_front: bool = False  # else it has the node's port to itself
 
 
 def documents(lite: Lite) -> tuple[Document, ...]:
@@ -50,20 +52,21 @@ def documents(lite: Lite) -> tuple[Document, ...]:
     )
 
 
-def certificate(stack: str, leaf: Certificate) -> Document:
-    """What whoever ends TLS in front of Sentry serves: the stand-in itself, or the front of the chart."""
-    return secret(stack, CERTIFICATE_SECRET, {"tls.crt": leaf.chain, "tls.key": leaf.key.reveal()}, "kubernetes.io/tls")
+def certificate(stack: str, leaf: Certificate, name: str = CERTIFICATE_SECRET) -> Document:
+    """What whoever ends TLS in front of Sentry serves: the stand-in itself, or the front."""
+    return secret(stack, name, {"tls.crt": leaf.chain, "tls.key": leaf.key.reveal()}, "kubernetes.io/tls")
 
 
 def section(lite: Lite, secrets: Mapping[str, str]) -> dict[str, Any]:
     """`lite:` of the values. `secrets` is everything that its pod must be replaced for when it changes."""
+    host = urlsplit(lite.url).hostname
     return {
         "stack": lite.stack,
         "sentryVersion": lite.sentry_version,
         "images": {"bugsink": lite.bugsink_image, "probe": lite.probe_image},
         "baseUrl": lite.url,
-        "hosts": [name for name in HOSTS if ":" not in name] + ["[::1]"],
-        "nodePort": NODE_PORT,
+        "hosts": [name for name in HOSTS if ":" not in name] + ["[::1]"] + ([host] if lite.is_behind_front else []),
+        "nodePort": 0 if lite.is_behind_front else NODE_PORT,
         "secrets": {"settings": SETTINGS_SECRET, "certificate": CERTIFICATE_SECRET},
         "hashes": {"secrets": files.digest(secrets)},
     }

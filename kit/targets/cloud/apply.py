@@ -20,7 +20,7 @@ from kit.sentry.installation import MIGRATED
 from kit.state import choice, given, markers
 from kit.supply import https
 from kit.supply.errors import DownloadFailed
-from kit.targets.cloud import changes, errors, in_cluster, refusals, rehearsal, shared, site, state
+from kit.targets.cloud import changes, door, errors, in_cluster, refusals, rehearsal, shared, site, state
 from kit.targets.cloud import plan as planned
 from kit.targets.cloud.errors import ApplyInterrupted, ApplyStopped, AuthorityMissing
 from kit.targets.cloud.plan import CloudPlan
@@ -68,7 +68,11 @@ def up(cloud: CloudTarget, wanted: CloudPlan, listen: Listener) -> None:
 
 def actions(cloud: CloudTarget) -> Mapping[str, Action]:
     """Kind of step → action."""
-    return {"load cluster": lambda step, note: load_images(cloud, note), **release.actions(lambda: site.release(cloud))}
+    own = {
+        "load cluster": lambda step, note: load_images(cloud, note),
+        "wait certificate": lambda step, note: door.await_certificate(cloud, note),
+    }
+    return {**own, **release.actions(lambda: site.release(cloud))}
 
 
 def load_images(cloud: CloudTarget, note: Note) -> str | None:

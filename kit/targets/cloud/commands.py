@@ -13,7 +13,7 @@ from kit.sentry.release import SentryRelease, quiet
 from kit.sentry.site import Note
 from kit.status import Check, Status
 from kit.targets import kubectl
-from kit.targets.cloud import site, status, teardown
+from kit.targets.cloud import rehearsal, site, status, teardown
 from kit.targets.cloud.target import CloudTarget
 
 
@@ -41,8 +41,15 @@ class CloudCommands:
         cloud = self.cloud
         found = {**self.sentry.client_env(), "KUBECONFIG": str(cloud.place.kubeconfig)}
         if cloud.place.rehearses:
-            found |= client_variables(cloud.clients.backing.workspace.bundle_file) | proxies.sparing()
+            found |= self._rehearsed()
         return {**found, **kubectl.on_path(cloud.clients.supply)}
+
+    def _rehearsed(self) -> Mapping[str, str]:
+        """The name leads nowhere but through the emulator, and its certificate is of the emulator's authority."""
+        proxy = self.sentry.site.proxy()
+        if proxy is None:
+            return client_variables(self.cloud.clients.backing.workspace.bundle_file) | proxies.sparing()
+        return client_variables(rehearsal.public_bundle(self.cloud.place)) | proxies.through(proxy)
 
     def preview(self) -> Preview:
         made = self.sentry

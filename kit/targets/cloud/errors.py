@@ -364,3 +364,21 @@ class ChartNotRehearsed(KitError):
         "the chart on this computer: kit up --local --sentry chart; its values for the cloud: kit values check --cloud "
         "--rehearse --chart …"
     )
+
+
+class DoorMissing(KitError):
+    """Sentry is wanted, and nothing would answer at its address."""
+
+    code = "KIT-CLOUD-DOOR"
+    exit_code = 10
+    what = "nobody would reach Sentry at https://{domain}"
+
+
+class CertificatePending(KitError):
+    """Certificate Manager has not issued the certificate of Sentry's name."""
+
+    code = "KIT-CERTIFICATE-PENDING"
+    exit_code = 64
+    what = "the certificate of {domain} is not issued yet: {status}"
+    why = "Certificate Manager looks for _acme-challenge.{domain} every half an hour, and gives up after a week{said}"
+    fix = "{remedy}; the same command goes on from there"

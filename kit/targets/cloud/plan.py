@@ -15,7 +15,7 @@ from kit.plan.release import ReleaseSeen, ReleaseWanted
 from kit.plan.steps import Plan, Step, linked
 from kit.sentry.check import sandbox
 from kit.sentry.lines import profiles
-from kit.targets.cloud import changes, checks, in_cluster, load, refusals, regions, shared, site, state
+from kit.targets.cloud import changes, checks, door, in_cluster, load, refusals, regions, shared, site, state
 from kit.targets.cloud.changes import Sums
 from kit.targets.cloud.errors import ChartNotRehearsed, Kept, RegionNotRehearsed, some
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kit.targets.cloud.target import CloudTarget
 
 SUPPLY = Step("supply", "images", "")
+CERTIFICATE = Step("wait", "certificate", "issued once the name's DNS answers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,22 +145,22 @@ def sentry(cloud: CloudTarget, *, is_settled: bool) -> Plan:
     if "sentry" not in cloud.stack.parts:
         return ()
     wanted, seen, there = ReleaseWanted("unknown", "unknown"), ReleaseSeen(), frozenset[str]()
-    if is_settled and cloud.place.kubeconfig.exists() and cloud.place.ca_file.exists():
+    door_steps = [CERTIFICATE] if cloud.clients.setting("door") in (None, door.FRONT) else []
+    if is_settled and cloud.place.kubeconfig.exists() and cloud.place.ca_file.exists() and not door.is_awaited(cloud):
         made = site.release(cloud)
-        wanted, seen, there = made.wanted(), made.seen(), _images_there(cloud)
-    return linked([*cluster.load(_images(cloud), there), *release.steps(wanted, seen)])
+        wanted, seen, there, door_steps = made.wanted(), made.seen(), _images_there(cloud), []
+    return linked([*cluster.load(_images(cloud), there), *door_steps, *release.steps(wanted, seen)])
 
 
 def _images(cloud: CloudTarget) -> tuple[str, ...]:
     """Only a rehearsal's cluster takes its images from this computer."""
-    from kit.targets.local import layout
-
     if not cloud.place.rehearses:
         return ()
-    needs = {need.key: need for need in cloud.clients.backing.supply.plan(layout.cluster_images(cloud.stack.sentry))}
+    names = cloud.clients.backing.cluster_image_names
+    needs = {need.key: need for need in cloud.clients.backing.supply.plan(names)}
     return tuple(
         f"{name} ({needs[f'image/{name}'].what})" if f"image/{name}" in needs else cloud.clients.supply.image(name).reference
-        for name in layout.cluster_images(cloud.stack.sentry)
+        for name in names
     )
 
 

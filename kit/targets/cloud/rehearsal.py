@@ -20,6 +20,7 @@ from kit.adapters import process
 from kit.blueprint.stack import Stack
 from kit.errors import KitError
 from kit.machine import Machine
+from kit.sentry.flavours import FRONT_IMAGE
 from kit.state import lock, users
 from kit.state.ports import LOOPBACK
 from kit.targets.cloud.place import Place
@@ -33,6 +34,7 @@ WHILE_USED = "--while-used"  # an option of `kit yandex emulate`
 USERS = "users"  # the file that commands hold while they use the emulator
 # Names a file to use instead of what the cloud publishes: the rehearsal's authority is its own.
 AUTHORITY_FILE = "KIT_CLOUD_CA_FILE"
+CALLERS = "198.51.100.0/24"  # who may call Sentry in a rehearsal where nobody says so; nobody's addresses, by RFC 5737
 # Sentry's domain where nobody named one: asked for by nobody but this computer, and no zone ever delegates `test` (RFC 6761).
 DOMAIN = "sentry.example.test"
 PUBLIC_AUTHORITY = "public-authority"  # below the emulator's folder: whose certificates its Certificate Manager issues
@@ -138,7 +140,8 @@ def backing(place: Place, stack: Stack, machine: Machine) -> LocalTarget:
     """The local stack that stands behind the emulator: its node takes the images, its port leads to the stand-in."""
     name = backing_name(stack.name)
     workspace = replace(place.workspace, stack=name)
-    return LocalTarget(Stack(name=name, sentry=stack.sentry, parts=stack.parts), workspace, machine)
+    made = Stack(name=name, sentry=stack.sentry, parts=stack.parts)
+    return LocalTarget(made, workspace, machine, more_images=(FRONT_IMAGE,))
 
 
 def url(local: LocalTarget) -> str:
@@ -161,6 +164,16 @@ def has_node(local: LocalTarget) -> bool:
 def emulators_own(place: Place) -> Path:
     """The emulator's journal, token and address; other Terraform configurations may have been tried against the same one."""
     return place.workspace.state / EMULATOR
+
+
+def public_authority(place: Place) -> Path:
+    """Who signs what the emulator's Certificate Manager issues."""
+    return emulators_own(place) / PUBLIC_AUTHORITY / "ca.crt"
+
+
+def public_bundle(place: Place) -> Path:
+    """Public roots, and who stands in for one."""
+    return emulators_own(place) / PUBLIC_AUTHORITY / "bundle.crt"
 
 
 def sweep(local: LocalTarget) -> bool:

@@ -9,8 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from kit import files
-from kit.endpoints import Endpoints, Trust
-from kit.host.trust import bundle
+from kit.endpoints import Endpoints
 from kit.pki import folder
 from kit.sentry import credentials
 from kit.sentry.credentials import Certificate, TrustTexts
@@ -20,7 +19,7 @@ from kit.sentry.release import SentryRelease
 from kit.sentry.site import ModuleValues, Site
 from kit.sentry.stand_in.lite import CERTIFICATE_SECRET, HOSTS
 from kit.state import lock, secrets
-from kit.targets.cloud import in_cluster, rehearsal
+from kit.targets.cloud import door, in_cluster, rehearsal
 from kit.targets.local import layout
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ def release(cloud: CloudTarget) -> SentryRelease:
 def site(cloud: CloudTarget) -> Site:
     """Whatever Terraform puts out raises `NoCloudStack` where nothing was applied. The cloud's nodes pull the chart's images."""
     clients, place, is_lite = cloud.clients, cloud.place, cloud.stack.sentry.flavour == "lite"
+    # The stand-in behind no front has the node's port to itself, in a rehearsal, where no controller leads to it either.
+    is_at_the_node = cache(lambda: is_lite and not door.is_front(cloud))
 
     def said(output: str, name: str) -> str:
         return str(cloud.outputs.document[output][name])
@@ -88,10 +89,12 @@ def site(cloud: CloudTarget) -> Site:
         # Managed Kafka asks for no client certificate; vroom only wants to have one.
         vroom_certificate=lambda: _certificate(cloud, layout.VROOM_HOLDER, (layout.VROOM_HOLDER,), credentials.VROOM_CLIENT),
         limits=limits,
-        url=lambda: rehearsal.url(clients.backing) if is_lite else f"https://{said('ingress', 'domain')}",
+        url=lambda: rehearsal.url(clients.backing) if is_at_the_node() else f"https://{said('ingress', 'domain')}",
         admin=lambda: clients.setting("admin_email") or f"admin@{said('ingress', 'domain')}",
-        trust=lambda: clients.backing.trust() if is_lite else Trust(bundle({})),
+        trust=lambda: clients.backing.trust() if is_at_the_node() else door.trust(cloud),
         front_certificate=lambda: _certificate(cloud, layout.SENTRY_HOLDER, HOSTS, CERTIFICATE_SECRET) if is_lite else None,
+        proxy=lambda: None if is_at_the_node() else door.proxy(cloud),
+        balanced=cache(lambda: door.balanced(cloud)),
     )
 
 

@@ -36,7 +36,9 @@ class CloudTarget:
         self._until = ExitStack()
         self.clients = Clients(self.stack, self.place, self._until)
         if rehearses and not self.clients.setting("domain"):
-            self.stack = self.clients.stack = replace(self.stack, cloud={**self.stack.cloud, "domain": rehearsal.DOMAIN})
+            self._stand_in(domain=rehearsal.DOMAIN)
+        if rehearses and not self.clients.setting("ingress_cidrs"):
+            self._stand_in(ingress_cidrs=[rehearsal.CALLERS])
         self._outputs: Outputs | None = None
 
     @property
@@ -59,6 +61,10 @@ class CloudTarget:
             self.stack = replace(self.stack, parts=("stores", "cluster"))
             self.clients.stack = self.stack
         return self
+
+    def _stand_in(self, **variables: Any) -> None:
+        """For what nobody named."""
+        self.stack = self.clients.stack = replace(self.stack, cloud={**self.stack.cloud, **variables})
 
     # -- what it is made from
 

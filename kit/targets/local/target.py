@@ -40,11 +40,14 @@ class LocalTarget:
         machine: Machine | None = None,
         *,
         chosen_ports: Mapping[str, int] | None = None,
+        more_images: tuple[str, ...] = (),
     ) -> None:
+        """`more_images`: what the node is to have beside Sentry's own, by the supply's names."""
         self.stack = stack
         self.workspace = workspace
         self.machine = machine or Machine(workspace)
         self._chosen_ports = chosen_ports
+        self._more_images = more_images
 
     def only(self, part: Part | str | None) -> LocalTarget:
         """The same stack with one part wanted, and what that part stands on."""
@@ -61,11 +64,11 @@ class LocalTarget:
         return self._changed(dataclasses.replace(self.stack, sentry=sentry))
 
     def _changed(self, stack: Stack) -> LocalTarget:
-        return LocalTarget(stack, self.workspace, self.machine)
+        return LocalTarget(stack, self.workspace, self.machine, more_images=self._more_images)
 
     def with_ports(self, chosen: Mapping[str, int]) -> LocalTarget:
         """The same target as it will be with these ports, before they are remembered."""
-        return LocalTarget(self.stack, self.workspace, self.machine, chosen_ports=chosen)
+        return LocalTarget(self.stack, self.workspace, self.machine, chosen_ports=chosen, more_images=self._more_images)
 
     # -- clients, each made when it is first asked for
 
@@ -196,8 +199,13 @@ class LocalTarget:
     def kubeadm_patches(self) -> Path:
         return self.workspace.assets / "kind" / "patches"
 
+    @property
+    def cluster_image_names(self) -> tuple[str, ...]:
+        """What of the supply is in the node, for Sentry."""
+        return tuple(dict.fromkeys((*layout.cluster_images(self.stack.sentry), *self._more_images)))
+
     def cluster_images(self) -> tuple[str, ...]:
-        return tuple(self.supply.image(name).reference for name in layout.cluster_images(self.stack.sentry))
+        return tuple(self.supply.image(name).reference for name in self.cluster_image_names)
 
     def supply_names(self) -> tuple[str, ...]:
         """What the wanted parts need from the supply."""
@@ -207,7 +215,7 @@ class LocalTarget:
         if "cluster" in self.stack.parts:
             names += ["kind", "kind-node"]
         if "sentry" in self.stack.parts:
-            names += [*layout.cluster_images(self.stack.sentry), "helm", "terraform"]
+            names += [*self.cluster_image_names, "helm", "terraform"]
         return tuple(names)
 
     def log_tail(self, store: str, lines: int) -> str:

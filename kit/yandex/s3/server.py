@@ -2,8 +2,8 @@
 
 The provider addresses buckets by host name (`http://<bucket>.storage.yandexcloud.net/?policy`) and cannot be told otherwise. With
 HTTP_PROXY pointing here no name has to resolve and nobody has to be root. For the same reason this must never become a way to
-anywhere else: whatever is not the storage's own host is refused before anything else is looked at, and a tunnel leads to what this
-cloud's public DNS and load balancers lead to (`run/controller.py`), and nowhere else. What a request means, `requests` says.
+anywhere else: whatever is not the storage's own host is refused before anything else is looked at, and a tunnel leads to what
+this cloud's public DNS and load balancers lead to (`run/controller.py`). What a request means, `requests` says.
 """
 
 from __future__ import annotations

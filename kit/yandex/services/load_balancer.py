@@ -1,6 +1,6 @@
 """Network load balancers, which the cluster's cloud controller makes for Services, and the way from a name to a node's port.
 
-In the cloud the controller runs beside the master; here it is `reconcile`. It gives a Service what it asks for or says why not, and
+In the cloud the controller runs beside the master; here it is `reconcile`. It gives a Service what it asks for or says why not:
 a Service that it refuses stays pending. `way` is what packets meet: the public DNS, the balancer, the nodes' security groups.
 """
 

@@ -143,6 +143,7 @@ locals {
     as_hook       = var.as_hook
     images        = var.images
     ingress       = var.ingress
+    gateway       = var.gateway
     mail          = var.mail
     kafka_hosts   = local.kafka_hosts
     clickhouse    = local.clickhouse

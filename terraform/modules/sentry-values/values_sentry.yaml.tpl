@@ -230,6 +230,19 @@ ingress:
   annotations: ${jsonencode(ingress.annotations)}
   tls: [{ secretName: ${jsonencode(ingress.tls_secret)}, hosts: [${jsonencode(ingress.hostname)}] }]
 %{ endif ~}
+%{ if gateway != null ~}
+
+route: # attached to a Gateway that ends HTTPS; the redirect from HTTP is the Gateway's too
+  main:
+    enabled: true
+    hostnames: [${jsonencode(gateway.hostname)}]
+    parentRefs:
+      - name: ${jsonencode(gateway.name)}
+        namespace: ${jsonencode(gateway.namespace)}
+%{ if gateway.listener != null ~}
+        sectionName: ${jsonencode(gateway.listener)}
+%{ endif ~}
+%{ endif ~}
 
 %{ if length(profile.values) > 0 ~}
 %{ for name, value in profile.values ~}

@@ -288,6 +288,22 @@ variable "ingress" {
   })
 }
 
+variable "gateway" {
+  description = "A Gateway to which the chart's HTTPRoute in front of web and relay is attached; null: none. Only where the profile's chart knows routes."
+  default     = null
+  type = object({
+    name      = string
+    namespace = string
+    listener  = optional(string)
+    hostname  = string
+  })
+
+  validation {
+    condition     = var.gateway == null || try(yamldecode(file("${path.module}/profiles/${var.profile}.yaml")).rules.gateway_route, false)
+    error_message = "gateway: the chart of this profile makes no HTTPRoute; use ingress, or attach one of your own."
+  }
+}
+
 variable "mail" {
   description = "The server through which mails leave, over TLS: starttls (587) or tls from the first byte on (465). With a user its password stands in the Secret of `secrets.mail`. Null: no mail leaves."
   default     = null

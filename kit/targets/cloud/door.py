@@ -1,0 +1,142 @@
+"""What leads to Sentry in the cloud: the front's certificate from Certificate Manager, its image, and the way there from here.
+
+Certificate and key are fetched when a release is made from them, and lie in a Kubernetes Secret afterwards: Terraform never asks
+for them, so its state has none. As a release is what it is made from, a renewed certificate makes another one: `kit up` brings it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kit import cancel
+from kit.adapters import proxies
+from kit.adapters.proxies import Proxy
+from kit.endpoints import HTTPS, Trust
+from kit.host.trust import bundle
+from kit.sentry.credentials import Certificate
+from kit.sentry.flavours import FRONT_IMAGE
+from kit.sentry.site import Balanced, Note
+from kit.targets.cloud import rehearsal
+from kit.targets.cloud.errors import CertificatePending
+
+if TYPE_CHECKING:
+    from kit.adapters.yandex.client import ManagedCertificate
+    from kit.supply.supply import Supply
+    from kit.targets.cloud.target import CloudTarget
+
+FRONT = "front"
+IMAGE = "KIT_FRONT_IMAGE"  # the front's image in a registry that the cloud's nodes reach, in the place of the public one
+READY = ("ISSUED", "RENEWING", "RENEWAL_FAILED")  # what has content: a renewal leaves the certificate in use as it is
+# The service looks once in half an hour: yandex-cloud/docs, certificate-manager/concepts/managed-certificate.md, read 2026-11-28.
+PATIENCE_S, POLL_S = 2400.0, 5.0
+DELEGATION = "delegate {domain} to ns1.yandexcloud.net and ns2.yandexcloud.net at its registrar, or in the zone above"
+RECORD = "see that the zone {zone} has the record _acme-challenge.{domain} CNAME {certificate}.cm.yandexcloud.net."
+
+
+def said(cloud: CloudTarget) -> Mapping[str, Any]:
+    """The output `door`; what was applied before there was one had none."""
+    found: Mapping[str, Any] = cloud.outputs.document.get("door") or {"kind": "none"}
+    return found
+
+
+def is_front(cloud: CloudTarget) -> bool:
+    return str(said(cloud)["kind"]) == FRONT
+
+
+def balanced(cloud: CloudTarget) -> Balanced | None:
+    """Raises `CertificatePending`."""
+    if not is_front(cloud):
+        return None
+    return Balanced(str(said(cloud)["address"]), _image(cloud), _certificate(cloud))
+
+
+def _image(cloud: CloudTarget) -> str:
+    """What the rehearsal's node has; in the cloud the public image, by its digest, or the one that the user names."""
+    supply = cloud.clients.supply
+    if cloud.place.rehearses:
+        return supply.image(FRONT_IMAGE).reference
+    return os.environ.get(IMAGE) or public_image(supply) or ""
+
+
+def public_image(supply: Supply) -> str | None:
+    """As the lock pins it, in the registry that it comes from."""
+    found = supply.lock.find(f"image/{FRONT_IMAGE}")
+    pinned = [image for image in (found.pulled_images if found else ()) if image.digest]
+    return f"{pinned[0].reference}@{pinned[0].digest}" if pinned else None
+
+
+# -- the certificate
+
+
+def is_awaited(cloud: CloudTarget) -> bool:
+    return is_front(cloud) and _seen(cloud).status not in READY
+
+
+def await_certificate(cloud: CloudTarget, note: Note) -> str:
+    """Until it is issued; its end, in words. Raises `CertificatePending`."""
+    started = time.monotonic()
+    while (seen := _seen(cloud)).status not in READY:
+        if time.monotonic() - started > PATIENCE_S:
+            raise _pending(cloud, seen)
+        note(f"{seen.status.lower()}; needs {_remedy(cloud)}")
+        cancel.wait(POLL_S)
+    return days_left(seen.not_after)
+
+
+def complaint(cloud: CloudTarget) -> str | None:
+    """What of the certificate a person should know; None where all is well."""
+    seen = _seen(cloud)
+    return None if seen.status == "ISSUED" else f"the certificate is {seen.status}: {_remedy(cloud)}"
+
+
+def days_left(not_after: datetime | None) -> str:
+    return "no end known" if not_after is None else f"{(not_after - datetime.now(UTC)).days} days left"
+
+
+def _certificate(cloud: CloudTarget) -> Certificate:
+    seen = _seen(cloud)
+    if seen.status not in READY:
+        raise _pending(cloud, seen)
+    chain, key = cloud.clients.yandex.certificate_content(str(said(cloud)["certificate_id"]))
+    return Certificate(chain, key)
+
+
+def _seen(cloud: CloudTarget) -> ManagedCertificate:
+    return cloud.clients.yandex.certificate(str(said(cloud)["certificate_id"]))
+
+
+def _pending(cloud: CloudTarget, seen: ManagedCertificate) -> CertificatePending:
+    words = f" ({seen.message})" if seen.message else ""
+    return CertificatePending(domain=said(cloud)["domain"], status=seen.status, said=words, remedy=_remedy(cloud))
+
+
+def _remedy(cloud: CloudTarget) -> str:
+    zone, domain = cloud.clients.setting("public_dns_zone_id"), said(cloud)["domain"]
+    if zone is None:
+        return DELEGATION.format(domain=domain)
+    return RECORD.format(zone=zone, domain=domain, certificate=said(cloud)["certificate_id"])
+
+
+# -- the way from this computer
+
+
+def trust(cloud: CloudTarget) -> Trust:
+    """Whom this computer trusts; of a rehearsal the authority that stands in for public ones, and no other."""
+    return Trust(authority(cloud) if cloud.place.rehearses else bundle({}))
+
+
+def authority(cloud: CloudTarget) -> Path:
+    return rehearsal.public_authority(cloud.place)
+
+
+def proxy(cloud: CloudTarget) -> Proxy | None:
+    """A rehearsal's name leads nowhere but through the emulator; otherwise it is as the shell says."""
+    if cloud.place.rehearses:
+        return proxies.named("the rehearsal", str(cloud.clients.changes["HTTP_PROXY"]))
+    found = proxies.of_shell(str(said(cloud)["domain"]), HTTPS)
+    return found if found and found.is_spoken else None
