@@ -65,13 +65,13 @@ output "ingress" {
 }
 
 output "door" {
-  description = "Who ends HTTPS in front of Sentry, at which address; of a front also the certificate, to be fetched from Certificate Manager, and the node ports at which callers are let in."
+  description = "Who ends HTTPS in front of Sentry, at which address; of a front also the certificate, to be fetched from Certificate Manager. The node ports are those that the security groups let in: a controller of yours takes them, too."
   value = {
     kind           = var.door
     domain         = var.domain
     address        = yandex_vpc_address.ingress.external_ipv4_address[0].address
     certificate_id = one(yandex_cm_certificate.door[*].id)
-    node_ports     = var.door == "front" ? { https = 30443, http = 30080, health = 30256 } : {}
+    node_ports     = merge(local.door_node_ports, { health = local.door_health_port })
   }
 }
 

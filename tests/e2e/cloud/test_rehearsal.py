@@ -125,6 +125,9 @@ def test_from_nothing_to_the_demo_event(kit: Rehearsed) -> None:
         *("kafka", "postgres", "redis", "clickhouse", "s3"),
         *("kubernetes", "sentry"),
     }
+    (sentry,) = (each for each in status["components"] if each["name"] == "sentry")
+    assert sentry["url"] == "https://sentry.example.test"
+    assert sentry["tls"]["verified"] is True
 
 
 def test_a_second_run_changes_nothing(kit: Rehearsed) -> None:
