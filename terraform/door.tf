@@ -20,13 +20,20 @@ resource "yandex_cm_certificate" "door" {
   }
 }
 
-# By this form of the record every renewal is answered for: yandex-cloud/docs, certificate-manager/concepts/challenges.md#auto-cname.
+locals {
+  # By this form of the record every renewal is answered for: yandex-cloud/docs, certificate-manager/concepts/challenges.md#auto-cname.
+  challenge = var.door != "front" ? null : {
+    name  = "_acme-challenge.${var.domain}."
+    value = "${yandex_cm_certificate.door[0].id}.${local.region.challenges}."
+  }
+}
+
 resource "yandex_dns_recordset" "challenge" {
   count = var.door == "front" ? 1 : 0
 
   zone_id = coalesce(var.public_dns_zone_id, one(yandex_dns_zone.public[*].id))
-  name    = "_acme-challenge.${var.domain}."
+  name    = local.challenge.name
   type    = "CNAME"
   ttl     = 300
-  data    = ["${yandex_cm_certificate.door[0].id}.cm.yandexcloud.net."]
+  data    = [local.challenge.value]
 }

@@ -71,6 +71,7 @@ output "door" {
     domain         = var.domain
     address        = yandex_vpc_address.ingress.external_ipv4_address[0].address
     certificate_id = one(yandex_cm_certificate.door[*].id)
+    challenge      = local.challenge
     node_ports     = merge(local.door_node_ports, { health = local.door_health_port })
   }
 }

@@ -176,10 +176,10 @@ class Yandex:
         """How far a certificate of Certificate Manager is."""
         from yandex.cloud.certificatemanager.v1 import certificate_pb2, certificate_service_pb2, certificate_service_pb2_grpc
 
-        stub = certificate_service_pb2_grpc.CertificateServiceStub(self._channel("certificate-manager"))
+        stub = certificate_service_pb2_grpc.CertificateServiceStub(self.channel("certificate-manager"))
         full = certificate_service_pb2.CertificateView.FULL
         request = certificate_service_pb2.GetCertificateRequest(certificate_id=certificate_id, view=full)
-        found = self._ask(f"read certificate {certificate_id}", stub.Get, request)
+        found = self.ask(f"read certificate {certificate_id}", stub.Get, request)
         said = next((each.error or each.message for each in found.challenges if each.error or each.message), "")
         ends = found.not_after.ToDatetime(tzinfo=UTC) if found.HasField("not_after") else None
         return ManagedCertificate(certificate_pb2.Certificate.Status.Name(found.status), ends, said)
@@ -189,9 +189,9 @@ class Yandex:
         from yandex.cloud.certificatemanager.v1 import certificate_content_service_pb2 as content
         from yandex.cloud.certificatemanager.v1 import certificate_content_service_pb2_grpc as services
 
-        stub = services.CertificateContentServiceStub(self._channel("certificate-manager-data"))
+        stub = services.CertificateContentServiceStub(self.channel("certificate-manager-data"))
         request = content.GetCertificateContentRequest(certificate_id=certificate_id)
-        found = self._ask(f"read the content of certificate {certificate_id}", stub.Get, request)
+        found = self.ask(f"read the content of certificate {certificate_id}", stub.Get, request)
         return "".join(f"{each.strip()}\n" for each in found.certificate_chain), Secret(found.private_key)
 
     def close(self) -> None:

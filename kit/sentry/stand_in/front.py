@@ -1,7 +1,7 @@
 """HTTPS in front of Sentry: nginx. On this computer one, at a port of the node; in the cloud two, behind a load balancer.
 
 The chart brings Services that speak HTTP and leave HTTPS to a controller, which a laptop's cluster has not, and one in the cloud
-only if somebody installed it. These objects are kit's own and belong to the wrapped release, so `helm uninstall` takes them along.
+only if somebody installed it. These objects are kit's own and belong to the wrapped release: `helm uninstall` takes them along.
 The stand-in on this computer needs none of this: it speaks HTTPS itself.
 """
 

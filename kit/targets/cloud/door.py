@@ -1,7 +1,7 @@
 """What leads to Sentry in the cloud: the front's certificate from Certificate Manager, its image, and the way there from here.
 
 Certificate and key are fetched when a release is made from them, and lie in a Kubernetes Secret afterwards: Terraform never asks
-for them, so its state has none. As a release is what it is made from, a renewed certificate makes another one: `kit up` brings it.
+for them, so its state has none. As a release is what it is made from, a renewed certificate makes another: `kit up` brings it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ IMAGE = "KIT_FRONT_IMAGE"  # the front's image in a registry that the cloud's no
 READY = ("ISSUED", "RENEWING", "RENEWAL_FAILED")  # what has content: a renewal leaves the certificate in use as it is
 # The service looks once in half an hour: yandex-cloud/docs, certificate-manager/concepts/managed-certificate.md, read 2026-11-28.
 PATIENCE_S, POLL_S = 2400.0, 5.0
-DELEGATION = "delegate {domain} to ns1.yandexcloud.net and ns2.yandexcloud.net at its registrar, or in the zone above"
-RECORD = "see that the zone {zone} has the record _acme-challenge.{domain} CNAME {certificate}.cm.yandexcloud.net."
+DELEGATION = "delegate {domain} to {servers} at its registrar, or in the zone above"
+RECORD = "see that the Internet is answered {name} CNAME {value}"
 
 
 def said(cloud: CloudTarget) -> Mapping[str, Any]:
@@ -116,10 +116,10 @@ def _pending(cloud: CloudTarget, seen: ManagedCertificate) -> CertificatePending
 
 
 def _remedy(cloud: CloudTarget) -> str:
-    zone, domain = cloud.clients.setting("public_dns_zone_id"), said(cloud)["domain"]
-    if zone is None:
-        return DELEGATION.format(domain=domain)
-    return RECORD.format(zone=zone, domain=domain, certificate=said(cloud)["certificate_id"])
+    servers = cloud.outputs.document["ingress"]["name_servers"]
+    if servers:  # of the zone that was made for it
+        return DELEGATION.format(domain=said(cloud)["domain"], servers=" and ".join(each.rstrip(".") for each in servers))
+    return RECORD.format(**said(cloud)["challenge"])
 
 
 # -- the way from this computer

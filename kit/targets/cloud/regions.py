@@ -22,6 +22,7 @@ class Region(Struct, frozen=True, forbid_unknown_fields=True):
     databases: str
     authority: str
     name_servers: tuple[str, ...]
+    challenges: str
     sources: tuple[str, ...]
 
     @property
