@@ -214,7 +214,7 @@ class Door:
 
     def build(self, *rules: dict[str, Any]) -> None:
         network = yandex.network(self.cloud)
-        subnet, account = yandex.subnet(self.cloud, network), yandex.account(self.cloud)
+        subnet, account = yandex.subnet(self.cloud, network), yandex.cluster_account(self.cloud)
         cluster = yandex.kubernetes(self.cloud, network, account)
         fields: dict[str, Any] = {"folder_id": FOLDER, "network_id": network, "name": "nodes"}
         self.group = self.cloud.done("vpc.v1.SecurityGroupService/Create", **fields, rule_specs=rules or RULES).id
