@@ -11,6 +11,7 @@ from kit.capacity.shape import PRESET
 from kit.errors import KitError
 
 ZONES = 3
+ENGINES = {"postgres": "postgresql"}  # the cloud's names, where they are not kit's
 CONNECTIONS_STEP, LEAST_CONNECTIONS = 100, 400
 NODE_DISK_GB = 128
 
@@ -46,7 +47,7 @@ REASONS = {
 }
 
 
-def size(needed: Need, known: Constants, most_nodes: int = 32) -> dict[str, Any]:
+def size(needed: Need, known: Constants) -> dict[str, Any]:
     """An entry of sizes.yaml. Raises `NotCarried`."""
 
     def refused(part: str, wanted: float, most: float, unit: str) -> NotCarried:
@@ -74,20 +75,21 @@ def size(needed: Need, known: Constants, most_nodes: int = 32) -> dict[str, Any]
         largest = _numbers(names[-1])
         raise refused(part, cores, largest[0], "vCPU") if cores > largest[0] else refused(part, memory, largest[1], "GB")
 
-    def disk(part: str, gb: float, most: int = known.disks.most) -> int:
-        steps = max(math.ceil(gb / known.disks.step), math.ceil(known.disks.least / known.disks.step))
-        if steps * known.disks.step > most:
+    def disk(part: str, gb: float) -> int:
+        steps = max(1, math.ceil(gb / known.disk_step))
+        most = known.largest_disks[ENGINES.get(part, part)]
+        if steps * known.disk_step > most:
             raise refused(part, gb, most, "GB")
-        return steps * known.disks.step
+        return steps * known.disk_step
 
     if max(needed.partitions.values(), default=0) > known.partition_steps[-1]:
         raise refused("kafka", max(needed.partitions.values()), known.partition_steps[-1], "partitions")
-    by_speed = math.ceil(needed.kafka_mb_s / known.disk_mb_s.per_block) * known.disks.step
+    by_speed = math.ceil(needed.kafka_mb_s / known.disk_mb_s.per_block) * known.disk_step
     if needed.kafka_mb_s > known.disk_mb_s.most:
         raise refused("kafka", needed.kafka_mb_s, known.disk_mb_s.most, "MB/s")
     kafka = {
         "preset": preset("kafka", "s3", needed.kafka_cores),
-        "disk_size": disk("kafka", max(needed.kafka_disk_gb, by_speed), known.disks.most_of_kafka),
+        "disk_size": disk("kafka", max(needed.kafka_disk_gb, by_speed)),
         "partitions": known.other_partitions,
     }
     clickhouse = {
@@ -110,11 +112,11 @@ def size(needed: Need, known: Constants, most_nodes: int = 32) -> dict[str, Any]
     redis = {
         "hosts": 2,
         "preset": valkey,
-        "disk_size": disk("redis", _numbers(valkey)[1] * known["valkey_disk"], known.disks.most_of_kafka),
+        "disk_size": disk("redis", _numbers(valkey)[1] * known["valkey_disk"]),
     }
     nodes = _nodes(needed, known)
-    if ZONES * nodes["max"] > most_nodes:
-        raise refused("nodes", ZONES * nodes["max"], most_nodes, "nodes")
+    if ZONES * nodes["max"] > known.most_nodes:
+        raise refused("nodes", ZONES * nodes["max"], known.most_nodes, "nodes")
     own = {name: count for name, count in needed.partitions.items() if count != known.other_partitions}
     return {
         "zones": ZONES,

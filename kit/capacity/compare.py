@@ -11,7 +11,6 @@ from kit.capacity.constants import Constants
 from kit.capacity.need import Need
 from kit.capacity.shape import Shape
 
-BLOCK_GB = 32
 FAR = 36_500  # days: beyond that nothing is full
 
 
@@ -43,7 +42,7 @@ class Filled:
 def rows(needed: Need, shape: Shape, known: Constants) -> tuple[Row, ...]:
     """In the order of the way of an event."""
     nodes = shape.nodes
-    blocks = shape.kafka.disk // BLOCK_GB
+    blocks = shape.kafka.disk // known.disk_step
     return (
         *(Row("kafka", f"partitions of {name}", least, shape.partitions_of(name), "") for name, least in needed.readers.items()),
         Row("kafka", "disk of a broker", needed.kafka_disk_gb, shape.kafka.disk, "GB"),
@@ -90,9 +89,11 @@ def carried(load: Load, retention_days: int, shape: Shape, known: Constants) -> 
 
 def filled(needed: Need, shape: Shape, known: Constants, today: date, quota_gb: float | None = None) -> tuple[Filled, ...]:
     """What is full before what it holds is old enough to go: disks, as large as they become by themselves, and Object Storage."""
-    late = known["clickhouse_late_days"]
-    kafka, kafka_gb = _grown("the disk of each Kafka broker", shape.kafka.disk, shape.growth, known.disks.most_of_kafka)
-    clickhouse, clickhouse_gb = _grown("the disk of ClickHouse", shape.clickhouse.disk, shape.growth, known.disks.most)
+    late, largest = known["clickhouse_late_days"], known.largest_disks
+    kafka, kafka_gb = _grown("the disk of each Kafka broker", shape.kafka.disk, shape.growth, largest["kafka"])
+    clickhouse, clickhouse_gb = _grown(
+        "the disk of ClickHouse", shape.clickhouse.disk, shape.growth, known.largest_disks["clickhouse"]
+    )
     stores = (
         (kafka, kafka_gb, needed.kafka_gb_a_day, known["kafka_retention_days"]),
         (clickhouse, clickhouse_gb, needed.clickhouse_gb_a_day, needed.retention_days + late),

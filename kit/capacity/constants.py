@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from kit import yaml_file
 from kit.blueprint.load import Load
+from kit.capacity import offers
 
 FILE = Path(__file__).with_name("constants.yaml")
 Source = Literal["measured", "published", "assumed"]
@@ -45,15 +46,6 @@ class Node(Struct, frozen=True, forbid_unknown_fields=True):
     memory: int
 
 
-class Disks(Struct, frozen=True, forbid_unknown_fields=True):
-    """Sizes that a disk may have, in GB."""
-
-    least: int
-    step: int
-    most: int
-    most_of_kafka: int
-
-
 class DiskSpeed(Struct, frozen=True, forbid_unknown_fields=True):
     """MB a second."""
 
@@ -76,7 +68,7 @@ class SizeFor(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Constants(Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file."""
+    """The whole file, and what there is to choose from."""
 
     when: str
     machine: str
@@ -84,12 +76,16 @@ class Constants(Struct, frozen=True, forbid_unknown_fields=True):
     topics: Mapping[str, Topic]
     partition_steps: tuple[int, ...]
     other_partitions: int
-    presets: Mapping[str, tuple[str, ...]]
     nodes: tuple[Node, ...]
     nodes_per_zone: int
-    disks: Disks
+    disk_step: int
     disk_mb_s: DiskSpeed
     sizes: Mapping[str, SizeFor]
+    # what there is, which offers.py reads
+    presets: Mapping[str, tuple[str, ...]]
+    largest_disks: Mapping[str, int]  # engine → GB
+    most_nodes: int
+    new_cloud: Mapping[str, float]  # quota → its limit, sizes in GB
 
     def __getitem__(self, name: str) -> float:
         return self.constants[name].value
@@ -98,4 +94,5 @@ class Constants(Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def load() -> Constants:
     """Those that are shipped."""
-    return yaml_file.read(FILE).to(Constants)
+    document = yaml_file.read(FILE)
+    return document.convert({**document.plain(), **offers.read()}, Constants, ())

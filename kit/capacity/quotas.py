@@ -28,6 +28,8 @@ def of(shape: Shape, needed: Need) -> tuple[Quota, ...]:
         Quota("compute.instances.count", nodes.count, ""),
         Quota("compute.instanceCores.count", nodes.count * nodes.cores, ""),
         Quota("compute.instanceMemory.size", nodes.count * nodes.memory, "GB"),
+        Quota("managed-kubernetes.cores.count", nodes.count * nodes.cores, ""),
+        Quota("managed-kubernetes.memory.size", nodes.count * nodes.memory, "GB"),
         Quota("compute.ssdDisks.size", _disk(nodes), "GB"),
         Quota("storage.volume.size", round(needed.objects_gb), "GB"),
     )

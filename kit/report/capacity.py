@@ -35,6 +35,7 @@ class Comparison:
     quotas: tuple[Quota, ...]
     size: dict[str, Any]  # that was chosen for the load
     base: str
+    new_cloud: Mapping[str, float]  # quota → its limit
     dominates: float  # PUT/s from which on requests are the largest part of the bill
 
     @property
@@ -57,6 +58,7 @@ def compared(
         quotas=quotas.of(shape.of("chosen", chosen), needed),
         size=chosen,
         base=sizes.base(sizes_there, needed, known),
+        new_cloud=known.new_cloud,
         dominates=known["nodestore_dominates"],
     )
 
@@ -77,7 +79,7 @@ def _parts(shown: Comparison) -> Iterator[str]:
     )
     processes = ", ".join(f"{name} {count}" for name, count in needed.replicas.items())
     requests = f"{millions(needed.puts_a_month)} PUT and {millions(needed.gets_a_month)} GET a month"
-    asked = ", ".join(f"{each.id} {each.needed:g}{each.unit and ' ' + each.unit}" for each in shown.quotas)
+    asked = ", ".join(f"{each.id} {each.needed:g}{each.unit and ' ' + each.unit}{_more(each, shown)}" for each in shown.quotas)
     yield f"\n{_wrapped(f'pods at the peak: {processes}')}"
     yield f"Object Storage: {requests}, {needed.objects_gb:,.0f} GB kept\n"
     if needed.puts_a_second > shown.dominates:
@@ -86,6 +88,12 @@ def _parts(shown: Comparison) -> Iterator[str]:
         yield "  a nodestore that writes in batches, or sampling, is cheaper (docs/capacity.md)\n"
     yield f"{_wrapped(f'quotas that the size below needs: {asked}')}\n"
     yield tfvars.text(shown.size, needed, shown.base)
+
+
+def _more(quota: Quota, shown: Comparison) -> str:
+    """Where a new cloud has less."""
+    there = shown.new_cloud.get(quota.id)
+    return "" if there is None or quota.needed <= there else f" (a new cloud has {there:g})"
 
 
 def _wrapped(text: str) -> str:

@@ -15,7 +15,7 @@ import yaml
 
 from bench.capacity import FIGURES
 from kit.blueprint.load import FIELDS, Load, rate
-from kit.capacity import check, choose, compare, constants, need, shape, sizes, tfvars
+from kit.capacity import check, choose, compare, constants, need, quotas, shape, sizes, tfvars
 from kit.capacity.check import PlanFills
 from kit.capacity.choose import NotCarried
 from kit.capacity.need import Need
@@ -244,6 +244,25 @@ def test_departures_from_a_size_count() -> None:
     assert (there.kafka.disk, there.kafka.cores, there.partitions_of("events"), there.partitions_of("outcomes")) == (400, 2, 6, 3)
     with_keeper = sizes.named(SIZES, "ha", {"resources": {"clickhouse": {"keeper": "separate", "preset": None}}})
     assert with_keeper.keeper == shape.Host(3, 2, 8, 10)
+
+
+# ── what there is to choose from
+
+
+def test_host_classes_come_smallest_first_from_the_rules_that_the_emulator_goes_by() -> None:
+    from kit.yandex.rules import catalog
+
+    for family, engine in (("s3", "kafka"), ("s3", "clickhouse"), ("s3", "postgresql"), ("hm3", "redis")):
+        offered = [preset for preset in catalog.presets(engine) if preset.family == family]
+        assert list(KNOWN.presets[family]) == [preset.id for preset in sorted(offered, key=lambda each: each.memory_bytes)]
+    assert KNOWN.largest_disks == {"kafka": 4096, "clickhouse": 8192, "postgresql": 8192, "redis": 4096}
+    assert KNOWN.most_nodes == 32
+
+
+def test_every_quota_that_is_asked_for_is_one_of_the_cloud_s() -> None:
+    of = KNOWN.sizes["large"]
+    asked = quotas.of(sizes.named(SIZES, "large"), need.of(of.load, of.retention_days, KNOWN))
+    assert {each.id for each in asked} - KNOWN.new_cloud.keys() == set()
 
 
 # ── the constants

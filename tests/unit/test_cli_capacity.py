@@ -143,7 +143,7 @@ def test_what_is_wrong_with_it_has_its_line(text: str, says: str) -> None:
 # -- a plan of the cloud
 
 
-def cloud(stack: Stack, quota: Quota | KitError | None = None, *, is_applied: bool = False) -> Any:
+def cloud(stack: Stack, quota: Quota | KitError | None = None, *, is_applied: bool = False, rehearses: bool = False) -> Any:
     def quotas(cloud_id: str, service: str) -> dict[str, Quota]:
         assert (cloud_id, service) == ("b1gcloud", "storage")
         if isinstance(quota, KitError):
@@ -151,7 +151,10 @@ def cloud(stack: Stack, quota: Quota | KitError | None = None, *, is_applied: bo
         return {load.VOLUME: quota} if quota else {}
 
     clients = SimpleNamespace(given=stack.cloud.get, setting=stack.cloud.get, yandex=SimpleNamespace(quotas=quotas))
-    return SimpleNamespace(stack=stack, clients=clients, is_applied=is_applied, workspace=Workspace("it", ROOT, ROOT, ROOT))
+    place = SimpleNamespace(rehearses=rehearses)
+    return SimpleNamespace(
+        stack=stack, clients=clients, place=place, is_applied=is_applied, workspace=Workspace("it", ROOT, ROOT, ROOT)
+    )
 
 
 def stack(text: str) -> Stack:
@@ -179,6 +182,16 @@ def test_a_quota_of_object_storage_that_fills_is_refused() -> None:
     load.refuse_full(cloud(there, quota, is_applied=True), "b1gcloud")
     load.refuse_full(cloud(there, KitError(what="no", why="denied", fix="-")), "b1gcloud")
     load.refuse_full(cloud(there, Quota(load.VOLUME, None, None)), "b1gcloud")
+
+
+def test_a_quota_refuses_no_rehearsal_and_is_told() -> None:
+    there, quota = stack(f"{STATED}cloud: {{size: small}}"), Quota(load.VOLUME, 100 * load.GB, 0)
+    (said,) = load.refuse_full(cloud(there, quota, rehearses=True), "b1gcloud")
+    assert said.startswith("the quota of Object Storage would be full on 20")
+    assert "ask for 454 GB of storage.volume.size in the real cloud" in said
+    few = stack(f"{STATED}cloud: {{size: small, disk_growth: null, resources: {{clickhouse: {{disk_size: 64}}}}}}")
+    with pytest.raises(PlanFills, match="the disk of ClickHouse would be full"):
+        load.refuse_full(cloud(few, quota, rehearses=True), "b1gcloud")
 
 
 def test_a_plan_says_what_its_size_carries() -> None:

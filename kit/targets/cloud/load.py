@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from kit.capacity import check, compare, constants, sizes
+from kit.capacity import check, compare, constants, need, sizes
 from kit.errors import KitError
 from kit.report import capacity
 
@@ -17,12 +17,20 @@ GB = 2**30
 VOLUME = "storage.volume.size"
 
 
-def refuse_full(cloud: CloudTarget, cloud_id: str) -> None:
-    """Raises `PlanFills`; nothing where no load is stated. After terraform's plan, which says better what is no number."""
-    stack = cloud.stack
-    if stack.load is not None:
-        quota_gb = _room(cloud, cloud_id)
-        check.refuse_full(stack.load, stack.sentry.retention_days, _shape(cloud), constants.load(), today(), quota_gb)
+def refuse_full(cloud: CloudTarget, cloud_id: str) -> tuple[str, ...]:
+    """Raises `PlanFills`; nothing where no load is stated. After terraform's plan, which says better what is no number.
+
+    In a rehearsal the quota of Object Storage refuses nothing, for nobody can raise it there: it comes back in words.
+    """
+    stack, known = cloud.stack, constants.load()
+    if stack.load is None:
+        return ()
+    days, shape, quota_gb = stack.sentry.retention_days, _shape(cloud), _room(cloud, cloud_id)
+    check.refuse_full(stack.load, days, shape, known, today(), None if cloud.place.rehearses else quota_gb)
+    needed = need.of(stack.load, days, known)
+    full = compare.filled(needed, shape, known, today(), quota_gb)
+    ask = f"ask for {needed.objects_gb:,.0f} GB of {VOLUME} in the real cloud"
+    return tuple(f"{each.what} would be full on {each.on:%Y-%m-%d}: {ask}" for each in full)
 
 
 def carried(cloud: CloudTarget) -> str:

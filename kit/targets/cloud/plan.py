@@ -56,7 +56,7 @@ def plan(cloud: CloudTarget) -> CloudPlan:
     with suppress(KitError):  # what does not answer is seen below
         in_cluster.recall(cloud)
     resources, sums, is_changed = _resources(cloud, destroy=False)
-    load.refuse_full(cloud, folder.cloud_id)
+    stated = load.refuse_full(cloud, folder.cloud_id)
     created = Counter(step.subject.partition(".")[0] for step in resources if step.verb == "create")
     left_out = (
         checks.quotas(
@@ -69,7 +69,7 @@ def plan(cloud: CloudTarget) -> CloudPlan:
         if created
         else ()
     )
-    return CloudPlan(resources, sentry(cloud, is_settled=not is_changed), sums, left_out, supply, load.carried(cloud))
+    return CloudPlan(resources, sentry(cloud, is_settled=not is_changed), sums, (*stated, *left_out), supply, load.carried(cloud))
 
 
 def _check(cloud: CloudTarget) -> None:
