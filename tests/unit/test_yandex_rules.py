@@ -422,6 +422,55 @@ def test_a_subnet_of_another_zone_is_refused(world: World) -> None:
     assert "not in ru-central1-b" in world.cloud.refused(f"{GROUPS}/Create", **request).details()
 
 
+# -- names of what is no cluster
+
+
+LONG = "n" * 64
+NAMED = {
+    "vpc.v1.NetworkService": ({}, (LONG, "1n", "n_", "n.n")),
+    "vpc.v1.SecurityGroupService": ({"network_id": "network"}, (LONG, "1n", "n_", "n.n")),
+    "iam.v1.ServiceAccountService": ({}, (LONG, "1n", "n_", "N", "")),
+    "dns.v1.DnsZoneService": ({"zone": "example.com."}, (LONG, "1n", "n_", "N")),
+    "kms.v1.SymmetricKeyService": ({"default_algorithm": 1}, ("n" * 101,)),
+    "lockbox.v1.SecretService": ({}, ("n" * 101,)),
+    "storage.v1.BucketService": ({}, (LONG, "n_", "nn", "N-n-n", "-nn")),
+}
+SECRET = {"password": "a-Password_1"}
+PARTS = {
+    "mdb.kafka.v1.TopicService": (KAFKA, "topic_spec", {"partitions": {"value": 1}}, ("n" * 250, "a b", "..", ".", "_of-kafka")),
+    "mdb.kafka.v1.UserService": (KAFKA, "user_spec", SECRET, ("1n", "n.n", "имя")),
+    "mdb.postgresql.v1.UserService": (
+        POSTGRES,
+        "user_spec",
+        {"password": "a-Password_1"},
+        (LONG, "postgres", "admin", "pg_n", "-n"),
+    ),
+    "mdb.postgresql.v1.DatabaseService": (POSTGRES, "database_spec", {"owner": "owner"}, (LONG,)),
+    "mdb.clickhouse.v1.DatabaseService": (CLICKHOUSE, "database_spec", {}, (LONG, "n.n")),
+}
+
+
+@pytest.mark.parametrize("service", NAMED)
+def test_a_name_that_the_service_does_not_take_is_refused(world: World, service: str) -> None:
+    fields, names = NAMED[service]
+    fields = {key: world.network if value == "network" else value for key, value in fields.items()}
+    for name in names:
+        refused = world.cloud.refused(f"{service}/Create", folder_id=FOLDER, name=name, **fields)
+        assert refused.code() is INVALID, f"{name}: {refused.details()}"
+
+
+@pytest.mark.parametrize("service", PARTS)
+def test_a_name_inside_a_cluster_is_held_against_its_service(world: World, service: str) -> None:
+    cluster, spec, fields, names = PARTS[service]
+    made = world.cloud.done(f"{cluster}/Create", **world.right(cluster)).id
+    for name in names:
+        refused = world.cloud.refused(f"{service}/Create", cluster_id=made, **{spec: {"name": name, **fields}})
+        assert refused.code() is INVALID, f"{name}: {refused.details()}"
+    if "Kafka" in service or spec == "user_spec":
+        world.cloud.done(f"{service}/Create", cluster_id=made, **{spec: {"name": "n-1", **fields}})
+    world.cloud.done(f"{cluster}/Delete", cluster_id=made)
+
+
 # -- roles
 
 
@@ -566,7 +615,7 @@ def test_a_bucket_counts_whoever_makes_it(certificate: tuple[bytes, bytes, bytes
 def lines(node: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The mappings that name a source, and those that should: all that hold a fact."""
     if isinstance(node, Mapping):
-        if set(node) & {"source", "status", "value", "minimum", "limit", "fraction", "families", "roles", "prefixes"}:
+        if set(node) & {"source", "pattern", "status", "value", "minimum", "limit", "fraction", "families", "roles", "prefixes"}:
             yield path, node
             return
         for name, value in node.items():
@@ -582,7 +631,7 @@ FILES = {path.name for path in data.FOLDER.glob("*.yaml")}
 def test_data_lies_in_the_package() -> None:
     assert {
         *("presets.yaml", "versions.yaml", "disks.yaml", "hosts.yaml", "nodes.yaml"),
-        *("quotas.yaml", "roles.yaml", "upgrades.yaml"),
+        *("quotas.yaml", "roles.yaml", "upgrades.yaml", "names.yaml"),
     } == FILES
 
 

@@ -17,6 +17,7 @@ from kit.yandex.engine.resource import Hook, MutationContext, Resource
 from kit.yandex.engine.state import EmulatorState
 from kit.yandex.managed import connections
 from kit.yandex.managed.product import Product, cluster_of, inventory, owner_of
+from kit.yandex.rules import names
 
 OnSpec = Callable[["NewPart"], None]
 
@@ -99,6 +100,7 @@ class Parts:
         for index, spec in enumerate(getattr(context.request, listed, ())):
             message = descriptors.message(self.message)(cluster_id=context.message.id)
             copy_fields(spec, message)
+            names.check(self.product.engine.value, self.noun.lower(), message.name, f"{listed}[{index}].name")
             inner = replace(context, message=message, extra={})
             self.complete(NewPart(inner, spec, f"{listed}[{index}]", context.message, cluster))
             context.change.put(Record(f"{context.message.id}/{message.name}", context.message.id, message, inner.extra))
@@ -114,6 +116,7 @@ class Parts:
         """Complete and check the part that the request specifies."""
         path = f"{self.noun.lower()}_spec"
         new = NewPart(context, getattr(context.request, path), path, *self._owner(context))
+        names.check(self.product.engine.value, self.noun.lower(), new.message.name, f"{path}.name")
         self.check(new)
         self.complete(new)
 
