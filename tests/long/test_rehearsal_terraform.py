@@ -24,7 +24,9 @@ from kit.stores import catalog, kafka_admin, kafka_topics
 from kit.stores import kafka as kafka_store
 from kit.stores.contract import Ready
 from kit.yandex.backing.local import LocalBacking
+from kit.yandex.engine import ids
 from tests.support.holding import holding
+from tests.terraform import test_restore
 from tests.terraform.planning import KAFKA_PASSWORD, REDIS_PASSWORD
 from tests.terraform.test_rehearsal import Rehearsal, rehearsal
 
@@ -144,6 +146,54 @@ def test_a_lost_broker_is_planned_with_all_that_was_on_it(cloud: Cloud) -> None:
     sentry = dataclasses.replace(local.endpoints().kafka, password=Secret(KAFKA_PASSWORD))
     assert isinstance(kafka_store.probe(sentry, local.trust()), Ready)
     assert cloud.terraform.is_unchanged()
+
+
+STORED = {  # store → what is written as Sentry's own user, and how it is read again
+    "postgres": (
+        ("CREATE TABLE project (id serial PRIMARY KEY, slug citext)", "INSERT INTO project (slug) VALUES ('internal')"),
+        "SELECT slug FROM project",
+    ),
+    "clickhouse": (
+        (
+            "CREATE TABLE events (day Date, id UInt64, title String) ENGINE = MergeTree(day, id, 8192)",
+            "INSERT INTO events VALUES ('2026-11-28', 7, 'ZeroDivisionError')",
+        ),
+        "SELECT title FROM events",
+    ),
+}
+
+
+def asked(cloud: Cloud, store: str, query: str) -> str:
+    local, module = cloud.backing.local, catalog.module(store)
+    endpoint = module.with_password(local.endpoints().store(store), cloud.password(f"{store}_password"))
+    if store == "clickhouse":
+        return module.ask(endpoint, local.trust(), query, "sentry").strip()
+    with module.connected(endpoint, local.trust()) as server:
+        ran = server.execute(query)
+        return "".join(row[0] for row in ran.fetchall()) if ran.description else ""
+
+
+@pytest.mark.parametrize("store", STORED)
+def test_a_lost_store_comes_back_out_of_its_backup_with_what_was_in_it(cloud: Cloud, store: str) -> None:
+    """The event and the row were written by Sentry's own user; afterwards that user, with a password made anew, reads them."""
+    it, client = cloud.terraform, test_restore.as_client(cloud.terraform)
+    package = f"mdb.{test_restore.PACKAGES[store]}.v1"
+    writes, read = STORED[store]
+    for query in writes:
+        asked(cloud, store, query)
+    written = asked(cloud, store, read)
+    assert written
+    client.done(f"{package}.ClusterService/Backup", cluster_id=(lost := test_restore.cluster_id(it, store)))
+    (backup,) = client(f"{package}.BackupService/List", folder_id=ids.FOLDER).backups
+    Docker().stop_and_remove(f"{cloud.backing.local.stack.name}-{store}", 0)
+    time.sleep(1.5)  # a look may be a second old
+    assert not client(f"{package}.ClusterService/List", folder_id=ids.FOLDER).clusters
+    test_restore.restore(it, store, backup.id)
+    assert test_restore.cluster_id(it, store) != lost
+    it.change("apply")
+    assert asked(cloud, store, read) == written
+    assert it.is_unchanged()
+    client.done(f"{package}.BackupService/Delete", backup_id=backup.id)
 
 
 def test_nothing_is_left_after_destroy(cloud: Cloud) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.yandex import Cloud
+from tests.terraform.planning import REDIS_PASSWORD
 from tests.terraform.test_rehearsal import TOKEN, Rehearsal, rehearsal
 
 # The two stores with all that they need, and not the eighty topics of the third.
@@ -18,11 +19,13 @@ STORES = tuple(
     for address in (
         "yandex_mdb_postgresql_database.sentry",
         "yandex_mdb_clickhouse_user.sentry",
+        "yandex_mdb_redis_cluster_v2.sentry",
         "yandex_iam_service_account.buckets",  # `import` evaluates the whole, and wants the keys of this map
     )
 )
 CLUSTERS = {"postgres": "yandex_mdb_postgresql_cluster_v2.sentry", "clickhouse": "yandex_mdb_clickhouse_cluster_v2.sentry"}
 QUIETLY = ("-auto-approve", "-input=false", "-no-color")
+VALKEY = "yandex_mdb_redis_cluster_v2.sentry"
 PACKAGES = {"postgres": "postgresql", "clickhouse": "clickhouse"}
 
 
@@ -46,6 +49,37 @@ def restore(it: Rehearsal, store: str, backup: str) -> None:
     for address in rows(store):
         it.terraform("import", f"-var-file={it.folder / 'rehearsal.tfvars.json'}", "-input=false", address, f"{made}:sentry")
     it.terraform("apply", *QUIETLY, *STORES)
+
+
+def restore_valkey(it: Rehearsal, cloud: Cloud, lost: Any, backup: str) -> None:
+    """Provider 0.213 has no argument for it: restored by the API, as `yc managed-redis cluster restore` does, and taken over."""
+    config, hosts = lost.config, [{"zone_id": zone, "subnet_id": subnet} for zone, subnet in _subnets(cloud, lost.network_id)[:1]]
+    made = cloud.done(
+        "mdb.redis.v1.ClusterService/Restore",
+        backup_id=backup,
+        name=lost.name,
+        network_id=lost.network_id,
+        environment=lost.environment,
+        config_spec={
+            "version": config.version,
+            "resources": config.resources,
+            "redis": {"password": REDIS_PASSWORD, "maxmemory_policy": config.redis.user_config.maxmemory_policy},
+        },
+        host_specs=hosts,
+        tls_enabled={"value": True},
+        persistence_mode=lost.persistence_mode,
+        announce_hostnames=True,
+        security_group_ids=lost.security_group_ids,
+    )
+    it.terraform("state", "rm", VALKEY)
+    it.terraform("import", f"-var-file={it.folder / 'rehearsal.tfvars.json'}", "-input=false", VALKEY, made.id)
+    it.terraform("apply", *QUIETLY, *STORES)
+
+
+def _subnets(cloud: Cloud, network: str) -> list[tuple[str, str]]:
+    """The stores' own, by zone."""
+    found = cloud("vpc.v1.NetworkService/ListSubnets", network_id=network).subnets
+    return [(subnet.zone_id, subnet.id) for subnet in found if "stores" in subnet.name]
 
 
 def is_unchanged(it: Rehearsal, **variables: Any) -> bool:
@@ -75,6 +109,16 @@ def test_a_lost_store_is_made_out_of_its_backup_and_the_plan_is_empty(made: Rehe
     assert cluster_id(made, store) != lost
     assert is_unchanged(made)
     assert is_unchanged(made, restore={store: "c9qanother:backup"})  # of a cluster that stands, no restore is made
+
+
+def test_a_lost_valkey_is_restored_by_the_api_and_taken_over(made: Rehearsal) -> None:
+    cloud, service = as_client(made), "mdb.redis.v1.ClusterService"
+    (lost,) = cloud(f"{service}/List", folder_id=_folder(made)).clusters
+    cloud.done(f"{service}/Backup", cluster_id=lost.id)
+    cloud.done(f"{service}/Delete", cluster_id=lost.id)
+    (backup,) = cloud("mdb.redis.v1.BackupService/List", folder_id=_folder(made)).backups
+    restore_valkey(made, cloud, lost, backup.id)
+    assert is_unchanged(made)
 
 
 def _folder(it: Rehearsal) -> Any:
