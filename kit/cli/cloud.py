@@ -79,6 +79,26 @@ def leave(session: Session) -> None:
     print("this computer has nothing of the stack any more; others work on it as before", file=sys.stderr)
 
 
+@cloud.command("restore", epilog="Example: kit cloud restore postgres c9q…:…")
+@click.argument("store", type=click.Choice(("postgres", "clickhouse")))
+@click.argument("backup")
+@click.option("--forget", is_flag=True, help="Let terraform forget the cluster that stands; it keeps its data.")
+@waits_for_lock
+@click.pass_obj
+def restore(session: Session, store: str, backup: str, forget: bool) -> None:
+    """Make STORE anew out of BACKUP, an id as `yc managed-postgresql backup list` (or managed-clickhouse) shows it.
+
+    A new cluster, with the backup's data, user and database, which terraform takes over. Nothing is deleted. Run again, it goes
+    on where it stopped; afterwards `kit up --cloud` gives Sentry the new addresses.
+    """
+    from kit.report import progress
+    from kit.targets.cloud import restore as restoring
+
+    with session.lock("cloud restore"), session.in_cloud() as target, progress.listener() as listen:
+        made = restoring.restore(target, store, backup, listen, forgets=forget)
+    print(f"cluster {made} holds the backup; Sentry gets its address by: kit up --cloud{target.option}", file=sys.stderr)
+
+
 @cloud.command("unlock", epilog="Example: kit cloud unlock 4a2b1c3d-…")
 @click.argument("lock")
 @waits_for_lock

@@ -4,13 +4,23 @@ docs/cloud.md, to an empty plan. What is in the stores afterwards: tests/long.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from kit import files
+from kit.state import markers
+from kit.targets.cloud import state
+from kit.targets.cloud.errors import NoCloudStack
+from kit.targets.cloud.place import Place
+from kit.targets.cloud.restore import StoreStands
+from kit.workspace import Workspace
+from tests.support.holding import holding
+from tests.support.program import ROOT, Program
 from tests.support.yandex import Cloud
-from tests.terraform.planning import REDIS_PASSWORD
+from tests.terraform.planning import KAFKA_PASSWORD, REDIS_PASSWORD
 from tests.terraform.test_rehearsal import TOKEN, Rehearsal, rehearsal
 
 # The two stores with all that they need, and not the eighty topics of the third.
@@ -128,3 +138,40 @@ def _folder(it: Rehearsal) -> Any:
 def test_the_id_of_a_backup_has_a_form(made: Rehearsal) -> None:
     ran = made.terraform("plan", "-input=false", "-no-color", expect=(1,), restore={"postgres": "yesterday"})
     assert "restore: the id of a backup is" in ran.stderr
+
+
+# -- by kit
+
+
+@pytest.fixture(scope="module")
+def kit(made: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """The program, with the stores of the rehearsal as its stack in the cloud: the same state, the same passwords."""
+    home = tmp_path_factory.mktemp("home")
+    environment = {name: value for name, value in made.environment.items() if os.environ.get(name) != value}
+    program = Program(home, "restored", {**environment, "TF_VAR_domain": "sentry.example.com", "TF_VAR_iam_pause_s": "0"})
+    assert program("cloud", "restore", "postgres", "c9qa:b").exit_code == NoCloudStack.exit_code
+    space = Workspace("restored", ROOT, home, home)
+    place = Place(space, rehearses=False)
+    with holding(space):
+        place.prepare()
+        files.write(place.state, (made.folder / "terraform.tfstate").read_bytes(), files.PRIVATE)
+        files.write_json(place.secrets, {"kafka_password": KAFKA_PASSWORD, "redis_password": REDIS_PASSWORD}, files.PRIVATE)
+        markers.record(place.markers, state.MARK, state.SETTLED)
+    return program
+
+
+def test_kit_restores_a_store_that_is_lost_and_goes_on_where_it_stopped(made: Rehearsal, kit: Program) -> None:
+    cloud, service = as_client(made), "mdb.postgresql.v1.ClusterService"
+    (standing,) = cloud(f"{service}/List", folder_id=_folder(made)).clusters
+    cloud.done(f"{service}/Backup", cluster_id=standing.id)
+    backup = cloud(f"{service}/ListBackups", cluster_id=standing.id).backups[0].id
+    refused = kit("cloud", "restore", "postgres", backup)
+    assert refused.exit_code == StoreStands.exit_code
+    assert f"postgres still stands, as cluster {standing.id}" in refused.stderr
+    cloud.done(f"{service}/Update", cluster_id=standing.id, name="postgres-old", update_mask={"paths": ["name"]})
+    ran = kit.must("cloud", "restore", "--forget", "postgres", backup)
+    clusters = {found.name: found.id for found in cloud(f"{service}/List", folder_id=_folder(made)).clusters}
+    assert set(clusters) == {"postgres-old", "sentry"}  # nothing was deleted
+    assert f"cluster {clusters['sentry']} holds the backup" in ran.stderr
+    again = kit.must("cloud", "restore", "postgres", backup)
+    assert f"cluster {clusters['sentry']} holds the backup" in again.stderr

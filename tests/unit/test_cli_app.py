@@ -255,6 +255,7 @@ def takes_lock(callback: Callable[..., object]) -> bool:
     [
         *("up", "up --cloud --yes", "down", "down --cloud", "purge --yes", "topics --mend", "preflight", "verify --cloud"),
         *("demo --local", "cloud unlock 4a2b", "secrets set mail", "secrets forget mail", "certs rotate"),
+        "cloud restore postgres c9qa:b",
         "cloud init-state --bucket b --key k --endpoint https://s3.example.org --region r",
     ],
 )

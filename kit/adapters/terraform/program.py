@@ -157,6 +157,16 @@ class Configuration:
         """The state as terraform's documented JSON; without "values" where there is none."""
         return self._document(["show", "-json"])
 
+    def forget(self, addresses: Sequence[str]) -> None:
+        """Take resources out of the state. What they stand for is left as it is."""
+        if addresses:
+            self._run(["state", "rm", *addresses], timeout_s=QUESTION_S)
+
+    def adopt(self, address: str, id: str, variables: Mapping[str, Any]) -> None:
+        """Take into the state what exists already."""
+        with _scratch(variables) as (_, file):
+            self._run(["import", "-input=false", "-no-color", f"-var-file={file}", address, id], timeout_s=INIT_S)
+
     def force_unlock(self, lock: str) -> None:
         """Break a lock that a killed run left behind; `StateLocked` names it."""
         self._run(["force-unlock", "-force", lock], timeout_s=QUESTION_S)
