@@ -228,6 +228,24 @@ def test_addresses_of_a_region_stand_in_the_file_of_regions_alone() -> None:
     }
 
 
+def test_the_version_to_begin_with_may_be_closed_once_the_cluster_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Asked(Exception):
+        """Carries the version that is held against those on offer."""
+
+    def ask(yandex: Any, folder: str, kubernetes: str | None) -> None:
+        raise Asked(kubernetes)
+
+    monkeypatch.setattr(checks, "cloud", ask)
+    monkeypatch.setenv("YC_TOKEN", "t1.a.b")
+    wanted = Stack(cloud={"domain": "a.example.com", "kubernetes_version": "1.31"}, parts=("stores", "cluster"))
+    target = CloudTarget(wanted, space(tmp_path), rehearses=False)
+    for is_applied, asked in ((False, "1.31"), (True, None)):
+        monkeypatch.setattr(CloudTarget, "is_applied", is_applied)
+        with pytest.raises(Asked) as found:
+            plan.plan(target)
+        assert found.value.args == (asked,)
+
+
 # -- the operator's roles
 
 

@@ -51,7 +51,8 @@ class CloudPlan:
 def plan(cloud: CloudTarget) -> CloudPlan:
     _check(cloud)
     supply = _supply(cloud)
-    folder = checks.cloud(cloud.clients.yandex, cloud.clients.folder_id, cloud.clients.setting("kubernetes_version"))
+    to_begin_with = None if cloud.is_applied else cloud.clients.setting("kubernetes_version")  # later it counts for nothing
+    folder = checks.cloud(cloud.clients.yandex, cloud.clients.folder_id, to_begin_with)
     shared.ensure(cloud.clients, site.secret_makers(), lambda: cloud.is_applied)
     with suppress(KitError):  # what does not answer is seen below
         in_cluster.recall(cloud)
