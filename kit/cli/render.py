@@ -99,7 +99,7 @@ def cloud_plan(plan: CloudPlan, session: Session, costs: Mapping[str, float] | N
             "monthly": monthly,
             "carries": plan.carries,
         }
-        print(json.dumps({**document, "not_checked": list(plan.left_out)}, indent=2))
+        print(json.dumps({**document, "not_checked": list(plan.left_out), "differs": list(plan.differs)}, indent=2))
         return
     out = sys.stdout if to_stdout else sys.stderr
     parts = "".join(plans.text(part) for part in (plan.supply, plan.resources, plan.sentry) if part)
@@ -112,6 +112,8 @@ def cloud_plan(plan: CloudPlan, session: Session, costs: Mapping[str, float] | N
         print(plan.carries, file=out)
     for said in plan.left_out:
         print(f"- {said}", file=sys.stderr)
+    for said in plan.differs:
+        print(f"! {hints.complete(said, session)}", file=sys.stderr)
 
 
 def cloud_question(plan: CloudPlan, *, rehearses: bool) -> str:

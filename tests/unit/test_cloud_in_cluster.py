@@ -70,6 +70,17 @@ def test_a_second_computer_knows_what_the_first_ones_roll_out_came_to(cloud: Clo
     assert choice.parsed("{") is None
 
 
+def test_what_the_others_chose_otherwise_is_said_before_it_is_taken_back() -> None:
+    theirs = SentryWanted("chart", "current", "full")
+    said = list(in_cluster.differences(theirs, SentryWanted("chart", "seed")))
+    assert [line.partition(":")[0] for line in said] == [
+        "the profile is seed here, and the team's last `kit up` chose current",
+        "the size of Sentry is not named here, and the team's last `kit up` chose full",
+    ]
+    assert not list(in_cluster.differences(theirs, theirs))
+    assert not list(in_cluster.differences(None, theirs))
+
+
 @pytest.mark.parametrize(
     ("here", "theirs", "installed", "newest"),
     [

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -66,6 +66,18 @@ def recall(cloud: CloudTarget) -> SentryWanted | None:
     if after != before:
         files.write_json(cloud.place.markers, after)
     return choice.parsed(data.get("choice", ""))
+
+
+def differences(theirs: SentryWanted | None, ours: SentryWanted) -> Iterator[str]:
+    """Which Sentry was chosen last and this computer means otherwise, in words: `kit up` would change it. Pure."""
+    for kind, there, here in (
+        ("kind of Sentry", theirs and theirs.flavour, ours.flavour),
+        ("profile", theirs and theirs.profile, ours.profile),
+        ("size of Sentry", theirs and theirs.size, ours.size),
+    ):
+        if theirs is not None and there != here:
+            said = f"the {kind} is {here or 'not named'} here, and the team's last `kit up` chose {there or 'none'}"
+            yield f"{said}: kit cloud join takes that over, and kit.yaml says it for everybody"
 
 
 def trust_texts(cloud: CloudTarget, made: TrustTexts) -> TrustTexts:

@@ -37,6 +37,7 @@ class CloudPlan:
     left_out: tuple[str, ...] = ()  # checks that could not be made, in words
     supply: Plan = ()  # what a rehearsal needs on this computer before anything else
     carries: str = ""  # how much of a load, in words
+    differs: tuple[str, ...] = ()  # what the last `kit up` of a shared stack chose otherwise, in words
 
     @property
     def steps(self) -> Plan:
@@ -54,8 +55,9 @@ def plan(cloud: CloudTarget) -> CloudPlan:
     to_begin_with = None if cloud.is_applied else cloud.clients.setting("kubernetes_version")  # later it counts for nothing
     folder = checks.cloud(cloud.clients.yandex, cloud.clients.folder_id, to_begin_with)
     shared.ensure(cloud.clients, site.secret_makers(), lambda: cloud.is_applied)
+    theirs = None
     with suppress(KitError):  # what does not answer is seen below
-        in_cluster.recall(cloud)
+        theirs = in_cluster.recall(cloud)
     resources, sums, is_changed = _resources(cloud, destroy=False)
     stated = load.refuse_full(cloud, folder.cloud_id)
     created = Counter(step.subject.partition(".")[0] for step in resources if step.verb == "create")
@@ -70,7 +72,9 @@ def plan(cloud: CloudTarget) -> CloudPlan:
         if created
         else ()
     )
-    return CloudPlan(resources, sentry(cloud, is_settled=not is_changed), sums, (*stated, *left_out), supply, load.carried(cloud))
+    differs = tuple(in_cluster.differences(theirs, cloud.stack.sentry)) if "sentry" in cloud.stack.parts else ()
+    of_sentry = sentry(cloud, is_settled=not is_changed)
+    return CloudPlan(resources, of_sentry, sums, (*stated, *left_out), supply, load.carried(cloud), differs)
 
 
 def _check(cloud: CloudTarget) -> None:
