@@ -276,6 +276,15 @@ def test_one_address_has_one_balancer(door: Door) -> None:
     assert door.cluster.told["second"] == (None, f"{door.address} has another load balancer")
 
 
+def test_a_balancer_over_the_quota_of_a_cloud_leaves_its_service_pending(door: Door) -> None:
+    door.build()
+    door.cloud.emulator.state.options.quotas["vpc.externalStaticAddresses.count"] = 3.0  # type: ignore[index]
+    others = [door.service(address=door.reserve()) for _ in range(2)]
+    door.cluster.services += tuple(replace(each, name=f"n{index}", uid=f"u{index}") for index, each in enumerate(others))
+    assert len(door.cloud(f"{BALANCERS}/List", folder_id=FOLDER).network_load_balancers) == 2
+    assert door.cluster.told["n1"] == (None, "Quota limit ylb.networkLoadBalancers.count exceeded")
+
+
 def test_an_address_in_use_is_not_released(door: Door) -> None:
     door.build()
     (address,) = door.cloud("vpc.v1.AddressService/List", folder_id=FOLDER).addresses

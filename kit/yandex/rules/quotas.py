@@ -99,6 +99,8 @@ MEASURES: Mapping[str, tuple[tuple[str, ...], Amount]] = {
     "gateways": (("vpc.v1.Gateway",), _one),
     "addresses": (("vpc.v1.Address",), _one),
     "public addresses": (("vpc.v1.Address",), _one),
+    "load balancers": (("loadbalancer.v1.NetworkLoadBalancer",), _one),
+    "certificates": (("certificatemanager.v1.Certificate",), _one),
     "service accounts": (("iam.v1.ServiceAccount",), _one),
     "buckets": (("storage.v1.Bucket",), _one),
     "zones": (("dns.v1.DnsZone",), _one),

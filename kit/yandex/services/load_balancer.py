@@ -25,6 +25,7 @@ from kit.yandex.services import dns, kubernetes, vpc
 BALANCER = "loadbalancer.v1.NetworkLoadBalancer"
 SERVICE = "loadbalancer.v1.NetworkLoadBalancerService"
 BACKED = "made for Services of the Kind cluster"
+QUOTA = "ylb.networkLoadBalancers.count"
 ACTIVE, EXTERNAL, TCP, INGRESS = 3, 1, 1, 1
 HEALTH_CHECKS = "loadbalancer_healthchecks"  # the predefined target of a security group's rule
 _one_at_a_time = threading.Lock()  # two looks at once would tell a Service the older one's answer last
@@ -75,6 +76,8 @@ def reconcile(state: EmulatorState) -> None:
         wanted: dict[str, Record] = {}
         for service in services:
             made = _balancer(state, clusters[0].message, service, {each.message.listeners[0].address for each in wanted.values()})
+            if not isinstance(made, str) and len(wanted) >= state.limits()[QUOTA]:
+                made = f"Quota limit {QUOTA} exceeded"
             if isinstance(made, str):
                 state.backing.settle_service(service, None, made)
             else:
