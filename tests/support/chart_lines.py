@@ -148,7 +148,12 @@ def opened(path: Path) -> Iterator[Path]:
 
 
 def measured(
-    path: Path, size: str, change: Change = lambda given: given, unmade: Collection[str] = (), **inputs: str
+    path: Path,
+    size: str,
+    change: Change = lambda given: given,
+    unmade: Collection[str] = (),
+    limits: Limits | None = None,
+    **inputs: str,
 ) -> Measured:
     """`change` makes other values of ours; `unmade` are topics that kit does not make; `inputs` are more of the module's."""
     with opened(path) as folder:
@@ -168,7 +173,7 @@ def measured(
             values=found,
             chart_defaults=known_keys(folder),
             topics=made,
-            limits=HA_LIMITS if inputs.get("availability") == "ha" else UNKNOWN,
+            limits=limits or HA_LIMITS if inputs.get("availability") == "ha" else UNKNOWN,
         )
 
 

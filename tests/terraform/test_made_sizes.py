@@ -11,9 +11,12 @@ import yaml
 
 from kit.adapters.terraform.program import Terraform
 from kit.blueprint.load import Load
-from kit.capacity import choose, constants, need, tfvars
+from kit.capacity import choose, constants, need, sizes, tfvars
+from kit.endpoints import Endpoints
 from kit.sentry.chart import values
-from kit.sentry.lines import profiles
+from kit.sentry.limits import Limits
+from kit.sentry.lines import profiles, topics
+from tests.support import chart_lines
 from tests.support.terraform import program
 from tests.terraform.planning import TERRAFORM, Planned, Planner, planner
 from tests.terraform.test_sentry_values import CLOUD, MODULE, PLACE
@@ -21,6 +24,7 @@ from tests.terraform.test_sentry_values import CLOUD, MODULE, PLACE
 DOMAIN = "sentry.example.com"
 KNOWN = constants.load()
 SIZES = yaml.safe_load((TERRAFORM / "sizes.yaml").read_text())
+TOPICS = {topic.name: topic for topic in topics.wanted(profiles.load("current"), chart_lines.ROOT, {})}
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +72,9 @@ def test_the_variables_that_kit_writes_plan_and_are_formatted(load: Load, plans:
     assert partitions(planned)["ingest-events"] == needed.partitions["ingest-events"]
 
 
-def applied(**variables: Any) -> dict[str, Any]:
+def applied(*, endpoints: Endpoints = CLOUD, **variables: Any) -> dict[str, Any]:
     """The chart's values."""
-    inputs = {**values.inputs(CLOUD, profiles.load("current"), "full", PLACE), "availability": "ha", **variables}
+    inputs = {**values.inputs(endpoints, profiles.load("current"), "full", PLACE), "availability": "ha", **variables}
     return values.parse(values.written(Terraform(program()), MODULE, inputs))
 
 
@@ -78,13 +82,27 @@ def test_the_components_that_carry_the_load_have_the_pods_for_it() -> None:
     """More than the profile's availability gives them, spread alike; of the task brokers the one that the load goes through."""
     wanted = SIZES["large"]["replicas"]
     large = applied(replicas=wanted)
-    for name in ("ingestConsumerEvents", "taskWorker", "postProcessForwardErrors"):
+    for name in ("ingestConsumerEvents", "postProcessForwardErrors"):
         assert large["sentry"][name]["replicas"] == wanted[f"sentry.{name}"], name
     assert large["relay"]["replicas"] == wanted["relay"]
     assert large["snuba"]["consumer"]["replicas"] == wanted["snuba.consumer"]
     assert large["snuba"]["consumer"]["topologySpreadConstraints"] == large["relay"]["topologySpreadConstraints"]
     brokers = {each["name"]: each["replicas"] for each in large["sentry"]["taskBroker"]["brokers"]}
     assert brokers == {"default": 2, "ingest": wanted["sentry.taskBroker"], "long": 2, "products": 2}
+    workers = {each["name"]: (each["replicas"], each["brokerReplicas"]) for each in large["sentry"]["taskWorker"]["workers"]}
+    known = (wanted["sentry.taskWorker"], wanted["sentry.taskBroker"])
+    assert workers == {"default": (2, 2), "ingest": known, "long": (2, 2), "products": (2, 2)}
+
+
+@pytest.mark.parametrize("name", KNOWN.sizes)
+def test_the_rules_find_nothing_in_a_made_size(name: str) -> None:
+    """Neither more readers than partitions nor more connections than its PostgreSQL gives Sentry."""
+    there = sizes.named(SIZES, name)
+    every = {topic: own.partitions if own.is_count_enforced else there.partitions_of(topic) for topic, own in TOPICS.items()}
+    limits = Limits(every, int(there.max_connections * 3 / 4))
+    of_the_size = applied(endpoints=chart_lines.ENDPOINTS, replicas=SIZES[name]["replicas"])
+    looked = chart_lines.measured(chart_lines.LINE_33, "full", lambda usual: of_the_size, limits=limits, availability="ha").looked
+    assert [f"{each.rule} {each.place}: {each.found}" for each in looked.findings] == []
 
 
 def test_no_component_has_fewer_pods_than_its_availability_says_and_strangers_are_left_out() -> None:

@@ -38,11 +38,18 @@ locals {
   available = {
     for key in setunion(keys(local.scaled), keys(local.asked)) : key => merge(
       try(local.scaled[key], {}),
-      { replicas = key == local.broker ? try(local.scaled[key].replicas, 1) : max(try(local.scaled[key].replicas, 1), try(local.asked[key], 1)) },
-      { for name, own in try(local.scaled[key].values, {}) : "values" => { (name) = [for each in own : each.name == "ingest" ? merge(each, { replicas = max(each.replicas, try(local.asked[key], 1)) }) : each] } if key == local.broker },
+      { replicas = max(try(local.scaled[key].replicas, 1), contains(["sentry.taskBroker", "sentry.taskWorker"], key) ? 1 : try(local.asked[key], 1)) },
+      # Task brokers and workers are lists, a pool each; the load's is `ingest`, and its workers must know how many brokers there are.
+      { for list in ["values"] : list => {
+        for name, pools in local.scaled[key].values : name => [
+          for pool in pools : merge(pool, {
+            for field, component in { replicas = key, brokerReplicas = "sentry.taskBroker" } : field =>
+            max(pool[field], try(local.asked[component], 1)) if pool.name == "ingest" && can(pool[field])
+          })
+        ]
+      } if contains(["sentry.taskBroker", "sentry.taskWorker"], key) && can(local.scaled[key].values) },
     )
   }
-  broker = "sentry.taskBroker" # one StatefulSet for each of its brokers; the load is that of `ingest`
   spread = {
     for kind, unless in { anywhere = "ScheduleAnyway", disk = "DoNotSchedule" } : kind => [
       for topology in ["topology.kubernetes.io/zone", "kubernetes.io/hostname"] : {
