@@ -5,6 +5,7 @@ docs/cloud.md, to an empty plan. What is in the stores afterwards: tests/long.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from kit.state import markers
 from kit.targets.cloud import state
 from kit.targets.cloud.errors import NoCloudStack
 from kit.targets.cloud.place import Place
+from kit.targets.cloud.restore import STORES as STORES_OF_KIT
 from kit.targets.cloud.restore import StoreStands
 from kit.workspace import Workspace
 from tests.support.holding import holding
@@ -138,6 +140,18 @@ def _folder(it: Rehearsal) -> Any:
 def test_the_id_of_a_backup_has_a_form(made: Rehearsal) -> None:
     ran = made.terraform("plan", "-input=false", "-no-color", expect=(1,), restore={"postgres": "yesterday"})
     assert "restore: the id of a backup is" in ran.stderr
+
+
+def test_the_document_names_the_addresses_and_commands_that_are_tried_here() -> None:
+    text = (ROOT / "docs" / "cloud.md").read_text().partition("## Restore")[2].partition("\n## ")[0]
+    assert f"terraform state rm {CLUSTERS['postgres']} {' '.join(rows('postgres'))}" in text
+    assert f"terraform apply -target={CLUSTERS['postgres']} -var 'restore={{postgres=" in text
+    for address in rows("postgres"):
+        assert re.search(rf"terraform import {re.escape(address)} +<id>:sentry", text)
+    assert f"terraform import {VALKEY} <id>" in text
+    assert {store: (found[1], found[2]) for store, found in STORES_OF_KIT.items()} == {
+        store: (CLUSTERS[store], rows(store)) for store in CLUSTERS
+    }
 
 
 # -- by kit

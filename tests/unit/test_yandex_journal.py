@@ -8,6 +8,8 @@ import os
 import random
 import re
 import resource
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from typing import Any
 import pytest
 
 from kit import files
-from kit.yandex.engine import descriptors
+from kit.yandex.contract import Cluster, KubernetesAccess, NoBacking
+from kit.yandex.engine import descriptors, operations
 from kit.yandex.engine import journal as module
 from kit.yandex.engine.journal import Journal, Record
 from kit.yandex.engine.state import Options
@@ -224,3 +227,42 @@ def test_a_server_on_a_full_disk_refuses_and_has_nothing_of_it_afterwards(
         after = yandex.network(cloud, "refused")  # the same call, once there is room
     with emulated(certificate, tmp_path) as cloud:
         assert [found.id for found in cloud("vpc.v1.NetworkService/List", folder_id=FOLDER).networks] == [kept, after]
+
+
+class Held(NoBacking):
+    """A backing that makes clusters when it is let, and remembers which it removed."""
+
+    is_quick = False
+
+    def __init__(self) -> None:
+        self.lets, self.removed = threading.Event(), threading.Event()
+
+    def put_cluster(self, cluster: Cluster) -> KubernetesAccess | None:
+        self.lets.wait(60)
+        return None
+
+    def remove_cluster(self, cluster: Cluster) -> None:
+        self.removed.set()
+
+
+def test_an_operation_whose_end_finds_no_room_fails_once_there_is_some(
+    certificate: tuple[bytes, bytes, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And does not go on for ever in the eyes of whoever waits for it."""
+    backing = Held()
+    monkeypatch.setattr(operations, "WRITTEN_AGAIN_AFTER_S", 0.01)
+    with emulated(certificate, tmp_path, backing) as cloud:
+        yandex.subnet(cloud, network_id := yandex.network(cloud))
+        monkeypatch.setattr(operations, "ANSWERED_WITHIN_S", 0.0)
+        shape = yandex.BROKERS
+        fields = {"folder_id": FOLDER, "name": "kafka", "network_id": network_id, "environment": 1, "config_spec": shape}
+        started = cloud("mdb.kafka.v1.ClusterService/Create", **fields)
+        with full_after(tmp_path / "journal.jsonl", 10):
+            backing.lets.set()
+            assert backing.removed.wait(60)  # it could not be written down that it was made, so it was taken back
+            assert not cloud("operation.OperationService/Get", operation_id=started.id).done
+        deadline = time.monotonic() + 60
+        while not (found := cloud("operation.OperationService/Get", operation_id=started.id)).done:
+            assert time.monotonic() < deadline
+        assert re.search(REFUSED, found.error.message)
+        assert not cloud("mdb.kafka.v1.ClusterService/List", folder_id=FOLDER).clusters

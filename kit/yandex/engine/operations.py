@@ -31,6 +31,7 @@ from kit.yandex.rules import quotas
 
 ANSWERED_WITHIN_S = 1.5  # what is made in this time is done in the first answer, and nobody polls for it
 ALWAYS_AWAITED = "storage.v1."  # the provider reads a bucket out of the first answer, whatever it polls for afterwards
+WRITTEN_AGAIN_AFTER_S = 0.5
 KEPT_OPERATIONS = 2000  # finished operations that can still be asked for
 PREFIXES = {
     "mdb": "mdb",
@@ -176,16 +177,22 @@ class Operations:
                 plan.undo()
             except Exception as second:
                 error.add_note(f"and it could not be taken back: {second}")
-        with state.journal.transaction() as change:
-            for (kind, key), old in before.items():
-                if old is None:
-                    change.delete(kind, key)
-                elif (kind, key) in plan.change.puts:
-                    change.put(old)
-            failed = record.with_message(record.copy())
-            failed.message.done = True
-            failed.message.error.CopyFrom(_as_refusal(error).status())
-            change.put(failed)
+        failed = record.with_message(record.copy())
+        failed.message.done = True
+        failed.message.error.CopyFrom(_as_refusal(error).status())
+        while True:
+            try:
+                with state.journal.transaction() as change:
+                    for (kind, key), old in before.items():
+                        if old is None:
+                            change.delete(kind, key)
+                        elif (kind, key) in plan.change.puts:
+                            change.put(old)
+                    change.put(failed)
+                return
+            except OSError:  # a full disk, most likely; whoever polls would never learn of an end that is not written down
+                if self._stopping.wait(WRITTEN_AGAIN_AFTER_S):
+                    return  # the next start deals with it
 
     def _keep(self, change: Change, record: Record) -> None:
         change.put(record)
