@@ -217,6 +217,9 @@ def _import_id(address: str, values: dict[str, Any]) -> str:
     return str(values["id"])
 
 
+# Of a static key whose secret did not get to Lockbox before the kill. Provider 0.213 calls that a bug of its own, and can neither
+# read nor remove the key any more.
+HALF_A_KEY = "output_to_lockbox_version_id is empty"
 # Nameless, or with names that need not be unique: what was made and told to nobody is made twice, and nobody removes the first.
 NAMES_ARE_FREE = {
     *("kms.v1.SymmetricKey", "kms.v1.SymmetricKeyVersion", "lockbox.v1.Secret", "lockbox.v1.Version"),
@@ -253,10 +256,12 @@ def _go_on(emulator: Running, terraform: Terraform, untold: set[tuple[str, str]]
     """Apply again until it is settled. What was made and not told is there, as in the cloud, and is imported: how much of it, the
     computer's load says. `untold`: everything there was."""
     for _ in range(len(untold) + 1):
-        taken = _names_taken(terraform("apply", "-auto-approve", "-json", "-input=false"))
+        taken, halved = _failed(terraform("apply", "-auto-approve", "-json", "-input=false"))
         for address in taken:
             terraform.must("import", "-no-color", address, _orphan(address, untold))
-        if not taken:
+        for address in halved:
+            terraform.must("state", "rm", address)
+        if not taken and not halved:
             break
     assert terraform.is_settled()
     terraform.destroy()
@@ -290,14 +295,17 @@ def _standing_still(applying: subprocess.Popen[str]) -> Iterator[None]:
             os.kill(process, signal.SIGCONT)
 
 
-def _names_taken(ran: Ran) -> list[str]:
-    """The addresses that could not be made because something of that name is there; any other error is one."""
+def _failed(ran: Ran) -> tuple[list[str], list[str]]:
+    """The addresses that could not be made because something of that name is there, and those that are half made for good; any
+    other error is one."""
     events = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
     errors = [event["diagnostic"] for event in events if event["type"] == "diagnostic" and event["@level"] == "error"]
-    for error in errors:
-        assert "already exists" in error["summary"] + error.get("detail", ""), error
+    said = {error["address"]: error["summary"] + error.get("detail", "") for error in errors}
+    halved = [address for address, text in said.items() if HALF_A_KEY in text]
+    taken = [address for address in said if address not in halved]
+    assert all("already exists" in said[address] for address in taken), said
     assert bool(errors) == (ran.exit_code != 0), ran.stderr
-    return [error["address"] for error in errors]
+    return taken, halved
 
 
 def _orphan(address: str, untold: set[tuple[str, str]]) -> str:
