@@ -32,6 +32,17 @@ def from_host(endpoints: Endpoints, ports: Mapping[str, int], trust: Trust, stac
         return tuple(check for checks in found for check in checks)
 
 
+def of_door(name: str, server: Server, stack: str) -> Iterator[Check]:
+    """Of whoever ends HTTPS in front of Sentry under `name`."""
+    yield _tried("door", f"the name {name} verifies", functools.partial(_name, server, name))
+    with tempfile.TemporaryDirectory() as folder:
+        yield _refused(
+            "door", "another authority is refused", refusals.refuses_foreign_authority(server, foreign_trust(Path(folder), stack))
+        )
+    yield _refused("door", "a wrong name is refused", refusals.refuses_wrong_name(server))
+    yield _refused("door", "TLS 1.1 is refused", refusals.refuses_tls11(server))
+
+
 def foreign_trust(folder: Path, stack: str) -> Trust:
     """An authority of the very same names, made by someone else: only its signatures differ."""
     from kit.pki import authority

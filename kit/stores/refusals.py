@@ -47,11 +47,12 @@ class Server:
     port: int
     trust: Trust
     preamble: Preamble | None = None
+    name: str | None = None  # whom its certificate names, where that is not `host`: behind a proxy
 
     def hung_up(self) -> Refusal:
         """The server ended a connection that must not succeed, without a word: a refusal if it is still there."""
         try:
-            with handshake(self.host, self.port, self.trust, preamble=self.preamble):
+            with handshake(self.host, self.port, self.trust, server_name=self.name, preamble=self.preamble):
                 return Refusal("refused", "it hangs up, and answers over TLS")
         except Exception as error:
             return Refusal("unproven", f"it hung up, and does not answer over TLS either: {not_yet(error).reason}")
@@ -59,7 +60,8 @@ class Server:
 
 def refuses_foreign_authority(server: Server, foreign: Trust) -> Refusal:
     """A client that trusts `foreign` and not the stack's authority must not get through."""
-    return _must_fail(handshake(server.host, server.port, foreign, preamble=server.preamble), UNKNOWN_AUTHORITY)
+    attempt = handshake(server.host, server.port, foreign, server_name=server.name, preamble=server.preamble)
+    return _must_fail(attempt, UNKNOWN_AUTHORITY)
 
 
 def refuses_wrong_name(server: Server) -> Refusal:

@@ -455,7 +455,9 @@ def test_the_command_line_says_it_in_three_lines_and_makes_nothing(kit: Kit, tmp
     assert refused("cloud: {domain: s.example.com}\n") == "KIT-CLOUD-FLAVOUR"
     assert refused("cloud: {domain: s.example.com}\n", "--sentry", "chart") == "KIT-CLOUD-API-ADDRESS"
     assert refused("cloud: {domain: s.example.com}\n", "--rehearse", "--sentry", "chart") == "KIT-CLOUD-REHEARSAL"
-    whole = "cloud: {domain: s.example.com, kubernetes_api: {public: true, cidrs: [203.0.113.7/32]}}\n"
+    shut = "cloud: {domain: s.example.com, kubernetes_api: {public: true, cidrs: [203.0.113.7/32]}}\n"
+    assert refused(shut, "--sentry", "chart") == "KIT-CLOUD-DOOR"
+    whole = shut.replace("}}", "}, ingress_cidrs: [0.0.0.0/0]}")
     assert refused(whole, "--sentry", "chart") == "KIT-CLOUD-NO-CREDENTIALS"
     assert not (tmp_path / ".kit" / "it").exists(), "nothing was written for what is refused"
     for verb, code in (("down", 4), ("status", 4), ("verify", 4), ("demo", 4), ("env", 4), ("preflight", 4)):

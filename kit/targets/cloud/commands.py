@@ -13,7 +13,7 @@ from kit.sentry.release import SentryRelease, quiet
 from kit.sentry.site import Note
 from kit.status import Check, Status
 from kit.targets import kubectl
-from kit.targets.cloud import rehearsal, site, status, teardown
+from kit.targets.cloud import door, rehearsal, site, status, teardown
 from kit.targets.cloud.target import CloudTarget
 
 
@@ -33,8 +33,9 @@ class CloudCommands:
         return status.of(self.cloud)
 
     def verify(self, note: Note = quiet) -> tuple[Check, ...]:
-        """By the preflight, in the cluster: from here the managed stores cannot be reached."""
-        return (*claims.of_preflight(self.sentry, note), *claims.of_delivery(self.sentry))
+        """Sentry's address from here; all else by the preflight, in the cluster: from here no managed store can be reached."""
+        release = self.sentry
+        return (*door.claims(release), *claims.of_preflight(release, note), *claims.of_delivery(release))
 
     def client_env(self) -> Mapping[str, str]:
         """Of what is reached from here: the cluster and Sentry. The stores have names inside the cloud's network alone."""

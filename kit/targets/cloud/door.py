@@ -8,24 +8,30 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from kit import cancel
+from kit import cancel, verify
 from kit.adapters import proxies
 from kit.adapters.proxies import Proxy
 from kit.endpoints import HTTPS, Trust
 from kit.host.trust import bundle
 from kit.sentry.credentials import Certificate
+from kit.sentry.demo import tunnel
 from kit.sentry.flavours import FRONT_IMAGE
 from kit.sentry.site import Balanced, Note
+from kit.status import Check, Component
+from kit.stores.refusals import Server
 from kit.targets.cloud import rehearsal
-from kit.targets.cloud.errors import CertificatePending
+from kit.targets.cloud.errors import CertificatePending, DoorMissing
 
 if TYPE_CHECKING:
     from kit.adapters.yandex.client import ManagedCertificate
+    from kit.sentry.release import SentryRelease
     from kit.supply.supply import Supply
     from kit.targets.cloud.target import CloudTarget
 
@@ -34,6 +40,7 @@ IMAGE = "KIT_FRONT_IMAGE"  # the front's image in a registry that the cloud's no
 READY = ("ISSUED", "RENEWING", "RENEWAL_FAILED")  # what has content: a renewal leaves the certificate in use as it is
 # The service looks once in half an hour: yandex-cloud/docs, certificate-manager/concepts/managed-certificate.md, read 2026-11-28.
 PATIENCE_S, POLL_S = 2400.0, 5.0
+RENEWED_DAYS = 30  # how long before its end the service renews a certificate: the same document
 DELEGATION = "delegate {domain} to {servers} at its registrar, or in the zone above"
 RECORD = "see that the Internet is answered {name} CNAME {value}"
 
@@ -70,6 +77,39 @@ def public_image(supply: Supply) -> str | None:
     return f"{pinned[0].reference}@{pinned[0].digest}" if pinned else None
 
 
+# -- before anything is paid for
+
+
+def check(cloud: CloudTarget) -> None:
+    """Whether anybody would reach Sentry at the end of it. Raises `DoorMissing`."""
+    clients = cloud.clients
+    image = os.environ.get(IMAGE) or cloud.place.rehearses or public_image(clients.supply)
+    require(clients.setting("door") or FRONT, clients.setting("domain") or "", clients.given, has_image=bool(image))
+
+
+def require(kind: str, domain: str, given: Callable[[str], Any], *, has_image: bool) -> None:
+    """`given` is a variable of the configuration, None where it is not set. Pure. Raises `DoorMissing`."""
+    why = fix = ""
+    if kind == "none":
+        why = "door is none, so nothing is put before Sentry, and kit would wait for an address that nobody answers at"
+        fix = "cloud: {door: front}; or leave Sentry out: kit up --cloud --only cluster"
+    elif kind in ("ingress", "gateway") and not given(kind):
+        why = f"door is {kind}, and no {kind} is named"
+        wanted = {
+            "ingress": "ingress: {class_name: nginx, tls_secret: sentry-tls}",
+            "gateway": "gateway: {name: …, namespace: …}",
+        }
+        fix = f"cloud: {{{wanted[kind]}}} in kit.yaml; or door: front, which needs no controller"
+    elif not given("ingress_cidrs"):
+        why = "ingress_cidrs is empty, so the security groups let nobody in"
+        fix = 'say who may call: cloud: {ingress_cidrs: ["203.0.113.0/24"]} in kit.yaml, ["0.0.0.0/0"] for everybody'
+    elif kind == FRONT and not has_image:
+        why = "the cluster's nodes have nowhere to pull the front's image from"
+        fix = f"push it to a registry that they reach, and name it: export {IMAGE}=cr.yandex/<registry>/front"
+    if why:
+        raise DoorMissing(domain=domain, why=why, fix=fix)
+
+
 # -- the certificate
 
 
@@ -86,12 +126,6 @@ def await_certificate(cloud: CloudTarget, note: Note) -> str:
         note(f"{seen.status.lower()}; needs {_remedy(cloud)}")
         cancel.wait(POLL_S)
     return days_left(seen.not_after)
-
-
-def complaint(cloud: CloudTarget) -> str | None:
-    """What of the certificate a person should know; None where all is well."""
-    seen = _seen(cloud)
-    return None if seen.status == "ISSUED" else f"the certificate is {seen.status}: {_remedy(cloud)}"
 
 
 def days_left(not_after: datetime | None) -> str:
@@ -140,3 +174,23 @@ def proxy(cloud: CloudTarget) -> Proxy | None:
         return proxies.named("the rehearsal", str(cloud.clients.changes["HTTP_PROXY"]))
     found = proxies.of_shell(str(said(cloud)["domain"]), HTTPS)
     return found if found and found.is_spoken else None
+
+
+def claims(release: SentryRelease) -> Iterator[Check]:
+    """What is promised of Sentry's address, tried from here."""
+    site = release.site
+    address = urlsplit(site.url())
+    name = address.hostname or ""
+    way = tunnel.way(name, address.port or HTTPS, site.proxy())
+    yield from verify.of_door(name, Server(way.host, way.port, site.trust(), way.preamble, name), site.stack.name)
+
+
+def with_days(component: Component, option: str, now: datetime) -> Component:
+    """Sentry as its status shows it, with how long its certificate still serves. Pure."""
+    if component.tls is None:
+        return component
+    days = (component.tls.not_after - now).days
+    said = f"its certificate ends in {days} days"
+    if days < RENEWED_DAYS:
+        said += f": the cloud has a newer one by now, kit up --cloud{option} brings it in"
+    return replace(component, reason=f"{component.reason}; {said}" if component.reason else said)

@@ -89,6 +89,8 @@ def _check(cloud: CloudTarget) -> None:
         clients.given_secrets()
     if cloud.place.rehearses and "sentry" in cloud.stack.parts and wanted.flavour == "chart":
         raise ChartNotRehearsed
+    if cloud.place.rehearses and "sentry" in cloud.stack.parts:
+        door.check(cloud)
     if not cloud.place.rehearses and "sentry" in cloud.stack.parts:
         checks.before_the_cloud(
             wanted,
@@ -97,6 +99,7 @@ def _check(cloud: CloudTarget) -> None:
             probe_image=os.environ.get(site.PROBE_IMAGE),
             reference=lambda: _reference(cloud, f"probe-{wanted.profile}"),
         )
+        door.check(cloud)
         # The check of the values comes after the cloud was made.
         sandbox.require(sandbox.of_profile(clients.machine, wanted.profile, trusted=cloud.stack.trusts_chart))
     checks.state(cloud.place, state.must_exist(cloud.clients))

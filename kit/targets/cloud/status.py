@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kit.blueprint.stack import STORES
 from kit.errors import KitError
 from kit.sentry.preflight import preflight
 from kit.status import Component, State, Status
-from kit.targets.cloud import site
+from kit.targets.cloud import door, site
 
 if TYPE_CHECKING:
     from kit.sentry.preflight.verdict import Preflight
@@ -22,7 +23,8 @@ def of(cloud: CloudTarget) -> Status:
     document = cloud.outputs.document
     seen = _last_preflight(cloud)
     stores = tuple(store(name, document, seen) for name in STORES)
-    return Status(cloud.stack.name, "cloud", (*stores, _cluster(cloud, document), site.release(cloud).component()))
+    sentry = door.with_days(site.release(cloud).component(), cloud.option, datetime.now(UTC))
+    return Status(cloud.stack.name, "cloud", (*stores, _cluster(cloud, document), sentry))
 
 
 def _last_preflight(cloud: CloudTarget) -> Preflight | None:
