@@ -6,12 +6,14 @@ other, in this order, for each way takes minutes.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import stat
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,12 @@ import pytest
 from botocore.config import Config
 
 from kit import workspace
+from kit.adapters import proxies
 from kit.adapters.docker.client import Docker
 from kit.blueprint import file as blueprint
 from kit.blueprint.stack import Stack
 from kit.sentry.objects import NAMESPACE, RELEASE
+from kit.sentry.stand_in import front
 from kit.stores import kafka as kafka_store
 from kit.stores import kafka_admin, kafka_topics
 from kit.targets.cloud.rehearsal import backing_name
@@ -154,6 +158,50 @@ def test_every_connection_is_verified_from_inside(kit: Rehearsed) -> None:
     assert len(claims) >= 10
     assert [claim for claim in claims if not claim["holds"]] == []
     assert any(claim["claim"] == "is refused to a foreign authority" for claim in claims)
+    assert {claim["claim"] for claim in claims if claim["subject"] == "door"} == {
+        *("the name sentry.example.test verifies", "another authority is refused"),
+        *("a wrong name is refused", "TLS 1.1 is refused"),
+    }
+
+
+def test_the_name_leads_to_two_fronts_on_the_reserved_address(kit: Rehearsed) -> None:
+    with kit.target().opened() as target:
+        api, reserved = target.clients.kube, target.outputs.document["door"]["address"]
+        service, deployment = (api.get(kind, front.NAME, NAMESPACE) for kind in ("Service", "Deployment"))
+        assert service is not None
+        assert deployment is not None
+        assert service["status"]["loadBalancer"]["ingress"] == [{"ip": reserved, "ipMode": "VIP"}]
+        assert deployment["status"]["readyReplicas"] == 2
+        way = target.clients.changes["HTTP_PROXY"]
+        proxy = proxies.named("the rehearsal", str(way))
+        plain = http.client.HTTPConnection(proxy.host, proxy.port, timeout=10)
+        plain.set_tunnel("sentry.example.test", 80)
+        plain.request("GET", "/a?b=1")
+        answer = plain.getresponse()
+        assert (answer.status, answer.headers["Location"]) == (308, "https://sentry.example.test/a?b=1")
+
+
+def test_a_renewed_certificate_rolls_the_front_and_nothing_else(kit: Rehearsed) -> None:
+    def pods() -> dict[str, set[str]]:
+        with kit.target().opened() as target:
+            found = target.clients.kube.list("Pod", NAMESPACE)
+        running = [each["metadata"] for each in found if not each["metadata"].get("deletionTimestamp")]
+        labels = {each["name"]: each["labels"].get("app.kubernetes.io/name", "") for each in running}
+        return {kind: {name for name, label in labels.items() if label == kind} for kind in (front.NAME, "bugsink")}
+
+    before, journal = pods(), Journal(kit.state / "yandex" / "journal.jsonl")
+    try:
+        with journal.transaction() as change:
+            for record in journal.all("certificatemanager.v1.Certificate"):
+                fresh = record.copy()
+                fresh.not_after.FromDatetime(datetime.now(UTC) + timedelta(days=20))
+                change.put(record.with_message(fresh))
+    finally:
+        journal.close()
+    kit("up", "--yes")
+    after = pods()
+    assert before[front.NAME].isdisjoint(after[front.NAME])
+    assert before["bugsink"] == after["bugsink"]
 
 
 def test_the_values_are_those_that_run(kit: Rehearsed) -> None:
