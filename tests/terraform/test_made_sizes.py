@@ -109,6 +109,12 @@ def test_no_component_has_fewer_pods_than_its_availability_says_and_strangers_ar
     assert applied(replicas={"relay": 1, "no.such": 9}) == applied()
 
 
+def test_an_autoscaler_never_has_more_pods_to_begin_with_than_at_most() -> None:
+    wanted = SIZES["large"]["replicas"]
+    found = applied(replicas=wanted, autoscaling="cpu")["sentry"]["ingestConsumerEvents"]["autoscaling"]
+    assert found["minReplicas"] == found["maxReplicas"] == wanted["sentry.ingestConsumerEvents"]
+
+
 def test_the_pods_of_a_size_reach_the_values_unless_the_user_says_otherwise(plans: Planner) -> None:
     planned = plans({"domain": DOMAIN, "size": "large", "replicas": {"relay": 20}})
     replicas = planned.output("profile")["replicas"]

@@ -66,7 +66,7 @@ locals {
       { replicas = own.replicas, topologySpreadConstraints = local.spread[try(own.spread, "anywhere")] },
       {
         for name, most in { autoscaling = try(own.autoscale, 0) } : name =>
-        { enabled = true, minReplicas = own.replicas, maxReplicas = most, targetCPUUtilizationPercentage = local.profile.availability.autoscale_cpu }
+        { enabled = true, minReplicas = own.replicas, maxReplicas = max(most, own.replicas), targetCPUUtilizationPercentage = local.profile.availability.autoscale_cpu }
         if most > 0 && var.autoscaling == "cpu"
       },
       try(own.values, {}),

@@ -322,6 +322,16 @@ run "a_sender_without_an_address" {
   expect_failures = [var.mail]
 }
 
+run "no_pods_of_a_component" {
+  command = plan
+
+  variables {
+    replicas = { relay = 0 }
+  }
+
+  expect_failures = [var.replicas]
+}
+
 run "mail_in_clear" {
   command = plan
 
