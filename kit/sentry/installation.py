@@ -40,6 +40,7 @@ from kit.sentry.preflight import preflight
 from kit.sentry.preflight.verdict import Preflight
 from kit.sentry.rollout import rollout
 from kit.sentry.site import ModuleValues, Note, Site
+from kit.sentry.stand_in import front
 from kit.state import markers
 from kit.stores.contract import NotYet, Ready
 
@@ -49,6 +50,7 @@ MIGRATED = markers.migrated("postgres")  # told by what Sentry's own database ha
 RECIPE = 3
 HOOKS_TIMEOUT_S = 2400.0
 ANSWER_TIMEOUT_S = 120.0
+BALANCED_TIMEOUT_S = 600.0  # a load balancer takes minutes to come, and DNS to be asked anew
 POLL_S = 0.2
 
 
@@ -346,9 +348,11 @@ class Installation:
             if isinstance(answer, Ready):
                 return receiver.url
             waited_s = time.monotonic() - started
-            if waited_s > ANSWER_TIMEOUT_S:
-                raise SentrySilent(url=receiver.url, why=answer.reason, waited_s=waited_s)
-            note(answer.reason)
+            is_balanced = self.site.balanced() is not None
+            reason = (front.complaint(self.site.api) if is_balanced else None) or answer.reason
+            if waited_s > (BALANCED_TIMEOUT_S if is_balanced else ANSWER_TIMEOUT_S):
+                raise SentrySilent(url=receiver.url, why=reason, waited_s=waited_s)
+            note(reason)
             sleep(POLL_S)
 
     def uninstall(self) -> tuple[str, ...]:

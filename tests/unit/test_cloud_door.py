@@ -95,6 +95,34 @@ def test_what_stands_behind_is_spoken_to_as_it_speaks() -> None:
     assert "return 308 https://$host$request_uri;" in chart["also-redirect.conf"]
 
 
+class Cluster:
+    """Answers with one Service, and these events of it."""
+
+    def __init__(self, ingress: list[dict[str, str]], *events: dict[str, str]) -> None:
+        self._service, self._events = {"status": {"loadBalancer": {"ingress": ingress} if ingress else {}}}, events
+
+    def get(self, kind: str, name: str, namespace: str) -> Any:
+        assert (kind, name) == ("Service", front.NAME)
+        return self._service
+
+    def list(self, kind: str, namespace: str, selector: str = "", fields: str = "") -> Any:
+        assert "involvedObject.name=kit-front" in fields
+        return self._events
+
+
+def test_a_load_balancer_that_does_not_come_is_complained_of_in_its_controller_s_words() -> None:
+    refused: Any = Cluster(
+        [],
+        {"message": "the newer", "lastTimestamp": "2026-11-28T10:00:02Z"},
+        {"message": "the older", "lastTimestamp": "2026-11-28T10:00:01Z"},
+    )
+    coming: Any = Cluster([])
+    there: Any = Cluster([{"ip": FRONT.address}], {"message": "of before", "lastTimestamp": ""})
+    assert front.complaint(refused) == "the newer"
+    assert front.complaint(coming) == "its load balancer is being made"
+    assert front.complaint(there) is None
+
+
 # -- what a status says
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kit.adapters.kubernetes.api import KubeApi
+from kit.errors import KitError
 from kit.sentry.chart.wiring import TRUST
 from kit.sentry.objects import NAMESPACE, RELEASE, Document, config_map, metadata, pod
 from kit.sentry.site import Balanced
@@ -65,6 +67,19 @@ def balanced(
         {"apiVersion": "v1", "kind": "Service", "metadata": named, "spec": _balanced_service(front.address)},
         {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": named, "spec": budget},
     )
+
+
+def complaint(api: KubeApi) -> str | None:
+    """Why the load balancer is not there yet, in its controller's words; None once it is, or where the cluster does not say."""
+    about = f"involvedObject.name={NAME},involvedObject.kind=Service,type=Warning"
+    try:
+        service = api.get("Service", NAME, NAMESPACE) or {}
+        if (service.get("status") or {}).get("loadBalancer", {}).get("ingress"):
+            return None
+        events = sorted(api.list("Event", NAMESPACE, fields=about), key=lambda each: str(each.get("lastTimestamp")))
+    except KitError:
+        return None
+    return str(events[-1]["message"]) if events else "its load balancer is being made"
 
 
 def _filled(template: str, upstreams: Mapping[str, str]) -> str:
