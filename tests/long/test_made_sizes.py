@@ -1,4 +1,4 @@
-"""A made size in the emulator's control plane, and the way to the next: hosts and disks grow in place, partitions are added."""
+"""A made size in the emulator's control plane, and the way to the next: stores grow in place, partitions are added."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ QUOTAS = Options(
 GIVEN: dict[str, Any] = {"retention_days": 30, "deletion_protection": False}
 
 
-def test_each_size_is_made_from_the_one_before_and_nothing_is_replaced(tmp_path: Path) -> None:
+def test_each_size_is_made_from_the_one_before_and_no_store_is_replaced(tmp_path: Path) -> None:
     with rehearsal(tmp_path, options=QUOTAS) as it:
         it.change("apply", size="small", **GIVEN)
         assert it.is_unchanged(size="small", **GIVEN)
