@@ -55,6 +55,14 @@ resource "yandex_mdb_kafka_cluster" "sentry" {
 
   lifecycle {
     precondition {
+      condition = (
+        local.availability == "single" ||
+        min([for name, topic in local.topics : local.topic_partitions[name] if !topic.enforced]...) >= local.profile.availability.partitions
+      )
+      error_message = "Size ${var.size} runs up to ${local.profile.availability.partitions} consumers of a topic, and some topic has fewer partitions: raise resources.kafka.partitions or topic_partitions."
+    }
+
+    precondition {
       condition     = length(setsubtract(keys(var.topic_partitions), [for name, topic in local.topics : name if !topic.enforced])) == 0
       error_message = "topic_partitions may name topics of the profile whose number of partitions is free, not: ${join(", ", setsubtract(keys(var.topic_partitions), [for name, topic in local.topics : name if !topic.enforced]))}."
     }

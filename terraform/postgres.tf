@@ -58,14 +58,25 @@ resource "yandex_mdb_postgresql_cluster_v2" "sentry" {
   lifecycle { ignore_changes = [restore] }
 }
 
+locals {
+  # A quarter of the connections stays for the service's own work and for whoever must look what is wrong.
+  sentry_connections = floor(local.size.postgres.max_connections * 3 / 4)
+}
+
 # The service makes the password and keeps it in Lockbox; it is in no plan, state or log.
 resource "yandex_mdb_postgresql_user" "sentry" {
-  cluster_id        = yandex_mdb_postgresql_cluster_v2.sentry.id
-  name              = "sentry"
-  generate_password = true
-  # A quarter of the connections stays for the service's own work and for whoever must look what is wrong.
-  conn_limit          = floor(local.size.postgres.max_connections * 3 / 4)
+  cluster_id          = yandex_mdb_postgresql_cluster_v2.sentry.id
+  name                = "sentry"
+  generate_password   = true
+  conn_limit          = local.sentry_connections
   deletion_protection = tostring(local.deletion_protection)
+
+  lifecycle {
+    precondition {
+      condition     = local.availability == "single" || local.sentry_connections >= local.profile.availability.postgres_connections
+      error_message = "Sentry's pods hold up to ${local.profile.availability.postgres_connections} connections in size ${var.size}, and three quarters of max_connections are ${local.sentry_connections}: raise resources.postgres.max_connections."
+    }
+  }
 }
 
 resource "yandex_mdb_postgresql_database" "sentry" {

@@ -6,7 +6,7 @@ module "sentry_values" {
   endpoints      = local.endpoints
   profile        = var.profile
   size           = local.sentry_size
-  availability   = try(local.size.availability, "single")
+  availability   = local.availability
   replicas       = merge(try(local.sizes[var.size].replicas, {}), var.replicas)
   autoscaling    = var.pod_autoscaling
   chart_version  = var.chart_version
@@ -29,6 +29,8 @@ module "sentry_values" {
 }
 
 locals {
+  availability = local.size.availability
+
   # Names that follow the master or an available host: after a failover they can be wrong for up to ten minutes, and clients must
   # try again. Kafka has none: clients get all brokers.
   endpoints = {

@@ -113,6 +113,28 @@ run "embedded_keeper_on_two_hosts" {
   expect_failures = [yandex_mdb_clickhouse_cluster_v2.sentry, check.sentry_can_log_in]
 }
 
+run "fewer_partitions_than_consumers" {
+  command = plan
+
+  variables {
+    size      = "ha"
+    resources = { kafka = { partitions = 2 } }
+  }
+
+  expect_failures = [yandex_mdb_kafka_cluster.sentry]
+}
+
+run "fewer_connections_than_the_pods_hold" {
+  command = plan
+
+  variables {
+    size      = "ha"
+    resources = { postgres = { max_connections = 200 } }
+  }
+
+  expect_failures = [yandex_mdb_postgresql_user.sentry]
+}
+
 run "disks_in_steps_that_there_are_not" {
   command = plan
 

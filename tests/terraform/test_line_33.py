@@ -278,6 +278,26 @@ def test_brokers_and_workers_are_the_chart_s_own_but_for_their_numbers() -> None
     assert {each["replicas"] for each in brokers} == {each["brokerReplicas"] for each in workers} == {number}
 
 
+def test_what_the_profile_says_of_partitions_and_connections_is_enough_and_no_more_than_size_ha_has() -> None:
+    said = PROFILE_FILE["availability"]
+    ha = yaml.safe_load((chart_lines.ROOT / "terraform" / "sizes.yaml").read_text())["ha"]
+    assert max(max(each["replicas"], each.get("autoscale", 0)) for each in consumers(said["components"])) <= said["partitions"]
+    assert said["partitions"] <= ha["kafka"]["partitions"]
+
+    def too_many(given: dict[str, Any]) -> dict[str, Any]:
+        given["sentry"]["web"]["replicas"] = said["components"]["sentry.web"]["autoscale"] + 100
+        return given
+
+    (found,) = chart_lines.measured(LINE_33, "full", too_many, availability="ha").looked.stopping
+    counted = int(found.found.partition(" ")[0]) - 100 * 12
+    assert counted <= said["postgres_connections"] <= ha["postgres"]["max_connections"] * 3 // 4
+
+
+def consumers(components: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    beside = ("relay", "sentry.web", "snuba.api", "vroom", "symbolicator", "sentry.taskWorker")
+    return [each for key, each in components.items() if key not in beside]
+
+
 AVAILABILITY_MISTAKES: dict[str, tuple[Callable[[dict[str, Any]], Any], str, str]] = {
     "more consumers than partitions": (
         lambda given: given["sentry"]["ingestConsumerEvents"].update(replicas=4),
