@@ -309,6 +309,11 @@ AVAILABILITY_MISTAKES: dict[str, tuple[Callable[[dict[str, Any]], Any], str, str
         "PG-CONNECTIONS",
         "of 300: sentry-web 288",
     ),
+    "brokers that no worker asks": (
+        lambda given: given["sentry"]["taskBroker"]["brokers"][1].update(replicas=3),
+        "BROKERS-ASKED",
+        "asks 2 of the 3 pods of sentry-taskbroker-ingest",
+    ),
     "brokers that may all be made in one zone": (
         lambda given: given["sentry"]["taskBroker"]["topologySpreadConstraints"][0].update(whenUnsatisfiable="ScheduleAnyway"),
         "SPREAD-BY-ZONE",

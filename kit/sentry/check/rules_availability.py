@@ -95,6 +95,17 @@ def _number(text: str, usual: int) -> int:
     return int(text) if text.isdigit() else usual
 
 
+def _brokers_asked(release: Release) -> Iterator[Seen]:
+    """A worker reaches the pods of its broker by their numbers, so many as it is told (chart 33: --rpc-host, --num-brokers)."""
+    pods = scales(release.documents)
+    for container in release.containers:
+        words = [str(word) for word in [*(container.spec.get("command") or ()), *(container.spec.get("args") or ())]]
+        broker, told = option(words, "--rpc-host").partition(":")[0], option(words, "--num-brokers")
+        there = pods.get(("StatefulSet", broker))
+        if told.isdigit() and there is not None and int(told) != there.most:
+            yield Seen(f"asks {told} of the {there.most} pods of {broker}", container)
+
+
 # ── where they are, and how they go
 
 
@@ -185,6 +196,12 @@ RULES = (
         "All pods together hold no more connections than Postgres lets Sentry's user have.",
         "fewer replicas or processes; in the cloud `resources: {postgres: {max_connections: …}}`",
         _connections,
+    ),
+    Rule(
+        "BROKERS-ASKED",
+        "Task workers ask every pod of their broker; the tasks of one that is not asked are never done.",
+        "make brokerReplicas of the worker the replicas of its broker",
+        _brokers_asked,
     ),
     Rule(
         "SPREAD-BY-ZONE",

@@ -182,6 +182,16 @@ run "an_availability_that_is_none" {
   expect_failures = [var.availability]
 }
 
+run "no_pods_of_a_component" {
+  command = plan
+
+  variables {
+    replicas = { relay = 0 }
+  }
+
+  expect_failures = [var.replicas]
+}
+
 run "an_autoscaling_that_is_none" {
   command = plan
 
