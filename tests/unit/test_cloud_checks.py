@@ -411,6 +411,15 @@ def test_a_rehearsal_asks_for_more_and_says_so_and_a_limit_that_stays_refuses_it
     assert small.value.why == "mdb.clusters.count: 2 needed, 1 free of 1"
 
 
+def test_what_stands_counts_in_a_rehearsal_where_nobody_else_has_anything() -> None:
+    """Another size of a stack that stands: in the cloud, whose usage is whose cannot be told."""
+    limits = Limits(Quota("compute.ssdDisks.size", 100 * GIB, 96 * GIB))
+    assert checks.quotas(limits, "b1g", {}, SUMS, stands=True) == ()  # type: ignore[arg-type]
+    (said,) = checks.quotas(limits, "b1g", {}, SUMS, stands=True, rehearses=True)  # type: ignore[arg-type]
+    assert "compute.ssdDisks.size: 96 GB needed, 4 GB free of 100" in said
+    assert limits.asked == {"compute.ssdDisks.size": 192 * GIB}
+
+
 def test_what_fits_passes_and_what_cannot_be_asked_is_said() -> None:
     created = {"yandex_mdb_kafka_cluster": 1}
     assert checks.quotas(Limits(Quota("mdb.clusters.count", 1, 0)), "b1g", created, SUMS) == ()  # type: ignore[arg-type]

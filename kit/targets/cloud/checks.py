@@ -252,12 +252,19 @@ class Lack:
 
 
 def quotas(
-    yandex: Yandex, cloud_id: str, created: Mapping[str, int], sums: Sums | None, *, rehearses: bool = False
+    yandex: Yandex,
+    cloud_id: str,
+    created: Mapping[str, int],
+    sums: Sums | None,
+    *,
+    stands: bool = False,
+    rehearses: bool = False,
 ) -> tuple[str, ...]:
     """Whether what would be created fits; what could not be asked comes back in words. Raises `QuotaTooSmall`.
 
-    `created` counts resources by type. Sums are held against the quotas only while nothing stands yet (`sums` is None later):
-    what stands already is in the usage. The emulator has the limits of a new cloud; a rehearsal asks it for more, and says so.
+    `created` counts resources by type. Sums are held against the quotas only while nothing stands yet, for what stands is in the
+    usage, among what others have. The emulator has nobody else's, and the limits of a new cloud: a rehearsal asks it for more,
+    and says so.
     """
     lacking: dict[str, Lack] = {}
     unasked: list[str] = []
@@ -271,8 +278,10 @@ def quotas(
             identity: sum(count for kind, count in created.items() if re.fullmatch(pattern, kind))
             for identity, pattern in COUNTS.get(service, {}).items()
         }
-        if sums is not None:
-            needs |= {identity: _needed(sums, service, kind) for identity, kind in SUMS.get(service, {}).items()}
+        if sums is not None and (rehearses or not stands):
+            for identity, kind in SUMS.get(service, {}).items():
+                own = limits[identity].usage if stands and identity in limits else None
+                needs[identity] = _needed(sums, service, kind) - (own or 0)
         lacking |= {identity: lack for identity, need in needs.items() if (lack := _lack(limits.get(identity), need, identity))}
     if lacking and rehearses:
         raised = yandex.raise_quotas(cloud_id, {identity: lack.limit for identity, lack in lacking.items()})

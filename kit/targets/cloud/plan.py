@@ -66,10 +66,11 @@ def plan(cloud: CloudTarget) -> CloudPlan:
             cloud.clients.yandex,
             folder.cloud_id,
             created,
-            None if cloud.is_applied else sums,
+            sums,
+            stands=cloud.is_applied,
             rehearses=cloud.place.rehearses,
         )
-        if created
+        if created or (resources and cloud.place.rehearses)
         else ()
     )
     differs = tuple(in_cluster.differences(theirs, cloud.stack.sentry)) if "sentry" in cloud.stack.parts else ()
