@@ -3,8 +3,8 @@
 #
 #   preload.sh <image made by image/Dockerfile> <tag of the finished image> <folder with artifacts>
 #
-# Each image is one program on an empty file system; kube-proxy also gets the node's iptables and the libraries they need. The names
-# are asked of kubeadm, which is what will look for them. The images exist in the engine only under a name of this run's own
+# Each image is one program on an empty file system; kube-proxy and kube-router also get the node's iptables and the libraries they
+# need. The names are asked of kubeadm, which is what will look for them. The images exist in the engine only under a name of this run's own
 # and only until they are in the node: nobody's image is replaced.
 set -eu
 base=$1 final=$2 artifacts=$3
@@ -43,28 +43,37 @@ pack etcd               "$artifacts/etcd/etcd"
 pack coredns            "$artifacts/coredns/coredns"
 pack pause              "$artifacts/pause/pause"
 
-# kubeadm's manifest starts /usr/local/bin/kube-proxy: that is the script that first finds out which iptables the node uses.
-mkdir -p "$scratch/root"
-in_node sh -eu -c '
-  plugins=/usr/lib/*/xtables
-  programs="/bin/dash /usr/sbin/xtables-nft-multi /usr/sbin/xtables-legacy-multi"
-  libraries=$(ldd $programs $plugins/*.so | sed -n "s#^[^/]*\(/[^ :]*\) (.*#\1#p" | sort -u)
-  tar -chf - $programs $plugins $libraries
-' | tar -C "$scratch/root" -xf -
-mkdir -p "$scratch/root/usr/local/bin" "$scratch/root/bin" "$scratch/root/run" "$scratch/root/tmp"
-in_node cat /kind/kube-proxy/start.sh > "$scratch/root/usr/local/bin/kube-proxy"
-chmod 0755 "$scratch/root/usr/local/bin/kube-proxy"
-ln -s dash "$scratch/root/bin/sh"
-for kind in nft legacy; do
-  mkdir -p "$scratch/root/iptables/$kind"
-  for name in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
-    ln -s "/usr/sbin/xtables-$kind-multi" "$scratch/root/iptables/$kind/$name"
+# The files of both kinds of iptables, of further programs, and of the libraries they need; and the script that takes the kind which
+# the node uses and starts $1: kubeadm's manifest starts /usr/local/bin/kube-proxy.
+with_iptables() {
+  name=$1
+  shift
+  mkdir -p "$scratch/root"
+  # shellcheck disable=SC2016  # expanded in the node
+  in_node sh -eu -c '
+    plugins=/usr/lib/*/xtables
+    programs="/bin/dash /usr/sbin/xtables-nft-multi /usr/sbin/xtables-legacy-multi $*"
+    libraries=$(ldd $programs $plugins/*.so | sed -n "s#^[^/]*\(/[^ :]*\) (.*#\1#p" | sort -u)
+    tar -chf - $programs $plugins $libraries
+  ' sh "$@" | tar -C "$scratch/root" -xf -
+  mkdir -p "$scratch/root/usr/local/bin" "$scratch/root/bin" "$scratch/root/run" "$scratch/root/tmp"
+  in_node cat /kind/with-iptables.sh > "$scratch/root/usr/local/bin/$name"
+  chmod 0755 "$scratch/root/usr/local/bin/$name"
+  ln -s dash "$scratch/root/bin/sh"
+  for kind in nft legacy; do
+    mkdir -p "$scratch/root/iptables/$kind"
+    for program in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
+      ln -s "/usr/sbin/xtables-$kind-multi" "$scratch/root/iptables/$kind/$program"
+    done
   done
-done
+}
+with_iptables kube-proxy
 pack proxy "$artifacts/kubernetes/kube-proxy"
+with_iptables kube-router /usr/sbin/ipset
+pack router "$artifacts/kube-router/kube-router"
 
 # One archive, so that what the images share is stored once.
-names="apiserver controller-manager scheduler proxy etcd coredns pause"
+names="apiserver controller-manager scheduler proxy etcd coredns pause router"
 # shellcheck disable=SC2046  # a list of names on purpose
 docker save $(for name in $names; do echo "$run:$name"; done) | in_node ctr -n k8s.io images import --no-unpack -
 
@@ -77,6 +86,7 @@ while read -r wanted; do
   esac
   in_node ctr -n k8s.io images tag "$(grep ":$name\$" "$scratch/imported")" "$wanted" </dev/null
 done < "$scratch/wanted"
+in_node ctr -n k8s.io images tag "$(grep ":router\$" "$scratch/imported")" kit.local/kube-router:built # as manifests/default-cni.yaml says
 xargs docker exec "$run" ctr -n k8s.io images rm < "$scratch/imported" >/dev/null
 
 # containerd ends before the commit, so that its database is whole on disk.

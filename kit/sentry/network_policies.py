@@ -157,6 +157,11 @@ def close(api: KubeApi, policies: tuple[Document, ...]) -> None:
             api.apply(policy)
 
 
+def complaint(api: KubeApi) -> str | None:
+    """Why the release is not as it was installed; for a release that came to its end with policies."""
+    return "its network policies are gone" if api.get(KIND, DENY, NAMESPACE) is None else None
+
+
 # ── what they let pass
 
 

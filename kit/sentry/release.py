@@ -12,7 +12,7 @@ from kit.endpoints import Secret
 from kit.errors import KitError
 from kit.plan.release import ReleaseSeen, ReleaseWanted
 from kit.plan.steps import Step
-from kit.sentry import flavours
+from kit.sentry import flavours, network_policies
 from kit.sentry.chart import clickhouse_range
 from kit.sentry.demo import demo
 from kit.sentry.demo.demo import DemoResult
@@ -90,10 +90,11 @@ class SentryRelease:
             return checked
         try:
             found = installed(self.site.api)
+            opened = network_policies.complaint(self.site.api) if found and self.site.stack.sentry.network_policies else None
         except KitError:
             return checked
         seen = replace(checked, preflight=marks.get("preflight"), demo=marks.get("demo"))
-        return replace(seen, fingerprint=found.fingerprint, complaint=found.complaint) if found else seen
+        return replace(seen, fingerprint=found.fingerprint, complaint=found.complaint or opened) if found else seen
 
     # -- the steps of a plan
 

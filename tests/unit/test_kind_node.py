@@ -58,3 +58,12 @@ def test_the_programs_of_the_node_are_all_built() -> None:
 def test_the_finishing_script_can_be_executed() -> None:
     (built,) = (source["built"] for source in LOCK["images"]["kind-node"]["sources"] if "built" in source)
     assert os.access(KIND.parent / built["finish"], os.X_OK)
+
+
+def test_the_network_policies_are_enforced_by_the_image_that_the_node_was_given(cluster: dict[str, Any]) -> None:
+    documents = yaml.safe_load_all((KIND / "node" / "image" / "manifests" / "default-cni.yaml").read_text())
+    (daemon,) = (each for each in documents if each["kind"] == "DaemonSet")
+    (container,) = daemon["spec"]["template"]["spec"]["containers"]
+    assert f" {container['image']} " in (KIND / "node" / "preload.sh").read_text()
+    assert container["imagePullPolicy"] == "Never"
+    assert f"--service-cluster-ip-range={cluster['networking']['serviceSubnet']}" in container["args"]

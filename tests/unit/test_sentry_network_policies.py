@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -191,6 +192,14 @@ def test_all_is_denied_only_when_no_pod_without_labels_is_left() -> None:
     assert DENY in cluster.present
     network_policies.apply(cluster, policies)
     assert DENY in cluster.present
+
+
+def test_policies_that_are_gone_are_a_complaint() -> None:
+    there: dict[str, Any] = {}
+    api: Any = SimpleNamespace(get=lambda kind, name, namespace: there.get(f"{namespace}/{kind}/{name}"))
+    assert network_policies.complaint(api) == "its network policies are gone"
+    there[f"sentry/NetworkPolicy/{DENY}"] = {}
+    assert network_policies.complaint(api) is None
 
 
 def test_what_is_not_wanted_any_more_is_taken_away() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kit.adapters import proxies
 from kit.host.trust import client_variables
-from kit.sentry import claims
+from kit.sentry import claims, network_claims
 from kit.sentry.preview import Preview
 from kit.sentry.release import SentryRelease, quiet
 from kit.sentry.site import Note
@@ -35,7 +35,8 @@ class CloudCommands:
     def verify(self, note: Note = quiet) -> tuple[Check, ...]:
         """Sentry's address from here; all else by the preflight, in the cluster: from here no managed store can be reached."""
         release = self.sentry
-        return (*door.claims(release), *claims.of_preflight(release, note), *claims.of_delivery(release))
+        inside = (*claims.of_preflight(release, note), *network_claims.of_policies(release, note))
+        return (*door.claims(release), *inside, *claims.of_delivery(release))
 
     def client_env(self) -> Mapping[str, str]:
         """Of what is reached from here: the cluster and Sentry. The stores have names inside the cloud's network alone."""

@@ -9,7 +9,7 @@ from kit import verify as checks
 from kit.adapters import proxies
 from kit.blueprint.stack import STORES
 from kit.host.trust import client_variables
-from kit.sentry import claims
+from kit.sentry import claims, network_claims
 from kit.sentry.preview import Preview
 from kit.sentry.release import SentryRelease, quiet
 from kit.sentry.site import Note
@@ -38,7 +38,8 @@ class LocalCommands:
     def verify(self, note: Note = quiet) -> tuple[Check, ...]:
         local = self.local
         found = checks.from_host(local.endpoints(), local.ports(), local.trust(), local.stack.name)
-        return (*found, *claims.from_cluster(self.sentry), *claims.of_delivery(self.sentry))
+        inside = (*claims.from_cluster(self.sentry), *network_claims.of_policies(self.sentry))
+        return (*found, *inside, *claims.of_delivery(self.sentry))
 
     def client_env(self) -> Mapping[str, str]:
         local = self.local

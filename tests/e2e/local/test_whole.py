@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from kit.blueprint.stack import STORES
+from kit.sentry import network_claims, network_policies
 from kit.supply.resolve import PORTABLE
+from kit.targets.local import site
 from tests.support import engine_proxy
 from tests.support.program import ROOT, Program
 from tests.support.reach import local_target
@@ -60,6 +62,33 @@ def test_verify_holds_every_claim_from_the_host_and_from_inside_the_cluster(whol
     inside = [check for check in checks if check["subject"].startswith("cluster/")]
     assert {check["subject"] for check in inside} == {f"cluster/{store}" for store in STORES}
     assert {check["claim"] for check in inside} == {"is reached over verified TLS", "is refused without the authority"}
+    assert [check["claim"] for check in checks if check["subject"] == network_claims.SUBJECT] == [network_claims.UNLABELLED]
+
+
+def test_a_namespace_that_lets_any_pod_out_to_the_stores_is_told(whole: Program) -> None:
+    """So the claim above is not true for want of a network: another policy adds to kit's, and it does not hold any more."""
+    local = local_target(whole)
+    spec = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]}
+    named = {"name": "everything", "namespace": "sentry"}
+    local.kube.apply({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": named, "spec": spec})
+    try:
+        (check,) = network_claims.of_policies(site.release(local))
+    finally:
+        local.kube.delete("NetworkPolicy", "everything", "sentry")
+    assert (check.claim, check.holds) == (network_claims.UNLABELLED, False)
+    assert "connected to clickhouse:8443, clickhouse:9440, kafka:9091, postgres:6432, redis:6380, s3:9000" in check.said
+
+
+def test_policies_that_were_taken_away_are_a_reason_to_install_again(whole: Program) -> None:
+    local = local_target(whole)
+    release = site.release(local)
+    assert release.seen().complaint is None
+    local.kube.delete("NetworkPolicy", network_policies.DENY, "sentry")
+    try:
+        assert release.seen().complaint == "its network policies are gone"
+    finally:
+        network_policies.close(local.kube, release.installation().policies)
+    assert release.seen().complaint is None
 
 
 def test_second_up_writes_nothing_to_the_engine(whole: Program, tmp_path: Path) -> None:

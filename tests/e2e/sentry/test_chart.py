@@ -21,7 +21,7 @@ import psycopg
 import pytest
 
 from kit.adapters.helm import Helm
-from kit.sentry import credentials
+from kit.sentry import credentials, network_claims
 from kit.sentry.chart import manifests
 from kit.sentry.installed import installed
 from kit.sentry.objects import NAMESPACE, RELEASE
@@ -117,6 +117,14 @@ def test_an_exception_is_seen_through_the_front_over_verified_tls(stack: Stack) 
     assert sentry["state"] == "ready"
     assert sentry["tls"]["verified"] is True
     assert (sentry["release"]["chart"], sentry["release"]["version"]) == ("sentry", "33.7.0")
+
+
+def test_no_foreign_pod_reaches_a_store_or_a_part_of_sentry_but_its_front(stack: Stack) -> None:
+    checks = list(network_claims.of_policies(site.release(stack.local)))
+    assert {check.claim: check.holds for check in checks} == {network_claims.UNLABELLED: True, network_claims.FOREIGN: True}
+    assert all(name in checks[1].said for name in ("sentry-web:9000", "sentry-relay:3000", "sentry-snuba-api:1218")), checks[
+        1
+    ].said
 
 
 def test_a_second_up_has_nothing_to_do(stack: Stack) -> None:
