@@ -193,7 +193,8 @@ class Installation:
         if not self._has_policies:
             return ()
         exposed = (*self.rendered, *self.flavour.added())
-        return network_policies.documents(self._stack, self.site.endpoints(), values.mail_port(self.values), exposed)
+        port, behind = values.mail_port(self.values), self.site.ports_behind
+        return network_policies.documents(self._stack, self.site.endpoints(), port, exposed, behind)
 
     @functools.cached_property
     def applied(self) -> tuple[Document, ...]:

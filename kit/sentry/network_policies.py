@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from kit.blueprint.stack import STORES
@@ -62,10 +63,16 @@ def _reached(document: Document) -> Iterator[str]:
         yield from (*family.stores, *family.outside) if family else ()
 
 
-def documents(stack: str, endpoints: Endpoints, mail_port: int | None, exposed: Iterable[Document]) -> tuple[Document, ...]:
+def documents(
+    stack: str,
+    endpoints: Endpoints,
+    mail_port: int | None,
+    exposed: Iterable[Document],
+    behind: Mapping[str, int] = MappingProxyType({}),
+) -> tuple[Document, ...]:
     """The policies. `exposed` are the release's objects: its Services that are seen from outside are what is let in to.
 
-    `mail_port` is None where no mail leaves.
+    `mail_port` is None where no mail leaves. `behind`: store → its port behind a Service, which is the one that policies see.
     """
     own = {"matchLabels": {NETWORK: YES}}
     everywhere = [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [LINK_LOCAL]}}]
@@ -78,6 +85,7 @@ def documents(stack: str, endpoints: Endpoints, mail_port: int | None, exposed: 
         "https": (HTTPS,),
         **({"mail": (mail_port,)} if mail_port else {}),
     }
+    ports |= {store: (*ports[store], port) for store, port in behind.items()}
     dns = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
     resolvers = [{"namespaceSelector": DNS_NAMESPACE}, {"ipBlock": {"cidr": NODE_DNS}}]
     found = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,5 +71,7 @@ class Site:
     proxy: Callable[[], Proxy | None] = lambda: None  # on the way to the URL
     balanced: Callable[[], Balanced | None] = lambda: None  # None: no front stands behind a load balancer
     kafka: Callable[[], KafkaEndpoint | None] = lambda: None  # None: it has names inside the cloud's network alone
+    # Store → its port behind a Service of the cluster, where a name of the cloud leads to one.
+    ports_behind: Mapping[str, int] = field(default_factory=dict)
     # Puts the chart's own images into the cluster, where its nodes take them from this computer.
     load_chart_images: Callable[[Iterable[Document], Note], object] = lambda documents, note: None

@@ -130,6 +130,13 @@ def test_from_outside_is_let_in_to_what_is_exposed_and_to_nothing_else(release: 
     assert found == doors
 
 
+def test_a_store_behind_a_service_is_let_out_to_by_the_port_behind_it_too() -> None:
+    """A Service's address is translated before a policy looks at it."""
+    policies = documents("kit", ENDPOINTS, None, (), {"s3": 9999})
+    assert [port for port in (9000, 9999) if lets_out(policies, network_labels("s3"), port)] == [9000, 9999]
+    assert not lets_out(documents("kit", ENDPOINTS, None, ()), network_labels("s3"), 9999)
+
+
 def test_no_policy_lets_anything_out_to_the_metadata_service() -> None:
     blocks = [
         peer["ipBlock"]

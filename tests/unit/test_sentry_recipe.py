@@ -40,6 +40,7 @@ def installation(wiring: dict[str, Any], certificate: Certificate | None = None)
         size=lambda: "errors-only",
         stack=Stack(sentry=SentryWanted(flavour="chart", values=OWN)),
         endpoints=lambda: ENDPOINTS,
+        ports_behind={},
         front_certificate=lambda: certificate,
         balanced=lambda: None,
         machine=SimpleNamespace(assets=ROOT, supply=supply),

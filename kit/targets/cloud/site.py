@@ -19,6 +19,7 @@ from kit.sentry.release import SentryRelease
 from kit.sentry.site import ModuleValues, Site
 from kit.sentry.stand_in.lite import CERTIFICATE_SECRET, HOSTS
 from kit.state import lock, secrets
+from kit.stores import s3
 from kit.targets.cloud import door, in_cluster, rehearsal
 from kit.targets.local import layout
 
@@ -95,6 +96,8 @@ def site(cloud: CloudTarget) -> Site:
         front_certificate=lambda: _certificate(cloud, layout.SENTRY_HOLDER, HOSTS, CERTIFICATE_SECRET) if is_lite else None,
         proxy=lambda: None if is_at_the_node() else door.proxy(cloud),
         balanced=cache(lambda: door.balanced(cloud)),
+        # The rehearsal's storage answers at 443 by a Service, and its container at another port.
+        ports_behind={s3.NAME: s3.PORTS[0].container} if place.rehearses else {},
     )
 
 
