@@ -577,3 +577,33 @@ run "a_pause_without_end" {
 
   expect_failures = [var.iam_pause_s]
 }
+
+run "a_door_that_is_none" {
+  command = plan
+
+  variables {
+    door = "window"
+  }
+
+  expect_failures = [var.door]
+}
+
+run "an_ingress_without_its_class" {
+  command = plan
+
+  variables {
+    door = "ingress"
+  }
+
+  expect_failures = [var.door]
+}
+
+run "a_gateway_without_its_name" {
+  command = plan
+
+  variables {
+    door = "gateway"
+  }
+
+  expect_failures = [var.door]
+}

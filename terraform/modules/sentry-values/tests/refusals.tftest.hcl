@@ -332,16 +332,6 @@ run "a_sender_without_an_address" {
   expect_failures = [var.mail]
 }
 
-run "no_pods_of_a_component" {
-  command = plan
-
-  variables {
-    replicas = { relay = 0 }
-  }
-
-  expect_failures = [var.replicas]
-}
-
 run "mail_in_clear" {
   command = plan
 
@@ -350,4 +340,15 @@ run "mail_in_clear" {
   }
 
   expect_failures = [var.mail]
+}
+
+run "a_route_of_a_chart_that_makes_none" {
+  command = plan
+
+  variables {
+    profile = "seed"
+    gateway = { name = "public", namespace = "gateways", hostname = "sentry.example.com" }
+  }
+
+  expect_failures = [var.gateway]
 }
