@@ -108,7 +108,7 @@ def cloud_plan(plan: CloudPlan, session: Session, costs: Mapping[str, float] | N
         print(f"needs {sums.vcpu:g} vCPU, {sums.memory_gb:g} GB of memory, {sums.disk_gb:g} GB of disk", file=out)
         if monthly is not None:
             print(f"about {monthly:.2f} a month by your prices", file=out)
-    if plan.carries:
+    if plan.carries and plan.resources:
         print(plan.carries, file=out)
     for said in plan.left_out:
         print(f"- {said}", file=sys.stderr)

@@ -17,6 +17,7 @@ from kit.blueprint.stack import SentryWanted, Stack
 from kit.errors import KitError
 from kit.sentry.chart.values import mail
 from kit.sentry.lines.profiles import Profile
+from kit.targets.cloud import variable_types
 from kit.targets.cloud.errors import (
     ApiNotReached,
     DomainMissing,
@@ -92,17 +93,20 @@ SUMS: Mapping[str, Mapping[str, str]] = {
 GIB = 1024**3
 
 
-def require_known(terraform_folder: Path, cloud: Iterable[str]) -> None:
+def require_known(terraform_folder: Path, cloud: Mapping[str, Any]) -> None:
     """What kit.yaml says below `cloud:`, whichever target is meant. Raises `UnknownVariable`."""
-    known = re.findall(r'^variable "([a-z_]+)"', (terraform_folder / "variables.tf").read_text(), re.MULTILINE)
-    for name in cloud:
+    known = variable_types.of((terraform_folder / "variables.tf").read_text())
+    for name, value in cloud.items():
         if name in OURS:
             raise UnknownVariable(name=name, why=OURS[name], fix=f"remove cloud.{name}")
         if name in RENAMED:
             why = "it is not in use any more: whether the API has a public address, and who may call it, are two things"
             raise UnknownVariable(name=name, why=why, fix=f"cloud: {{{RENAMED[name]}}}")
         if name not in known:
-            raise UnknownVariable(name=name, why="the configuration has no such variable", fix=_near(name, known))
+            raise UnknownVariable(name=name, why="the configuration has no such variable", fix=_near(name, list(known)))
+        for each in variable_types.unknown(value, known[name], name):
+            why = f"the variable {name} has no such attribute, and Terraform would drop it without a word"
+            raise UnknownVariable(name=each.path, why=why, fix=_near(each.key, list(each.known)))
 
 
 def variables(terraform_folder: Path, stack: Stack, domain: str | None) -> dict[str, Any]:
