@@ -1,4 +1,4 @@
-"""Names the user's own stack in the commands that kit advises: without it they would be about another one."""
+"""Names the user's own stack, and its rehearsal, in the commands that kit advises: without it they would be about another one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,16 @@ _ADVICE = re.compile(
 
 
 def complete(text: str, session: Session) -> str:
-    """The same text, in which each command of kit has the `--config` and `--stack` that this one was called with."""
+    """The same text; each command of kit in it has the `--config`, `--stack` and `--rehearse` that this one was called with."""
     given = (("--config", session.config_path), ("--stack", session.stack_name))
     options = "".join(f" {option} {shlex.quote(value)}" for option, value in given if value is not None)
-    return _ADVICE.sub(lambda command: command.group() + options, text) if options else text
+    return _ADVICE.sub(lambda command: (_rehearsed(command.group()) if session.rehearse else command.group()) + options, text)
+
+
+def _rehearsed(command: str) -> str:
+    """Of the rehearsal, where it would be about the real cloud; what is about this computer stays."""
+    if "--rehearse" in command:
+        return command
+    if "--cloud" in command:
+        return command.replace("--cloud", "--cloud --rehearse", 1)
+    return f"{command} --cloud --rehearse" if command.startswith("kit cloud ") else command

@@ -59,5 +59,5 @@ def table(status: Status) -> str:
             )
         )
     several = [f"{name} {said}" for each in status.components for name, said in sorted((each.replicas or {}).items())]
-    pods = f"\n\n  pods  {', '.join(several)}" if several else ""
+    pods = f"   pods: {', '.join(several)}\n" if several else ""
     return f"stack {status.stack} ({status.target})\n{columns(rows)}{pods}"

@@ -187,6 +187,22 @@ def test_advised_commands_name_the_stack_of_this_call(advice: str, completed: st
     assert hints.complete(advice, Session(None, None, "table", verbose=False)) == advice
 
 
+@pytest.mark.parametrize(
+    ("advice", "completed"),
+    [
+        ("kit up --cloud, then kit down --cloud again", "kit up --cloud --rehearse, then kit down --cloud --rehearse again"),
+        ("see kit up --cloud --plan", "see kit up --cloud --rehearse --plan"),
+        ("kit cloud unlock abc", "kit cloud unlock --cloud --rehearse abc"),
+        ("kit up --cloud --rehearse", "kit up --cloud --rehearse"),
+        ("the chart: kit up --local --sentry chart", "the chart: kit up --local --sentry chart"),
+    ],
+)
+def test_advice_in_a_rehearsal_is_about_the_rehearsal(advice: str, completed: str) -> None:
+    session = Session(None, None, "table", verbose=False, cloud=True, rehearse=True)
+    assert hints.complete(advice, session) == completed
+    assert hints.complete(completed, session) == completed
+
+
 def test_every_command_of_a_stack_is_completed_where_it_is_advised() -> None:
     """And no other: what is the same for all stacks names none."""
     session = Session(None, "two", "table", verbose=False)

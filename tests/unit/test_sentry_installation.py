@@ -169,5 +169,5 @@ def test_how_many_of_several_pods_are_ready_is_shown() -> None:
     assert seen.replicas == {"sentry-web": "2 of 3", "sentry-relay": "3 of 3"}
     assert seen.complaint == "sentry-web: no pod yet"
     shown = Status("it", "cloud", (Component("sentry", "application", "ready", replicas=seen.replicas),))
-    assert table(shown).endswith("pods  sentry-relay 3 of 3, sentry-web 2 of 3")
+    assert table(shown).endswith("\n   pods: sentry-relay 3 of 3, sentry-web 2 of 3\n")
     assert document(shown)["components"][0]["replicas"] == seen.replicas

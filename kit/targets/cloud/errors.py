@@ -288,7 +288,7 @@ class RegionNotRehearsed(KitError):
     exit_code = 10
     what = "region {region} cannot be rehearsed"
     why = "the emulator plays {played} alone: its hosts and its storage have that region's names"
-    fix = "rehearse with `cloud: {{region: {played}}}` and its zones; for {region} look at the plan: kit up --cloud --plan"
+    fix = "rehearse with `cloud: {{region: {played}}}` and its zones; for {region} look at the plan: --plan without --rehearse"
 
 
 class StandInInCloud(KitError):
@@ -359,7 +359,7 @@ class ChartNotRehearsed(KitError):
     code = "KIT-CLOUD-REHEARSAL"
     exit_code = 10
     what = "a rehearsal installs the stand-in for Sentry, not the chart"
-    why = "the chart would be made for its public domain, and nothing leads from there to this computer"
+    why = "Sentry's own programs were never run behind the emulator: a rehearsal tries the cloud, the stores and the way in"
     fix = (
         "the chart on this computer: kit up --local --sentry chart; its values for the cloud: kit values check --cloud "
         "--rehearse --chart …"
