@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from kit.adapters import proxies
 from kit.endpoints import Secret
+from kit.plan.steps import Step
 from kit.sentry.chart.manifests import containers, of_kind
 from kit.sentry.credentials import Certificate
 from kit.sentry.demo import tunnel
@@ -61,6 +63,18 @@ def test_a_door_with_all_that_it_needs_is_taken(kind: str) -> None:
 
 
 # -- the objects
+
+
+def test_a_plan_that_makes_the_domain_s_zone_says_where_it_must_be_delegated_to() -> None:
+    servers = ("ns1.yandexcloud.net.", "ns2.yandexcloud.net.")
+    zone = Step("create", "yandex_dns_zone.public[0]", "not there yet")
+    private = Step("create", "yandex_dns_zone.private", "not there yet")
+    (said,) = door.delegation_unasked((private, zone), "sentry.example.com", servers)
+    assert said.startswith(
+        "whether sentry.example.com is delegated to ns1.yandexcloud.net and ns2.yandexcloud.net was not checked"
+    )
+    assert door.delegation_unasked((private,), "sentry.example.com", servers) == ()
+    assert door.delegation_unasked((replace(zone, verb="update"),), "sentry.example.com", servers) == ()
 
 
 def test_two_fronts_stand_apart_behind_the_reserved_address() -> None:

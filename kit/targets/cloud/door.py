@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,11 +31,13 @@ from kit.targets.cloud.errors import CertificatePending, DoorMissing
 
 if TYPE_CHECKING:
     from kit.adapters.yandex.client import ManagedCertificate
+    from kit.plan.steps import Plan
     from kit.sentry.release import SentryRelease
     from kit.supply.supply import Supply
     from kit.targets.cloud.target import CloudTarget
 
 FRONT = "front"
+PUBLIC_ZONE = "yandex_dns_zone.public"  # in terraform/ip-dns.tf
 IMAGE = "KIT_FRONT_IMAGE"  # the front's image in a registry that the cloud's nodes reach, in the place of the public one
 READY = ("ISSUED", "RENEWING", "RENEWAL_FAILED")  # what has content: a renewal leaves the certificate in use as it is
 # The service looks once in half an hour: yandex-cloud/docs, certificate-manager/concepts/managed-certificate.md, read 2026-11-28.
@@ -108,6 +110,14 @@ def require(kind: str, domain: str, given: Callable[[str], Any], *, has_image: b
         fix = f"push it to a registry that they reach, and name it: export {IMAGE}=cr.yandex/<registry>/front"
     if why:
         raise DoorMissing(domain=domain, why=why, fix=fix)
+
+
+def delegation_unasked(plan: Plan, domain: str, name_servers: Iterable[str]) -> tuple[str, ...]:
+    """What kit cannot ask while there is no zone, in words, where the plan makes one. Pure."""
+    if all(step.verb != "create" or not step.subject.startswith(PUBLIC_ZONE) for step in plan):
+        return ()
+    servers = " and ".join(server.rstrip(".") for server in name_servers)
+    return (f"whether {domain} is delegated to {servers} was not checked: its certificate is issued only then",)
 
 
 # -- the certificate

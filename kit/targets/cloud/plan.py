@@ -75,7 +75,16 @@ def plan(cloud: CloudTarget) -> CloudPlan:
     )
     differs = tuple(in_cluster.differences(theirs, cloud.stack.sentry)) if "sentry" in cloud.stack.parts else ()
     of_sentry = sentry(cloud, is_settled=not is_changed)
-    return CloudPlan(resources, of_sentry, sums, (*stated, *left_out), supply, load.carried(cloud), differs)
+    unasked = (*stated, *left_out, *_delegation(cloud, resources))
+    return CloudPlan(resources, of_sentry, sums, unasked, supply, load.carried(cloud), differs)
+
+
+def _delegation(cloud: CloudTarget, resources: Plan) -> tuple[str, ...]:
+    """In a rehearsal it is taken for granted."""
+    clients = cloud.clients
+    if cloud.place.rehearses or "sentry" not in cloud.stack.parts or (clients.setting("door") or door.FRONT) != door.FRONT:
+        return ()
+    return door.delegation_unasked(resources, clients.setting("domain") or "", clients.region.name_servers)
 
 
 def _check(cloud: CloudTarget) -> None:
