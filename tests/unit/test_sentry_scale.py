@@ -104,7 +104,12 @@ def test_whoever_listens_goes_on_for_a_moment_after_its_end_was_announced() -> N
     own = {"preStop": {"exec": {"command": ["own"]}}}
     silent = workload("silent", pod={"containers": [{"name": "silent", "image": "x:1"}]})
     hooked = workload("hooked", pod={"containers": [{"name": "hooked", "image": "x:1", "ports": [{}], "lifecycle": own}]})
-    wired = wire((workload("web"), silent, hooked), wiring)
+    listens = {"name": "hasty", "image": "x:1", "ports": [{}]}
+    hasty = workload("hasty", pod={"containers": [listens], "terminationGracePeriodSeconds": 1})
+    wired = wire((workload("web"), silent, hooked, hasty), wiring)
     said = [each["spec"]["template"]["spec"]["containers"][0].get("lifecycle") for each in wired]
-    assert said == [{"preStop": {"sleep": {"seconds": 5}}}, None, own]
+    pause = {"preStop": {"sleep": {"seconds": 5}}}
+    assert said == [pause, None, own, pause]
+    grace = [each["spec"]["template"]["spec"].get("terminationGracePeriodSeconds") for each in wired]
+    assert grace == [30 + 5, None, None, 1 + 5], "Kubernetes refuses a pause that is not shorter than the whole"
     assert wire(wired, wiring) == wired

@@ -27,6 +27,7 @@ from kit.sentry.objects import Document
 
 TRUST = "kit-trust"  # ConfigMap and volume: ca.crt, bundle.crt
 LASTING = ("Deployment", "StatefulSet")  # whose pods are replaced while others are spoken to
+GRACE_S = 30  # Kubernetes' own terminationGracePeriodSeconds
 _PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
@@ -142,10 +143,20 @@ def _wired(document: Document, wiring: Wiring, replaced: Mapping[str, str]) -> D
         spec["env"] = _merged(spec.get("env"), entries, "name")
         if wiring.requests:
             spec["resources"] = _requesting(spec.get("resources"), wiring.requests)
-        if wiring.pre_stop_s and made["kind"] in LASTING and container.role == "main" and spec.get("ports"):
-            spec["lifecycle"] = {"preStop": {"sleep": {"seconds": wiring.pre_stop_s}}, **(spec.get("lifecycle") or {})}
+    if wiring.pre_stop_s and made["kind"] in LASTING:
+        _pause_before_the_end(pod, wiring.pre_stop_s)
     pod["volumes"] = _merged(volumes, [_volume(mount) for mount in wanted], "name")
     return made
+
+
+def _pause_before_the_end(pod: dict[str, Any], seconds: int) -> None:
+    """Of each container that listens. What the chart gives the pod to end in comes on top: Kubernetes counts from the notice,
+    and refuses a pause that is not shorter than the whole."""
+    pausing = [each for each in pod["containers"] if each.get("ports") and "preStop" not in (each.get("lifecycle") or {})]
+    for container in pausing:
+        container["lifecycle"] = {"preStop": {"sleep": {"seconds": seconds}}, **(container.get("lifecycle") or {})}
+    if pausing:
+        pod["terminationGracePeriodSeconds"] = pod.get("terminationGracePeriodSeconds", GRACE_S) + seconds
 
 
 def _merged(present: Sequence[Any] | None, added: Iterable[Mapping[str, Any]], key: str) -> list[Any]:
