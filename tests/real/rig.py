@@ -21,14 +21,17 @@ from typing import Any
 
 from kit.adapters.containerd import node
 from kit.adapters.kind import node_name
+from kit.adapters.terraform.program import Terraform
 from kit.blueprint.stack import SentryWanted
 from kit.endpoints import Secret
 from kit.pki import authority
 from kit.sentry import objects
-from kit.sentry.chart import manifests, wiring
+from kit.sentry.chart import manifests, values, wiring
+from kit.sentry.chart.values import Place
 from kit.sentry.check.rule import Finding
 from kit.sentry.demo import demo
 from kit.sentry.installation import Installation
+from kit.sentry.lines import profiles
 from kit.sentry.preflight.verdict import Preflight
 from kit.stores import kafka_records
 from kit.stores.kafka_records import Tail
@@ -96,6 +99,7 @@ class Rig:
     profile: str
     chart: Path
     image: str  # the entry of the lock: "relay", "relay-seed"
+    availability: str = "single"
 
     # -- what the chart renders
 
@@ -104,11 +108,19 @@ class Rig:
         """As `kit up --sentry chart --chart …` makes it, but for Relay's image and the shell's."""
         wanted = SentryWanted(flavour="chart", profile=self.profile, chart=str(self.chart), size="errors-only")
         made = site.release(self.local.wanting(wanted)).installation()
-        values = copy.deepcopy(dict(made.values))
-        values.setdefault("images", {})["relay"] = _parts(self.reference(self.image))
-        values["relay"]["configRender"] = {"image": _parts(self.reference("debian-trixie"))}
-        made.__dict__["values"] = values  # before anything is rendered with them
+        given = copy.deepcopy(dict(made.values if self.availability == "single" else self._available(made)))
+        given.setdefault("images", {})["relay"] = _parts(self.reference(self.image))
+        given["relay"]["configRender"] = {"image": _parts(self.reference("debian-trixie"))}
+        made.__dict__["values"] = given  # before anything is rendered with them
         return made
+
+    def _available(self, made: Installation) -> Mapping[str, Any]:
+        """The module's values for a cloud of several zones, with the stores of this stack."""
+        profile, place = made.site.profile(), Place(made.site.url(), made.site.admin())
+        inputs = values.inputs(made.site.endpoints(), profile, "errors-only", place, chart_version=made.chart.version)
+        terraform = Terraform(self.local.supply.tool("terraform"))
+        module = self.local.workspace.assets / profiles.MODULE
+        return values.parse(values.written(terraform, module, {**inputs, "availability": self.availability}))
 
     def reference(self, image: str) -> str:
         return self.local.supply.image(image).reference
@@ -226,14 +238,14 @@ class Rig:
         node.load(self.local.docker, node_name(self.local.stack.name), [*images, made.site.probe_image()])
         made.prepare()
         key = self.local.secrets()["sentry_dsn_key"].reveal()  # of the DSN that kit itself sends to
-        self._apply(_web(self.local.stack.name, self.reference("probe"), {**PROJECTS, key: PROJECTS[KEY]}))
-        self._apply(made.flavour.added())  # HTTPS in front, as for the chart
+        self.apply_all(upstream(self.local.stack.name, self.reference("probe"), {**PROJECTS, key: PROJECTS[KEY]}))
+        self.apply_all(made.flavour.added())  # HTTPS in front, as for the chart
 
     def apply(self, variant: Variant) -> None:
         """As it is, with its Deployment."""
-        self._apply((*variant.applied, *variant.documents, _door(variant)))
+        self.apply_all((*variant.applied, *variant.documents, _door(variant)))
 
-    def _apply(self, documents: Iterable[Mapping[str, Any]]) -> None:
+    def apply_all(self, documents: Iterable[Mapping[str, Any]]) -> None:
         for document in _in_namespace(documents):
             self.local.kube.apply(document)
 
@@ -247,7 +259,7 @@ class Rig:
             "metadata": {"name": variant.object, "namespace": NAMESPACE, "labels": template["metadata"]["labels"]},
         }
         brought = [each for each in (*variant.applied, *variant.documents) if each["kind"] in ("ConfigMap", "Secret")]
-        self._apply((*brought, {**pod, "spec": spec}, _door(variant)))
+        self.apply_all((*brought, {**pod, "spec": spec}, _door(variant)))
 
     def again(self, variant: Variant) -> None:
         self.local.kube.delete("Pod", variant.object, NAMESPACE)
@@ -351,7 +363,8 @@ def _door(variant: Variant) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": f"door-{variant.object}"}, "spec": spec}
 
 
-def _web(stack: str, image: str, projects: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def upstream(stack: str, image: str, projects: Mapping[str, Any], node: str = "") -> Iterator[dict[str, Any]]:
+    """Sentry's web server, the tests' own; `node` is where it must run, whatever that one keeps away."""
     labels = {"app": "upstream"}
     metadata = {"name": WEB, "namespace": NAMESPACE, "labels": {objects.STACK_LABEL: stack}}
     container = {
@@ -363,7 +376,8 @@ def _web(stack: str, image: str, projects: Mapping[str, Any]) -> Iterator[dict[s
         "volumeMounts": [{"name": "program", "mountPath": "/run/upstream"}],
         "readinessProbe": {"httpGet": {"path": "/", "port": 9000}, "periodSeconds": 1},
     }
-    pod = {"containers": [container], "volumes": [{"name": "program", "configMap": {"name": WEB}}]}
+    pod: dict[str, Any] = {"containers": [container], "volumes": [{"name": "program", "configMap": {"name": WEB}}]}
+    pod |= {"nodeName": node, "tolerations": [{"operator": "Exists"}]} if node else {}
     template = {"metadata": {"labels": labels}, "spec": pod}
     yield {
         "apiVersion": "v1",
