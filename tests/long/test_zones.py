@@ -22,16 +22,17 @@ import pytest
 
 from kit.sentry.chart import scale
 from kit.stores import kafka_records
-from tests.real.rig import KEY, NAMESPACE, PROJECTS, RELAY, Rig, is_ready, until, upstream
+from tests.real.rig import KEY, NAMESPACE, PROJECTS, RELAY, Rig, is_ready, until
 from tests.support import zones
 from tests.support.chart_lines import LINE_33
 from tests.support.program import Program
 from tests.support.reach import local_target
 
-SENDERS, PAUSE_S = 4, 0.05
-WINDOW_S = 5.0  # of what a killed Relay held in its memory: what came earlier was in Kafka (its way takes 0.01 to 0.3 s)
+SENDERS, PAUSE_S, ANSWER_S = 4, 0.05, 3.0
+# How long an event may be in Relay's memory alone. The slowest seen, with both cores busy, took 2.7 s to Kafka (2026-11-28).
+IN_MEMORY_S = 5.0
+TOOLS = ("kind", "helm", "terraform")
 EVENT_ID = re.compile(rb"event_id.{1,4}?([0-9a-f]{32})", re.DOTALL)  # MessagePack: the key, the length, the word
-REFUSED = ("ConnectionRefusedError", "ConnectionResetError", "RemoteDisconnected", "503")
 UP_S, BUILD_S = 1800, 7200
 
 
@@ -58,13 +59,13 @@ class Flow:
         event = {"event_id": event_id, "message": "x" * 500, "platform": "python", "level": "error"}
         lines = ({"event_id": event_id, "sent_at": datetime.now(UTC).isoformat()}, {"type": "event"}, event)
         login = {"X-Sentry-Auth": f"Sentry sentry_version=7, sentry_key={KEY}, sentry_client=kit/1"}
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=3)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=ANSWER_S)
         try:
             connection.request("POST", "/api/1/envelope/", "\n".join(map(json.dumps, lines)), login)
             answer = connection.getresponse()
             answer.read()
             return str(answer.status)
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             return type(error).__name__
         finally:
             connection.close()
@@ -130,7 +131,7 @@ def place(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pl
     program = Program(tmp_path_factory.mktemp("zones"), f"zones-{os.getpid()}")
     try:
         program.must(
-            "images", "build", "relay", "probe", "probe-current", "debian-trixie", "kind-node", "kind", "helm", timeout_s=BUILD_S
+            "images", "build", "relay", "probe", "probe-current", "debian-trixie", "kind-node", *TOOLS, timeout_s=BUILD_S
         )
         program.must("up", "--local", "--only", "stores", timeout_s=UP_S)
         rig = Rig(local_target(program), "current", LINE_33, "relay", availability="ha")
@@ -145,9 +146,8 @@ def _install(rig: Rig) -> Mapping[str, object]:
     """Relay as `kit up` applies it with these values, with its budget, behind a Service of ready pods; Sentry's web server, the
     tests' own, is on the node that nobody takes away."""
     rig.installation.prepare()
-    for policy in rig.local.kube.list("NetworkPolicy", NAMESPACE):  # whom they let in is not what is tried here
-        rig.local.kube.delete("NetworkPolicy", policy["metadata"]["name"], NAMESPACE)
-    rig.apply_all(upstream(rig.local.stack.name, rig.reference("probe"), PROJECTS, node=zones.first(rig.local)))
+    first = zones.first(rig.local)
+    rig.serve_web(PROJECTS, (first, *zones.workers(rig.local.stack.name)), only_on=first)
     right = rig.right()
     (budget,) = scale.budgets(right.documents)
     labels = right.deployment["spec"]["selector"]["matchLabels"]
@@ -171,6 +171,8 @@ def test_relay_has_a_pod_in_each_zone_and_a_budget_that_keeps_two(place: Place) 
 
 
 def test_a_drained_node_loses_no_event_and_refuses_none(place: Place) -> None:
+    """Refused is, from the drain's beginning until all three are ready again, each attempt that got no 200, but for those that
+    had no answer in three seconds: a busy computer does that too."""
     began, flow = datetime.now(UTC), place.flow()
     with flow.flowing():
         assert flow.more(100)
@@ -180,28 +182,29 @@ def test_a_drained_node_loses_no_event_and_refuses_none(place: Place) -> None:
         assert flow.more(100)
         zones.kubectl(place.stack, "uncordon", drained)
         assert until(lambda: len(place.pods()) == 3, 120)
+    print(f"{len(flow.accepted)} accepted; {len(flow.failed)} not accepted")
     assert flow.accepted.keys() - place.arrived(began) == set()
-    refused = [f"{when - started:+.1f} s: {said}" for when, said in flow.failed if when >= started and said in REFUSED]
+    refused = [f"{when - started:+.1f} s: {said}" for when, said in flow.failed if when >= started and said != "TimeoutError"]
     assert refused == [], "whoever ends goes on listening until no Service leads to it"
 
 
-def test_a_lost_zone_loses_no_event_but_those_that_one_relay_had_in_its_memory(place: Place) -> None:
-    """The last one: its node does not come back. What is lost is counted and printed, and no test can ask for nothing here: Relay
-    answers before Kafka has the event, and no setting of it waits."""
+def test_a_lost_zone_loses_no_more_than_its_relay_had_in_memory(place: Place) -> None:
+    """The last one: its node does not come back. No test can ask for no loss here: Relay answers before Kafka has the event, and
+    no setting of it waits. So lost may be what was accepted in the seconds before the kill, and nothing else."""
     began, flow = datetime.now(UTC), place.flow()
-    where = place.pods()
     with flow.flowing():
         assert flow.more(100)
-        lost_node = next(iter(where.values()))
+        lost_node = next(iter(place.pods().values()))
         before = time.time()
         zones.docker("kill", lost_node)
         gone = time.time()
         assert flow.more(100), "the other zones go on accepting"
-        # Until the dead node's pod is out of the Service; Kubernetes takes a node for lost after some 50 s of silence.
-        assert until(lambda: lost_node not in place.pods().values(), 120)
-        assert flow.settles(100), "a hundred in a row without one that failed"
-    arrived = place.arrived(began)
-    lost = {each: when for each, when in flow.accepted.items() if each not in arrived}
-    named = "\n".join(f"  {each} {when - before:+.3f} s" for each, when in sorted(lost.items(), key=lambda entry: entry[1]))
-    print(f"{len(flow.accepted)} accepted, {len(lost)} of them lost with the zone; {len(flow.failed)} not accepted\n{named}")
-    assert all(before - WINDOW_S <= when <= gone + 1 for when in lost.values()), named
+        assert until(lambda: lost_node not in place.pods().values(), 120), "Kubernetes takes the node for lost"
+        silent_s = time.time() - gone
+        assert flow.settles(100), "a hundred in a row: no Service leads to the dead node any more"
+    lost = flow.accepted.keys() - place.arrived(began)
+    in_memory = {each for each, when in flow.accepted.items() if before - IN_MEMORY_S <= when <= gone + 1}
+    when_lost = sorted(f"{flow.accepted[each] - before:+.3f} s" for each in lost)
+    print(f"{len(flow.accepted)} accepted, {len(in_memory)} of them may be lost, {len(lost)} are: {when_lost}")
+    print(f"{len(flow.failed)} not accepted; the pod was taken out after {silent_s:.0f} s")
+    assert lost <= in_memory, when_lost

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -238,8 +238,27 @@ class Rig:
         node.load(self.local.docker, node_name(self.local.stack.name), [*images, made.site.probe_image()])
         made.prepare()
         key = self.local.secrets()["sentry_dsn_key"].reveal()  # of the DSN that kit itself sends to
-        self.apply_all(upstream(self.local.stack.name, self.reference("probe"), {**PROJECTS, key: PROJECTS[KEY]}))
+        self.serve_web({**PROJECTS, key: PROJECTS[KEY]}, [node_name(self.local.stack.name)])
         self.apply_all(made.flavour.added())  # HTTPS in front, as for the chart
+
+    def serve_web(self, projects: Mapping[str, Any], nodes: Iterable[str], only_on: str = "") -> None:
+        """The tests' own server in the place of Sentry's web; each of the nodes leads to it when this is over.
+
+        kube-proxy has a new Service's rules seconds later on a busy node. What a pod sends there before that leaves the node for
+        the network of the computer, and whatever answers it there (a proxy, with 404) is whom Relay goes on asking: it keeps the
+        connection, and the rules, which count for new ones only, do not change that (seen 2026-11-29).
+        """
+        self.apply_all(upstream(self.local.stack.name, self.reference("probe"), projects, only_on))
+        service = self.local.kube.get("Service", WEB, NAMESPACE)
+        assert service is not None
+        ask = f"exec 3<>/dev/tcp/{service['spec']['clusterIP']}/9000; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
+        argv = ["timeout", "3", "bash", "-c", ask]
+        for each in nodes:
+            led = until(partial(self._says, each, argv, "is_healthy"), 120)
+            assert led, f"{each} does not lead to {WEB}"
+
+    def _says(self, node: str, argv: list[str], word: str) -> bool:
+        return word in self.local.docker.exec(node, argv, check=False).output
 
     def apply(self, variant: Variant) -> None:
         """As it is, with its Deployment."""

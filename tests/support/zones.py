@@ -73,7 +73,7 @@ def _config(local: LocalTarget) -> str:
 
 
 def _connect_pods(local: LocalTarget) -> None:
-    """Each node its own range of addresses, and routes to those of the others; who had an address before gets a new one."""
+    """Each node its own range of addresses, and routes to those of the others."""
     seen = {each["metadata"]["name"]: each for each in local.kube.list("Node")}
     ranges = {name: each["spec"]["podCIDR"] for name, each in seen.items()}
     inside = {
@@ -86,8 +86,10 @@ def _connect_pods(local: LocalTarget) -> None:
         docker("exec", "--interactive", name, "sh", "-c", f"cat > {CONFLIST}", stdin=json.dumps(conflist))
         for other in ranges.keys() - {name}:
             docker("exec", name, "ip", "route", "replace", ranges[other], "via", inside[other])
-    for pod in local.kube.list("Pod", "kube-system", "k8s-app=kube-dns"):
-        local.kube.delete("Pod", pod["metadata"]["name"], "kube-system")
+    # The one DNS server is no part of what is lost, and its address may be of the range that every node had.
+    pinned = {"spec": {"template": {"spec": {"nodeSelector": {"node-role.kubernetes.io/control-plane": ""}}}}}
+    kubectl(local.stack.name, "patch", "deployment/coredns", "--namespace=kube-system", f"--patch={json.dumps(pinned)}")
+    kubectl(local.stack.name, "rollout", "status", "deployment/coredns", "--namespace=kube-system", "--timeout=180s")
 
 
 def docker(*words: str, stdin: str | None = None, check: bool = True) -> str:
