@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -14,7 +15,7 @@ from kit.errors import KitError
 
 DEFAULT_SIZE = "demo"  # of the variable `size`
 VARIABLES = ("resources", "topic_partitions", "zones", "disk_growth")  # the others that say how large anything is
-MIX = Load(events=5, transactions=1)  # of a load that nobody stated: as the sizes are made for
+MIX = {"events": 5, "transactions": 1}  # of a load that nobody stated: as the sizes are made for
 
 
 class PlanFills(KitError):
@@ -28,6 +29,12 @@ class PlanFills(KitError):
         "kit capacity shows what is needed and writes it as variables; less is kept with `sentry: {{retention_days: …}}`;"
         " a quota is raised in the console"
     )
+
+
+def mix(load: Load | None) -> Load:
+    """The load, or one of the usual mix with its size of an event and its peak, where it says no rate."""
+    load = load or Load()
+    return load if load.events or load.transactions else dataclasses.replace(load, **MIX)
 
 
 def planned(variables: Mapping[str, Any], known_sizes: Mapping[str, Any]) -> Shape:

@@ -42,13 +42,13 @@ class Shape:
 
 
 class ResourcesUnclear(KitError):
-    """`resources` or `topic_partitions` do not say numbers and host classes where they are expected."""
+    """A variable that says how large something is does not say it in the shape that is expected there."""
 
     code = "KIT-CAPACITY-RESOURCES"
     exit_code = 10
     what = "what is planned cannot be calculated with: {place} is {value}"
-    why = "a number is expected there, or a host class that names its size, such as s3-c4-m16"
-    fix = "correct `cloud: {{resources: …}}` in kit.yaml; terraform/variables.tf says what may stand there"
+    why = "{wanted} is expected there"
+    fix = "correct it below `cloud:` in kit.yaml; terraform/variables.tf says what may stand there"
 
 
 def of(name: str, size: Mapping[str, Any], variables: Mapping[str, Any] | None = None) -> Shape:
@@ -63,7 +63,7 @@ def of(name: str, size: Mapping[str, Any], variables: Mapping[str, Any] | None =
         for key, part in size.items()
         if isinstance(part, dict)
     }
-    zones = min(int(size["zones"]), len(given.get("zones") or range(int(size["zones"]))))
+    zones = min(int(size["zones"]), _length(given.get("zones"), int(size["zones"])))
     nodes, clickhouse = _Part("nodes", parts["nodes"]), _Part("clickhouse", parts["clickhouse"])
     kafka, postgres, redis = (_Part(name, parts[name]) for name in ("kafka", "postgres", "redis"))
     has_keeper = clickhouse.values["keeper"] == "separate"
@@ -109,19 +109,27 @@ class _Part:
 
     def amount(self, key: str) -> float:
         value = self.values[key]
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise ResourcesUnclear(place=f"{self.name}.{key}", value=repr(value))
+        if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+            raise ResourcesUnclear(place=f"{self.name}.{key}", value=repr(value), wanted="a number above zero")
         return value
 
     def host(self, count: int, prefix: str = "") -> Host:
         written = self.values[f"{prefix}preset"]
         found = PRESET.fullmatch(str(written))
         if found is None:
-            raise ResourcesUnclear(place=f"{self.name}.{prefix}preset", value=repr(written))
+            wanted = "a host class that names its size, such as s3-c4-m16,"
+            raise ResourcesUnclear(place=f"{self.name}.{prefix}preset", value=repr(written), wanted=wanted)
         return Host(count, int(found[1]), int(found[2]), self.number(f"{prefix}disk_size"))
 
 
 def _mapping(value: Any, place: str) -> Mapping[str, Any]:
     if value is not None and not isinstance(value, Mapping):
-        raise ResourcesUnclear(place=place, value=repr(value))
+        raise ResourcesUnclear(place=place, value=repr(value), wanted="a mapping")
     return value or {}
+
+
+def _length(zones: Any, of_size: int) -> int:
+    """Of the variable `zones`; not given, null and empty are those of the size."""
+    if zones is not None and not isinstance(zones, list | tuple):
+        raise ResourcesUnclear(place="zones", value=repr(zones), wanted="a list")
+    return len(zones or range(of_size))

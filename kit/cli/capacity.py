@@ -38,6 +38,16 @@ class BadLoad(KitError):
     fix = "{fix}"
 
 
+class NoLoad(KitError):
+    """Something is asked that only a load answers, and none is stated."""
+
+    code = "KIT-CAPACITY-NO-LOAD"
+    exit_code = 10
+    what = "{option} is about a load, and none is stated"
+    why = "neither kit.yaml has one below `load:`, nor the command line"
+    fix = "kit capacity --events 300/s, or `load: {{events: 300/s}}` in kit.yaml"
+
+
 FIXES = {
     "events": "kit capacity --events 300/s",
     "event_kb": "kit capacity --events 300/s --event-kb 10",
@@ -79,7 +89,7 @@ def command(
     known = constants.load()
     found = _compared(session, retention, size, against, written)
     if not (found.needed.load.events or found.needed.load.transactions):
-        return _carried(session, found)
+        return _carried(session, found, check)
     if check:
         needed = found.needed
         checks.refuse_full(needed.load, needed.retention_days, found.shape, known, _today())
@@ -94,13 +104,13 @@ def command(
     return SOMETHING_WRONG if check and not found.fits else FINE
 
 
-def _carried(session: Session, found: Comparison) -> int:
+def _carried(session: Session, found: Comparison, check: bool) -> int:
     """Nobody said a load."""
     from kit.report import capacity
 
     days = found.needed.retention_days
-    if session.output == "tfvars":
-        raise BadLoad(option="-o", text="tfvars", wanted="for a load, and none is stated", fix=FIXES["events"])
+    if check or session.output == "tfvars":
+        raise NoLoad(option="--check" if check else "-o tfvars")
     if session.is_json:
         print(
             json.dumps(

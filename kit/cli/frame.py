@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,19 @@ from kit.cli.global_options import OPTIONS
 from kit.errors import KitError
 
 UNCUT = 10_000  # characters; click cuts the lines of a group's list at the width of the terminal otherwise
+
+
+class _Seconds(click.FloatRange):
+    """A length of time: any number from 0 on that is one, which "nan" and "inf" are not to whoever waits."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is not a length of time.", param, ctx)
+        return found
+
+
+SECONDS = _Seconds(0)
 
 
 class _Known(click.Command):
@@ -77,7 +91,7 @@ def waits_for_lock(verb: Callable[..., Any]) -> Callable[..., Any]:
     """The option of every command that takes the stack's lock: how long it waits for another kit."""
     return click.option(
         "--wait-lock",
-        type=click.FloatRange(0),
+        type=SECONDS,
         default=600,
         show_default=True,
         metavar="SECONDS",

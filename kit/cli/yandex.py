@@ -18,7 +18,7 @@ from kit import cancel
 from kit.adapters.yandex import packages
 from kit.cli import hints
 from kit.cli.context import Session
-from kit.cli.frame import Group, waits_for_lock
+from kit.cli.frame import SECONDS, Group, waits_for_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,14 +41,14 @@ def command() -> None:
 )
 @click.option("--control-plane-only", is_flag=True, help="Only answer: no container, bucket or cluster behind it.")
 @click.option(
-    "--async", "async_s", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Let every operation last so long."
+    "--async", "async_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Let every operation last so long."
 )
 @click.option("--strict", is_flag=True, help="One operation at a time for each cluster, as in the cloud.")
 @click.option("--fail", "faults", multiple=True, metavar="METHOD:CODE:RATE", help="Let calls fail, with this probability.")
-@click.option("--latency", "latency_s", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Let every call wait.")
+@click.option("--latency", "latency_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Let every call wait.")
 @click.option("--quota", "quotas", multiple=True, metavar="NAME=NUMBER", help="Another limit than a new cloud's.")
 @click.option(
-    "--iam-delay", "iam_delay_s", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Let a role count after so long."
+    "--iam-delay", "iam_delay_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Let a role count after so long."
 )
 @click.option("--while-used", is_flag=True, help="End with the last command that rehearses against it; kit starts it so.")
 @waits_for_lock

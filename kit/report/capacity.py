@@ -11,7 +11,7 @@ from typing import Any
 
 from kit.blueprint.load import Load
 from kit.capacity import choose, compare, need, quotas, shape, sizes, tfvars
-from kit.capacity.check import MIX
+from kit.capacity.check import mix
 from kit.capacity.compare import Filled, Row
 from kit.capacity.constants import Constants
 from kit.capacity.need import Need
@@ -53,7 +53,7 @@ def compared(
         needed=needed,
         shape=there,
         rows=compare.rows(needed, there, known),
-        carried=compare.carried(load if load.events or load.transactions else MIX, retention_days, there, known),
+        carried=compare.carried(mix(load), retention_days, there, known),
         filled=compare.filled(needed, there, known, today),
         quotas=quotas.of(shape.of("chosen", chosen), needed),
         size=chosen,

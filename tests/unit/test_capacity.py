@@ -230,6 +230,11 @@ def test_a_size_that_there_is_not_is_refused() -> None:
         ({"resources": {"postgres": {"preset": "s2.micro"}}}, "postgres.preset"),
         ({"topic_partitions": {"events": "six"}}, "topic_partitions.events"),
         ({"topic_partitions": [6]}, "topic_partitions"),
+        ({"topic_partitions": {"events": 0}}, "topic_partitions.events"),
+        ({"resources": {"kafka": {"disk_size": -64}}}, "kafka.disk_size"),
+        ({"disk_growth": {"limit": 0}}, "disk_growth.limit"),
+        ({"zones": 3}, "zones"),
+        ({"zones": "ru-central1-a"}, "zones"),
     ],
 )
 def test_departures_that_are_no_numbers_are_refused(variables: dict[str, Any], place: str) -> None:
@@ -237,6 +242,7 @@ def test_departures_that_are_no_numbers_are_refused(variables: dict[str, Any], p
         sizes.named(SIZES, "ha", variables)
     assert refused.value.code == "KIT-CAPACITY-RESOURCES"
     assert f": {place} is" in refused.value.what
+    assert "below `cloud:`" in refused.value.fix
 
 
 def test_departures_from_a_size_count() -> None:

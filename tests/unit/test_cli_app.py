@@ -187,6 +187,13 @@ def test_advised_commands_name_the_stack_of_this_call(advice: str, completed: st
     assert hints.complete(advice, Session(None, None, "table", verbose=False)) == advice
 
 
+def test_a_description_without_a_name_is_named_once() -> None:
+    session = Session("own.yaml", None, "table", verbose=False)
+    completed = hints.complete("kit capacity --size demo; kit up", session)
+    assert completed == "kit capacity --config own.yaml --size demo; kit up --config own.yaml"
+    assert hints.complete(completed, session) == completed, "a command and its group both complete"
+
+
 @pytest.mark.parametrize(
     ("advice", "completed"),
     [

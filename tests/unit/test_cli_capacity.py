@@ -61,8 +61,15 @@ def test_without_a_load_a_size_tells_what_it_carries(here: Kit) -> None:
     found = here("capacity", "-o", "json").json
     assert (found["against"], found["retention_days"]) == ("demo", 90)
     assert 1 < found["carried"]["events"] < 20
-    refused = here("capacity", "-o", "tfvars")
-    assert (refused.exit_code, "KIT-CAPACITY-LOAD" in refused.stderr) == (10, True)
+    halves = here("capacity", "-o", "json", "--event-kb", "5", "--peak", "1").json["carried"]
+    assert (halves["event_kb"], halves["peak"]) == (5, 1)
+    assert halves["events"] > found["carried"]["events"]
+
+
+@pytest.mark.parametrize("option", [("--check",), ("-o", "tfvars")])
+def test_what_is_about_a_load_is_refused_without_one(here: Kit, option: tuple[str, ...]) -> None:
+    refused = here("capacity", "--event-kb", "5", *option)
+    assert (refused.exit_code, "KIT-CAPACITY-NO-LOAD" in refused.stderr) == (10, True)
 
 
 def test_what_is_planned_is_compared_with_the_load_that_is_stated_beside_it(here: Kit) -> None:

@@ -100,7 +100,13 @@ def test_a_port_that_the_user_fixed_and_another_holds_is_an_error(program: Progr
 
 
 @pytest.mark.parametrize(
-    ("words", "code"), [(("--fail", "everything"), "KIT-YANDEX-FAULT"), (("--quota", "cores=many"), "KIT-YANDEX-QUOTA")]
+    ("words", "code"),
+    [
+        (("--fail", "everything"), "KIT-YANDEX-FAULT"),
+        (("--quota", "cores=many"), "KIT-YANDEX-QUOTA"),
+        (("--iam-delay", "nan"), "KIT-USAGE"),
+        (("--async", "inf"), "KIT-USAGE"),
+    ],
 )
 def test_options_that_are_not_understood_are_refused(program: Program, words: tuple[str, str], code: str) -> None:
     ran = program("yandex", "emulate", "--control-plane-only", *words, "-o", "json")

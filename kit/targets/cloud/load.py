@@ -36,9 +36,8 @@ def refuse_full(cloud: CloudTarget, cloud_id: str) -> tuple[str, ...]:
 def carried(cloud: CloudTarget) -> str:
     """In words: "size ha carries about 20 events/s …"."""
     stack, shape = cloud.stack, _shape(cloud)
-    mix = stack.load if stack.load is not None and (stack.load.events or stack.load.transactions) else check.MIX
     days = stack.sentry.retention_days
-    found = compare.carried(mix, days, shape, constants.load())
+    found = compare.carried(check.mix(stack.load), days, shape, constants.load())
     return f"size {shape.name} carries {capacity.carries(found, days)} (an estimate: kit capacity)"
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import grpc
 
 from kit.errors import KitError
+from kit.yandex.engine import descriptors
 from kit.yandex.engine.descriptors import Method
 from kit.yandex.refusal import Refusal
 
@@ -68,4 +69,7 @@ def parse(text: str) -> Fault:
         raise FaultUnknown(text=text, why=f"{rate} is no number") from None
     if not 0 <= share <= 1:
         raise FaultUnknown(text=text, why=f"{rate} is not between 0 and 1")
-    return Fault(pattern, grpc.StatusCode[code], share)
+    fault = Fault(pattern, grpc.StatusCode[code], share)
+    if not any(fault.matches(method) for method in descriptors.catalogue().values()):
+        raise FaultUnknown(text=text, why=f"no method's name ends in {pattern}; `kit yandex coverage` lists them")
+    return fault
