@@ -40,16 +40,12 @@ def command() -> None:
     "--s3-port", type=click.IntRange(0, 65535), help="S3 by HTTP, as forward proxy (default: the last one, or a free one)."
 )
 @click.option("--control-plane-only", is_flag=True, help="Only answer: no container, bucket or cluster behind it.")
-@click.option(
-    "--async", "async_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Let every operation last so long."
-)
+@click.option("--async", "async_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Let every operation last so long.")
 @click.option("--strict", is_flag=True, help="One operation at a time for each cluster, as in the cloud.")
 @click.option("--fail", "faults", multiple=True, metavar="METHOD:CODE:RATE", help="Let calls fail, with this probability.")
 @click.option("--latency", "latency_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Let every call wait.")
 @click.option("--quota", "quotas", multiple=True, metavar="NAME=NUMBER", help="Another limit than a new cloud's.")
-@click.option(
-    "--iam-delay", "iam_delay_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Let a role count after so long."
-)
+@click.option("--iam-delay", "iam_delay_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Let a role count after so long.")
 @click.option("--while-used", is_flag=True, help="End with the last command that rehearses against it; kit starts it so.")
 @waits_for_lock
 @click.pass_obj

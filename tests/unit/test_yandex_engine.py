@@ -140,7 +140,10 @@ def test_calls_fail_and_wait_on_demand(certificate: Certificate) -> None:
         assert yandex.network(cloud)
 
 
-@pytest.mark.parametrize("text", ["List", "List:NOPE:1", "List:OK:1", "List:INTERNAL:2", "List:INTERNAL:often", "List:INTERNAL:nan", "NoSuch/List:INTERNAL:1"])
+@pytest.mark.parametrize(
+    "text",
+    ["List", "List:NOPE:1", "List:OK:1", "List:INTERNAL:2", "List:INTERNAL:often", "List:INTERNAL:nan", "NoSuch/List:INTERNAL:1"],
+)
 def test_a_fault_that_is_not_understood_is_refused(text: str) -> None:
     with pytest.raises(FaultUnknown):
         faults.parse(text)
