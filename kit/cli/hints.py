@@ -7,7 +7,7 @@ import shlex
 
 from kit.cli.context import Session
 
-# Of commands that work on a stack; a group's command is its second word. What names a stack or a description already is left as it is.
+# Of commands that work on a stack; a group's command is its second word. What names a stack or a file already is left as it is.
 _GROUPS = "certs|chart|cloud|secrets|values|yandex"
 _COMMANDS = "up|status|verify|demo|env|capacity|logs(?: [a-z0-9]+)?|down|purge|preflight|topics|doctor"
 _FLAGS = "local|cloud|rehearse|plan|mend|yes|sentry (?:lite|chart)|profile (?:current|seed)"

@@ -15,6 +15,7 @@ SAID = [
         'to verify certificate: x509: certificate signed by unknown authority"',
     ),
     ("value", "Invalid value for variable: domain is a full name in lower case with at least one dot"),
+    ("together", "Resource precondition failed: Nodes in each zone: min (5) is at most initial (2), and that at most max (2)."),
     ("state-key", "No valid credential sources found. Please see the documentation"),
     ("state-key", "Unable to list objects in S3 bucket: api error InvalidAccessKeyId: The Access Key Id does not exist"),
     ("stale", "Saved plan is stale: The given plan file can no longer be applied because the state was changed"),
