@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
 from kit.cli import hints
 from kit.cli.context import Session
 from kit.cli.frame import Group, waits_for_lock
+
+# S3's rule for names; that of Object Storage is taken to be no wider.
+# docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-s3-bucket-naming-requirements.html, read 2026-11-29
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+def _bucket(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not BUCKET.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is no bucket's name: 3 to 63 of a-z, 0-9, '-' and '.'")
+    return value
+
+
+def _key(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and (not value.strip() or value.strip("/") != value):
+        raise click.BadParameter(f"{value!r} is no object's key: it neither begins nor ends with '/'")
+    return value
+
+
+def _endpoint(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not (re.match(r"https?://", value) and urlsplit(value).hostname):
+        raise click.BadParameter(f"{value!r} is no address such as https://storage.yandexcloud.net")
+    return value
+
+
+def _in_bucket(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say where in which storage; what is no such place would be told by terraform about a file of kit's."""
+    for option in (
+        click.option("--region", help="Its region.  [default: that of the cloud]"),
+        click.option("--endpoint", callback=_endpoint, help="Its S3 endpoint.  [default: that of the cloud]"),
+        click.option("--key", callback=_key, help="The object in it.  [default: kit/STACK/terraform.tfstate]"),
+    ):
+        verb = option(verb)
+    return verb
 
 
 @click.group("cloud", cls=Group)
@@ -25,10 +62,10 @@ command = cloud  # the name under which the frame finds every command
 @cloud.command(
     "init-state", epilog="Example: AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… kit cloud init-state --bucket my-states"
 )
-@click.option("--bucket", required=True, help="A bucket that exists, private and versioned; not one of Sentry's own.")
-@click.option("--key", help="The object in it.  [default: kit/STACK/terraform.tfstate]")
-@click.option("--endpoint", help="Its S3 endpoint.  [default: that of the cloud]")
-@click.option("--region", help="Its region.  [default: that of the cloud]")
+@click.option(
+    "--bucket", required=True, callback=_bucket, help="A bucket that exists, private and versioned; not one of Sentry's own."
+)
+@_in_bucket
 @waits_for_lock
 @click.pass_obj
 def init_state(session: Session, bucket: str, key: str | None, endpoint: str | None, region: str | None) -> None:
@@ -47,10 +84,8 @@ def init_state(session: Session, bucket: str, key: str | None, endpoint: str | N
 
 
 @cloud.command("join", epilog="Example: AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… kit cloud join --bucket my-states")
-@click.option("--bucket", required=True, help="The bucket that `kit cloud init-state` was given.")
-@click.option("--key", help="The object in it.  [default: kit/STACK/terraform.tfstate]")
-@click.option("--endpoint", help="Its S3 endpoint.  [default: that of the cloud]")
-@click.option("--region", help="Its region.  [default: that of the cloud]")
+@click.option("--bucket", required=True, callback=_bucket, help="The bucket that `kit cloud init-state` was given.")
+@_in_bucket
 @waits_for_lock
 @click.pass_obj
 def join(session: Session, bucket: str, key: str | None, endpoint: str | None, region: str | None) -> None:

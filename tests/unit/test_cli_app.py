@@ -279,7 +279,7 @@ def takes_lock(callback: Callable[..., object]) -> bool:
         *("up", "up --cloud --yes", "down", "down --cloud", "purge --yes", "topics --mend", "preflight", "verify --cloud"),
         *("demo --local", "cloud unlock 4a2b", "secrets set mail", "secrets forget mail", "certs rotate"),
         "cloud restore postgres c9qa:b",
-        "cloud init-state --bucket b --key k --endpoint https://s3.example.org --region r",
+        "cloud init-state --bucket states --key k --endpoint https://s3.example.org --region r",
     ],
 )
 def test_the_lock_is_waited_for_as_long_as_was_said(here: Kit, words: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,11 @@ def test_no_command_takes_an_option_or_an_argument_that_it_does_not_know(path: t
         *("yandex emulate --port 70000", "yandex emulate --async never", "yandex env --provider mine", "images save"),
         *("images save FILE --platform amiga", "images build --base ref", "images build --custom kafka"),
         *("images list --for lock", "images pull --size full", "values show --endpoints FILE", "up --prices nowhere.yaml"),
+        *("cloud join --bucket UPPER", "cloud join --bucket ab", "cloud init-state --bucket states --key /abs"),
+        *(
+            "cloud join --bucket states --endpoint storage.yandexcloud.net",
+            "cloud init-state --bucket states --endpoint https://",
+        ),
         "frobnicate",
     ],
 )
