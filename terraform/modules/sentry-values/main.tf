@@ -28,11 +28,18 @@ locals {
     for key, component in local.all_components : key => component
     if tonumber(join("", [for number in split(".", component.since) : format("%05d", tonumber(number))])) <= local.chart_order
   }
+  # Of any profile: a name that is in none of them is a mistake.
+  known_components = toset(flatten([
+    for profile in fileset("${path.module}/profiles", "*.yaml") : [
+      for group in try(yamldecode(file("${path.module}/profiles/${profile}")).components, []) :
+      concat(keys(try(group["errors-only"], {})), keys(try(group.full, {})))
+    ]
+  ]))
   running = { for key, component in local.components : key => contains(component.sizes, var.size) }
 
   # What the profile says of an installation that does without a node or a zone. Pods of one component (`role`, whose value the
   # scheduler takes from the pod itself) go to different zones and nodes where they can; what has a disk of one zone must.
-  # As many of them as the load needs, where that is more (`replicas`).
+  # As many of them as the load needs, where that is more (`replicas`). A size names components that another profile has.
   scaled = { for key, own in local.profile.availability.components : key => own if var.availability == "ha" }
   asked  = { for key, count in var.replicas : key => count if contains(keys(local.components), key) }
   available = {

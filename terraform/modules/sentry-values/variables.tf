@@ -136,6 +136,11 @@ variable "replicas" {
     condition     = alltrue([for count in values(var.replicas) : count >= 1 && count <= 1000 && floor(count) == count])
     error_message = "A number of pods is whole, from 1 to 1000."
   }
+
+  validation {
+    condition     = length(setsubtract(keys(var.replicas), local.known_components)) == 0
+    error_message = "replicas names what is a component in no profile: ${join(", ", setsubtract(keys(var.replicas), local.known_components))}. They are called as in profiles/*.yaml, for example sentry.ingestConsumerEvents."
+  }
 }
 
 variable "autoscaling" {

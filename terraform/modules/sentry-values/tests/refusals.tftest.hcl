@@ -192,6 +192,16 @@ run "no_pods_of_a_component" {
   expect_failures = [var.replicas]
 }
 
+run "pods_of_a_component_that_is_in_no_profile" {
+  command = plan
+
+  variables {
+    replicas = { nobody = 3 }
+  }
+
+  expect_failures = [var.replicas]
+}
+
 run "an_autoscaling_that_is_none" {
   command = plan
 
