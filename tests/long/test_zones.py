@@ -22,7 +22,7 @@ import pytest
 
 from kit.sentry.chart import scale
 from kit.stores import kafka_records
-from tests.real.rig import KEY, NAMESPACE, PROJECTS, RELAY, Rig, is_ready, until
+from tests.real.rig import KEY, NAMESPACE, PROJECTS, RELAY, Rig, entrance, is_ready, until
 from tests.support import zones
 from tests.support.chart_lines import LINE_33
 from tests.support.program import Program
@@ -146,6 +146,7 @@ def _install(rig: Rig) -> Mapping[str, object]:
     """Relay as `kit up` applies it with these values, with its budget, behind a Service of ready pods; Sentry's web server, the
     tests' own, is on the node that nobody takes away."""
     rig.installation.prepare()
+    rig.apply_all([entrance()])
     first = zones.first(rig.local)
     rig.serve_web(PROJECTS, (first, *zones.workers(rig.local.stack.name)), only_on=first)
     right = rig.right()
@@ -182,7 +183,8 @@ def test_a_drained_node_loses_no_event_and_refuses_none(place: Place) -> None:
         assert flow.more(100)
         zones.kubectl(place.stack, "uncordon", drained)
         assert until(lambda: len(place.pods()) == 3, 120)
-    print(f"{len(flow.accepted)} accepted; {len(flow.failed)} not accepted")
+    failed = [f"{when - started:+.1f} s: {said}" for when, said in flow.failed]
+    print(f"{len(flow.accepted)} accepted, not accepted: {failed}")
     assert flow.accepted.keys() - place.arrived(began) == set()
     refused = [f"{when - started:+.1f} s: {said}" for when, said in flow.failed if when >= started and said != "TimeoutError"]
     assert refused == [], "whoever ends goes on listening until no Service leads to it"

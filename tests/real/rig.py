@@ -25,7 +25,7 @@ from kit.adapters.terraform.program import Terraform
 from kit.blueprint.stack import SentryWanted
 from kit.endpoints import Secret
 from kit.pki import authority
-from kit.sentry import objects
+from kit.sentry import network_policies, objects
 from kit.sentry.chart import manifests, values, wiring
 from kit.sentry.chart.values import Place
 from kit.sentry.check.rule import Finding
@@ -145,7 +145,7 @@ class Rig:
             if document["kind"] == "ConfigMap":
                 document["data"]["config.yml"] = self._changed(document["data"]["config.yml"], mistake)
         wires = self.installation.wiring
-        wired = [copy.deepcopy(dict(each)) for each in wiring.wire(rendered, wires)]
+        wired = [copy.deepcopy(dict(each)) for each in network_policies.labelled(wiring.wire(rendered, wires))]
         for container in (each for document in wired for each in manifests.containers(document)):
             self._set(container, mistake)
         own = [copy.deepcopy(self.credentials[name]) for name in self._touched(mistake)]
@@ -237,6 +237,7 @@ class Rig:
         images = [self.reference(name) for name in (self.image, "debian-trixie", "probe", "front")]
         node.load(self.local.docker, node_name(self.local.stack.name), [*images, made.site.probe_image()])
         made.prepare()
+        self.apply_all([entrance()])
         key = self.local.secrets()["sentry_dsn_key"].reveal()  # of the DSN that kit itself sends to
         self.serve_web({**PROJECTS, key: PROJECTS[KEY]}, [node_name(self.local.stack.name)])
         self.apply_all(made.flavour.added())  # HTTPS in front, as for the chart
@@ -365,11 +366,13 @@ def _renamed(node: Any, names: Mapping[tuple[str, str], str]) -> Any:
 
 
 def _labelled(document: dict[str, Any], name: str) -> None:
-    """Labels of its own, or the right Relay's Service would lead to it."""
+    """Labels of its own, or the right Relay's Service would lead to it; and those that network policies go by."""
     labels = {"dev.kit.mistake": name}
     if document["kind"] == "Deployment":
         document["spec"]["selector"] = {"matchLabels": labels}
-        document["spec"]["template"]["metadata"]["labels"] = labels
+        pod = document["spec"]["template"]["metadata"]
+        of_policies = (objects.NETWORK, objects.REACHES)
+        pod["labels"] = labels | {key: each for key, each in pod["labels"].items() if key.startswith(of_policies)}
     if document["kind"] == "Service":
         document["spec"]["selector"] = labels
 
@@ -380,6 +383,17 @@ def _door(variant: Variant) -> dict[str, Any]:
     ports = [{"name": "http", "port": 3000, "targetPort": 3000}]
     spec = {"type": "NodePort", "selector": labels, "ports": ports, "publishNotReadyAddresses": True}
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": f"door-{variant.object}"}, "spec": spec}
+
+
+def entrance() -> dict[str, Any]:
+    """Lets whoever is outside in to a Relay; kit's own policies do so for the front alone."""
+    spec = {"podSelector": {"matchLabels": {objects.NETWORK: "yes"}}, "ingress": [{"ports": [{"protocol": "TCP", "port": 3000}]}]}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": network_policies.KIND,
+        "metadata": {"name": "entrance"},
+        "spec": {**spec, "policyTypes": ["Ingress"]},
+    }
 
 
 def upstream(stack: str, image: str, projects: Mapping[str, Any], node: str = "") -> Iterator[dict[str, Any]]:
