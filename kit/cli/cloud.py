@@ -143,6 +143,8 @@ def unlock(session: Session, lock: str) -> None:
 
     Only when no other run is at work any more: two at once damage the state.
     """
+    from kit.targets.cloud import state
+
     with session.lock("cloud unlock"), session.in_cloud() as target:
-        target.clients.configuration.force_unlock(lock)
+        state.unlock(target.clients, lock)
     print("unlocked; the same command as before goes on", file=sys.stderr)

@@ -382,8 +382,21 @@ def test_what_kubernetes_made_goes_before_the_cluster_or_is_named(
 
 def test_a_lock_that_was_left_behind_is_broken_by_its_name(target: CloudTarget) -> None:
     terraform = given(target, Terraform())
-    target.clients.configuration.force_unlock("4a2b")
+    state.unlock(target.clients, "4a2b")
     assert terraform.asked == ["4a2b"]
+
+
+def test_a_lock_that_is_none_is_said_to_be_none(target: CloudTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    terraform = given(target, Terraform())
+
+    def refuse(lock: str) -> None:
+        said = "Failed to unlock state: LocalState not locked"
+        raise TerraformFailed(what="terraform could not force-unlock", why=said, fix="mend it", detail=said)
+
+    monkeypatch.setattr(terraform, "force_unlock", refuse)
+    with pytest.raises(TerraformFailed) as none:
+        state.unlock(target.clients, "4a2b")
+    assert none.value.why.startswith("no lock of that ID holds the state")
 
 
 # -- beside the local stack

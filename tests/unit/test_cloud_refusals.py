@@ -19,6 +19,7 @@ SAID = [
     ("state-key", "No valid credential sources found. Please see the documentation"),
     ("state-key", "Unable to list objects in S3 bucket: api error InvalidAccessKeyId: The Access Key Id does not exist"),
     ("stale", "Saved plan is stale: The given plan file can no longer be applied because the state was changed"),
+    ("not-locked", "Failed to unlock state: LocalState not locked"),
     ("unauthenticated", "rpc error: code = Unauthenticated desc = The token has expired 2026-11-23T10:00:00Z"),
     ("quota", "rpc error: code = ResourceExhausted desc = Quota limit mdb.clusters.count exceeded"),
     ("name-taken", "rpc error: code = AlreadyExists desc = Network with name sentry already exists"),

@@ -94,6 +94,12 @@ def present_state(terraform: Terraform, document: str) -> State | None:
         return there.pull_state()
 
 
+def unlock(clients: Clients, lock: str) -> None:
+    """Break a lock that a killed run left behind. Raises `TerraformFailed` where none of that ID holds the state."""
+    with explained(clients.place):
+        clients.configuration.force_unlock(lock)
+
+
 @contextmanager
 def explained(place: Place) -> Iterator[None]:
     """What Terraform says of the state, with a remedy that is kit's."""
