@@ -15,6 +15,9 @@ from tests.support.emulator import Running, running
 KILLS = 3
 WRITERS = 4
 ANSWERED = 25  # before each kill
+REFUSALS = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED)
+# More than a new cloud has: each network comes with a security group.
+QUOTAS = ("--quota", "vpc.networks.count=100000", "--quota", "vpc.securityGroups.count=100000")
 
 
 class Client:
@@ -45,8 +48,10 @@ def _write(client: Client, prefix: str, answered: set[str], enough: threading.Ev
         name = f"{prefix}-{number}"
         try:
             client.create(name)
-        except grpc.RpcError:
+        except grpc.RpcError as error:
             enough.set()
+            if error.code() in REFUSALS:
+                raise  # it was not killed: nothing would be tried
             return
         answered.add(name)
         if len(answered) >= until:
@@ -55,7 +60,7 @@ def _write(client: Client, prefix: str, answered: set[str], enough: threading.Ev
 
 def test_an_emulator_killed_while_it_writes_has_everything_that_it_answered(tmp_path: Path) -> None:
     answered: set[str] = set()
-    with running(tmp_path, tmp_path, "--quota", "vpc.networks.count=100000") as emulator:
+    with running(tmp_path, tmp_path, *QUOTAS) as emulator:
         for kill in range(1, KILLS + 1):
             client, enough = Client(emulator), threading.Event()
             until = len(answered) + ANSWERED

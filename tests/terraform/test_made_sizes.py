@@ -14,6 +14,7 @@ from kit.blueprint.load import Load
 from kit.capacity import choose, constants, need, sizes, tfvars
 from kit.endpoints import Endpoints
 from kit.sentry.chart import values
+from kit.sentry.chart.values import ValuesRefused
 from kit.sentry.limits import Limits
 from kit.sentry.lines import profiles, topics
 from tests.support import chart_lines
@@ -105,8 +106,14 @@ def test_the_rules_find_nothing_in_a_made_size(name: str) -> None:
     assert [f"{each.rule} {each.place}: {each.found}" for each in looked.findings] == []
 
 
-def test_no_component_has_fewer_pods_than_its_availability_says_and_strangers_are_left_out() -> None:
-    assert applied(replicas={"relay": 1, "no.such": 9}) == applied()
+def test_no_component_has_fewer_pods_than_its_availability_says_and_another_line_s_are_left_out() -> None:
+    assert applied(replicas={"relay": 1, "sentry.cron": 9}) == applied()
+
+
+def test_a_component_that_is_in_no_profile_is_refused_by_name() -> None:
+    with pytest.raises(ValuesRefused) as refused:
+        applied(replicas={"no.such": 9})
+    assert "no.such" in refused.value.detail
 
 
 def test_an_autoscaler_never_has_more_pods_to_begin_with_than_at_most() -> None:

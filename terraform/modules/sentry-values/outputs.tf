@@ -23,6 +23,10 @@ output "profile" {
     secrets     = var.secrets
 
     availability = var.availability
-    replicas     = { for key, component in local.available_values : key => component.replicas if local.running[key] }
+    # Of task brokers and workers, which are several pools, those of the largest.
+    replicas = {
+      for key, component in local.available_values : key =>
+      max(component.replicas, flatten([for each in values(component) : try([for pool in each : pool.replicas], [])])...) if local.running[key]
+    }
   }
 }

@@ -127,7 +127,7 @@ variable "availability" {
 }
 
 variable "replicas" {
-  description = "Components that need more pods than `availability` gives them, by their names in the profile: { \"sentry.ingestConsumerEvents\" = 12 }. Others are left out."
+  description = "Components that need more pods than `availability` gives them, by their names in the profile: { \"sentry.ingestConsumerEvents\" = 12 }. Those of another profile are left out."
   type        = map(number)
   default     = {}
   nullable    = false
