@@ -33,7 +33,7 @@ def _key(_context: click.Context, _parameter: click.Parameter, value: str | None
 
 def _endpoint(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     if value is not None and not (re.match(r"https?://", value) and urlsplit(value).hostname):
-        raise click.BadParameter(f"{value!r} is no address such as https://storage.yandexcloud.net")
+        raise click.BadParameter(f"{value!r} is no address such as https://storage.example.com")
     return value
 
 
