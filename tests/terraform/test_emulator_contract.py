@@ -256,14 +256,14 @@ def _go_on(emulator: Running, terraform: Terraform, untold: set[tuple[str, str]]
     """Apply again until it is settled. What was made and not told is there, as in the cloud, and is imported: how much of it, the
     computer's load says. `untold`: everything there was."""
     for _ in range(len(untold) + 1):
-        taken, halved = _failed(terraform("apply", "-auto-approve", "-json", "-input=false"))
+        taken, halved, others = _failed(terraform("apply", "-auto-approve", "-json", "-input=false"))
         for address in taken:
             terraform.must("import", "-no-color", address, _orphan(address, untold))
         for address in halved:
             terraform.must("state", "rm", address)
-        if not taken and not halved:
+        if not taken and not halved and not others:
             break
-    assert terraform.is_settled()
+    assert terraform.is_settled(), others
     terraform.destroy()
     emulator.stop()
     assert {kind for kind, _ in emulator.left()} <= NAMES_ARE_FREE
@@ -295,17 +295,18 @@ def _standing_still(applying: subprocess.Popen[str]) -> Iterator[None]:
             os.kill(process, signal.SIGCONT)
 
 
-def _failed(ran: Ran) -> tuple[list[str], list[str]]:
-    """The addresses that could not be made because something of that name is there, and those that are half made for good; any
-    other error is one."""
+def _failed(ran: Ran) -> tuple[list[str], list[str], list[str]]:
+    """The addresses that could not be made because something of that name is there, those that are half made for good, and what
+    is said of no resource, which must be gone in the end. Any other error is one."""
     events = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
     errors = [event["diagnostic"] for event in events if event["type"] == "diagnostic" and event["@level"] == "error"]
-    said = {error["address"]: error["summary"] + error.get("detail", "") for error in errors}
+    texts = [(error.get("address", ""), error["summary"] + error.get("detail", "")) for error in errors]
+    said = {address: text for address, text in texts if address}
     halved = [address for address, text in said.items() if HALF_A_KEY in text]
     taken = [address for address in said if address not in halved]
     assert all("already exists" in said[address] for address in taken), said
     assert bool(errors) == (ran.exit_code != 0), ran.stderr
-    return taken, halved
+    return taken, halved, [text for address, text in texts if not address]
 
 
 def _orphan(address: str, untold: set[tuple[str, str]]) -> str:
