@@ -83,6 +83,7 @@ def command(
     from kit.capacity import check as checks
     from kit.capacity import constants
     from kit.report import capacity
+    from kit.targets.cloud import load
 
     if size and against:
         raise click.UsageError("--size and --against name two things to compare with")
@@ -92,7 +93,7 @@ def command(
         return _carried(session, found, check)
     if check:
         needed = found.needed
-        checks.refuse_full(needed.load, needed.retention_days, found.shape, known, _today())
+        checks.refuse_full(needed.load, needed.retention_days, found.shape, known, load.today())
     if session.is_json:
         print(json.dumps(capacity.document(found, known), indent=2))
     elif session.output == "tfvars":
@@ -128,13 +129,14 @@ def _compared(
     from kit.blueprint import file
     from kit.capacity import check, constants, sizes
     from kit.report import capacity
+    from kit.targets.cloud import load
 
     stack = session.stack
     asked = _load(stack.load or loads.Load(), written)
     every = sizes.read(session.workspace.assets / "terraform")
     planned = file.load(against, name=None) if against is not None else stack
     there = sizes.named(every, size) if size else check.planned(planned.cloud, every)
-    return capacity.compared(asked, retention or stack.sentry.retention_days, there, every, constants.load(), _today())
+    return capacity.compared(asked, retention or stack.sentry.retention_days, there, every, constants.load(), load.today())
 
 
 def _load(described: loads.Load, written: Mapping[str, str | None]) -> loads.Load:
@@ -148,9 +150,3 @@ def _load(described: loads.Load, written: Mapping[str, str | None]) -> loads.Loa
             raise BadLoad(option=option, text=text, wanted=loads.FIELDS[name].wanted, fix=FIXES[name])
         given[name] = number
     return dataclasses.replace(described, **given)
-
-
-def _today() -> Any:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC).date()

@@ -74,7 +74,7 @@ def _inner(site: Site) -> Mapping[str, Place]:
     """Service and port → the address of each that only Sentry's own pods are to reach."""
     exposed = {
         policy["metadata"]["name"].removeprefix(network_policies.FROM_OUTSIDE)
-        for policy in site.api.list(KIND, NAMESPACE, f"{network_policies.OWN}=yes")
+        for policy in site.api.list(KIND, NAMESPACE, f"{network_policies.OWN}={network_policies.YES}")
     }
     found: dict[str, Place] = {}
     for service in site.api.list("Service", NAMESPACE):

@@ -6,19 +6,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from kit import files
 from kit.blueprint.stack import SentryWanted, Stack
+from kit.capacity import check, shape
 from kit.pki import authority
+from kit.plan.steps import Step
 from kit.sentry.credentials import TrustTexts
 from kit.sentry.installation import MIGRATED
 from kit.sentry.installed import RECORD
 from kit.sentry.objects import config_map, secret
 from kit.state import choice, markers
-from kit.targets.cloud import in_cluster, join, stack_secret, state
+from kit.targets.cloud import apply, changes, in_cluster, join, regions, restore, stack_secret, state
 from kit.targets.cloud.place import BACKEND
 from kit.targets.cloud.shared import LIFE
 from kit.targets.cloud.target import CloudTarget
@@ -68,6 +71,23 @@ def test_a_second_computer_knows_what_the_first_ones_roll_out_came_to(cloud: Clo
     assert markers.load(cloud.place.markers) == done, "what is of one computer alone is not handed on"
     assert chosen == SentryWanted("chart", "current"), "nor is a file of one computer"
     assert choice.parsed("{") is None
+
+
+def test_what_is_restored_is_of_an_earlier_version_for_everybody(cloud: CloudTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    postgres = restore.STORES["postgres"][1]
+    planned = SimpleNamespace(plan=lambda *_, **__: True, show_plan=lambda _: {})
+    cloud.clients.__dict__["configuration"] = planned
+    monkeypatch.setattr(CloudTarget, "variables", lambda _: {})
+    monkeypatch.setattr(changes, "steps", lambda _: (Step("create", postgres, "not there yet"),))
+    monkeypatch.setattr(apply, "apply", lambda *_: None)
+    with_version = {MIGRATED: "33.8.0", "demo": "f3"}
+    files.write_json(cloud.place.markers, with_version)
+    in_cluster.remember(cloud)
+    in_cluster.recall(cloud)
+    assert markers.load(cloud.place.markers) == with_version
+    restore._make(cloud, "postgres", postgres, "c9q:backup", lambda _: None)
+    in_cluster.recall(cloud)
+    assert markers.load(cloud.place.markers) == {"demo": "f3"}, "no plan brings the former version back"
 
 
 def test_what_the_others_chose_otherwise_is_said_before_it_is_taken_back() -> None:
@@ -154,9 +174,16 @@ def test_a_size_that_differs_is_said_also_where_it_is_the_default(wanted: Mappin
     assert found[0].startswith(said) if said else not found, found
 
 
-def test_the_secret_is_called_by_the_default_of_the_configuration() -> None:
-    assert not list(join.differences(VARIABLES, {}, {"name_prefix": stack_secret.PREFIX}))
-    assert list(join.differences(VARIABLES, {}, {"name_prefix": "another"}))
+@pytest.mark.parametrize(
+    ("name", "default"), [("name_prefix", stack_secret.PREFIX), ("size", check.DEFAULT_SIZE), ("region", regions.DEFAULT)]
+)
+def test_what_kit_takes_for_a_default_is_that_of_the_configuration(name: str, default: str) -> None:
+    assert not list(join.differences(VARIABLES, {}, {name: default}))
+    assert list(join.differences(VARIABLES, {}, {name: "another"}))
+
+
+def test_disks_are_taken_to_grow_as_far_as_the_configuration_lets_them_by_default() -> None:
+    assert f"limit = optional(number, {shape.GROWTH:g})" in VARIABLES.read_text()
 
 
 def test_every_variable_that_is_told_is_one_of_the_configuration() -> None:

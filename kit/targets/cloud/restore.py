@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kit.errors import KitError
 from kit.sentry.installation import MIGRATED
 from kit.state import markers
-from kit.targets.cloud import apply, changes
+from kit.targets.cloud import apply, changes, in_cluster
 
 if TYPE_CHECKING:
     from kit.plan.events import Listener
@@ -75,6 +75,7 @@ def _make(cloud: CloudTarget, store: str, address: str, backup: str, listen: Lis
         cloud.place.plan.unlink(missing_ok=True)
         raise StoreStands(store=store, cluster=_resources(cloud)[address]["id"], service=service)
     markers.forget(cloud.place.markers, MIGRATED)  # the data are those of an earlier day
+    in_cluster.remember(cloud)  # for everybody: the next plan takes over what stands there
     apply.apply(cloud, steps, listen)
 
 
