@@ -36,6 +36,11 @@ class Release:
     app_version: str
 
 
+# No cluster is asked, and without it the Sentry chart makes no HTTPRoute, whatever its values say: sentry-kubernetes/charts,
+# templates/_helper.tpl (sentry.route.apiVersion), 33.8.0, rendered 2026-11-29.
+GATEWAY_API = "gateway.networking.k8s.io/v1"
+
+
 @dataclass(frozen=True, slots=True)
 class Helm:
     program: Path
@@ -80,7 +85,7 @@ class Helm:
 
     def template(self, name: str, chart: Path, namespace: str, values: Mapping[str, Any], only: str | None = None) -> str:
         """The manifests as YAML, without asking a cluster; `only` names one template file."""
-        argv = ["template", name, str(chart), "--namespace", namespace, "--values", "-"]
+        argv = ["template", name, str(chart), "--namespace", namespace, "--values", "-", "--api-versions", GATEWAY_API]
         if only:
             argv += ["--show-only", only]
         if self.kubernetes:

@@ -113,6 +113,15 @@ def test_relay_and_the_rest_have_switches_of_their_own_for_being_hooks() -> None
     assert looked.hooks == len(HOOKS) + looked.kinds["Deployment"] - 6 + 3 * looked.kinds["StatefulSet"]
 
 
+def test_a_chart_hears_of_the_gateway_api_though_no_cluster_is_asked(tmp_path: Path) -> None:
+    """As the Sentry chart asks for it before it makes its HTTPRoute: sentry.route.apiVersion of templates/_helper.tpl."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: asks\nversion: 1.0.0\n")
+    asked = '{{ if .Capabilities.APIVersions.Has "gateway.networking.k8s.io/v1" }}kind: HTTPRoute{{ end }}\n'
+    (tmp_path / "templates" / "route.yaml").write_text(asked)
+    assert "kind: HTTPRoute" in chart_lines.helm().template("sentry", tmp_path, "sentry", {})
+
+
 def test_mirrored_images_are_wired_and_checked_alike() -> None:
     def mirrored(given: dict[str, Any]) -> dict[str, Any]:
         kinds = {"sentry": "sentry", "snuba": "snuba", "relay": "relay", "taskbroker": "taskbroker", "vroom": "vroom"}
