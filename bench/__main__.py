@@ -66,8 +66,8 @@ The machine is shared: read medians and ratios, not single times.
 Not part of this table, since it takes the engine and the cache away first: `time make up` on this kind of machine with no engine
 installed, nothing cached and no container registry took 13 min 18 s on 2026-11-28, of which 11 min 45 s were building and half a
 minute, once, the node image with the cluster's images in it (at most 20 minutes are promised); the cloud's provider, and OpenTofu
-where no terraform is installed, take some five minutes each. Since then the node brings kube-router (built in 1 min 43 s by itself on
-2026-11-29); the whole was not measured again. `kit images prune --build-cache` gives most of the cache back.
+where no terraform is installed, take some five minutes each. Since then the node brings kube-router (built in 1 min 43 s
+by itself on 2026-11-29); the whole was not measured again. `kit images prune --build-cache` gives most of the cache back.
 """
 
 
